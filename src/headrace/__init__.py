@@ -1,0 +1,1 @@
+"""Run a Heroku add-on: provisioning, pipelines, a board for customers, and an emulator of Heroku."""

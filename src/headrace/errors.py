@@ -1,0 +1,190 @@
+"""Every error headrace raises, as one tree.
+
+    HeadraceError                       never raised itself
+    ├── ConfigurationError              settings or manifest wrong; every problem at once
+    ├── Rejected                        what came in cannot be trusted or understood
+    │   ├── Unauthenticated   401
+    │   ├── SsoRejected       403       .reason: bad_token, stale, from_future
+    │   ├── DeliveryRejected  403       .reason: missing_signature, bad_signature
+    │   ├── Malformed         400       .field
+    │   ├── UnknownResource   404
+    │   └── ResourceGone      410
+    ├── Refused               422       raised by a partner's hook; shown to the customer
+    ├── PlatformError                   Heroku did not do what we asked
+    │   ├── Unreachable · RateLimited · TokenRejected
+    │   ├── Forbidden · NotFound · Unprocessable
+    │   ├── HerokuBroken                5xx
+    │   └── UnexpectedAnswer            an answer we cannot read
+    ├── GrantError                      .reason: missing, expired, rejected
+    ├── SealBroken                      a stored secret cannot be opened
+    └── MisuseError                     the partner's code is wrong (also a RuntimeError)
+
+Whether to try again is not a property of a class: see `protocol.retries`.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import ClassVar
+
+
+class HeadraceError(Exception):
+    """The root of the tree; catch it to catch everything headrace raises."""
+
+
+class ConfigurationError(HeadraceError):
+    """Settings or manifest are wrong. `problems` lists every one of them, each with what to do."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class Rejected(HeadraceError):
+    """What came in cannot be trusted or understood.
+
+    `reason` is for our log and metrics; `message` is what the sender may read.
+    """
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        self.message = message
+        self.reason = reason
+        super().__init__(message)
+
+
+class Unauthenticated(Rejected):
+    """The Basic credentials of a Partner API call are missing or wrong."""
+
+    status = 401
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("Authentication failed.", reason=reason)
+
+
+class SsoRejected(Rejected):
+    """A login form cannot be trusted. `reason`: bad_token, stale or from_future."""
+
+    status = 403
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("This login link is not valid. Open the add-on again from Heroku.", reason=reason)
+
+
+class DeliveryRejected(Rejected):
+    """A webhook delivery cannot be trusted. `reason`: missing_signature or bad_signature."""
+
+    status = 403
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("This delivery could not be verified.", reason=reason)
+
+
+class Malformed(Rejected):
+    """The body is not what the contract says. `field` names the culprit, `""` the body as a whole."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        self.field = field
+        super().__init__(message, reason="malformed")
+
+
+class UnknownResource(Rejected):
+    """No resource has this uuid."""
+
+    status = 404
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(f"There is no resource {uuid}.", reason="unknown_resource")
+
+
+class ResourceGone(Rejected):
+    """The resource was deprovisioned."""
+
+    status = 410
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(f"Resource {uuid} was deprovisioned.", reason="gone")
+
+
+class Refused(HeadraceError):
+    """A partner's hook declines a request; `message` is shown to the customer."""
+
+    status: ClassVar[int] = 422
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+
+class PlatformError(HeadraceError):
+    """Heroku did not do what we asked.
+
+    `request` is the method and path only, so that no token can be printed by accident.
+    """
+
+    def __init__(
+        self, message: str, *, request: str, status: int | None = None, error_id: str = "", request_id: str = ""
+    ) -> None:
+        self.message = message
+        self.request = request
+        self.status = status
+        self.error_id = error_id
+        self.request_id = request_id
+        answer = f"{status} {error_id}: " if status else ""
+        super().__init__(f"{request}: {answer}{message}")
+
+
+class Unreachable(PlatformError):
+    """No complete answer came; `__cause__` is the transport's error."""
+
+
+class RateLimited(PlatformError):
+    """The rate pool of this token is empty (429); wait `retry_after`."""
+
+    def __init__(self, message: str, *, request: str, retry_after: timedelta, request_id: str = "") -> None:
+        self.retry_after = retry_after
+        super().__init__(message, request=request, status=429, error_id="rate_limit", request_id=request_id)
+
+
+class TokenRejected(PlatformError):
+    """The access token is not accepted (401), and one refresh did not help."""
+
+
+class Forbidden(PlatformError):
+    """The token may not do this (403)."""
+
+
+class NotFound(PlatformError):
+    """Heroku knows no such thing, or this token may not see it (404)."""
+
+
+class Unprocessable(PlatformError):
+    """Heroku understood the request and declines it (any other 4xx)."""
+
+
+class HerokuBroken(PlatformError):
+    """Heroku failed (5xx)."""
+
+
+class UnexpectedAnswer(PlatformError):
+    """The answer is not the JSON that the contract describes."""
+
+
+class GrantError(HeadraceError):
+    """There is no way to a token for this resource. `reason`: missing, expired or rejected.
+
+    Nothing here can be tried again: Heroku has to issue a new grant.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        self.message = message
+        self.reason = reason
+        super().__init__(message)
+
+
+class SealBroken(HeadraceError):
+    """A stored secret cannot be opened: its key is not configured, or the row was altered."""
+
+
+class MisuseError(HeadraceError, RuntimeError):
+    """The partner's code uses headrace wrongly; the text says how to do it right."""

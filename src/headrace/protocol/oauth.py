@@ -1,0 +1,76 @@
+"""Tokens: a grant is exchanged once, a token is refreshed for as long as its resource lives (contract §2)."""
+
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+import msgspec
+
+from headrace.errors import GrantError, NotFound, TokenRejected, UnexpectedAnswer, Unprocessable
+from headrace.models import Grant, Secret, Token
+from headrace.protocol.platform import raise_for_status
+from headrace.protocol.wire import Host, Request, Response
+
+FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+
+
+def build_exchange(grant: Grant, *, client_secret: Secret) -> Request:
+    """Exchange a grant's code for a token. The code works once and for five minutes (contract §2.1)."""
+    return _token_request(
+        grant_type="authorization_code", code=grant.code.reveal(), client_secret=client_secret.reveal()
+    )
+
+
+def build_refresh(token: Token, *, client_secret: Secret) -> Request:
+    return _token_request(
+        grant_type="refresh_token", refresh_token=token.refresh.reveal(), client_secret=client_secret.reveal()
+    )
+
+
+def read_exchange(response: Response, request: Request, *, now: datetime) -> Token:
+    """Return the token, or raise GrantError when Heroku does not take the code.
+
+    A 401 may also mean a wrong client secret: the id host answers both alike (contract §2.3), so the
+    text names both.
+    """
+    try:
+        return _read_token(response, request, now=now, kept=None)
+    except (TokenRejected, NotFound, Unprocessable) as error:
+        raise GrantError(
+            f"Heroku does not take the grant ({error.status}): it was used, has expired, "
+            "or HEADRACE_CLIENT_SECRET is not this add-on's OAuth secret.",
+            reason="rejected",
+        ) from None
+
+
+def read_refresh(response: Response, request: Request, *, token: Token, now: datetime) -> Token:
+    """Return the new token; the old refresh token stays when Heroku returns none (contract §2.2)."""
+    return _read_token(response, request, now=now, kept=token.refresh)
+
+
+class _TokenBody(msgspec.Struct, kw_only=True):
+    access_token: str
+    expires_in: int
+    refresh_token: str | None = None
+
+
+def _read_token(response: Response, request: Request, *, now: datetime, kept: Secret | None) -> Token:
+    raise_for_status(response, request)
+    try:
+        body = msgspec.json.decode(response.body, type=_TokenBody)
+    except msgspec.MsgspecError as error:
+        raise UnexpectedAnswer(str(error), request=str(request), status=response.status) from None
+    refresh = Secret(body.refresh_token) if body.refresh_token else kept
+    if refresh is None:
+        raise UnexpectedAnswer("the answer has no refresh_token", request=str(request), status=response.status)
+    return Token(access=Secret(body.access_token), refresh=refresh, expires_at=now + timedelta(seconds=body.expires_in))
+
+
+def _token_request(**form: str) -> Request:
+    return Request(
+        method="POST",
+        host=Host.ID,
+        path="/oauth/token",
+        endpoint="/oauth/token",
+        headers=FORM,
+        body=urlencode(form).encode(),
+    )

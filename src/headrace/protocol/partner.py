@@ -1,0 +1,189 @@
+"""The Add-on Partner API, v3: what Heroku sends a partner and what the partner answers (contract §1).
+
+`verify_…` comes before `parse_…`: nothing of a request is read until its sender is known.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from headrace.errors import Malformed, Unauthenticated
+from headrace.models import Grant, Secret
+
+ACCEPT = "application/vnd.heroku-addons+json; version=3"
+BODY_LIMIT = 1024 * 1024
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisionRequest:
+    """A request to create a resource. `grant` is None in the legacy body and from Heroku's old test tool.
+
+    `options` are the customer's `--key value` extras, always text. `region` reads
+    `amazon-web-services::us-east-1`.
+    """
+
+    uuid: str
+    name: str
+    plan: str
+    region: str
+    callback_url: str
+    options: Mapping[str, str]
+    grant: Grant | None
+    log_input_url: Secret | None = None
+    log_drain_token: Secret | None = None
+
+    def has_same_content(self, other: "ProvisionRequest") -> bool:
+        """A repeat asks for the same thing; a fresh grant does not make it another request."""
+        return (self.plan, self.region, dict(self.options)) == (other.plan, other.region, dict(other.options))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a partner answers: a status, and a body that Heroku keeps or shows to the customer.
+
+    `config` is part of a synchronous success only. Values may be secrets, so they stay out of `repr`.
+    """
+
+    status: int
+    provider_id: str | None = None
+    message: str | None = None
+    config: Mapping[str, str] | None = field(default=None, repr=False)
+
+    def encode(self) -> bytes:
+        """Return the JSON body; a 204 has none."""
+        if self.status == 204:
+            return b""
+        members: dict[str, Any] = {"id": self.provider_id, "message": self.message, "config": self.config}
+        return msgspec.json.encode({name: value for name, value in members.items() if value is not None})
+
+
+def build_basic_auth(user: str, password: Secret) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password.reveal()}".encode()).decode()
+
+
+def verify_basic_auth(header: str | None, *, user: str, password: Secret) -> None:
+    """Raise Unauthenticated unless the header carries the manifest's id and password (contract §1.1)."""
+    if not header:
+        raise Unauthenticated(reason="missing_credentials")
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        raise Unauthenticated(reason="not_basic")
+    try:
+        given = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise Unauthenticated(reason="not_base64") from None
+    if not hmac.compare_digest(given, f"{user}:{password.reveal()}".encode()):
+        raise Unauthenticated(reason="wrong_credentials")
+
+
+def parse_uuid(text: str) -> str:
+    """Return the uuid in Heroku's form (lower case, with dashes), or raise Malformed."""
+    try:
+        uuid = UUID(text)
+    except ValueError:
+        raise Malformed("uuid is not a UUID.", field="uuid") from None
+    if str(uuid) != text.lower():
+        raise Malformed("uuid is not a UUID.", field="uuid")
+    return str(uuid)
+
+
+def parse_provision(body: bytes) -> ProvisionRequest:
+    """Return the provision request of a v3 or legacy body; unknown members are ignored.
+
+    Raises:
+        Malformed: `field` names the member that is missing or of the wrong kind.
+
+    """
+    wire = _decode(body, _ProvisionBody)
+    return ProvisionRequest(
+        uuid=parse_uuid(wire.uuid),
+        name=wire.name,
+        plan=_required(wire.plan, "plan"),
+        region=wire.region,
+        callback_url=wire.callback_url,
+        options=wire.options or {},
+        grant=None if wire.oauth_grant is None else _read_grant(wire.oauth_grant),
+        log_input_url=Secret(wire.log_input_url) if wire.log_input_url else None,
+        log_drain_token=Secret(wire.log_drain_token) if wire.log_drain_token else None,
+    )
+
+
+def parse_plan_change(body: bytes) -> str:
+    """Return the name of the wanted plan, or raise Malformed."""
+    return _required(_decode(body, _PlanChangeBody).plan, "plan")
+
+
+class _GrantBody(msgspec.Struct, kw_only=True):
+    code: str
+    expires_at: str
+
+
+class _ProvisionBody(msgspec.Struct, kw_only=True):
+    uuid: str
+    plan: str
+    name: str = ""
+    region: str = ""
+    callback_url: str = ""
+    options: dict[str, str] | None = None
+    oauth_grant: _GrantBody | None = None
+    log_input_url: str | None = None
+    log_drain_token: str | None = None
+
+
+class _PlanChangeBody(msgspec.Struct, kw_only=True):
+    plan: str
+
+
+def _read_grant(wire: _GrantBody) -> Grant:
+    try:
+        expires_at = datetime.fromisoformat(wire.expires_at)
+    except ValueError:
+        raise Malformed("oauth_grant.expires_at is not a time.", field="oauth_grant.expires_at") from None
+    if expires_at.tzinfo is None:
+        raise Malformed("oauth_grant.expires_at has no time zone.", field="oauth_grant.expires_at")
+    return Grant(code=Secret(_required(wire.code, "oauth_grant.code")), expires_at=expires_at)
+
+
+def _required(text: str, name: str) -> str:
+    if not text:
+        raise Malformed(f"{name} is empty.", field=name)
+    return text
+
+
+def _decode(body: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        name = read_field(str(error))
+        what = "is missing" if "missing required field" in str(error) else _without_path(str(error)).lower()
+        raise Malformed(f"{name or 'The body'}: {what}.", field=name) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("The body is not valid JSON.") from None
+
+
+def read_field(text: str) -> str:
+    """Find the member that a msgspec error speaks of: it names a missing one, or the path to a wrong one."""
+    if "missing required field `" in text:
+        name = text.split("missing required field `")[1].split("`", maxsplit=1)[0]
+        outer = _path(text)
+        return f"{outer}.{name}" if outer else name
+    return _path(text)
+
+
+def _path(text: str) -> str:
+    """`… - at `$.oauth_grant.code`` gives `oauth_grant.code`."""
+    _, _, path = text.rpartition(" - at `$")
+    return path.rstrip("`").lstrip(".") if " - at `$" in text else ""
+
+
+def _without_path(text: str) -> str:
+    return text.split(" - at `", maxsplit=1)[0]

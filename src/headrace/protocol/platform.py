@@ -1,0 +1,282 @@
+"""The Platform API for Partners: `build_…` makes a request, `read_…` turns its response into a value or an error.
+
+Sources: the article "Inspecting Heroku Pipelines as an Add-on Partner"; contract §6 to §9.
+"""
+
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from headrace.errors import (
+    Forbidden,
+    HerokuBroken,
+    NotFound,
+    PlatformError,
+    RateLimited,
+    TokenRejected,
+    UnexpectedAnswer,
+    Unprocessable,
+)
+from headrace.models import Addon, App, Collaborator, ConfigVar, Pipeline, PipelineCoupling, TeamMember
+from headrace.protocol.wire import Request, Response, build_path
+
+ACCEPT = "application/vnd.heroku+json; version=3"
+HEADERS = {"Accept": ACCEPT}
+
+# The pool refills at about 75 requests a minute (contract §9), so a minute is worth waiting when no header says more.
+DEFAULT_RETRY_AFTER = timedelta(seconds=60)
+
+T = TypeVar("T")
+
+
+def build_addon_info(uuid: str) -> Request:
+    """Ask which app an add-on is on: the article's first step."""
+    return _get("/addons/{}", "/addons/{addon}", uuid)
+
+
+def build_coupling_by_app(app_id: str) -> Request:
+    """Ask in which pipeline and at which stage an app is: the article's second step."""
+    return _get("/apps/{}/pipeline-couplings", "/apps/{app}/pipeline-couplings", app_id)
+
+
+def build_pipeline_info(pipeline_id: str) -> Request:
+    """Ask what a pipeline is called: the article's third step."""
+    return _get("/pipelines/{}", "/pipelines/{pipeline}", pipeline_id)
+
+
+def build_app_info(app_id: str) -> Request:
+    return _get("/apps/{}", "/apps/{app}", app_id)
+
+
+def build_collaborators(app_id: str) -> Request:
+    return _get("/apps/{}/collaborators", "/apps/{app}/collaborators", app_id)
+
+
+def build_team_members(team: str) -> Request:
+    return _get("/teams/{}/members", "/teams/{team}/members", team)
+
+
+def build_config_update(uuid: str, config: Mapping[str, str | None]) -> Request:
+    """Set config vars; a None removes one (contract §6.4). While provisioning this restarts nothing (§3)."""
+    config_vars = [ConfigVar(name=name, value=value) for name, value in config.items()]
+    return Request(
+        method="PATCH",
+        path=build_path("/addons/{}/config", uuid),
+        endpoint="/addons/{addon}/config",
+        headers={**HEADERS, "Content-Type": "application/json"},
+        body=msgspec.json.encode({"config": config_vars}),
+    )
+
+
+def build_provision_action(uuid: str) -> Request:
+    """Mark the add-on provisioned; this is when its apps restart (contract §3)."""
+    return _action(uuid, "provision")
+
+
+def build_deprovision_action(uuid: str) -> Request:
+    """Give up on a provision: Heroku removes the add-on and charges nobody (contract §3)."""
+    return _action(uuid, "deprovision")
+
+
+def read_addon(response: Response, request: Request) -> Addon:
+    return _read(response, request, Addon)
+
+
+def read_app(response: Response, request: Request) -> App:
+    return _read(response, request, App)
+
+
+def read_pipeline(response: Response, request: Request) -> Pipeline:
+    return _read(response, request, Pipeline)
+
+
+def read_coupling(response: Response, request: Request) -> PipelineCoupling | None:
+    """Return the app's coupling, or None when it has none.
+
+    The article documents an array of at most one, Heroku's schema one object, and `[]`, `{}` and
+    404 all mean that there is none (contract §7.3, §7.4). A 404 is raised as NotFound, because only
+    the caller can find out whether the app itself is gone.
+    """
+    answer: Any = _read(response, request, object)
+    couplings = answer if isinstance(answer, list) else [answer]
+    return _convert(couplings[0], request, PipelineCoupling) if couplings and couplings[0] else None
+
+
+def read_collaborators(response: Response, request: Request) -> list[Collaborator]:
+    return _read(response, request, list[Collaborator])
+
+
+def read_team_members(response: Response, request: Request) -> list[TeamMember]:
+    return _read(response, request, list[TeamMember])
+
+
+def read_config(response: Response, request: Request) -> list[ConfigVar]:
+    return _read(response, request, list[ConfigVar])
+
+
+def read_pages(request: Request, item: type[T]) -> Generator[Request, Response, list[T]]:
+    """Read a list to its end: a 206 names the next page in `Next-Range`, to be echoed as it is (contract §9)."""
+    items: list[T] = []
+    while True:
+        response = yield request
+        items += _read(response, request, list[item])  # type: ignore[valid-type]
+        next_range = response.headers.get("next-range")
+        if response.status != 206 or not next_range:
+            return items
+        request = request.with_headers(Range=next_range)
+
+
+def with_etag(request: Request, etag: str | None) -> Request:
+    """Make a read conditional: an unchanged thing costs a 304 without a body (contract §9)."""
+    return request.with_headers(If_None_Match=etag) if etag else request
+
+
+def is_unchanged(response: Response) -> bool:
+    return response.status == 304
+
+
+def read_rate_remaining(response: Response) -> int | None:
+    """How many requests are left in this token's pool, if Heroku said so (contract §9)."""
+    text = response.headers.get("ratelimit-remaining", "")
+    return int(text) if text.isdecimal() else None
+
+
+_RANGE = re.compile(
+    r"""^\s*(?P<attribute>[a-z_]+)\s+
+        (?P<after>\]?)\s*(?P<start>[^\s;\[\]]*?)\s*\.\.\s*(?P<end>[^\s;\[\]]*?)\s*(?P<before>\[?)\s*
+        (?:;(?P<options>.*))?$""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """One `Range` header: which slice of a list, in which order (contract §9).
+
+    `exclusive_start` is `]` before the start, `exclusive_end` is `[` after the end.
+    """
+
+    attribute: str
+    start: str = ""
+    end: str = ""
+    exclusive_start: bool = False
+    exclusive_end: bool = False
+    max: int | None = None
+    order: str = "asc"
+
+    def __str__(self) -> str:
+        start = f"{']' if self.exclusive_start else ''}{self.start}"
+        end = f"{self.end}{'[' if self.exclusive_end else ''}"
+        options = [f"max={self.max}"] if self.max is not None else []
+        options += ["order=desc"] if self.order == "desc" else []
+        return f"{self.attribute} {start}..{end}" + (f"; {', '.join(options)}" if options else "")
+
+
+def parse_range(text: str) -> Range | None:
+    """Return the range that a header names, or None when it is not one.
+
+    Options may stand in either order, parted by `,` or `;`, and the header may end in `;`:
+    real clients send all of these.
+    """
+    match = _RANGE.match(text)
+    if match is None:
+        return None
+    options = {
+        name.strip(): value.strip()
+        for name, _, value in (part.partition("=") for part in re.split("[,;]", match["options"] or ""))
+    }
+    size = options.get("max", "")
+    return Range(
+        attribute=match["attribute"],
+        start=match["start"],
+        end=match["end"],
+        exclusive_start=bool(match["after"]),
+        exclusive_end=bool(match["before"]),
+        max=int(size) if size.isdecimal() else None,
+        order="desc" if options.get("order") == "desc" else "asc",
+    )
+
+
+def raise_for_status(response: Response, request: Request) -> None:
+    """Raise the error that a non-2xx response means (contract §9); say nothing of a 2xx."""
+    status = response.status
+    if 200 <= status < 300:
+        return
+    error = _read_error(response)
+    request_id = response.headers.get("request-id", "")
+    if status == 429:
+        raise RateLimited(
+            error.message, request=str(request), retry_after=_read_retry_after(response), request_id=request_id
+        )
+    raise _error_class(status)(
+        error.message, request=str(request), status=status, error_id=error.id, request_id=request_id
+    )
+
+
+class ErrorBody(msgspec.Struct, kw_only=True):
+    """The body of every error of the Platform API and of the id host (contract §2.3, §9)."""
+
+    id: str = ""
+    message: str = ""
+
+
+def _error_class(status: int) -> type[PlatformError]:
+    by_status: dict[int, type[PlatformError]] = {401: TokenRejected, 403: Forbidden, 404: NotFound}
+    if status in by_status:
+        return by_status[status]
+    if status >= 500:
+        return HerokuBroken
+    return Unprocessable if 400 <= status < 500 else UnexpectedAnswer
+
+
+def _read_error(response: Response) -> ErrorBody:
+    try:
+        return msgspec.json.decode(response.body, type=ErrorBody)
+    except msgspec.MsgspecError:
+        return ErrorBody(message=f"no readable message, {len(response.body)} bytes")
+
+
+def _read_retry_after(response: Response) -> timedelta:
+    text = response.headers.get("retry-after", "")
+    return timedelta(seconds=int(text)) if text.isdecimal() else DEFAULT_RETRY_AFTER
+
+
+def _get(template: str, endpoint: str, part: str) -> Request:
+    return Request(method="GET", path=build_path(template, part), endpoint=endpoint, headers=HEADERS)
+
+
+def _action(uuid: str, action: str) -> Request:
+    return Request(
+        method="POST",
+        path=build_path("/addons/{}/actions/{}", uuid, action),
+        endpoint=f"/addons/{{addon}}/actions/{action}",
+        headers=HEADERS,
+    )
+
+
+def _read(response: Response, request: Request, shape: type[T]) -> T:
+    raise_for_status(response, request)
+    try:
+        return msgspec.json.decode(response.body, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _unexpected(response, request, error) from None
+
+
+def _convert(value: object, request: Request, shape: type[T]) -> T:
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise UnexpectedAnswer(str(error), request=str(request), status=200) from None
+
+
+def _unexpected(response: Response, request: Request, error: Exception) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"the answer cannot be read: {error}",
+        request=str(request),
+        status=response.status,
+        request_id=response.headers.get("request-id", ""),
+    )

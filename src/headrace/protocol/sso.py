@@ -1,0 +1,106 @@
+"""Single sign-on: the signed form with which Heroku logs a customer in (contract §4)."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from headrace.errors import Malformed, SsoRejected
+from headrace.models import Secret
+
+GOOD_FOR = timedelta(minutes=5)
+# Undocumented by Heroku; a minute of clock skew is what a production partner allows (contract §4.3).
+SKEW = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsoLogin:
+    """A verified login: this person, for this one resource.
+
+    `is_user_proven` tells whether `user_id` and `email` were covered by the hash, which only the
+    user-scoped token does. `resource_id` is the resource's uuid, or our provider_id in the oldest form.
+    """
+
+    resource_id: str
+    user_id: str
+    email: str
+    app: str
+    nav_data: str
+    signed_at: datetime
+    is_user_proven: bool
+
+
+def sign_resource(resource_id: str, *, salt: Secret, timestamp: str) -> str:
+    """SHA-1 over `resource_id:salt:timestamp`; the oldest form signs `id` the same way."""
+    return hashlib.sha1(f"{resource_id}:{salt.reveal()}:{timestamp}".encode(), usedforsecurity=False).hexdigest()
+
+
+def sign_user(resource_id: str, *, salt: Secret, timestamp: str, user_id: str, email: str) -> str:
+    """SHA-256 over `resource_id:salt:timestamp:user_id:email`, the one that Heroku recommends."""
+    return hashlib.sha256(f"{resource_id}:{salt.reveal()}:{timestamp}:{user_id}:{email}".encode()).hexdigest()
+
+
+def verify_sso(form: Mapping[str, str], *, salt: Secret, now: datetime) -> SsoLogin:
+    """Return who logs in to what, or raise SsoRejected.
+
+    Every token that is present has to be right, and at least one has to be there; the user-scoped
+    one is what makes the person certain. A form is good for five minutes (contract §4.3).
+
+    Raises:
+        SsoRejected: `reason` is bad_token, stale or from_future.
+        Malformed: a field that every login carries is missing.
+
+    """
+    resource_id = form.get("resource_id") or form.get("id") or ""
+    timestamp = form.get("timestamp", "")
+    for name, value in (("resource_id", resource_id), ("timestamp", timestamp)):
+        if not value:
+            raise Malformed(f"{name} is missing.", field=name)
+    user_id, email = form.get("user_id", ""), form.get("email", "")
+    _verify_tokens(form, salt=salt, resource_id=resource_id, timestamp=timestamp)
+    signed_at = _read_timestamp(timestamp)
+    if now - signed_at > GOOD_FOR:
+        raise SsoRejected(reason="stale")
+    if signed_at - now > SKEW:
+        raise SsoRejected(reason="from_future")
+    return SsoLogin(
+        resource_id=resource_id,
+        user_id=user_id,
+        email=email,
+        app=form.get("context_app") or form.get("app") or "",
+        nav_data=form.get("nav-data", ""),
+        signed_at=signed_at,
+        is_user_proven="user_scoped_resource_token" in form and bool(user_id),
+    )
+
+
+def _verify_tokens(form: Mapping[str, str], *, salt: Secret, resource_id: str, timestamp: str) -> None:
+    expected = {
+        "user_scoped_resource_token": sign_user(
+            resource_id,
+            salt=salt,
+            timestamp=timestamp,
+            user_id=form.get("user_id", ""),
+            email=form.get("email", ""),
+        ),
+        "resource_token": sign_resource(resource_id, salt=salt, timestamp=timestamp),
+        "token": sign_resource(form.get("id", ""), salt=salt, timestamp=timestamp),
+    }
+    # The legacy token signs `id`; without the form's resource_id signed too it may only name that `id`.
+    present = [name for name in expected if form.get(name)]
+    if "token" in present and len(present) == 1 and form.get("id") != resource_id:
+        raise SsoRejected(reason="bad_token")
+    if not present or not all(_is_same(form[name], expected[name]) for name in present):
+        raise SsoRejected(reason="bad_token")
+
+
+def _read_timestamp(text: str) -> datetime:
+    # Twelve digits reach past the year 30,000; more would overflow a datetime.
+    if not (text.isascii() and text.isdecimal()) or len(text) > 11:
+        raise Malformed("timestamp is not a number of seconds since 1970.", field="timestamp")
+    return datetime.fromtimestamp(int(text), UTC)
+
+
+def _is_same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
