@@ -7,6 +7,7 @@
     │   ├── SsoRejected       403       .reason: bad_token, stale, from_future
     │   ├── DeliveryRejected  403       .reason: missing_signature, bad_signature
     │   ├── Malformed         400       .field
+    │   ├── TooLarge          413
     │   ├── UnknownResource   404
     │   └── ResourceGone      410
     ├── Refused               422       raised by a partner's hook; shown to the customer
@@ -86,6 +87,15 @@ class Malformed(Rejected):
     def __init__(self, message: str, *, field: str = "") -> None:
         self.field = field
         super().__init__(message, reason="malformed")
+
+
+class TooLarge(Rejected):
+    """The body is larger than any that Heroku sends."""
+
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is larger than {limit:,} bytes.", reason="too_large")
 
 
 class UnknownResource(Rejected):

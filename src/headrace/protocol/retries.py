@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from headrace.errors import (
     GrantError,
     HerokuBroken,
+    MisuseError,
     PlatformError,
     RateLimited,
     Refused,
@@ -40,6 +41,7 @@ TABLE: dict[type[BaseException], Policy] = {
     Refused: NEVER,
     GrantError: NEVER,
     SealBroken: NEVER,
+    MisuseError: NEVER,
     PlatformError: NEVER,
     Unreachable: HEROKU_IS_DOWN,
     HerokuBroken: HEROKU_IS_DOWN,

@@ -1,0 +1,225 @@
+"""The async client of the Platform API: sends what `protocol` builds, with the token of the resource it is about.
+
+The transport is the one seam: a test swaps it and patches nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Protocol, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import aiohttp
+
+from headrace.errors import GrantError, TokenRejected, Unreachable
+from headrace.models import Grant, Inspection, Secret, Token
+from headrace.protocol.oauth import build_exchange, build_refresh, read_exchange, read_refresh
+from headrace.protocol.pipelines import inspect
+from headrace.protocol.platform import raise_for_status
+from headrace.protocol.wire import Host, Request, Response
+
+T = TypeVar("T")
+
+# A token is refreshed this long before it dies, so that no request is sent with one about to.
+REFRESH_MARGIN = timedelta(minutes=5)
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+ANSWER_LIMIT = 16 * 1024 * 1024
+
+Clock = Callable[[], datetime]
+Observe = Callable[[Request, int | None, float], None]
+
+
+def read_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class Transport(Protocol):
+    """Sends one request and returns its response, or raises Unreachable."""
+
+    async def send(self, request: Request) -> Response: ...
+
+    async def close(self) -> None: ...
+
+
+class TokenKeeper(Protocol):
+    """Where tokens live between requests: the store, for a running service."""
+
+    async def find_token(self, uuid: str) -> Token | None: ...
+
+    async def save_token(self, uuid: str, token: Token) -> None: ...
+
+
+class AiohttpTransport:
+    """The transport over aiohttp. It may be used from several event loops: each has a session of its own."""
+
+    def __init__(self, *, api_url: str, id_url: str, user_agent: str = "headrace") -> None:
+        self._urls = {Host.API: api_url, Host.ID: id_url}
+        self._user_agent = user_agent
+        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+        self._is_closed = False
+
+    async def send(self, request: Request) -> Response:
+        session = self._find_session(request)
+        url = self._urls[request.host] + request.path
+        try:
+            async with session.request(
+                request.method, url, headers=request.headers, data=request.body or None, allow_redirects=False
+            ) as answer:
+                body = await _read_body(answer, request)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            # The error's own text may hold the URL's query; its kind is enough.
+            raise Unreachable(f"no answer ({type(error).__name__})", request=str(request)) from error
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(status=answer.status, headers=headers, body=body)
+
+    async def close(self) -> None:
+        """Close every session; one of another loop is closed there, if that loop still runs."""
+        self._is_closed = True
+        here = asyncio.get_running_loop()
+        for loop, session in list(self._sessions.items()):
+            if loop is here:
+                await session.close()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(session.close(), loop))
+        self._sessions.clear()
+
+    def _find_session(self, request: Request) -> aiohttp.ClientSession:
+        if self._is_closed:
+            # Not a fault of the caller: its step is tried again after the restart.
+            raise Unreachable("not sent, the service is stopping", request=str(request))
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            session = aiohttp.ClientSession(
+                timeout=TIMEOUT,
+                headers={"User-Agent": self._user_agent},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=True,
+            )
+            self._sessions[loop] = session
+        return session
+
+
+async def _read_body(answer: aiohttp.ClientResponse, request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_LIMIT:
+            raise Unreachable(f"an answer of more than {ANSWER_LIMIT} bytes", request=str(request))
+    return bytes(body)
+
+
+class HerokuClient:
+    """Speaks to Heroku for many resources, each with its own token.
+
+    `observe` is told of every request: its status (None when no answer came) and how many seconds it took.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        tokens: TokenKeeper,
+        client_secret: Secret,
+        clock: Clock,
+        observe: Observe = lambda _request, _status, _seconds: None,
+    ) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._client_secret = client_secret
+        self._clock = clock
+        self._observe = observe
+        self._refreshing: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def exchange(self, grant: Grant) -> Token:
+        """Exchange a grant for a token.
+
+        Raises:
+            GrantError: the grant has expired, or Heroku does not take it.
+            PlatformError: Heroku could not be asked.
+        """
+        if grant.expires_at <= self._clock():
+            raise GrantError("The grant has expired; Heroku has to issue a new one.", reason="expired")
+        request = build_exchange(grant, client_secret=self._client_secret)
+        return read_exchange(await self._send(request), request, now=self._clock())
+
+    async def inspect(self, uuid: str) -> Inspection:
+        """Find out which app, pipeline and stage a resource is in. See `protocol.pipelines.inspect`."""
+        return await self.drive(uuid, inspect(uuid, now=self._clock()))
+
+    async def drive(self, uuid: str, chain: Generator[Request, Response, T]) -> T:
+        """Run a chain of requests to its end with the token of one resource, and return what it found."""
+        try:
+            request = next(chain)
+            while True:
+                request = chain.send(await self.send(uuid, request))
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    async def call(self, uuid: str, request: Request) -> Response:
+        """Send one request with the token of a resource; raise the error that its status means."""
+        response = await self.send(uuid, request)
+        raise_for_status(response, request)
+        return response
+
+    async def send(self, uuid: str, request: Request) -> Response:
+        """Send one request with the token of a resource, refreshed ahead of its end or once on a 401.
+
+        Raises:
+            GrantError: the resource has no token.
+            TokenRejected: Heroku accepts neither the token nor a refresh.
+            PlatformError: no answer came.
+        """
+        token = await self._find_token(uuid)
+        if token.expires_within(REFRESH_MARGIN, now=self._clock()):
+            token = await self._refresh(uuid, token)
+        response = await self._send(_authorize(request, token))
+        if response.status != 401:
+            return response
+        token = await self._refresh(uuid, token)
+        return await self._send(_authorize(request, token))
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def _find_token(self, uuid: str) -> Token:
+        token = await self._tokens.find_token(uuid)
+        if token is None:
+            raise GrantError(f"Resource {uuid} has no token: its grant was never exchanged.", reason="missing")
+        return token
+
+    async def _refresh(self, uuid: str, stale: Token) -> Token:
+        """Refresh a token once, however many ask: whoever waited finds the new one stored."""
+        async with self._lock(uuid):
+            token = await self._find_token(uuid)
+            if token != stale:
+                return token
+            request = build_refresh(token, client_secret=self._client_secret)
+            try:
+                fresh = read_refresh(await self._send(request), request, token=token, now=self._clock())
+            except TokenRejected as error:
+                error.add_note("Heroku does not take the refresh token, or HEADRACE_CLIENT_SECRET is out of date.")
+                raise
+            await self._tokens.save_token(uuid, fresh)
+            return fresh
+
+    def _lock(self, uuid: str) -> asyncio.Lock:
+        # A lock belongs to one event loop; the worker and the web server each have their own.
+        key = (id(asyncio.get_running_loop()), uuid)
+        return self._refreshing.setdefault(key, asyncio.Lock())
+
+    async def _send(self, request: Request) -> Response:
+        started = perf_counter()
+        status: int | None = None
+        try:
+            response = await self._transport.send(request)
+            status = response.status
+            return response
+        finally:
+            self._observe(request, status, perf_counter() - started)
+
+
+def _authorize(request: Request, token: Token) -> Request:
+    return request.with_headers(Authorization=f"Bearer {token.access.reveal()}")

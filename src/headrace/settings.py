@@ -1,0 +1,214 @@
+"""Settings, read once from the environment; every problem is reported at once, with where to find the value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from headrace.errors import ConfigurationError
+from headrace.models import Secret
+from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest
+from headrace.store.seal import KeyRing, derive_key
+
+HEROKU_API_URL = "https://api.heroku.com"
+HEROKU_ID_URL = "https://id.heroku.com"
+LONGEST_SECONDS = 10_000_000
+DEFAULT_DATABASE_URL = "sqlite:///headrace.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One environment variable: what it is, and where a partner finds it."""
+
+    name: str
+    what: str
+    is_required: bool = False
+    example: str = ""
+
+    @property
+    def help(self) -> str:
+        return f"{self.name}: {self.what}"
+
+
+SETTINGS = (
+    Setting(
+        name="HEADRACE_MANIFEST",
+        is_required=True,
+        what=(
+            "the add-on manifest, as a path or as its JSON text. The Partner Portal shows it under your add-on's "
+            "settings; `heroku addons:admin:manifest:pull SLUG` writes it to addon-manifest.json."
+        ),
+        example="addon-manifest.json",
+    ),
+    Setting(
+        name="HEADRACE_CLIENT_SECRET",
+        is_required=True,
+        what="the add-on's OAuth client secret. The Partner Portal shows it under your add-on's settings, OAuth.",
+        example="",
+    ),
+    Setting(
+        name="HEADRACE_KEYS",
+        is_required=True,
+        what=(
+            "the key that seals stored tokens and signs sessions. Make one with `headrace secrets new-key`; "
+            "to rotate, put the new one in front, parted by a comma. Not needed with an emulator on this machine."
+        ),
+        example="",
+    ),
+    Setting(
+        name="DATABASE_URL",
+        what=f"where resources are kept: sqlite:///FILE or postgres://… (default: {DEFAULT_DATABASE_URL}).",
+        example=DEFAULT_DATABASE_URL,
+    ),
+    Setting(
+        name="HEADRACE_METRICS_TOKEN",
+        what="the bearer token for /metrics. Without one, /metrics is open with an emulator and closed otherwise.",
+        example="",
+    ),
+    Setting(
+        name="HEADRACE_RECHECK_SECONDS",
+        what="how old a placement may get before Heroku is asked again (default: 300).",
+        example="300",
+    ),
+    Setting(
+        name="HEADRACE_ANSWER_SECONDS",
+        what="how long a plan change may keep Heroku waiting for the hook before it is answered 202 (default: 20).",
+        example="20",
+    ),
+    Setting(
+        name="HEROKU_API_URL",
+        what=f"the Platform API (default: {HEROKU_API_URL}; an emulator prints its own).",
+        example=HEROKU_API_URL,
+    ),
+    Setting(
+        name="HEROKU_ID_URL",
+        what=f"where tokens come from (default: {HEROKU_ID_URL}; an emulator prints its own).",
+        example=HEROKU_ID_URL,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a running service needs to know. Build it with `read_settings`."""
+
+    manifest: Manifest
+    client_secret: Secret
+    keys: KeyRing
+    database_url: str = field(repr=False)
+    api_url: str
+    id_url: str
+    metrics_token: Secret | None
+    recheck_every: timedelta
+    answer_within: timedelta
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Heroku is an emulator on this machine."""
+        return is_loopback(self.api_url)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings.
+
+    Raises:
+        ConfigurationError: every setting that is missing or wrong, each with what it is and where to find it.
+    """
+    reader = _Reader(environment)
+    api_url = reader.url("HEROKU_API_URL", HEROKU_API_URL)
+    id_url = reader.url("HEROKU_ID_URL", HEROKU_ID_URL)
+    manifest = reader.manifest(environment="test" if is_loopback(api_url) else "production")
+    client_secret = reader.required("HEADRACE_CLIENT_SECRET")
+    keys = reader.keys(client_secret if is_loopback(api_url) else None)
+    database_url = reader.database_url()
+    recheck_every = reader.seconds("HEADRACE_RECHECK_SECONDS", 300)
+    answer_within = reader.seconds("HEADRACE_ANSWER_SECONDS", 20)
+    if reader.problems or manifest is None or keys is None:
+        raise ConfigurationError(reader.problems)
+    metrics_token = environment.get("HEADRACE_METRICS_TOKEN")
+    return Settings(
+        manifest=manifest,
+        client_secret=Secret(client_secret),
+        keys=keys,
+        database_url=database_url,
+        api_url=api_url,
+        id_url=id_url,
+        metrics_token=Secret(metrics_token) if metrics_token else None,
+        recheck_every=recheck_every,
+        answer_within=answer_within,
+    )
+
+
+def normalise_database_url(url: str) -> str:
+    """Name the driver: Heroku's own DATABASE_URL begins with postgres://."""
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+class _Reader:
+    """Reads one setting after another and collects what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def required(self, name: str) -> str:
+        value = self._environment.get(name, "").strip()
+        if not value:
+            self._report_missing(name)
+        return value
+
+    def manifest(self, *, environment: str) -> Manifest | None:
+        value = self.required("HEADRACE_MANIFEST")
+        if not value:
+            return None
+        try:
+            text = value if value.startswith("{") else Path(value).read_text(encoding="utf-8")
+            return parse_manifest(text, environment=environment)
+        except OSError as error:
+            self.problems.append(f"HEADRACE_MANIFEST: {value} cannot be read: {error.strerror}.")
+        except ConfigurationError as error:
+            self.problems += [f"HEADRACE_MANIFEST: {problem}" for problem in error.problems]
+        return None
+
+    def keys(self, local_secret: str | None) -> KeyRing | None:
+        value = self._environment.get("HEADRACE_KEYS", "").strip()
+        if not value and local_secret:
+            return KeyRing([derive_key(local_secret.encode(), "an emulator on this machine")])
+        if not value:
+            self._report_missing("HEADRACE_KEYS")
+            return None
+        try:
+            return KeyRing.parse(value)
+        except ValueError as error:
+            self.problems.append(f"HEADRACE_KEYS: {error}")
+            return None
+
+    def database_url(self) -> str:
+        url = normalise_database_url(self._environment.get("DATABASE_URL") or DEFAULT_DATABASE_URL)
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            # The value may hold a password, so only its beginning is named.
+            self.problems.append(f"DATABASE_URL: begins with {url.partition(':')[0]}:, use sqlite:/// or postgres://.")
+        return url
+
+    def url(self, name: str, default: str) -> str:
+        url = (self._environment.get(name) or default).rstrip("/")
+        parts = urlsplit(url)
+        is_good = bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
+        if not is_good:
+            self.problems.append(f"{name}: {url} must begin with https:// (http:// only on this machine).")
+        return url
+
+    def seconds(self, name: str, default: float) -> timedelta:
+        text = self._environment.get(name, "").strip()
+        try:
+            seconds = float(text) if text else default
+        except ValueError:
+            seconds = 0
+        if not 0 < seconds < LONGEST_SECONDS:
+            self.problems.append(f"{name}: {text} is not a number of seconds above zero.")
+        return timedelta(seconds=min(seconds, LONGEST_SECONDS))
+
+    def _report_missing(self, name: str) -> None:
+        self.problems.append(f"Missing {next(setting.help for setting in SETTINGS if setting.name == name)}")

@@ -1,0 +1,105 @@
+"""Queries behind the board: which resources a person could see, and what a card says of each."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.models import Outcome, State
+from headrace.store.schema import access, pipeline, placement, placement_check, resource
+
+SHOWN = (State.PROVISIONING, State.PROVISIONED, State.FAILED, State.DEPROVISIONING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRow:
+    """A resource with its current placement and its last move between stages of one pipeline."""
+
+    uuid: str
+    name: str
+    plan: str
+    region: str
+    state: State
+    app_id: str
+    app_name: str | None
+    pipeline_id: str | None
+    pipeline_name: str | None
+    stage: str | None
+    since: datetime
+    checked_at: datetime | None
+    outcome: Outcome | None
+    moved_from: str | None
+    moved_at: datetime | None
+
+
+def list_candidates(connection: sa.Connection, uuid: str, *, people: Sequence[str]) -> dict[str, str]:
+    """Resources that a person who opened `uuid` could see, as uuid → app id: to be confirmed app by app.
+
+    These are the resources of the same pipeline, and those on apps where the person was seen before.
+    """
+    mine = sa.select(placement.c.pipeline_id).where(
+        placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None), placement.c.pipeline_id.is_not(None)
+    )
+    siblings = sa.select(placement.c.resource_uuid).where(
+        placement.c.pipeline_id.in_(mine), placement.c.valid_to.is_(None)
+    )
+    known_apps = sa.select(access.c.app_id).where(access.c.person.in_(people))
+    query = sa.select(resource.c.uuid, resource.c.app_id).where(
+        resource.c.app_id.is_not(None),
+        resource.c.state.in_(SHOWN),
+        sa.or_(resource.c.uuid.in_(siblings), resource.c.app_id.in_(known_apps)),
+    )
+    return {row.uuid: row.app_id for row in connection.execute(query)}
+
+
+def list_board_rows(connection: sa.Connection, uuids: Collection[str] | None) -> list[BoardRow]:
+    """Return what the board says of these resources; None means of every resource."""
+    current, before = placement.alias("current"), placement.alias("before")
+    moved = sa.and_(
+        before.c.resource_uuid == current.c.resource_uuid,
+        before.c.valid_to == current.c.valid_from,
+        before.c.pipeline_id == current.c.pipeline_id,
+        before.c.stage != current.c.stage,
+    )
+    query = (
+        sa.select(
+            resource,
+            current.c.pipeline_id,
+            pipeline.c.name.label("pipeline_name"),
+            current.c.stage,
+            placement_check.c.checked_at,
+            placement_check.c.outcome,
+            before.c.stage.label("moved_from"),
+            before.c.valid_to.label("moved_at"),
+        )
+        .outerjoin(current, sa.and_(current.c.resource_uuid == resource.c.uuid, current.c.valid_to.is_(None)))
+        .outerjoin(before, moved)
+        .outerjoin(pipeline, pipeline.c.id == current.c.pipeline_id)
+        .outerjoin(placement_check, placement_check.c.resource_uuid == resource.c.uuid)
+        .where(resource.c.state.in_(SHOWN))
+    )
+    if uuids is not None:
+        query = query.where(resource.c.uuid.in_(uuids))
+    return [_read(row) for row in connection.execute(query)]
+
+
+def _read(row: sa.Row[Any]) -> BoardRow:
+    return BoardRow(
+        uuid=row.uuid,
+        name=row.name,
+        plan=row.plan,
+        region=row.region,
+        state=State(row.state),
+        app_id=row.app_id or "",
+        app_name=row.app_name,
+        pipeline_id=row.pipeline_id,
+        pipeline_name=row.pipeline_name,
+        stage=row.stage,
+        since=row.created_at,
+        checked_at=row.checked_at,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        moved_from=row.moved_from,
+        moved_at=row.moved_at,
+    )

@@ -1,0 +1,88 @@
+"""Opening a database and running queries on it: a file of SQLite by default, or PostgreSQL.
+
+SQLAlchemy is used synchronously, on a small pool of threads: the same connection can then commit our row
+and the enqueued workflow together (see docs/decisions.md).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Many pooled SQLite writers starve each other in the busy-wait; two connections queue fairly (measured).
+SQLITE_CONNECTIONS = 2
+POSTGRES_CONNECTIONS = 10
+
+
+class Database:
+    """One database: an engine, and the threads on which its queries run."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
+        connections = SQLITE_CONNECTIONS if self.is_sqlite else POSTGRES_CONNECTIONS
+        self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Open a transaction that writes. SQLite's lock is taken at once, so that no read in it gets old."""
+        with self.engine.connect() as connection, connection.begin():
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    async def write(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query in a transaction of its own, committed when this returns."""
+
+        def run() -> T:
+            with self.transaction() as connection:
+                return query(connection, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    async def read(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query that changes nothing."""
+
+        def run() -> T:
+            with self.engine.connect() as connection:
+                return query(connection, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _create_postgres_engine(url: str) -> sa.Engine:
+    return sa.create_engine(url, pool_size=POSTGRES_CONNECTIONS, max_overflow=5, pool_pre_ping=True)
+
+
+def _create_sqlite_engine(url: str) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        pool_size=SQLITE_CONNECTIONS + 2,  # the workflow engine polls on connections of its own
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # an acknowledged request survives a power cut
+            "busy_timeout=30000",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine

@@ -1,0 +1,93 @@
+"""Queries behind the metrics: counts of what is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from headrace.models import State
+from headrace.store.placements import LIVE
+from headrace.store.schema import placement, placement_check, resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What `/metrics` says of the store.
+
+    `by_stage` counts provisioned resources per stage, `none` for those in no pipeline and `unknown` where Heroku
+    did not tell. `provisioning_seconds` counts per upper bound, cumulated, as Prometheus wants it.
+    """
+
+    by_state: dict[str, int]
+    by_stage: dict[str, int]
+    by_plan: dict[str, int]
+    pipelines: int
+    oldest_check: datetime | None
+    unchecked: int
+    provisioning_buckets: dict[float, int]
+    provisioning_count: int
+    provisioning_sum: float
+
+
+def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figures:
+    is_live = resource.c.state == State.PROVISIONED
+    current = sa.and_(placement.c.resource_uuid == resource.c.uuid, placement.c.valid_to.is_(None))
+    stage = sa.case(
+        (placement.c.pipeline_id.is_not(None), placement.c.stage),
+        (placement.c.id.is_not(None), "none"),
+        else_="unknown",
+    )
+    seconds = _seconds_between(connection, resource.c.created_at, resource.c.provisioned_at)
+    took = connection.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(seconds), 0.0),
+            *(sa.func.coalesce(sa.func.sum(sa.case((seconds <= bound, 1), else_=0)), 0) for bound in buckets),
+        ).where(resource.c.provisioned_at.is_not(None))
+    ).one()
+    checks = connection.execute(
+        sa.select(
+            sa.func.min(placement_check.c.checked_at), sa.func.count().filter(placement_check.c.checked_at.is_(None))
+        )
+        .select_from(resource)
+        .outerjoin(placement_check, placement_check.c.resource_uuid == resource.c.uuid)
+        .where(resource.c.state.in_(LIVE), resource.c.is_synchronous.is_(False))
+    ).one()
+    return Figures(
+        by_state=_count(connection, sa.select(resource.c.state, sa.func.count()).group_by(resource.c.state)),
+        by_stage=_count(
+            connection,
+            sa.select(stage.label("stage"), sa.func.count())
+            .select_from(resource)
+            .outerjoin(placement, current)
+            .where(is_live)
+            .group_by(sa.text("stage")),
+        ),
+        by_plan=_count(
+            connection, sa.select(resource.c.plan, sa.func.count()).where(is_live).group_by(resource.c.plan)
+        ),
+        pipelines=connection.execute(
+            sa.select(sa.func.count(placement.c.pipeline_id.distinct()))
+            .select_from(resource)
+            .join(placement, current)
+            .where(is_live)
+        ).scalar_one(),
+        oldest_check=checks[0],
+        unchecked=checks[1],
+        provisioning_count=took[0],
+        provisioning_sum=float(took[1]),
+        provisioning_buckets={bound: int(count) for bound, count in zip(buckets, took[2:], strict=True)},
+    )
+
+
+def _count(connection: sa.Connection, query: sa.Select[tuple[str, int]]) -> dict[str, int]:
+    return {str(key): count for key, count in connection.execute(query).tuples()}
+
+
+def _seconds_between(
+    connection: sa.Connection, start: sa.Column[datetime], end: sa.Column[datetime]
+) -> sa.ColumnElement[float]:
+    if connection.dialect.name == "sqlite":
+        return (sa.func.julianday(end, type_=sa.Float) - sa.func.julianday(start, type_=sa.Float)) * 86_400.0
+    return sa.func.extract("epoch", end - start, type_=sa.Float)

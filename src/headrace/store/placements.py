@@ -1,0 +1,252 @@
+"""Queries about placements: where an app is, since when, when Heroku was last asked, and who may see it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.models import Inspection, Outcome, Placement, State
+from headrace.protocol.pipelines import Access
+from headrace.store.resources import insert_ignoring_repeats
+from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
+
+# Only these have a place worth asking for: the token of a resource that is gone is dead.
+LIVE = (State.PROVISIONING, State.PROVISIONED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementRow:
+    """One stretch of time that an app spent in one place; `valid_to` None means now."""
+
+    id: int
+    app_id: str
+    app_name: str | None
+    pipeline_id: str | None
+    pipeline_name: str | None
+    stage: str | None
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    """When and how Heroku last answered about a placement, and what went wrong since."""
+
+    outcome: Outcome | None
+    error: str | None
+    checked_at: datetime | None
+    tried_at: datetime | None
+
+
+def save_inspection(
+    connection: sa.Connection, inspection: Inspection, *, next_check_at: datetime
+) -> tuple[PlacementRow | None, PlacementRow] | None:
+    """Record what an inspection found; return the old and the new placement when the app has moved.
+
+    FORBIDDEN and APP_HIDDEN say nothing about the place, so they close no placement.
+    """
+    uuid, now = inspection.addon.id, inspection.looked_up_at
+    connection.execute(
+        sa.update(resource)
+        .where(resource.c.uuid == uuid)
+        .values(app_id=inspection.app.id, app_name=inspection.app.name, name=inspection.addon.name)
+    )
+    _save_check(
+        connection,
+        uuid,
+        {
+            "outcome": inspection.outcome,
+            "error": None,
+            "checked_at": now,
+            "tried_at": now,
+            "next_check_at": next_check_at,
+        },
+    )
+    if inspection.outcome not in (Outcome.PLACED, Outcome.UNCOUPLED):
+        return None
+    if inspection.placement is not None:
+        _save_pipeline(connection, inspection.placement, now)
+    return _move(connection, inspection)
+
+
+def save_failed_check(
+    connection: sa.Connection, uuid: str, *, error: str, now: datetime, next_check_at: datetime
+) -> None:
+    """Record that Heroku was asked and did not answer; what was known stays."""
+    _save_check(connection, uuid, {"error": error, "tried_at": now, "next_check_at": next_check_at})
+
+
+def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow | None:
+    return _find_placement(connection, placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None))
+
+
+def close_placement(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
+    """A resource that is gone is in no place any more; its history stays."""
+    connection.execute(
+        sa.update(placement)
+        .where(placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None))
+        .values(valid_to=now)
+    )
+
+
+def list_placements(connection: sa.Connection, uuid: str) -> list[PlacementRow]:
+    """Every place a resource's app has been in, oldest first."""
+    query = _placements().where(placement.c.resource_uuid == uuid).order_by(placement.c.valid_from, placement.c.id)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def find_placement(connection: sa.Connection, placement_id: int) -> PlacementRow | None:
+    return _find_placement(connection, placement.c.id == placement_id)
+
+
+def find_previous_placement(connection: sa.Connection, uuid: str, row: PlacementRow) -> PlacementRow | None:
+    """The place the app was in until it came to this one."""
+    query = (
+        _placements()
+        .where(placement.c.resource_uuid == uuid, placement.c.id < row.id)
+        .order_by(placement.c.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).one_or_none()
+    return None if found is None else _read(found)
+
+
+def find_check(connection: sa.Connection, uuid: str) -> CheckRow | None:
+    query = sa.select(placement_check).where(placement_check.c.resource_uuid == uuid)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    outcome = Outcome(row.outcome) if row.outcome else None
+    return CheckRow(outcome=outcome, error=row.error, checked_at=row.checked_at, tried_at=row.tried_at)
+
+
+def claim_due_checks(connection: sa.Connection, *, now: datetime, limit: int, lease: timedelta) -> list[str]:
+    """Return uuids whose placement is due for a look, oldest first; they are due again only after the lease.
+
+    Workers on PostgreSQL skip what another one is claiming at the same time.
+    """
+    query = (
+        sa.select(placement_check.c.resource_uuid)
+        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
+        .where(placement_check.c.next_check_at <= now, resource.c.state.in_(LIVE), resource.c.app_id.is_not(None))
+        .order_by(placement_check.c.next_check_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=placement_check)
+    )
+    uuids = list(connection.execute(query).scalars())
+    if uuids:
+        connection.execute(
+            sa.update(placement_check)
+            .where(placement_check.c.resource_uuid.in_(uuids))
+            .values(next_check_at=now + lease)
+        )
+    return uuids
+
+
+def make_due(connection: sa.Connection, uuids: Iterable[str], *, now: datetime) -> None:
+    """Ask Heroku about these placements at the next opportunity."""
+    connection.execute(
+        sa.update(placement_check).where(placement_check.c.resource_uuid.in_(list(uuids))).values(next_check_at=now)
+    )
+
+
+def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: datetime) -> None:
+    """Record who may see an app; whoever is not in the answer may not."""
+    connection.execute(sa.delete(access).where(access.c.app_id == app_id))
+    people = [f"id:{user_id}" for user_id in found.user_ids] + [f"email:{email}" for email in found.emails]
+    if people:
+        rows = [{"app_id": app_id, "person": person} for person in sorted(people)]
+        connection.execute(insert_ignoring_repeats(connection, access), rows)
+    connection.execute(sa.delete(access_check).where(access_check.c.app_id == app_id))
+    connection.execute(sa.insert(access_check).values(app_id=app_id, checked_at=now))
+
+
+def list_visible_apps(
+    connection: sa.Connection, app_ids: Collection[str], *, people: Sequence[str], checked_after: datetime
+) -> set[str]:
+    """Of these apps, the ones that a person may see, according to a reading that is fresh enough."""
+    query = (
+        sa.select(access.c.app_id)
+        .join(access_check, access_check.c.app_id == access.c.app_id)
+        .where(access.c.app_id.in_(app_ids), access.c.person.in_(people), access_check.c.checked_at >= checked_after)
+    )
+    return set(connection.execute(query).scalars())
+
+
+def list_freshly_checked_apps(connection: sa.Connection, app_ids: Collection[str], *, after: datetime) -> set[str]:
+    query = sa.select(access_check.c.app_id).where(
+        access_check.c.app_id.in_(app_ids), access_check.c.checked_at >= after
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _save_check(connection: sa.Connection, uuid: str, values: dict[str, Any]) -> None:
+    insert = insert_ignoring_repeats(connection, placement_check).values(resource_uuid=uuid, **values)
+    if not connection.execute(insert).rowcount:
+        connection.execute(sa.update(placement_check).where(placement_check.c.resource_uuid == uuid).values(**values))
+
+
+def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -> None:
+    values: dict[str, Any] = {
+        "name": found.pipeline.name,
+        "owner_id": found.owner.id if found.owner else None,
+        "owner_type": found.owner.type if found.owner else None,
+        "generation": found.generation,
+        "observed_at": now,
+    }
+    insert = insert_ignoring_repeats(connection, pipeline).values(id=found.pipeline.id, **values)
+    if not connection.execute(insert).rowcount:
+        # A pipeline that would not be read this time keeps the name it had.
+        known = {name: value for name, value in values.items() if value is not None}
+        connection.execute(sa.update(pipeline).where(pipeline.c.id == found.pipeline.id).values(**known))
+
+
+def _move(connection: sa.Connection, inspection: Inspection) -> tuple[PlacementRow | None, PlacementRow] | None:
+    uuid, now = inspection.addon.id, inspection.looked_up_at
+    old = find_current_placement(connection, uuid)
+    found = inspection.placement
+    place = (inspection.app.id, found.pipeline.id if found else None, str(found.stage) if found else None)
+    is_overtaken = old is not None and old.valid_from > now
+    if is_overtaken or (old is not None and (old.app_id, old.pipeline_id, old.stage) == place):
+        return None
+    if old is not None:
+        connection.execute(sa.update(placement).where(placement.c.id == old.id).values(valid_to=now))
+    app_id, pipeline_id, stage = place
+    connection.execute(
+        sa.insert(placement).values(
+            resource_uuid=uuid,
+            app_id=app_id,
+            app_name=inspection.app.name,
+            pipeline_id=pipeline_id,
+            stage=stage,
+            valid_from=now,
+        )
+    )
+    new = find_current_placement(connection, uuid)
+    return None if new is None else (old, new)
+
+
+def _placements() -> sa.Select[Any]:
+    return sa.select(placement, pipeline.c.name.label("pipeline_name")).outerjoin(
+        pipeline, pipeline.c.id == placement.c.pipeline_id
+    )
+
+
+def _find_placement(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> PlacementRow | None:
+    row = connection.execute(_placements().where(*conditions)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def _read(row: sa.Row[Any]) -> PlacementRow:
+    return PlacementRow(
+        id=row.id,
+        app_id=row.app_id,
+        app_name=row.app_name,
+        pipeline_id=row.pipeline_id,
+        pipeline_name=row.pipeline_name,
+        stage=row.stage,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+    )

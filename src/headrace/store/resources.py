@@ -1,0 +1,182 @@
+"""Queries about resources, their plan changes and their timeline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from headrace.models import State
+from headrace.protocol.partner import ProvisionRequest
+from headrace.store.schema import lifecycle_event, plan_change, resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRow:
+    """One resource as it is stored."""
+
+    uuid: str
+    name: str
+    plan: str
+    requested_plan: str
+    region: str
+    options: Mapping[str, str]
+    callback_url: str
+    state: State
+    message: str | None
+    is_synchronous: bool
+    running: str | None
+    workflow_count: int
+    app_id: str | None
+    app_name: str | None
+    created_at: datetime
+    provisioned_at: datetime | None
+    deprovisioned_at: datetime | None
+
+    def was_requested_by(self, request: ProvisionRequest) -> bool:
+        """Whether a provision request with this uuid repeats the one that made this resource."""
+        return (self.requested_plan, self.region, dict(self.options)) == (
+            request.plan,
+            request.region,
+            dict(request.options),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChangeRow:
+    """One plan change; it waits while `outcome` is None. Outcomes: done, refused, failed, dropped."""
+
+    number: int
+    old_plan: str
+    new_plan: str
+    outcome: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One line of a resource's timeline."""
+
+    at: datetime
+    name: str
+    detail: Mapping[str, Any]
+
+
+def insert_ignoring_repeats(connection: sa.Connection, table: sa.Table) -> Any:
+    """Build an insert that leaves a row that is there already as it is."""
+    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def insert_resource(connection: sa.Connection, request: ProvisionRequest, *, now: datetime) -> bool:
+    """Store a new resource; return False when its uuid is known already."""
+    row = {
+        "uuid": request.uuid,
+        "name": request.name or request.uuid,
+        "plan": request.plan,
+        "requested_plan": request.plan,
+        "region": request.region,
+        "options": dict(request.options),
+        "callback_url": request.callback_url,
+        "state": State.PROVISIONING,
+        "is_synchronous": request.grant is None,
+        "created_at": now,
+    }
+    return bool(connection.execute(insert_ignoring_repeats(connection, resource).values(row)).rowcount)
+
+
+def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
+    row = connection.execute(sa.select(resource).where(resource.c.uuid == uuid)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def lock_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
+    """Read a resource that this transaction is going to change; nobody else can until it ends."""
+    query = sa.select(resource).where(resource.c.uuid == uuid).with_for_update()
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _read(row)
+
+
+def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> None:
+    connection.execute(sa.update(resource).where(resource.c.uuid == uuid).values(**changes))
+
+
+def add_plan_change(connection: sa.Connection, row: ResourceRow, *, new_plan: str, now: datetime) -> int:
+    """Record a wanted plan change and return its number."""
+    count = sa.select(sa.func.coalesce(sa.func.max(plan_change.c.number), 0)).where(
+        plan_change.c.resource_uuid == row.uuid
+    )
+    number: int = connection.execute(count).scalar_one() + 1
+    connection.execute(
+        sa.insert(plan_change).values(
+            resource_uuid=row.uuid, number=number, old_plan=row.plan, new_plan=new_plan, requested_at=now
+        )
+    )
+    return number
+
+
+def find_waiting_plan_change(connection: sa.Connection, uuid: str) -> PlanChangeRow | None:
+    """The oldest plan change that is not settled: the next to be worked on."""
+    query = (
+        sa.select(plan_change)
+        .where(plan_change.c.resource_uuid == uuid, plan_change.c.outcome.is_(None))
+        .order_by(plan_change.c.number)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _read_change(row)
+
+
+def find_last_plan_change(connection: sa.Connection, uuid: str) -> PlanChangeRow | None:
+    query = (
+        sa.select(plan_change).where(plan_change.c.resource_uuid == uuid).order_by(plan_change.c.number.desc()).limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _read_change(row)
+
+
+def find_plan_change(connection: sa.Connection, uuid: str, number: int) -> PlanChangeRow:
+    query = sa.select(plan_change).where(plan_change.c.resource_uuid == uuid, plan_change.c.number == number)
+    return _read_change(connection.execute(query).one())
+
+
+def settle_plan_change(
+    connection: sa.Connection, uuid: str, number: int, *, outcome: str, message: str | None, now: datetime
+) -> None:
+    connection.execute(
+        sa.update(plan_change)
+        .where(plan_change.c.resource_uuid == uuid, plan_change.c.number == number, plan_change.c.outcome.is_(None))
+        .values(outcome=outcome, message=message, settled_at=now)
+    )
+
+
+def drop_waiting_plan_changes(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
+    """A resource that goes away takes its waiting plan changes with it."""
+    connection.execute(
+        sa.update(plan_change)
+        .where(plan_change.c.resource_uuid == uuid, plan_change.c.outcome.is_(None))
+        .values(outcome="dropped", settled_at=now)
+    )
+
+
+def add_event(connection: sa.Connection, uuid: str, name: str, *, now: datetime, **detail: Any) -> None:
+    """Add a line to a resource's timeline. `detail` is shown to operators: no secret may stand in it."""
+    connection.execute(sa.insert(lifecycle_event).values(resource_uuid=uuid, at=now, name=name, detail=detail))
+
+
+def list_events(connection: sa.Connection, uuid: str) -> list[EventRow]:
+    query = sa.select(lifecycle_event).where(lifecycle_event.c.resource_uuid == uuid).order_by(lifecycle_event.c.id)
+    return [EventRow(at=row.at, name=row.name, detail=row.detail) for row in connection.execute(query)]
+
+
+def _read(row: sa.Row[Any]) -> ResourceRow:
+    return ResourceRow(**{**row._mapping, "state": State(row.state)})  # noqa: SLF001
+
+
+def _read_change(row: sa.Row[Any]) -> PlanChangeRow:
+    return PlanChangeRow(
+        number=row.number, old_plan=row.old_plan, new_plan=row.new_plan, outcome=row.outcome, message=row.message
+    )

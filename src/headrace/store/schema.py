@@ -1,0 +1,165 @@
+"""The one schema, for SQLite and PostgreSQL alike. Times are UTC; secrets stand only in `secret`, sealed."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """An aware datetime, always UTC; SQLite keeps no time zone of its own."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _uuid(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.String(36), **options)
+
+
+def _of_resource(**options: Any) -> sa.Column[str]:
+    return sa.Column("resource_uuid", sa.String(36), sa.ForeignKey("resource.uuid"), nullable=False, **options)
+
+
+# `plan` moves with plan changes, `requested_plan` stays what was first asked for: by it a repeat is told from
+# another request. `running` is the id of the one workflow that may run now, `workflow_count` numbers them.
+# `app_*` come with an inspection.
+resource = sa.Table(
+    "resource",
+    METADATA,
+    _uuid("uuid", primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("requested_plan", sa.Text, nullable=False),
+    sa.Column("region", sa.Text, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("callback_url", sa.Text, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("message", sa.Text),
+    sa.Column("is_synchronous", sa.Boolean, nullable=False),
+    sa.Column("running", sa.Text),
+    sa.Column("workflow_count", sa.Integer, nullable=False, default=0),
+    _uuid("app_id"),
+    sa.Column("app_name", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("provisioned_at", Moment),
+    sa.Column("deprovisioned_at", Moment),
+    sa.Index(None, "app_id"),
+)
+
+# Waiting while `outcome` is null; `number` counts up from 1 for each resource.
+plan_change = sa.Table(
+    "plan_change",
+    METADATA,
+    _of_resource(primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("old_plan", sa.Text, nullable=False),
+    sa.Column("new_plan", sa.Text, nullable=False),
+    sa.Column("outcome", sa.String(20)),
+    sa.Column("message", sa.Text),
+    sa.Column("requested_at", Moment, nullable=False),
+    sa.Column("settled_at", Moment),
+)
+
+secret = sa.Table(
+    "secret",
+    METADATA,
+    _of_resource(primary_key=True),
+    sa.Column("kind", sa.String(200), primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("expires_at", Moment),
+)
+
+pipeline = sa.Table(
+    "pipeline",
+    METADATA,
+    _uuid("id", primary_key=True),
+    sa.Column("name", sa.Text),
+    _uuid("owner_id"),
+    sa.Column("owner_type", sa.String(20)),
+    sa.Column("generation", sa.Text),
+    sa.Column("observed_at", Moment, nullable=False),
+)
+
+# A row without a pipeline says that Heroku said "in no pipeline"; rows are closed, never rewritten.
+placement = sa.Table(
+    "placement",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _of_resource(),
+    _uuid("app_id", nullable=False),
+    sa.Column("app_name", sa.Text),
+    sa.Column("pipeline_id", sa.String(36), sa.ForeignKey("pipeline.id")),
+    sa.Column("stage", sa.Text),
+    sa.Column("valid_from", Moment, nullable=False),
+    sa.Column("valid_to", Moment),
+    sa.Index(
+        "uq_placement_current",
+        "resource_uuid",
+        unique=True,
+        sqlite_where=sa.text("valid_to IS NULL"),
+        postgresql_where=sa.text("valid_to IS NULL"),
+    ),
+    sa.Index(None, "resource_uuid", "valid_from"),
+    sa.Index(None, "pipeline_id"),
+)
+
+# `checked_at` is when Heroku last answered, `tried_at` when it was last asked.
+placement_check = sa.Table(
+    "placement_check",
+    METADATA,
+    _of_resource(primary_key=True),
+    sa.Column("outcome", sa.String(20)),
+    sa.Column("error", sa.Text),
+    sa.Column("checked_at", Moment),
+    sa.Column("tried_at", Moment),
+    sa.Column("next_check_at", Moment, nullable=False),
+    sa.Index(None, "next_check_at"),
+)
+
+# Who may see an app, as Heroku last said; `person` is `id:<user id>` or `email:<address>`.
+access = sa.Table(
+    "access",
+    METADATA,
+    _uuid("app_id", primary_key=True),
+    sa.Column("person", sa.String(320), primary_key=True),
+    sa.Index(None, "person"),
+)
+
+access_check = sa.Table(
+    "access_check",
+    METADATA,
+    _uuid("app_id", primary_key=True),
+    sa.Column("checked_at", Moment, nullable=False),
+)
+
+lifecycle_event = sa.Table(
+    "lifecycle_event",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _of_resource(index=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+)

@@ -1,0 +1,95 @@
+"""Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from headrace.models import Grant, Secret, Token
+from headrace.store.schema import secret
+from headrace.store.seal import KeyRing
+
+GRANT = "grant"
+TOKEN = "token"
+CONFIG = "config"
+LOG_INPUT_URL = "log_input_url"
+LOG_DRAIN_TOKEN = "log_drain_token"
+
+
+class SecretStore:
+    """Seals what goes in and opens what comes out; the only way to the `secret` table."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def save(
+        self, connection: sa.Connection, uuid: str, kind: str, text: str, *, expires_at: datetime | None = None
+    ) -> None:
+        self.delete(connection, uuid, kind)
+        sealed = self._keys.seal(text, row=_row(uuid, kind))
+        connection.execute(
+            sa.insert(secret).values(resource_uuid=uuid, kind=kind, sealed=sealed, expires_at=expires_at)
+        )
+
+    def find(self, connection: sa.Connection, uuid: str, kind: str) -> str | None:
+        """Return the text, None when there is none, or raise SealBroken."""
+        query = sa.select(secret.c.sealed).where(secret.c.resource_uuid == uuid, secret.c.kind == kind)
+        sealed = connection.execute(query).scalar_one_or_none()
+        return None if sealed is None else self._keys.open(sealed, row=_row(uuid, kind))
+
+    def delete(self, connection: sa.Connection, uuid: str, kind: str) -> None:
+        connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid, secret.c.kind == kind))
+
+    def delete_all(self, connection: sa.Connection, uuid: str) -> None:
+        connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid))
+
+    def save_grant(self, connection: sa.Connection, uuid: str, grant: Grant) -> None:
+        self.save(connection, uuid, GRANT, grant.code.reveal(), expires_at=grant.expires_at)
+
+    def find_grant(self, connection: sa.Connection, uuid: str) -> Grant | None:
+        code, expires_at = self.find(connection, uuid, GRANT), _find_expiry(connection, uuid, GRANT)
+        return Grant(code=Secret(code), expires_at=expires_at) if code and expires_at else None
+
+    def save_token(self, connection: sa.Connection, uuid: str, token: Token) -> None:
+        """Store a token; the grant it came from is spent and goes."""
+        text = msgspec.json.encode([token.access.reveal(), token.refresh.reveal()]).decode()
+        self.save(connection, uuid, TOKEN, text, expires_at=token.expires_at)
+        self.delete(connection, uuid, GRANT)
+
+    def find_token(self, connection: sa.Connection, uuid: str) -> Token | None:
+        text, expires_at = self.find(connection, uuid, TOKEN), _find_expiry(connection, uuid, TOKEN)
+        if text is None or expires_at is None:
+            return None
+        access, refresh = msgspec.json.decode(text, type=tuple[str, str])
+        return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
+
+    def save_config(self, connection: sa.Connection, uuid: str, config: Mapping[str, str]) -> None:
+        self.save(connection, uuid, CONFIG, msgspec.json.encode(config).decode())
+
+    def find_config(self, connection: sa.Connection, uuid: str) -> dict[str, str] | None:
+        text = self.find(connection, uuid, CONFIG)
+        return None if text is None else msgspec.json.decode(text, type=dict[str, str])
+
+    def rotate(self, connection: sa.Connection, *, limit: int) -> int:
+        """Seal up to `limit` values again that an older key sealed; return how many there were."""
+        is_old = sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
+        rows = connection.execute(sa.select(secret).where(is_old).limit(limit)).all()
+        for row in rows:
+            name = _row(row.resource_uuid, row.kind)
+            resealed = self._keys.seal(self._keys.open(row.sealed, row=name), row=name)
+            connection.execute(
+                sa.update(secret)
+                .where(secret.c.resource_uuid == row.resource_uuid, secret.c.kind == row.kind)
+                .values(sealed=resealed)
+            )
+        return len(rows)
+
+
+def _row(uuid: str, kind: str) -> str:
+    return f"secret/{uuid}/{kind}"
+
+
+def _find_expiry(connection: sa.Connection, uuid: str, kind: str) -> datetime | None:
+    query = sa.select(secret.c.expires_at).where(secret.c.resource_uuid == uuid, secret.c.kind == kind)
+    return connection.execute(query).scalar_one_or_none()
