@@ -1,0 +1,124 @@
+"""Keeping placements current: asking Heroku where apps are and who may see them, and storing the answers."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from headrace.client import Clock, HerokuClient
+from headrace.errors import HeadraceError, NotFound
+from headrace.models import Inspection
+from headrace.protocol.pipelines import find_access
+from headrace.store.database import Database
+from headrace.store.placements import (
+    PlacementRow,
+    claim_due_checks,
+    list_freshly_checked_apps,
+    save_access,
+    save_failed_check,
+    save_inspection,
+)
+
+log = logging.getLogger(__name__)
+
+# How long an answer about who may see an app is good for: a removed collaborator is out after that.
+ACCESS_GOOD_FOR = timedelta(minutes=5)
+# A worker that dies while it holds a batch of due checks gives them back after this.
+LEASE = timedelta(minutes=2)
+# How many resources are looked at at the same time.
+IN_FLIGHT = 16
+BATCH = 200
+
+OnMove = Callable[[sa.Connection, str, PlacementRow, PlacementRow], None]
+
+
+class Inspector:
+    """Asks Heroku about resources and records what it says.
+
+    `on_move` is called, in the transaction that records a move, with the resource's uuid and both placements.
+    """
+
+    def __init__(self, database: Database, client: HerokuClient, *, clock: Clock, recheck_every: timedelta) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self.on_move: OnMove = lambda _connection, _uuid, _old, _new: None
+        self.recheck_every = recheck_every
+
+    async def inspect(self, uuid: str) -> Inspection:
+        """Look a resource's placement up and store it.
+
+        Raises:
+            PlatformError: Heroku did not answer; what was known stays, and the failure is noted beside it.
+        """
+        try:
+            inspection = await self._client.inspect(uuid)
+        except HeadraceError as error:
+            await self._database.write(self._record_failure, uuid, type(error).__name__)
+            raise
+        await self._database.write(self._record, inspection)
+        return inspection
+
+    async def inspect_all(self, uuids: Iterable[str]) -> int:
+        """Look many placements up, some at a time; return how many Heroku answered about."""
+        return sum(await _gather([self._try_inspect(uuid) for uuid in uuids]))
+
+    async def sweep(self) -> int:
+        """Look up every placement that is due; return how many were."""
+        count = 0
+        while uuids := await self._database.write(claim_due_checks, now=self._clock(), limit=BATCH, lease=LEASE):
+            count += len(uuids)
+            await self.inspect_all(uuids)
+        return count
+
+    async def refresh_access(self, apps: dict[str, str]) -> None:
+        """Ask again who may see these apps, where the last answer is too old.
+
+        `apps` names for each app's id a resource on it, whose token is used. An app about which Heroku does
+        not answer keeps its old reading, which grants nothing once it is too old.
+        """
+        fresh = await self._database.read(list_freshly_checked_apps, apps.keys(), after=self._clock() - ACCESS_GOOD_FOR)
+        stale = {app_id: uuid for app_id, uuid in apps.items() if app_id not in fresh}
+        await _gather([self._try_access(app_id, uuid) for app_id, uuid in stale.items()])
+
+    async def _try_inspect(self, uuid: str) -> bool:
+        try:
+            await self.inspect(uuid)
+        except HeadraceError as error:
+            log.warning("inspection.failed", extra={"resource": uuid, "error": str(error)})
+            return False
+        return True
+
+    async def _try_access(self, app_id: str, uuid: str) -> bool:
+        try:
+            found = await self._client.drive(uuid, find_access(app_id))
+        except NotFound:
+            return False
+        except HeadraceError as error:
+            log.warning("access.failed", extra={"resource": uuid, "error": str(error)})
+            return False
+        await self._database.write(save_access, app_id, found, now=self._clock())
+        return True
+
+    def _record(self, connection: sa.Connection, inspection: Inspection) -> None:
+        next_check_at = inspection.looked_up_at + self.recheck_every
+        moved = save_inspection(connection, inspection, next_check_at=next_check_at)
+        if moved is not None and moved[0] is not None:
+            self.on_move(connection, inspection.addon.id, moved[0], moved[1])
+
+    def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
+        now = self._clock()
+        save_failed_check(connection, uuid, error=error, now=now, next_check_at=now + self.recheck_every)
+
+
+async def _gather(tasks: list[Coroutine[None, None, bool]]) -> list[bool]:
+    """Run tasks, some at a time."""
+    slots = asyncio.Semaphore(IN_FLIGHT)
+
+    async def run(task: Coroutine[None, None, bool]) -> bool:
+        async with slots:
+            return await task
+
+    return await asyncio.gather(*(run(task) for task in tasks))

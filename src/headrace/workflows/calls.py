@@ -1,0 +1,248 @@
+"""Heroku's three calls: each is recorded, with the workflow it needs, in one transaction, and then answered."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from headrace.client import Clock
+from headrace.errors import ResourceGone, UnknownResource
+from headrace.models import State
+from headrace.protocol.lifecycle import TABLE, Call, Reply, WorkflowKind, find_due
+from headrace.protocol.manifest import Manifest
+from headrace.protocol.partner import Answer, ProvisionRequest
+from headrace.store.database import Database
+from headrace.store.resources import (
+    PlanChangeRow,
+    ResourceRow,
+    add_event,
+    add_plan_change,
+    drop_waiting_plan_changes,
+    find_last_plan_change,
+    find_plan_change,
+    find_resource,
+    find_waiting_plan_change,
+    insert_resource,
+    lock_resource,
+    update_resource,
+)
+from headrace.store.secrets import LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
+from headrace.workflows.engine import Engine
+
+T = TypeVar("T")
+
+# How often a request that waits for its workflow looks whether it is done.
+POLL_SECONDS = 0.05
+TRY_AGAIN = "This is taking longer than expected. Please try again in a minute."
+FAILED = "This could not be done. The add-on's support has been told."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    """What recording a call came to: the row of the table, the resource after it, and the plan change, if any."""
+
+    reply: Reply
+    resource: ResourceRow | None
+    change: PlanChangeRow | None = None
+
+
+class Calls:
+    """Answers Heroku's calls. A reply of 2xx means that the call is on disk, whatever happens next."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        secrets: SecretStore,
+        engine: Engine,
+        manifest: Manifest,
+        clock: Clock,
+        answer_within: timedelta,
+    ) -> None:
+        self._database = database
+        self._secrets = secrets
+        self._engine = engine
+        self._manifest = manifest
+        self._clock = clock
+        self._answer_within = answer_within
+
+    async def provision(self, request: ProvisionRequest) -> Answer:
+        """Create a resource, or answer a repeat as the first time.
+
+        With a grant the answer is 202 and the rest happens in the background. Without one nobody could
+        tell Heroku later, so the answer waits for the hook.
+
+        Raises:
+            ResourceGone: it was deprovisioned.
+        """
+        recorded = await self._database.write(self._record_provision, request)
+        row = recorded.resource
+        if recorded.reply is Reply.GONE or row is None:
+            raise ResourceGone(request.uuid)
+        if recorded.reply is Reply.CONFLICT:
+            return Answer(status=409, message="This uuid belongs to a resource with another plan, region or options.")
+        if recorded.reply is Reply.FAILED:
+            return Answer(status=422, message=row.message or FAILED)
+        if not row.is_synchronous:
+            return Answer(status=202, provider_id=row.uuid, message=f"{self._manifest.name} is being set up.")
+        return await self._answer_synchronously(row.uuid)
+
+    async def change_plan(self, uuid: str, plan: str) -> Answer:
+        """Change a resource's plan: 200 when the hook is done, 422 when it refuses, 202 when it takes longer.
+
+        Raises:
+            UnknownResource, ResourceGone: there is no such resource, or no more.
+        """
+        recorded = await self._database.write(self._record_plan_change, uuid, plan)
+        if recorded.reply is Reply.UNKNOWN:
+            raise UnknownResource(uuid)
+        if recorded.reply is Reply.GONE or recorded.resource is None:
+            raise ResourceGone(uuid)
+        if recorded.change is None:
+            return Answer(status=200, message=f"The plan is {plan} already.")
+        if recorded.reply is Reply.ACCEPTED:
+            return Answer(status=202, message=f"The plan will be {plan} when the add-on is set up.")
+        return await self._answer_plan_change(recorded.resource, recorded.change)
+
+    async def deprovision(self, uuid: str) -> Answer:
+        """Remove a resource; the hook runs in the background.
+
+        Raises:
+            ResourceGone: there is no such resource, or no more.
+        """
+        recorded = await self._database.write(self._record_deprovision, uuid)
+        if recorded.reply is Reply.GONE:
+            raise ResourceGone(uuid)
+        return Answer(status=204)
+
+    def _record_provision(self, connection: sa.Connection, request: ProvisionRequest) -> _Recorded:
+        now = self._clock()
+        is_new = insert_resource(connection, request, now=now)
+        row = lock_resource(connection, request.uuid)
+        if row is None:
+            raise UnknownResource(request.uuid)
+        is_repeat = is_new or row.was_requested_by(request)
+        transition = TABLE[None if is_new else row.state, Call.PROVISION if is_repeat else Call.PROVISION_OTHER]
+        if is_new:
+            self._keep_secrets(connection, request)
+            detail = {"plan": request.plan, "region": request.region, "grant": request.grant is not None}
+            add_event(connection, row.uuid, "provision.requested", now=now, **detail)
+            start_due(connection, self._engine, row)
+        elif is_repeat and row.state is State.PROVISIONING:
+            self._keep_fresh_grant(connection, request)
+        return _Recorded(reply=transition.reply, resource=row)
+
+    def _keep_secrets(self, connection: sa.Connection, request: ProvisionRequest) -> None:
+        if request.grant is not None:
+            self._secrets.save_grant(connection, request.uuid, request.grant)
+        for kind, value in ((LOG_INPUT_URL, request.log_input_url), (LOG_DRAIN_TOKEN, request.log_drain_token)):
+            if value is not None:
+                self._secrets.save(connection, request.uuid, kind, value.reveal())
+
+    def _keep_fresh_grant(self, connection: sa.Connection, request: ProvisionRequest) -> None:
+        """A repeat may bring a new grant; it is worth having until there is a token."""
+        if request.grant is not None and self._secrets.find_token(connection, request.uuid) is None:
+            self._secrets.save_grant(connection, request.uuid, request.grant)
+
+    def _record_plan_change(self, connection: sa.Connection, uuid: str, plan: str) -> _Recorded:
+        row = lock_resource(connection, uuid)
+        is_wanted = row is not None and plan == find_wanted_plan(connection, row)
+        transition = TABLE[row.state if row else None, Call.PLAN_SAME if is_wanted else Call.PLAN_CHANGE]
+        if row is None or transition.reply in (Reply.GONE, Reply.UNKNOWN):
+            return _Recorded(reply=transition.reply, resource=row)
+        if is_wanted:
+            # A repeat waits with the first one, if that is still being worked on.
+            change = find_waiting_plan_change(connection, uuid)
+            return _Recorded(reply=transition.reply, resource=row, change=change)
+        now = self._clock()
+        number = add_plan_change(connection, row, new_plan=plan, now=now)
+        add_event(connection, uuid, "plan_change.requested", now=now, old_plan=row.plan, new_plan=plan)
+        start_due(connection, self._engine, row)
+        return _Recorded(reply=transition.reply, resource=row, change=find_plan_change(connection, uuid, number))
+
+    def _record_deprovision(self, connection: sa.Connection, uuid: str) -> _Recorded:
+        row = lock_resource(connection, uuid)
+        transition = TABLE[row.state if row else None, Call.DEPROVISION]
+        if row is None or transition.state is None or transition.state is row.state:
+            return _Recorded(reply=transition.reply, resource=row)
+        now = self._clock()
+        update_resource(connection, uuid, state=transition.state)
+        drop_waiting_plan_changes(connection, uuid, now=now)
+        add_event(connection, uuid, "deprovision.requested", now=now)
+        changed = lock_resource(connection, uuid)
+        if changed is not None:
+            start_due(connection, self._engine, changed)
+        return _Recorded(reply=transition.reply, resource=changed)
+
+    async def _answer_synchronously(self, uuid: str) -> Answer:
+        row = await self._wait(lambda connection: _find_settled(connection, uuid))
+        if row is None:
+            return Answer(status=503, message=TRY_AGAIN)
+        if row.state is State.PROVISIONED:
+            config = await self._database.read(self._secrets.find_config, uuid)
+            return Answer(status=200, provider_id=uuid, config=config or {})
+        if row.state is State.FAILED:
+            return Answer(status=422 if row.message else 503, message=row.message or FAILED)
+        raise ResourceGone(uuid)
+
+    async def _answer_plan_change(self, row: ResourceRow, change: PlanChangeRow) -> Answer:
+        settled = await self._wait(lambda connection: _find_settled_change(connection, row.uuid, change.number))
+        if settled is None:
+            return Answer(status=202, message=f"The plan is being changed to {change.new_plan}.")
+        if settled.outcome == "done":
+            # Where there is a token the config vars were set through the Platform API.
+            config = await self._database.read(self._secrets.find_config, row.uuid) if row.is_synchronous else None
+            return Answer(status=200, message=f"The plan is {change.new_plan} now.", config=config)
+        if settled.outcome == "dropped":
+            raise ResourceGone(row.uuid)
+        return Answer(status=422 if settled.message else 503, message=settled.message or FAILED)
+
+    async def _wait(self, find: Callable[[sa.Connection], T | None]) -> T | None:
+        """Look until something is found, at most as long as Heroku may be kept waiting."""
+        try:
+            async with asyncio.timeout(self._answer_within.total_seconds()):
+                # The worker may be another process, so there is nothing here to be told by.
+                while (found := await self._database.read(find)) is None:
+                    await asyncio.sleep(POLL_SECONDS)
+                return found
+        except TimeoutError:
+            return None
+
+
+def start_due(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
+    """Start the workflow that a resource needs next, unless one is running: that one will start it when it ends."""
+    if row.running is None:
+        hand_over(connection, engine, row)
+
+
+def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
+    """Replace a resource's running workflow, which has ended, by the one that is due, or by none."""
+    change = find_waiting_plan_change(connection, row.uuid)
+    kind = find_due(row.state, is_change_waiting=change is not None)
+    if kind is None:
+        update_resource(connection, row.uuid, running=None)
+        return
+    number = row.workflow_count + 1
+    workflow_id = f"{kind}:{row.uuid}:{number}"
+    update_resource(connection, row.uuid, running=workflow_id, workflow_count=number)
+    argument = change.number if change is not None and kind is WorkflowKind.PLAN_CHANGE else row.is_synchronous
+    engine.enqueue(connection, kind, workflow_id, row.uuid, argument)
+
+
+def find_wanted_plan(connection: sa.Connection, row: ResourceRow) -> str:
+    """The plan a resource will have once every waiting change is done."""
+    last = find_last_plan_change(connection, row.uuid)
+    return last.new_plan if last is not None and last.outcome is None else row.plan
+
+
+def _find_settled(connection: sa.Connection, uuid: str) -> ResourceRow | None:
+    row = find_resource(connection, uuid)
+    return row if row is not None and row.state is not State.PROVISIONING else None
+
+
+def _find_settled_change(connection: sa.Connection, uuid: str, number: int) -> PlanChangeRow | None:
+    change = find_plan_change(connection, uuid, number)
+    return change if change.outcome is not None else None

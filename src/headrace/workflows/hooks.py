@@ -1,0 +1,147 @@
+"""The partner's side of the port: what hooks are called with, and which hooks there are."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from headrace.errors import MisuseError
+from headrace.models import Outcome, Ref, Secret, Stage
+from headrace.protocol.manifest import Manifest
+
+T = TypeVar("T")
+
+Checkpoint = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One provisioned instance of the add-on, as a hook sees it. `uuid` is the idempotency key."""
+
+    uuid: str
+    name: str
+    plan: str
+    region: str
+    options: Mapping[str, str]
+    app: Ref | None = None
+    pipeline: Ref | None = None
+    stage: Stage | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision(Resource):
+    """A resource to create. The hook may run again after a crash: create by `uuid`, so that twice is once.
+
+    `stage` and `pipeline` are known before the hook runs. They are None when the app is in no pipeline or when
+    Heroku did not tell: `outcome` says which. Without a grant from Heroku nobody could ask, and it is None.
+    """
+
+    outcome: Outcome | None = None
+    log_input_url: Secret | None = None
+    log_drain_token: Secret | None = None
+    _checkpoint: Checkpoint = field(repr=False)
+
+    async def step(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function once: after a crash its first result is returned and it is not called again.
+
+        The result has to be JSON; it is stored sealed. Names are unique within a hook.
+        """
+        return await self._checkpoint(name, lambda: call(function, *args))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange(Resource):
+    """A change of plan; `plan` is the plan it has now. Raise Refused to say no; the customer reads why."""
+
+    new_plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageChange(Resource):
+    """An app has moved: `pipeline` and `stage` are where it is now, `old_…` where it was."""
+
+    old_pipeline: Ref | None
+    old_stage: Stage | str | None
+
+
+HOOKS = {
+    "on_provision": "async def create(provision: Provision) -> dict[str, str]:",
+    "on_plan_change": "async def resize(change: PlanChange) -> dict[str, str] | None:",
+    "on_deprovision": "async def drop(resource: Resource) -> None:",
+    "on_stage_change": "async def move(change: StageChange) -> None:",
+    "panel": "async def show(resource: Resource) -> Panel | None:",
+}
+REQUIRED = ("on_provision", "on_plan_change", "on_deprovision")
+
+
+class Hooks:
+    """The hooks a partner has registered, by name."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Callable[..., Any]] = {}
+
+    def register(self, name: str, function: Callable[..., T]) -> Callable[..., T]:
+        """Register a hook and hand it back, so that it can be used as a decorator.
+
+        Raises:
+            MisuseError: there is one already, or it does not take one argument.
+        """
+        if name in self._functions:
+            raise MisuseError(f"@service.{name} is registered twice: on {self._functions[name].__qualname__} and here.")
+        try:
+            inspect.signature(function).bind(None)
+        except TypeError:
+            raise MisuseError(f"{function.__qualname__} has to take one argument:\n\n{_example(name)}") from None
+        self._functions[name] = function
+        return function
+
+    def find_missing(self) -> list[str]:
+        """Say for each required hook that is missing which lines to paste."""
+        return [
+            f"There is no @service.{name}. Add one:\n\n{_example(name)}"
+            for name in REQUIRED
+            if name not in self._functions
+        ]
+
+    def has(self, name: str) -> bool:
+        return name in self._functions
+
+    async def call(self, name: str, argument: object) -> Any:
+        return await call(self._functions[name], argument)
+
+
+async def call(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function of the partner's: a plain one on a thread, so that it may block."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*args)
+    result = await asyncio.to_thread(function, *args)
+    return await result if inspect.isawaitable(result) else result
+
+
+def read_config(returned: object, *, manifest: Manifest) -> dict[str, str]:
+    """Return the config vars that a hook returned, checked as Heroku will check them (contract §1.2).
+
+    Raises:
+        MisuseError: something Heroku would refuse; the text says what to do.
+    """
+    try:
+        config = msgspec.convert(returned or {}, dict[str, str])
+    except msgspec.ValidationError:
+        raise MisuseError("A hook returns a dict of config vars: names and values are both text.") from None
+    if undeclared := manifest.find_undeclared(config):
+        raise MisuseError(
+            f"The hook returned {', '.join(undeclared)}, which the manifest does not declare. "
+            "Add it to api.config_vars and push the manifest, or return another name."
+        )
+    for name, value in config.items():
+        if name.endswith("_URL") and not urlsplit(value).scheme:
+            raise MisuseError(f"The hook returned a {name} that is not an absolute URL.")
+    return config
+
+
+def _example(name: str) -> str:
+    return f"    @service.{name}\n    {HOOKS[name]}\n        ...\n"
