@@ -1,0 +1,1 @@
+"""The faces: what Heroku, customers, operators and programs reach over HTTP."""

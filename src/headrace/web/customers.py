@@ -1,0 +1,201 @@
+"""The customers' routes: single sign-on, the board, and its JSON twin."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from headrace.client import Clock
+from headrace.errors import Malformed, Rejected, ResourceGone, TooLarge, UnknownResource
+from headrace.inspector.board import Board, PlacedResource, board_as_json, build_board
+from headrace.inspector.panel import Panel
+from headrace.inspector.placements import Inspector
+from headrace.inspector.visibility import Visibility
+from headrace.models import State
+from headrace.protocol.manifest import Manifest, is_loopback
+from headrace.protocol.partner import parse_uuid
+from headrace.protocol.sso import verify_sso
+from headrace.store.database import Database
+from headrace.store.resources import find_resource
+from headrace.web.pages import BackLink, render_board, render_message
+from headrace.web.sessions import Session, Sessions, start_session
+
+log = logging.getLogger(__name__)
+
+FORM_LIMIT = 64 * 1024
+# A placement is called stale once this many looks at it have failed to bring an answer.
+MISSED_CHECKS = 3
+PANEL_SECONDS = 2.0
+HEROKU_DASHBOARD = "https://dashboard.heroku.com/apps/"
+
+FindPanel = Callable[[PlacedResource], Awaitable[Panel | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """What the customers' routes work with. `find_panel` is None when the partner has no panel hook."""
+
+    database: Database
+    visibility: Visibility
+    inspector: Inspector
+    sessions: Sessions
+    manifest: Manifest
+    clock: Clock
+    find_panel: FindPanel | None = None
+
+    def routes(self) -> list[Route]:
+        sso_path = urlsplit(self.manifest.sso_url).path or "/sso/login"
+        return [
+            Route(sso_path, self.log_in, methods=["POST"]),
+            Route("/board", self.show_board),
+            Route("/board.json", self.show_board_json),
+            Route("/board/check", self.check_now, methods=["POST"]),
+            Route("/", lambda _request: RedirectResponse("/board")),
+        ]
+
+    async def log_in(self, request: Request) -> Response:
+        """Turn Heroku's signed form into a session for one resource, and show the board."""
+        try:
+            form = await _read_form(request)
+            login = verify_sso(form, salt=self.manifest.sso_salt, now=self.clock())
+            uuid = await self._find_resource(login.resource_id)
+        except Rejected as error:
+            log.warning("sso.rejected", extra={"status": error.status, "reason": error.reason})
+            return _show_error(error, self.manifest)
+        response = RedirectResponse("/board", status_code=303)
+        is_secure = not is_loopback(str(request.url))
+        self.sessions.save(response, start_session(login, resource_uuid=uuid), is_secure=is_secure)
+        return response
+
+    async def show_board(self, request: Request) -> Response:
+        found = await self._find_visible(request)
+        if isinstance(found, Response):
+            return found
+        session, resources = found
+        page = render_board(
+            self._build(session, await self._add_panels(resources)),
+            service_name=self.manifest.name,
+            slug=self.manifest.id,
+            email=session.email,
+            back=BackLink(app=session.app, href=HEROKU_DASHBOARD + quote(session.app)) if session.app else None,
+            csrf=session.csrf,
+            check_interval=self.inspector.recheck_every,
+        )
+        return HTMLResponse(page)
+
+    async def show_board_json(self, request: Request) -> Response:
+        found = await self._find_visible(request)
+        if isinstance(found, Response):
+            return JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
+        return JSONResponse(board_as_json(self._build(*found)))
+
+    async def check_now(self, request: Request) -> Response:
+        """Ask Heroku again about everything on this person's board."""
+        session = self.sessions.find(request)
+        form = await _read_form(request)
+        if session is None or not session.accepts(form.get("csrf", "")):
+            return self._show_no_session()
+        visible = await self.visibility.list_visible(session.viewer) or []
+        await self.inspector.inspect_all(resource.uuid for resource in visible)
+        return RedirectResponse("/board", status_code=303)
+
+    async def _find_visible(self, request: Request) -> tuple[Session, list[PlacedResource]] | Response:
+        session = self.sessions.find(request)
+        if session is None:
+            return self._show_no_session()
+        visible = await self.visibility.list_visible(session.viewer)
+        if visible is None:
+            response = self._show_lost_access()
+            self.sessions.end(response)
+            return response
+        return session, visible
+
+    def _build(self, session: Session, resources: list[PlacedResource]) -> Board:
+        stale_after = MISSED_CHECKS * self.inspector.recheck_every
+        return build_board(resources, opened=session.resource_uuid, now=self.clock(), stale_after=stale_after)
+
+    async def _add_panels(self, resources: list[PlacedResource]) -> list[PlacedResource]:
+        """Ask the partner's hook what to show on each card; a hook that fails or dawdles costs only its panel."""
+        if self.find_panel is None:
+            return resources
+        panels = await asyncio.gather(*(self._find_panel(self.find_panel, resource) for resource in resources))
+        return [replace(resource, panel=panel) for resource, panel in zip(resources, panels, strict=True)]
+
+    async def _find_panel(self, find: FindPanel, resource: PlacedResource) -> Panel | None:
+        try:
+            return await asyncio.wait_for(find(resource), PANEL_SECONDS)
+        except Exception:
+            log.exception("panel.failed", extra={"resource": resource.uuid})
+            return None
+
+    async def _find_resource(self, resource_id: str) -> str:
+        try:
+            uuid = parse_uuid(resource_id)
+        except Malformed:
+            raise UnknownResource(resource_id[:40]) from None
+        row = await self.database.read(find_resource, uuid)
+        if row is None:
+            raise UnknownResource(uuid)
+        if row.state is State.DEPROVISIONED:
+            raise ResourceGone(uuid)
+        return uuid
+
+    def _show_no_session(self) -> Response:
+        page = render_message(
+            "Open this add-on from Heroku",
+            "You are not logged in, or were logged in too long ago.",
+            hint=f"Open {self.manifest.name} again from the Resources tab of your app on Heroku, or with the CLI:",
+            command=f"heroku addons:open {self.manifest.id} --app your-app",
+            service_name=self.manifest.name,
+            status=401,
+        )
+        return HTMLResponse(page, status_code=401)
+
+    def _show_lost_access(self) -> Response:
+        page = render_message(
+            "You have no access to this app any more",
+            "Heroku says that you are no longer a collaborator of the app you came from.",
+            hint=f"Ask the app's owner, or open {self.manifest.name} from another app.",
+            service_name=self.manifest.name,
+            status=403,
+        )
+        return HTMLResponse(page, status_code=403)
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    """Return a form's text fields, or raise TooLarge before a body of any size is read."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            raise TooLarge(FORM_LIMIT)
+    return _parse_form(bytes(body))
+
+
+def _parse_form(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
+    except ValueError:
+        raise Malformed("The form cannot be read.") from None
+
+
+_TITLES = {
+    403: "This login link is not valid",
+    404: "There is no such resource",
+    410: "This resource was removed",
+}
+
+
+def _show_error(error: Rejected, manifest: Manifest) -> Response:
+    page = render_message(
+        _TITLES.get(error.status, "This request cannot be read"),
+        error.message,
+        service_name=manifest.name,
+        status=error.status,
+    )
+    return HTMLResponse(page, status_code=error.status)

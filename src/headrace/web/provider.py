@@ -1,0 +1,87 @@
+"""The routes that Heroku calls: the Add-on Partner API, v3 (contract §1)."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headrace.errors import Rejected, TooLarge
+from headrace.protocol.manifest import Manifest
+from headrace.protocol.partner import (
+    BODY_LIMIT,
+    Answer,
+    parse_plan_change,
+    parse_provision,
+    parse_uuid,
+    verify_basic_auth,
+)
+from headrace.workflows.calls import Calls
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/json"
+
+Endpoint = Callable[[Request], Awaitable[Answer]]
+
+
+def provider_routes(calls: Calls, manifest: Manifest) -> list[Route]:
+    """Return the routes of the Partner API, at the path that the manifest names."""
+
+    async def provision(request: Request) -> Answer:
+        return await calls.provision(parse_provision(await read_body(request)))
+
+    async def change_plan(request: Request) -> Answer:
+        uuid = _read_uuid(request)
+        return await calls.change_plan(uuid, parse_plan_change(await read_body(request)))
+
+    async def deprovision(request: Request) -> Answer:
+        return await calls.deprovision(_read_uuid(request))
+
+    base = urlsplit(manifest.base_url).path.rstrip("/") or "/heroku/resources"
+    return [
+        Route(base, _guard(provision, manifest), methods=["POST"]),
+        Route(f"{base}/{{uuid}}", _guard(change_plan, manifest), methods=["PUT"]),
+        Route(f"{base}/{{uuid}}", _guard(deprovision, manifest), methods=["DELETE"]),
+    ]
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body, or raise TooLarge before more than the limit is held in memory."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise TooLarge(BODY_LIMIT)
+    return bytes(body)
+
+
+def _guard(endpoint: Endpoint, manifest: Manifest) -> Callable[[Request], Awaitable[Response]]:
+    """Check who is calling before anything of the call is read; answer what went wrong as Heroku expects it."""
+
+    async def respond(request: Request) -> Response:
+        try:
+            verify_basic_auth(request.headers.get("authorization"), user=manifest.id, password=manifest.password)
+            answer = await endpoint(request)
+        except Rejected as error:
+            log.warning(
+                "request.rejected",
+                extra={"method": request.method, "status": error.status, "reason": error.reason},
+            )
+            return _respond_rejected(error)
+        return Response(answer.encode(), status_code=answer.status, media_type=MEDIA_TYPE)
+
+    return respond
+
+
+def _respond_rejected(error: Rejected) -> Response:
+    headers = {"WWW-Authenticate": 'Basic realm="add-on partner"'} if error.status == 401 else None
+    body = msgspec.json.encode({"message": error.message})
+    return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _read_uuid(request: Request) -> str:
+    return parse_uuid(request.path_params["uuid"])
