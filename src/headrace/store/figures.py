@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -81,8 +82,8 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
     )
 
 
-def _count(connection: sa.Connection, query: sa.Select[tuple[str, int]]) -> dict[str, int]:
-    return {str(key): count for key, count in connection.execute(query).tuples()}
+def _count(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, int]:
+    return {str(row[0]): row[1] for row in connection.execute(query)}
 
 
 def _seconds_between(
@@ -90,4 +91,4 @@ def _seconds_between(
 ) -> sa.ColumnElement[float]:
     if connection.dialect.name == "sqlite":
         return (sa.func.julianday(end, type_=sa.Float) - sa.func.julianday(start, type_=sa.Float)) * 86_400.0
-    return sa.func.extract("epoch", end - start, type_=sa.Float)
+    return sa.cast(sa.extract("epoch", end - start), sa.Float)

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Placement, State
 from headrace.protocol.pipelines import Access
-from headrace.store.resources import insert_ignoring_repeats
 from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
+from headrace.store.upsert import upsert
 
 # Only these have a place worth asking for: the token of a resource that is gone is dead.
 LIVE = (State.PROVISIONING, State.PROVISIONED)
@@ -154,13 +154,11 @@ def make_due(connection: sa.Connection, uuids: Iterable[str], *, now: datetime) 
 
 def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: datetime) -> None:
     """Record who may see an app; whoever is not in the answer may not."""
+    upsert(connection, access_check, {"app_id": app_id, "checked_at": now}, changes={"checked_at": now})
     connection.execute(sa.delete(access).where(access.c.app_id == app_id))
     people = [f"id:{user_id}" for user_id in found.user_ids] + [f"email:{email}" for email in found.emails]
     if people:
-        rows = [{"app_id": app_id, "person": person} for person in sorted(people)]
-        connection.execute(insert_ignoring_repeats(connection, access), rows)
-    connection.execute(sa.delete(access_check).where(access_check.c.app_id == app_id))
-    connection.execute(sa.insert(access_check).values(app_id=app_id, checked_at=now))
+        connection.execute(sa.insert(access), [{"app_id": app_id, "person": person} for person in sorted(people)])
 
 
 def list_visible_apps(
@@ -183,9 +181,7 @@ def list_freshly_checked_apps(connection: sa.Connection, app_ids: Collection[str
 
 
 def _save_check(connection: sa.Connection, uuid: str, values: dict[str, Any]) -> None:
-    insert = insert_ignoring_repeats(connection, placement_check).values(resource_uuid=uuid, **values)
-    if not connection.execute(insert).rowcount:
-        connection.execute(sa.update(placement_check).where(placement_check.c.resource_uuid == uuid).values(**values))
+    upsert(connection, placement_check, {"resource_uuid": uuid, **values}, changes=values)
 
 
 def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -> None:
@@ -196,11 +192,9 @@ def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -
         "generation": found.generation,
         "observed_at": now,
     }
-    insert = insert_ignoring_repeats(connection, pipeline).values(id=found.pipeline.id, **values)
-    if not connection.execute(insert).rowcount:
-        # A pipeline that would not be read this time keeps the name it had.
-        known = {name: value for name, value in values.items() if value is not None}
-        connection.execute(sa.update(pipeline).where(pipeline.c.id == found.pipeline.id).values(**known))
+    # A pipeline that would not be read this time keeps the name it had.
+    changes = {name: value for name, value in values.items() if value is not None}
+    upsert(connection, pipeline, {"id": found.pipeline.id, **values}, changes=changes)
 
 
 def _move(connection: sa.Connection, inspection: Inspection) -> tuple[PlacementRow | None, PlacementRow] | None:

@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from headrace.models import State
 from headrace.protocol.partner import ProvisionRequest
 from headrace.store.schema import lifecycle_event, plan_change, resource
+from headrace.store.upsert import insert_new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +64,6 @@ class EventRow:
     detail: Mapping[str, Any]
 
 
-def insert_ignoring_repeats(connection: sa.Connection, table: sa.Table) -> Any:
-    """Build an insert that leaves a row that is there already as it is."""
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-    return insert(table).on_conflict_do_nothing()
-
-
 def insert_resource(connection: sa.Connection, request: ProvisionRequest, *, now: datetime) -> bool:
     """Store a new resource; return False when its uuid is known already."""
     row = {
@@ -85,7 +78,7 @@ def insert_resource(connection: sa.Connection, request: ProvisionRequest, *, now
         "is_synchronous": request.grant is None,
         "created_at": now,
     }
-    return bool(connection.execute(insert_ignoring_repeats(connection, resource).values(row)).rowcount)
+    return insert_new(connection, resource, row)
 
 
 def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:

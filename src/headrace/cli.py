@@ -1,0 +1,248 @@
+"""The command line. Heavy imports wait inside the commands, so that `headrace --help` answers at once."""
+
+import asyncio
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headrace.errors import ConfigurationError, HeadraceError
+
+if TYPE_CHECKING:
+    from headrace.models import Inspection
+    from headrace.service import AddonService, Parts
+
+MISUSE = 2
+DEFAULT_PORT = 5050
+
+env_file = click.option(
+    "--env-file", type=click.Path(exists=True, dir_okay=False), help="Read settings from this file first."
+)
+
+
+class _Group(click.Group):
+    """Turns our errors into text and an exit status: 2 for what is configured wrongly, 1 for the rest."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            click.echo(f"headrace cannot start: {len(error.problems)} thing(s) to put right.\n", err=True)
+            for problem in error.problems:
+                click.echo(f"  - {problem}", err=True)
+            ctx.exit(MISUSE)
+        except HeadraceError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group)
+@click.version_option(package_name="headrace")
+def main() -> None:
+    """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
+
+
+@main.command()
+@click.argument("target", metavar="MODULE:NAME", required=False)
+@click.option("--host", help="Address to listen on (default: 127.0.0.1, or every address when PORT is set).")
+@click.option("--port", type=int, help="Port to listen on (default: PORT, or 5050).")
+@click.option("--web-only", is_flag=True, help="Leave the background work to `headrace worker` (PostgreSQL).")
+@env_file
+def serve(target: str | None, host: str | None, port: int | None, web_only: bool, env_file: str | None) -> None:  # noqa: FBT001
+    """Serve the add-on service that MODULE:NAME names."""
+    from headrace.logs import configure_logging
+    from headrace.serving import run_server
+
+    configure_logging()
+    service = load_service(target, env_file)
+    if web_only and service.settings.database_url.startswith("sqlite"):
+        raise ConfigurationError(["--web-only: SQLite serves one process. Set DATABASE_URL to a PostgreSQL database."])
+    host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
+    port = port or int(os.environ.get("PORT", DEFAULT_PORT))
+    run_server(service.asgi(has_worker=not web_only), host=host, port=port)
+
+
+@main.command()
+@click.argument("target", metavar="MODULE:NAME", required=False)
+@click.option("--port", type=int, help="Also answer /health, /ready and /metrics on this port.")
+@env_file
+def worker(target: str | None, port: int | None, env_file: str | None) -> None:
+    """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`."""
+    from headrace.logs import configure_logging
+    from headrace.serving import run_worker
+
+    configure_logging()
+    asyncio.run(run_worker(load_service(target, env_file), port=port))
+
+
+@main.command()
+@click.option("--world", type=click.Path(exists=True, dir_okay=False), help="A TOML world (default: a built-in one).")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=4999, show_default=True, help="0 takes any free port.")
+@click.option("--json", "as_json", is_flag=True, help="Print addresses, tokens and settings as one line of JSON.")
+@click.option(
+    "--env-file", type=click.Path(dir_okay=False), help="Write the settings of the first add-on service here."
+)
+def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+    """Run a Heroku on this machine: apps, teams, pipelines, and your add-on service."""
+    from headrace.emulator import BUILT_IN_WORLD, ReadyInfo, load_world
+    from headrace.emulator import serve as serve_emulator
+
+    def write_env_file(info: ReadyInfo) -> None:
+        if env_file is not None and info.addon_services:
+            lines = [f"{name}='{value}'\n" for name, value in info.addon_services[0].settings.items()]
+            Path(env_file).write_text("".join(lines), encoding="utf-8")
+
+    text = Path(world).read_text(encoding="utf-8") if world else BUILT_IN_WORLD
+    asyncio.run(
+        serve_emulator(
+            load_world(text),
+            host=host,
+            port=port,
+            as_json=as_json,
+            out=sys.stdout,
+            log=None if as_json else sys.stderr,
+            ready=write_env_file,
+        )
+    )
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Do the work, print the board, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: print the board as JSON.")
+def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Show the main job at work: a Heroku, an add-on and its board, on this machine."""
+    from headrace.demo import run_demo
+
+    if as_json and not once:
+        raise click.UsageError("--json goes with --once.")
+    asyncio.run(run_demo(once=once, as_json=as_json))
+
+
+@main.command()
+@click.argument("uuid")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@env_file
+def inspect(uuid: str, as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+    """Ask Heroku which app, pipeline and stage a resource is in."""
+    from headrace.protocol.partner import parse_uuid
+
+    inspection = asyncio.run(_with_parts(env_file, lambda parts: parts.inspector.inspect(parse_uuid(uuid))))
+    described = describe_inspection(inspection)
+    if as_json:
+        click.echo(json.dumps(described))
+        return
+    for name, value in described.items():
+        click.echo(f"{name.replace('_', ' ') + ':':<15} {value if value is not None else '-'}")
+
+
+@main.command()
+@env_file
+def migrate(env_file: str | None) -> None:
+    """Create or upgrade the database; `serve` and `worker` do it too when they start."""
+
+    async def run(parts: "Parts") -> None:
+        await asyncio.to_thread(parts.prepare)
+
+    asyncio.run(_with_parts(env_file, run))
+    click.echo("The database is up to date.")
+
+
+@main.group()
+def secrets() -> None:
+    """Make and rotate the key that seals stored secrets."""
+
+
+@secrets.command("new-key")
+def new_key() -> None:
+    """Print a new key for HEADRACE_KEYS."""
+    from headrace.store.seal import make_key
+
+    click.echo(make_key())
+
+
+@secrets.command("rotate")
+@env_file
+def rotate(env_file: str | None) -> None:
+    """Seal every stored secret with the first key of HEADRACE_KEYS; older keys may go afterwards."""
+
+    async def run(parts: "Parts") -> int:
+        count = 0
+        while done := await parts.database.write(parts.secrets.rotate, limit=500):
+            count += done
+        return count
+
+    click.echo(f"Sealed {asyncio.run(_with_parts(env_file, run))} secret(s) with the new key.")
+
+
+def load_service(target: str | None, env_file: str | None) -> "AddonService":
+    """Import MODULE:NAME from the current folder and return the service.
+
+    Raises:
+        ConfigurationError: settings are missing, or there is no service of that name.
+    """
+    from headrace.service import AddonService
+    from headrace.settings import read_settings
+
+    load_env(env_file)
+    if target is None:
+        read_settings(os.environ)
+        raise ConfigurationError(["Say which service to run: headrace serve MODULE:NAME, such as acme:service."])
+    module_name, _, name = target.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        service = getattr(importlib.import_module(module_name), name or "service")
+    except ModuleNotFoundError as error:
+        if error.name != module_name:
+            raise
+        raise ConfigurationError([f"There is no module {module_name} in {Path.cwd()}."]) from None
+    except AttributeError:
+        raise ConfigurationError([f"{module_name} has no {name or 'service'}."]) from None
+    if not isinstance(service, AddonService):
+        raise ConfigurationError([f"{target} is a {type(service).__name__}, not an AddonService."])
+    return service
+
+
+def load_env(path: str | None) -> None:
+    """Read settings from a file; what the environment has already wins."""
+    if path is not None:
+        from dotenv import load_dotenv
+
+        load_dotenv(path, override=False)
+
+
+def describe_inspection(inspection: "Inspection") -> dict[str, Any]:
+    """Return an inspection as plain values, for people and programs."""
+    place = inspection.placement
+    return {
+        "resource": inspection.addon.name,
+        "uuid": inspection.addon.id,
+        "app": inspection.app.name,
+        "app_id": inspection.app.id,
+        "outcome": str(inspection.outcome),
+        "pipeline": place.pipeline.name if place else None,
+        "pipeline_id": place.pipeline.id if place else None,
+        "stage": str(place.stage) if place else None,
+        "looked_up_at": inspection.looked_up_at.isoformat(timespec="seconds"),
+    }
+
+
+async def _with_parts(env_file: str | None, run: Callable[["Parts"], Any]) -> Any:
+    from headrace.client import read_clock
+    from headrace.service import assemble
+    from headrace.settings import read_settings
+    from headrace.workflows.hooks import Hooks
+
+    load_env(env_file)
+    parts = assemble(read_settings(os.environ), Hooks(), clock=read_clock)
+    try:
+        return await run(parts)
+    finally:
+        await parts.client.close()
+        await parts.engine.stop()
+        parts.database.close()

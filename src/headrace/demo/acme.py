@@ -1,0 +1,91 @@
+"""Acme Search, the example add-on: three hooks and a panel over a cloud that lives in memory."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.errors import Refused
+from headrace.inspector.panel import Figure, Panel
+from headrace.models import Stage
+from headrace.service import AddonService
+from headrace.workflows.hooks import PlanChange, Provision, Resource, StageChange
+
+# What a plan may hold, in documents.
+ROOM = {"free": 2_000, "basic": 100_000, "standard": 5_000_000, "premium": 100_000_000}
+MAKING_SECONDS = {"shared": 0.05, "dedicated": 0.3}
+
+
+@dataclass(kw_only=True)
+class Index:
+    """One customer's search index."""
+
+    plan: str
+    size: str
+    documents: int
+    queries: list[int]
+
+
+@dataclass
+class Cloud:
+    """Acme's own cloud, keyed by uuid: making an index twice makes it once."""
+
+    indexes: dict[str, Index] = field(default_factory=dict)
+
+    async def create(self, uuid: str, *, plan: str, size: str) -> str:
+        if uuid not in self.indexes:
+            await asyncio.sleep(MAKING_SECONDS[size])
+            self.indexes[uuid] = Index(plan=plan, size=size, **_invent_content(uuid, plan))
+        return f"https://search.acme.example/{uuid}"
+
+    async def resize(self, uuid: str, plan: str) -> None:
+        index = self.indexes[uuid]
+        if index.documents > ROOM.get(plan, 0):
+            raise Refused(f"Your {index.documents:,} documents do not fit the {plan} plan.")
+        index.plan = plan
+
+    async def delete(self, uuid: str) -> None:
+        self.indexes.pop(uuid, None)
+
+
+def register(service: AddonService, cloud: Cloud) -> None:
+    """Register Acme's hooks."""
+
+    @service.on_provision
+    async def create(provision: Provision) -> dict[str, str]:
+        size = "shared" if provision.stage in (Stage.REVIEW, Stage.TEST) else "dedicated"
+        return {"ACME_SEARCH_URL": await cloud.create(provision.uuid, plan=provision.plan, size=size)}
+
+    @service.on_plan_change
+    async def resize(change: PlanChange) -> None:
+        await cloud.resize(change.uuid, change.new_plan)
+
+    @service.on_deprovision
+    async def drop(resource: Resource) -> None:
+        await cloud.delete(resource.uuid)
+
+    @service.on_stage_change
+    async def move(change: StageChange) -> None:
+        index = cloud.indexes.get(change.uuid)
+        if index is not None and change.stage is Stage.PRODUCTION:
+            index.size = "dedicated"
+
+    @service.panel
+    async def show(resource: Resource) -> Panel | None:
+        index = cloud.indexes.get(resource.uuid)
+        if index is None:
+            return Panel(sentence="The index is being built.")
+        trend = tuple(float(count) for count in index.queries)
+        return Panel(
+            figures=(
+                Figure(label="Documents", value=index.documents),
+                Figure(label="Queries, last day", value=index.queries[-1], trend=trend),
+            )
+        )
+
+
+def _invent_content(uuid: str, plan: str) -> dict[str, Any]:
+    """Content that looks alive and is the same for the same resource."""
+    digest = hashlib.sha256(uuid.encode()).digest()
+    documents = ROOM.get(plan, 2_000) * (20 + digest[0] % 60) // 100
+    return {"documents": documents, "queries": [documents // 40 * (1 + byte % 9) // 9 for byte in digest[1:13]]}

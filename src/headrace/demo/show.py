@@ -1,0 +1,147 @@
+"""Playing the demo: customers add Acme Search to their apps, and an app moves while you watch."""
+
+import asyncio
+import json
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+
+from headrace.demo.acme import Cloud, register
+from headrace.emulator import BUILT_IN_WORLD, Emulator, describe, load_world
+from headrace.emulator import run as run_emulator
+from headrace.inspector.board import Board, board_as_json, board_as_text, build_board
+from headrace.inspector.visibility import list_placed
+from headrace.models import Stage, State
+from headrace.service import AddonService, Parts
+from headrace.serving import serving
+from headrace.settings import read_settings
+from headrace.store.board import list_board_rows
+
+WORLD_URL = "http://127.0.0.1:5050"
+RECHECK_SECONDS = "1"
+PLANS = {Stage.REVIEW: "free", Stage.TEST: "free", Stage.DEVELOPMENT: "basic", Stage.STAGING: "standard"}
+# What happens while you watch, a step at a time.
+MOVING_APP = "ledger-api-staging"
+PAUSE_SECONDS = 6.0
+SETTLE_WITHIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """What is on while the demo plays."""
+
+    emulator: Emulator
+    parts: Parts
+    url: str
+
+
+async def run_demo(*, once: bool, as_json: bool) -> None:
+    """Play the demo; with `once`, print the board when everything is provisioned, and stop."""
+    console = Console(stderr=once, quiet=as_json, highlight=False)
+    async with _play_set() as play:
+        await _add_to_every_app(play, console)
+        if once:
+            board = await _load_board(play)
+            print(json.dumps(board_as_json(board)) if as_json else board_as_text(board))  # noqa: T201
+            return
+        _say_where_to_look(play, console)
+        await _run_until_signal(_move_an_app(play, console))
+        console.print("\nStopping.")
+
+
+@asynccontextmanager
+async def _play_set() -> AsyncIterator[Set]:
+    """Start a Heroku and an add-on that know each other, with a database that goes when they do."""
+    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as folder, socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        world = load_world(BUILT_IN_WORLD.replace(WORLD_URL, url))
+        async with run_emulator(world) as emulator:
+            environment = {
+                **describe(world, emulator.url).addon_services[0].settings,
+                "DATABASE_URL": f"sqlite:///{Path(folder) / 'demo.db'}",
+                "HEADRACE_RECHECK_SECONDS": RECHECK_SECONDS,
+            }
+            service = AddonService(read_settings(environment))
+            register(service, Cloud())
+            async with serving(service.asgi(), bound):
+                yield Set(emulator=emulator, parts=service.assemble(), url=url)
+
+
+async def _add_to_every_app(play: Set, console: Console) -> None:
+    """Every customer adds Acme Search; the add-on answers each at once and finishes in the background."""
+    started = perf_counter()
+    slowest = 0.0
+    apps = list(play.emulator.state.apps)
+    for app in apps:
+        asked = perf_counter()
+        stage = app.coupling.stage if app.coupling else None
+        addon = await play.emulator.create_addon(app, f"acme-search:{PLANS.get(stage, 'premium') if stage else 'free'}")
+        took = perf_counter() - asked
+        slowest = max(slowest, took)
+        console.print(f"  provision  {app.name:<20} acme-search:{addon.plan.name:<9} 202 in {took * 1000:.0f} ms")
+    await _wait_until_provisioned(play)
+    console.print(f"  {len(apps)} resources provisioned in {perf_counter() - started:.1f} s.\n")
+
+
+async def _wait_until_provisioned(play: Set) -> None:
+    async with asyncio.timeout(SETTLE_WITHIN_SECONDS):
+        while any(addon.state != State.PROVISIONED for addon in play.emulator.state.addons):
+            await asyncio.sleep(0.05)
+
+
+async def _load_board(play: Set) -> Board:
+    rows = await play.parts.database.read(list_board_rows, None)
+    stale_after = 60 * play.parts.settings.recheck_every
+    return build_board(list_placed(rows), opened=None, now=play.parts.clock(), stale_after=stale_after)
+
+
+def _say_where_to_look(play: Set, console: Console) -> None:
+    console.print("Open the board as Ada, through Heroku's single sign-on:")
+    console.print(f"  [bold]{_find_login(play)}[/bold]\n", soft_wrap=True)
+    console.print(f"Metrics   {play.url}/metrics")
+    console.print(f"Heroku    {play.emulator.url} (an emulator; nothing here reaches Heroku)\n")
+    console.print("Ctrl-C stops everything.\n")
+
+
+def _find_login(play: Set) -> str:
+    app = play.emulator.state.apps[MOVING_APP]
+    return f"{play.emulator.url}/sso/apps/{app.id}/addons/{next(iter(app.addons))}?user=ada@lumen.example"
+
+
+async def _move_an_app(play: Set, console: Console) -> None:
+    """Move an app from staging to production and back, for as long as somebody watches."""
+    uuid = next(iter(play.emulator.state.apps[MOVING_APP].addons))
+    for stage in (Stage.PRODUCTION, Stage.STAGING) * 1000:
+        await asyncio.sleep(PAUSE_SECONDS)
+        play.emulator.move(MOVING_APP, stage)
+        moved = perf_counter()
+        while (await _find_stage(play, uuid)) != stage:
+            await asyncio.sleep(0.05)
+        console.print(f"  moved      {MOVING_APP} to {stage}; on the board {perf_counter() - moved:.1f} s later")
+
+
+async def _find_stage(play: Set, uuid: str) -> str | None:
+    rows = await play.parts.database.read(list_board_rows, [uuid])
+    return rows[0].stage
+
+
+async def _run_until_signal(work: Coroutine[None, None, None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        task.result()
+    task.cancel()

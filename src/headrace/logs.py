@@ -1,0 +1,41 @@
+"""Logging: one event name a line and its fields after it; JSON where a program reads, text where a person does."""
+
+import logging
+import sys
+from typing import Any
+
+# What every record has; everything else on it is a field of the event.
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+
+
+def configure_logging(*, level: int = logging.INFO) -> None:
+    """Send the log to standard error: text on a terminal, JSON otherwise."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else _make_json_formatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("alembic", "aiohttp.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _TextFormatter(logging.Formatter):
+    """`12:30:01 WARNING step.failed step=inspect attempt=2`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {fields}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+
+
+def _make_json_formatter() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(
+        "{asctime}{levelname}{name}{message}",
+        style="{",
+        rename_fields={"asctime": "at", "levelname": "level", "message": "event"},
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )

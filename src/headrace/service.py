@@ -1,0 +1,279 @@
+"""`AddonService`: the partner's hooks, the settings, and everything wired together."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+from starlette.applications import Starlette
+
+from headrace.client import AiohttpTransport, Clock, HerokuClient, read_clock
+from headrace.errors import ConfigurationError, MisuseError
+from headrace.inspector.board import PlacedResource
+from headrace.inspector.panel import Panel
+from headrace.inspector.placements import Inspector
+from headrace.inspector.visibility import Visibility
+from headrace.models import Inspection, Token
+from headrace.protocol.retries import TABLE, Policy
+from headrace.settings import Settings, read_settings
+from headrace.store.database import Database
+from headrace.store.migrate import migrate
+from headrace.store.secrets import SecretStore
+from headrace.web.app import build_app
+from headrace.web.customers import Customers
+from headrace.web.metrics import Metrics, metrics_route
+from headrace.web.provider import provider_routes
+from headrace.web.sessions import Sessions
+from headrace.workflows.calls import Calls
+from headrace.workflows.engine import Engine
+from headrace.workflows.hooks import Hooks, Resource
+from headrace.workflows.provisioning import Workflows
+
+log = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# The sweep looks for due placements this often at the most.
+LONGEST_SWEEP_PAUSE_SECONDS = 5.0
+
+
+class AddonService:
+    """An add-on service: register hooks on it, then serve it.
+
+    Hooks may be `async` or plain functions (those run on a thread). A hook may run again after a crash, so it
+    works by the resource's `uuid`: twice has to be as good as once.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock = read_clock, retries: dict[type[BaseException], Policy] = TABLE
+    ) -> None:
+        self.settings = settings
+        self._hooks = Hooks()
+        self._clock = clock
+        self._retries = retries
+        self._parts: Parts | None = None
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings from the environment.
+
+        Raises:
+            ConfigurationError: every setting that is missing or wrong.
+        """
+        return cls(read_settings(environment))
+
+    def on_provision(self, hook: F) -> F:
+        """Register the hook that creates a resource and returns its config vars."""
+        self._hooks.register("on_provision", hook)
+        return hook
+
+    def on_plan_change(self, hook: F) -> F:
+        """Register the hook that moves a resource to another plan; it may raise Refused."""
+        self._hooks.register("on_plan_change", hook)
+        return hook
+
+    def on_deprovision(self, hook: F) -> F:
+        """Register the hook that deletes a resource; deleting what is gone already is no error."""
+        self._hooks.register("on_deprovision", hook)
+        return hook
+
+    def on_stage_change(self, hook: F) -> F:
+        """Register the hook that is told when a resource's app has moved to another stage or pipeline."""
+        self._hooks.register("on_stage_change", hook)
+        return hook
+
+    def panel(self, hook: F) -> F:
+        """Register the hook that says what a card on the board shows of your own content."""
+        self._hooks.register("panel", hook)
+        return hook
+
+    def asgi(self, *, has_worker: bool = True) -> Starlette:
+        """Return the web application, with a worker in it unless another process is the worker.
+
+        Raises:
+            ConfigurationError: a hook is missing; the text has the lines to paste.
+        """
+        parts = self.assemble()
+
+        @asynccontextmanager
+        async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+            async with parts.running(has_worker=has_worker):
+                yield
+
+        return build_app(parts.routes(self._hooks), is_ready=parts.is_ready, lifespan=lifespan)
+
+    def assemble(self) -> "Parts":
+        """Return the service's parts, put together but not running; the same ones each time.
+
+        Raises:
+            ConfigurationError: a hook is missing.
+        """
+        if missing := self._hooks.find_missing():
+            raise ConfigurationError(missing)
+        if self._parts is None or self._parts.is_closed:
+            self._parts = assemble(self.settings, self._hooks, clock=self._clock, retries=self._retries)
+        return self._parts
+
+    async def inspect(self, uuid: str) -> Inspection:
+        """Look up now which app, pipeline and stage a resource is in, and store what Heroku says.
+
+        Raises:
+            MisuseError: the service is not running.
+            PlatformError: Heroku did not answer.
+        """
+        if self._parts is None:
+            raise MisuseError("inspect() needs a running service: call it from a hook, or inside asgi()'s lifespan.")
+        return await self._parts.inspector.inspect(uuid)
+
+
+@dataclass(kw_only=True)
+class Parts:
+    """A service's parts, wired together."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    secrets: SecretStore
+    engine: Engine
+    client: HerokuClient
+    inspector: Inspector
+    workflows: Workflows
+    calls: Calls
+    metrics: Metrics
+    is_closed: bool = False
+
+    def routes(self, hooks: Hooks) -> list[Any]:
+        manifest = self.settings.manifest
+        customers = Customers(
+            database=self.database,
+            visibility=Visibility(self.database, self.inspector, clock=self.clock),
+            inspector=self.inspector,
+            sessions=Sessions(self.settings.keys.derive_all("session")),
+            manifest=manifest,
+            clock=self.clock,
+            find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
+        )
+        return [*provider_routes(self.calls, manifest), *customers.routes(), self.metrics_route()]
+
+    def metrics_route(self) -> Any:
+        return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)
+
+    def prepare(self) -> None:
+        """Create or upgrade the database."""
+        migrate(self.database)
+        self.engine.prepare()
+
+    @asynccontextmanager
+    async def running(self, *, has_worker: bool) -> AsyncIterator[None]:
+        """Bring the database up to date and run, as a worker or not, until the context ends."""
+        await asyncio.to_thread(self.prepare)
+        try:
+            if not has_worker:
+                yield
+                return
+            await self.engine.start()
+            async with asyncio.TaskGroup() as tasks:
+                sweep = tasks.create_task(self._sweep())
+                yield
+                sweep.cancel()
+        finally:
+            # The client first: its connections belong to event loops that end with the engine.
+            await self.client.close()
+            await self.engine.stop()
+            self.database.close()
+            self.is_closed = True
+
+    async def is_ready(self) -> bool:
+        try:
+            await self.database.read(lambda connection: connection.execute(sa.select(1)).scalar_one())
+        except sa.exc.SQLAlchemyError:
+            return False
+        return True
+
+    async def _sweep(self) -> None:
+        """Look up due placements for as long as the worker runs."""
+        pause = min(self.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
+        while True:
+            try:
+                await self.inspector.sweep()
+            except sa.exc.SQLAlchemyError:
+                # The database is away for a moment: the next round finds the same placements due.
+                log.exception("sweep.failed")
+            await asyncio.sleep(pause)
+
+
+def assemble(
+    settings: Settings, hooks: Hooks, *, clock: Clock, retries: dict[type[BaseException], Policy] = TABLE
+) -> Parts:
+    """Wire the parts of a service together."""
+    database = Database(settings.database_url)
+    secrets = SecretStore(settings.keys)
+    metrics = Metrics(database, clock=clock)
+    client = HerokuClient(
+        AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
+        tokens=_StoredTokens(database, secrets),
+        client_secret=settings.client_secret,
+        clock=clock,
+        observe=metrics.observe,
+    )
+    engine = Engine(database, clock=clock, retries=retries)
+    inspector = Inspector(database, client, clock=clock, recheck_every=settings.recheck_every)
+    workflows = Workflows(
+        database=database,
+        secrets=secrets,
+        engine=engine,
+        client=client,
+        inspector=inspector,
+        hooks=hooks,
+        manifest=settings.manifest,
+        clock=clock,
+    )
+    calls = Calls(
+        database=database,
+        secrets=secrets,
+        engine=engine,
+        manifest=settings.manifest,
+        clock=clock,
+        answer_within=settings.answer_within,
+    )
+    return Parts(
+        settings=settings,
+        clock=clock,
+        database=database,
+        secrets=secrets,
+        engine=engine,
+        client=client,
+        inspector=inspector,
+        workflows=workflows,
+        calls=calls,
+        metrics=metrics,
+    )
+
+
+class _StoredTokens:
+    """The client's token keeper, on the store."""
+
+    def __init__(self, database: Database, secrets: SecretStore) -> None:
+        self._database = database
+        self._secrets = secrets
+
+    async def find_token(self, uuid: str) -> Token | None:
+        return await self._database.read(self._secrets.find_token, uuid)
+
+    async def save_token(self, uuid: str, token: Token) -> None:
+        await self._database.write(self._secrets.save_token, uuid, token)
+
+
+def _panel_finder(hooks: Hooks, workflows: Workflows) -> Callable[[PlacedResource], Any]:
+    async def find(placed: PlacedResource) -> Panel | None:
+        resource: Resource = await workflows.find_resource(placed.uuid)
+        panel = await hooks.call("panel", resource)
+        if panel is not None and not isinstance(panel, Panel):
+            raise MisuseError(f"The panel hook returned a {type(panel).__name__}; return a Panel or None.")
+        return panel
+
+    return find
