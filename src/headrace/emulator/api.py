@@ -1,0 +1,190 @@
+"""The Platform API: every endpoint in one table, and the way a request takes to it (contract §6, §9, §10.1)."""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from headrace.emulator import api_account, api_addons, api_apps, api_pipelines, api_promotions
+from headrace.emulator.call import Answer, Call
+from headrace.emulator.errors import Declined, forbidden, unauthorized
+from headrace.emulator.heroku import Heroku
+from headrace.emulator.identity import read_basic
+from headrace.emulator.paging import cut_page
+from headrace.emulator.scopes import AddonScope, Scope, UserScope
+
+VERSION_3 = re.compile(r"application/vnd\.heroku\+json; *version=3(\.|$|,)")
+
+
+class Partner(Enum):
+    """Whether an add-on's token may use an endpoint (contract §6.2)."""
+
+    NO = auto()
+    YES = auto()
+    # Open by default; Heroku's documents disagree.
+    PIPELINES = auto()
+    # Opened only on request.
+    EXTRA = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    method: str
+    path: str
+    answer: Callable[[Call], Answer | Awaitable[Answer]]
+    partner: Partner = Partner.NO
+    is_free: bool = False
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/account", api_account.show_account),
+    Endpoint("GET", "/account/rate-limits", api_account.show_rate_limit, Partner.YES, is_free=True),
+    Endpoint("GET", "/teams", api_account.list_teams),
+    Endpoint("GET", "/teams/permissions", api_account.list_permissions),
+    Endpoint("POST", "/teams/apps", api_apps.create_team_app),
+    Endpoint("GET", "/teams/{team}", api_account.show_team),
+    Endpoint("GET", "/teams/{team}/members", api_account.list_members, Partner.YES),
+    Endpoint("GET", "/teams/{team}/apps", api_apps.list_team_apps),
+    Endpoint("GET", "/teams/{team}/addons", api_addons.list_team_addons),
+    Endpoint("GET", "/teams/{team}/pipeline-couplings", api_pipelines.list_team_couplings),
+    Endpoint("GET", "/users/~/pipeline-couplings", api_pipelines.list_couplings),
+    Endpoint("GET", "/users/{user}", api_account.show_user),
+    Endpoint("GET", "/users/{user}/apps", api_apps.list_user_apps, Partner.YES),
+    Endpoint("GET", "/users/{user}/addons", api_addons.list_user_addons, Partner.YES),
+    Endpoint("GET", "/apps", api_apps.list_apps, Partner.YES),
+    Endpoint("POST", "/apps", api_apps.create_app),
+    Endpoint("POST", "/filters/apps", api_apps.filter_apps, Partner.YES),
+    Endpoint("GET", "/apps/{app}", api_apps.show_app, Partner.YES),
+    Endpoint("PATCH", "/apps/{app}", api_apps.update_app),
+    Endpoint("DELETE", "/apps/{app}", api_apps.delete_app),
+    Endpoint("GET", "/apps/{app}/config-vars", api_apps.show_config),
+    Endpoint("PATCH", "/apps/{app}/config-vars", api_apps.update_config),
+    Endpoint("GET", "/apps/{app}/releases", api_apps.list_releases, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/releases/{release}", api_apps.show_release, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/collaborators", api_apps.list_collaborators, Partner.YES),
+    Endpoint("POST", "/apps/{app}/collaborators", api_apps.add_collaborator),
+    Endpoint("GET", "/apps/{app}/collaborators/{collaborator}", api_apps.show_collaborator),
+    Endpoint("DELETE", "/apps/{app}/collaborators/{collaborator}", api_apps.remove_collaborator),
+    Endpoint("GET", "/apps/{app}/dynos", api_apps.list_nothing, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/formation", api_apps.list_nothing, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/domains", api_apps.list_nothing, Partner.YES),
+    Endpoint("GET", "/pipelines", api_pipelines.list_pipelines, Partner.PIPELINES),
+    Endpoint("POST", "/pipelines", api_pipelines.create_pipeline),
+    Endpoint("POST", "/pipeline-transfers", api_pipelines.transfer_pipeline),
+    Endpoint("GET", "/pipelines/{pipeline}", api_pipelines.show_pipeline, Partner.PIPELINES),
+    Endpoint("PATCH", "/pipelines/{pipeline}", api_pipelines.update_pipeline),
+    Endpoint("DELETE", "/pipelines/{pipeline}", api_pipelines.delete_pipeline),
+    Endpoint(
+        "GET", "/pipelines/{pipeline}/pipeline-couplings", api_pipelines.list_pipeline_couplings, Partner.PIPELINES
+    ),
+    Endpoint("GET", "/pipeline-couplings", api_pipelines.list_couplings, Partner.PIPELINES),
+    Endpoint("POST", "/pipeline-couplings", api_pipelines.create_coupling),
+    Endpoint("GET", "/pipeline-couplings/{coupling}", api_pipelines.show_coupling, Partner.PIPELINES),
+    Endpoint("PATCH", "/pipeline-couplings/{coupling}", api_pipelines.update_coupling),
+    Endpoint("DELETE", "/pipeline-couplings/{coupling}", api_pipelines.delete_coupling),
+    Endpoint("GET", "/apps/{app}/pipeline-couplings", api_pipelines.show_app_coupling, Partner.PIPELINES),
+    Endpoint("POST", "/pipeline-promotions", api_promotions.create_promotion),
+    Endpoint("GET", "/pipeline-promotions/{promotion}", api_promotions.show_promotion),
+    Endpoint("GET", "/pipeline-promotions/{promotion}/promotion-targets", api_promotions.list_targets),
+    Endpoint("GET", "/addon-services", api_addons.list_services, Partner.YES),
+    Endpoint("GET", "/addon-services/{service}", api_addons.show_service, Partner.YES),
+    Endpoint("GET", "/addon-services/{service}/plans", api_addons.list_plans, Partner.YES),
+    Endpoint("GET", "/addon-services/{service}/plans/{plan}", api_addons.show_plan, Partner.YES),
+    Endpoint("GET", "/plans/{plan}", api_addons.show_plan, Partner.YES),
+    Endpoint("GET", "/addons", api_addons.list_addons, Partner.YES),
+    Endpoint("GET", "/addons/{addon}", api_addons.show_addon, Partner.YES),
+    Endpoint("GET", "/addons/{addon}/config", api_addons.show_config, Partner.YES),
+    Endpoint("PATCH", "/addons/{addon}/config", api_addons.update_config, Partner.YES),
+    Endpoint("POST", "/addons/{addon}/actions/provision", api_addons.mark_provisioned, Partner.YES),
+    Endpoint("POST", "/addons/{addon}/actions/deprovision", api_addons.mark_deprovisioned, Partner.YES),
+    Endpoint("GET", "/addons/{addon}/addon-attachments", api_addons.list_addon_attachments, Partner.YES),
+    Endpoint("GET", "/apps/{app}/addons", api_addons.list_app_addons, Partner.YES),
+    Endpoint("POST", "/apps/{app}/addons", api_addons.create_addon),
+    Endpoint("GET", "/apps/{app}/addons/{addon}", api_addons.show_app_addon, Partner.YES),
+    Endpoint("PATCH", "/apps/{app}/addons/{addon}", api_addons.update_addon),
+    Endpoint("DELETE", "/apps/{app}/addons/{addon}", api_addons.delete_addon),
+    Endpoint("GET", "/apps/{app}/addons/{addon}/sso", api_addons.show_sso),
+    Endpoint("POST", "/actions/addons/resolve", api_addons.resolve_addons),
+    Endpoint("POST", "/actions/addon-attachments/resolve", api_addons.resolve_attachments),
+    Endpoint("GET", "/addon-attachments", api_addons.list_attachments),
+    Endpoint("POST", "/addon-attachments", api_addons.create_attachment),
+    Endpoint("DELETE", "/addon-attachments/{attachment}", api_addons.delete_attachment),
+    Endpoint("GET", "/apps/{app}/addon-attachments", api_addons.list_app_attachments, Partner.YES),
+    Endpoint("GET", "/apps/{app}/addon-attachments/{attachment}", api_addons.show_app_attachment, Partner.YES),
+)
+
+
+async def answer_api(heroku: Heroku, endpoint: Endpoint, request: Request) -> Response:
+    """Answer a request to the Platform API.
+
+    Heroku's own tools send half a dozen variants of version 3, and all of them are taken (contract §9).
+
+    Raises:
+        Declined: the token, its scope, the pool or the endpoint says no.
+
+    """
+    scope = find_scope(heroku, request.headers.get("authorization", ""))
+    # The sender of the answer shows what is left of this pool, refusals included.
+    request.state.pool_owner = scope.owner_id
+    if not endpoint.is_free:
+        heroku.rates.spend(scope.owner_id)
+    if heroku.switches.needs_accept and not VERSION_3.match(request.headers.get("accept", "")):
+        raise Declined(406, "not_acceptable", "Ask for application/vnd.heroku+json; version=3.")
+    if scope.addon is not None:
+        _check_partner(heroku, endpoint.partner)
+    outcome = endpoint.answer(Call(heroku=heroku, scope=scope, request=request, raw=await request.body()))
+    answer = await outcome if inspect.isawaitable(outcome) else outcome
+    return _build_response(request, answer)
+
+
+def find_scope(heroku: Heroku, authorization: str) -> Scope:
+    """Tell whose token this is: Bearer, or Basic with an empty user and the token as password (contract §9)."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        _, token = read_basic(authorization)
+    user = heroku.registry.users_by_token.get(token.strip())
+    if user is not None:
+        return UserScope(user)
+    addon = heroku.tokens.find_addon(token.strip())
+    if addon is None:
+        raise unauthorized()
+    return AddonScope(addon, heroku)
+
+
+def _check_partner(heroku: Heroku, partner: Partner) -> None:
+    switches = heroku.switches
+    is_allowed = {
+        Partner.NO: False,
+        Partner.YES: True,
+        Partner.PIPELINES: not switches.pipelines_forbidden,
+        Partner.EXTRA: switches.extras_allowed,
+    }
+    if not is_allowed[partner]:
+        raise forbidden("Add-on tokens may not use this endpoint.")
+
+
+def _build_response(request: Request, answer: Answer) -> Response:
+    body, status, headers = answer.body, answer.status, dict(answer.headers)
+    if answer.attributes:
+        page = cut_page(body, header=request.headers.get("range"), attributes=answer.attributes)
+        body, status = page.items, page.status
+        headers |= page.headers
+    raw = msgspec.json.encode(body)
+    if request.method in {"GET", "HEAD"}:
+        headers["ETag"] = f'W/"{hashlib.sha256(raw).hexdigest()[:32]}"'
+        headers["Cache-Control"] = "private, no-cache"
+        if status == 200 and _has_etag(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+    return Response(raw, status_code=status, headers=headers, media_type="application/json")
+
+
+def _has_etag(request: Request, etag: str) -> bool:
+    """Weak comparison, as `If-None-Match` wants it."""
+    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
+    return any(tag in {"*", etag.removeprefix("W/")} for tag in known)

@@ -1,0 +1,262 @@
+"""Platform API: add-on services and plans, add-ons, their config, actions and attachments."""
+
+from typing import Any
+
+from headrace.emulator.call import Answer, Call, created, listing, read_reference
+from headrace.emulator.errors import invalid, not_found
+from headrace.emulator.lifecycle import change_plan, deprovision, provision, remove
+from headrace.emulator.records import Addon, App, Attachment
+from headrace.emulator.render import (
+    render_addon,
+    render_addon_config,
+    render_attachment,
+    render_plan,
+    render_service,
+)
+from headrace.emulator.scopes import UserScope
+from headrace.emulator.sso import build_form
+from headrace.models import State
+
+
+def list_services(call: Call) -> Answer:
+    return listing([render_service(service) for service in call.registry.addon_services], by=("id", "name"))
+
+
+def show_service(call: Call) -> Answer:
+    return Answer(body=render_service(call.service()))
+
+
+def list_plans(call: Call) -> Answer:
+    return listing([render_plan(plan) for plan in call.service().plans.values()], by=("id", "name"))
+
+
+def show_plan(call: Call) -> Answer:
+    """By service and plan, the latter with or without its prefix; or by plan alone."""
+    key = call.part("plan")
+    if "service" in call.request.path_params and ":" not in key and key not in call.registry.plans:
+        key = f"{call.service().name}:{key}"
+    return Answer(body=render_plan(call.plan(key)))
+
+
+async def create_addon(call: Call) -> Answer:
+    """`config` in the body is what the customer typed after the plan; it reaches the partner as `options`."""
+    app, body = call.app(), call.body()
+    addon = await provision(
+        call.heroku,
+        app,
+        call.plan(call.text("plan")),
+        options=_read_options(body.get("config")),
+        name=read_reference(body.get("name")),
+        attachment_name=read_reference(body.get("attachment")),
+    )
+    return created(_render(call, addon))
+
+
+def list_addons(call: Call) -> Answer:
+    return _list(call, [addon for addon in call.registry.addons if call.scope.can_see_addon(addon)])
+
+
+def list_user_addons(call: Call) -> Answer:
+    person, addons = call.person(), [addon for addon in call.registry.addons if call.scope.can_see_addon(addon)]
+    return _list(call, [addon for addon in addons if person is None or UserScope(person).can_see_addon(addon)])
+
+
+def list_app_addons(call: Call) -> Answer:
+    """The add-ons attached to an app, those of other apps included."""
+    app = call.app()
+    found = {attachment.addon.id: attachment.addon for attachment in app.attachments.values()} | app.addons
+    return _list(call, [addon for addon in found.values() if call.scope.can_see_addon(addon)])
+
+
+def list_team_addons(call: Call) -> Answer:
+    team = call.team()
+    return _list(call, [addon for addon in call.registry.addons if addon.app.owner is team])
+
+
+def show_addon(call: Call) -> Answer:
+    return Answer(body=_render(call, call.addon()))
+
+
+def show_app_addon(call: Call) -> Answer:
+    return Answer(body=_render(call, call.addon_on_app()))
+
+
+async def update_addon(call: Call) -> Answer:
+    """Change the plan, the name, or both; a bare plan belongs to the add-on's own service."""
+    addon, body = call.addon_on_app(), call.body()
+    name, plan_key = read_reference(body.get("name")), read_reference(body.get("plan"))
+    if not name and not plan_key:
+        raise invalid("plan is required.")
+    if plan_key:
+        await _change_plan(call, addon, plan_key)
+    if name:
+        call.registry.rename_addon(addon, name)
+    return Answer(body=_render(call, addon))
+
+
+async def delete_addon(call: Call) -> Answer:
+    addon = call.addon_on_app()
+    # Its config vars are part of the answer and gone after it.
+    body = _render(call, addon)
+    await deprovision(call.heroku, addon)
+    return Answer(body=body | {"state": str(State.DEPROVISIONED)})
+
+
+def resolve_addons(call: Call) -> Answer:
+    found = _resolve(call, call.text("addon"))
+    service = read_reference(call.body().get("addon_service"))
+    matching = [addon for addon in found if service in {"", addon.service.name, addon.service.id}]
+    if not matching:
+        raise not_found("add on")
+    return _list(call, matching)
+
+
+def show_config(call: Call) -> Answer:
+    return listing(render_addon_config(call.addon()), by=("name",))
+
+
+def update_config(call: Call) -> Answer:
+    """Merge by name, null removes; the whole set is the answer (contract §6.4)."""
+    addon = call.own_addon()
+    call.registry.set_addon_config(addon, _read_config(call.body().get("config")))
+    return listing(render_addon_config(addon), by=("name",))
+
+
+def mark_provisioned(call: Call) -> Answer:
+    addon = call.own_addon()
+    call.registry.mark_provisioned(addon)
+    return Answer(body=_render(call, addon))
+
+
+def mark_deprovisioned(call: Call) -> Answer:
+    addon = call.own_addon()
+    body = _render(call, addon)
+    remove(call.heroku, addon)
+    return Answer(body=body | {"state": str(State.DEPROVISIONED)})
+
+
+def show_sso(call: Call) -> Answer:
+    """The login form as JSON, for the CLI's kind of client (contract §4.1)."""
+    addon, app = call.addon_on_app(), call.app()
+    form = build_form(call.heroku, addon, call.user, app=app)
+    return Answer(body={"action": addon.service.manifest.sso_url, "method": "post", "params": form})
+
+
+def list_attachments(call: Call) -> Answer:
+    return _list_attachments(call, list(call.registry.attachments.values()))
+
+
+def list_app_attachments(call: Call) -> Answer:
+    return _list_attachments(call, list(call.app().attachments.values()))
+
+
+def list_addon_attachments(call: Call) -> Answer:
+    return _list_attachments(call, list(call.addon().attachments.values()))
+
+
+def show_app_attachment(call: Call) -> Answer:
+    app, key = call.app(), call.part("attachment")
+    attachment = app.attachments.get(key) or call.registry.attachments.get(key)
+    if attachment is None or attachment.app is not app or not _can_see(call, attachment):
+        raise not_found("add-on attachment")
+    return Answer(body=render_attachment(attachment, call.heroku))
+
+
+def create_attachment(call: Call) -> Answer:
+    addon, app = call.addon(call.text("addon")), call.app(call.text("app"))
+    attachment = call.registry.attach(addon, app, read_reference(call.body().get("name")))
+    user = call.user
+    call.registry.cut_release(app, f"Attach {attachment.name} (@{addon.name})", user_id=user.id, email=user.email)
+    return created(render_attachment(attachment, call.heroku))
+
+
+def delete_attachment(call: Call) -> Answer:
+    attachment = call.registry.attachments.get(call.part("attachment"))
+    if attachment is None or not _can_see(call, attachment):
+        raise not_found("add-on attachment")
+    app, addon, user = attachment.app, attachment.addon, call.user
+    if app is addon.app and len(addon.attachments) == 1:
+        raise invalid("The last attachment of an add-on cannot be removed; destroy the add-on instead.")
+    call.registry.detach(attachment)
+    call.registry.cut_release(app, f"Detach {attachment.name} (@{addon.name})", user_id=user.id, email=user.email)
+    return Answer(body=render_attachment(attachment, call.heroku))
+
+
+def resolve_attachments(call: Call) -> Answer:
+    body = call.body()
+    key = read_reference(body.get("addon_attachment"))
+    if not key:
+        raise invalid("addon_attachment is required.")
+    links = _apps_attachments(call, read_reference(body.get("app")))
+    found = [link for link in links if key in {link.id, link.name, f"{link.app.name}::{link.name}"}]
+    if not found:
+        raise not_found("add-on attachment")
+    return _list_attachments(call, found)
+
+
+def _list(call: Call, addons: list[Addon]) -> Answer:
+    return listing([_render(call, addon) for addon in addons], by=("id", "name"))
+
+
+def _render(call: Call, addon: Addon) -> dict[str, Any]:
+    return render_addon(addon, call.heroku, expand=call.header_words("accept-expansion"))
+
+
+async def _change_plan(call: Call, addon: Addon, key: str) -> None:
+    service = addon.service
+    plan = service.plans.get(key) or call.plan(key)
+    if plan.service is not service:
+        raise invalid(f"{plan.full_name} is not a plan of {service.name}.")
+    await change_plan(call.heroku, addon, plan)
+
+
+def _read_options(value: Any) -> dict[str, str]:
+    """Options are text at the partner, whatever the customer's client sent (contract §1.2)."""
+    if value is not None and not isinstance(value, dict):
+        raise invalid("config has to be an object.")
+    return {name: _as_text(option) for name, option in (value or {}).items()}
+
+
+def _as_text(option: Any) -> str:
+    return str(option).lower() if isinstance(option, bool) else str(option)
+
+
+def _read_config(value: Any) -> dict[str, str | None]:
+    if not isinstance(value, list):
+        raise invalid("config is required.")
+    changes: dict[str, str | None] = {}
+    for item in value:
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or not isinstance(item.get("value"), str | None):
+            raise invalid("config has to be a list of objects with name and value.")
+        changes[name] = item.get("value")
+    return changes
+
+
+def _resolve(call: Call, key: str) -> list[Addon]:
+    """Find by id, name, attachment or service, on one app or on all that the caller sees."""
+    app_key = read_reference(call.body().get("app"))
+    addon = call.registry.addons.find(key)
+    if addon is not None:
+        is_there = not app_key or any(link.app is call.app(app_key) for link in addon.attachments.values())
+        return [addon] if is_there and call.scope.can_see_addon(addon) else []
+    links = _apps_attachments(call, app_key)
+    named = [link for link in links if key in {link.name, f"{link.app.name}::{link.name}", link.addon.service.name}]
+    return list({link.addon.id: link.addon for link in named}.values())
+
+
+def _apps_attachments(call: Call, app_key: str) -> list[Attachment]:
+    if app_key:
+        app: App = call.app(app_key)
+        return [link for link in app.attachments.values() if _can_see(call, link)]
+    return [link for link in call.registry.attachments.values() if _can_see(call, link)]
+
+
+def _can_see(call: Call, attachment: Attachment) -> bool:
+    return call.scope.can_see_app(attachment.app) and call.scope.can_see_addon(attachment.addon)
+
+
+def _list_attachments(call: Call, attachments: list[Attachment]) -> Answer:
+    include = call.header_words("accept-inclusion")
+    visible = [attachment for attachment in attachments if _can_see(call, attachment)]
+    return listing([render_attachment(attachment, call.heroku, include=include) for attachment in visible])

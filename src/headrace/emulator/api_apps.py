@@ -1,0 +1,154 @@
+"""Platform API: apps with their config vars, releases and collaborators."""
+
+import re
+from uuid import uuid4
+
+from headrace.emulator.call import Answer, Call, created, listing, read_reference
+from headrace.emulator.errors import invalid, not_found
+from headrace.emulator.lifecycle import destroy_app, make_name
+from headrace.emulator.records import App, Collaborator, Team, User
+from headrace.emulator.render import render_app, render_collaborator, render_owner, render_release
+
+APP_NAME = re.compile(r"[a-z][a-z0-9-]{1,28}[a-z0-9]")
+
+
+def list_apps(call: Call) -> Answer:
+    return _list(call, [app for app in call.registry.apps if call.scope.can_see_app(app)])
+
+
+def list_user_apps(call: Call) -> Answer:
+    """Apps that a user owns or works on; a team's apps are not among them (contract §10.1)."""
+    person, visible = call.person(), (app for app in call.registry.apps if call.scope.can_see_app(app))
+    if person is None:
+        return _list(call, list(visible))
+    return _list(call, [app for app in visible if app.owner is person or person.id in app.collaborators])
+
+
+def list_team_apps(call: Call) -> Answer:
+    team = call.team()
+    return _list(call, [app for app in call.registry.apps if app.owner is team])
+
+
+def filter_apps(call: Call) -> Answer:
+    """Apps by id; those that are gone or not the caller's are left out (contract §6.4)."""
+    wanted = call.body().get("in")
+    ids = wanted.get("id") if isinstance(wanted, dict) else None
+    if not isinstance(ids, list):
+        raise invalid("in.id is required.")
+    found = (call.registry.apps.get(app_id) for app_id in ids if isinstance(app_id, str))
+    return _list(call, [app for app in found if app is not None and call.scope.can_see_app(app)])
+
+
+def create_app(call: Call) -> Answer:
+    return _create(call, call.user)
+
+
+def create_team_app(call: Call) -> Answer:
+    return _create(call, call.team(call.text("team")))
+
+
+def show_app(call: Call) -> Answer:
+    return Answer(body=render_app(call.app(), call.heroku))
+
+
+def update_app(call: Call) -> Answer:
+    app = call.app()
+    if "name" in call.body():
+        call.registry.rename_app(app, _read_name(call))
+    return Answer(body=render_app(app, call.heroku))
+
+
+async def delete_app(call: Call) -> Answer:
+    app = call.app()
+    body = render_app(app, call.heroku)
+    await destroy_app(call.heroku, app)
+    return Answer(body=body)
+
+
+def show_config(call: Call) -> Answer:
+    return Answer(body=call.app().config_vars)
+
+
+def update_config(call: Call) -> Answer:
+    """Set config vars, null removes; the whole set is the answer."""
+    app, changes = call.app(), call.body()
+    for name, value in changes.items():
+        if not isinstance(value, str | None):
+            raise invalid(f"The value of {name} has to be text or null.")
+    call.registry.set_config(app, changes, user=call.user)
+    return Answer(body=app.config_vars)
+
+
+def list_releases(call: Call) -> Answer:
+    app = call.app()
+    return listing([render_release(release, app) for release in app.releases], by=("version", "id"))
+
+
+def show_release(call: Call) -> Answer:
+    app, key = call.app(), call.part("release")
+    for release in app.releases:
+        if key in {release.id, str(release.version)}:
+            return Answer(body=render_release(release, app))
+    raise not_found("release")
+
+
+def list_collaborators(call: Call) -> Answer:
+    app = call.app()
+    others = [render_collaborator(collaborator, app) for collaborator in app.collaborators.values()]
+    return listing([render_owner(app), *others])
+
+
+def add_collaborator(call: Call) -> Answer:
+    app = call.app()
+    user = call.registry.find_user(call.text("user"))
+    if user is None:
+        raise not_found("user")
+    return created(render_collaborator(call.registry.add_collaborator(app, user), app))
+
+
+def remove_collaborator(call: Call) -> Answer:
+    app = call.app()
+    collaborator = _find_collaborator(call, app)
+    del app.collaborators[collaborator.user.id]
+    return Answer(body=render_collaborator(collaborator, app))
+
+
+def show_collaborator(call: Call) -> Answer:
+    app = call.app()
+    return Answer(body=render_collaborator(_find_collaborator(call, app), app))
+
+
+def list_nothing(call: Call) -> Answer:
+    """Dynos, formation and domains: nothing runs here."""
+    call.app()
+    return listing([])
+
+
+def _list(call: Call, apps: list[App]) -> Answer:
+    return listing([render_app(app, call.heroku) for app in apps], by=("id", "name"))
+
+
+def _create(call: Call, owner: User | Team) -> Answer:
+    body = call.body()
+    name = _read_name(call) if body.get("name") else make_name("app", str(uuid4()))
+    region = read_reference(body.get("region")) or "us"
+    app = call.registry.add_app(name, owner=owner, region=region)
+    return created(render_app(app, call.heroku))
+
+
+def _read_name(call: Call) -> str:
+    name = call.text("name")
+    if not APP_NAME.fullmatch(name):
+        raise invalid(
+            "Name must start with a letter, end with a letter or digit and can only contain "
+            "lowercase letters, digits, and dashes."
+        )
+    return name
+
+
+def _find_collaborator(call: Call, app: App) -> Collaborator:
+    user = call.registry.find_user(call.part("collaborator"))
+    collaborator = app.collaborators.get(user.id) if user else None
+    if collaborator is None:
+        raise not_found("collaborator")
+    return collaborator

@@ -1,0 +1,59 @@
+"""Platform API: promotions, which here only cut a release on each target (contract §7.5)."""
+
+from typing import Any
+from uuid import uuid4
+
+from headrace.emulator.call import Answer, Call, created, listing, require_text
+from headrace.emulator.errors import invalid, not_found
+from headrace.emulator.records import App, Pipeline, Promotion, PromotionTarget
+from headrace.emulator.render import render_promotion, render_promotion_target
+
+
+def create_promotion(call: Call) -> Answer:
+    """Promote the source's current release to every target, all in one pipeline; it is done at once."""
+    body, pipeline = call.body(), call.pipeline_from_body()
+    source = _read_app(call, body.get("source"), "source", pipeline)
+    targets = body.get("targets")
+    if not isinstance(targets, list) or not targets:
+        raise invalid("targets is required.")
+    apps = [_read_app(call, target, "targets", pipeline) for target in targets]
+    promotion = Promotion(
+        id=str(uuid4()),
+        pipeline=pipeline,
+        source=source,
+        release=source.releases[-1],
+        created_at=call.heroku.clock.now(),
+        targets=[_promote(call, source, app) for app in apps],
+    )
+    call.registry.promotions[promotion.id] = promotion
+    return created(render_promotion(promotion))
+
+
+def show_promotion(call: Call) -> Answer:
+    return Answer(body=render_promotion(_find(call)))
+
+
+def list_targets(call: Call) -> Answer:
+    promotion = _find(call)
+    return listing([render_promotion_target(target, promotion) for target in promotion.targets])
+
+
+def _promote(call: Call, source: App, app: App) -> PromotionTarget:
+    user, version = call.user, source.releases[-1].version
+    description = f"Promote {source.name} v{version}"
+    release = call.registry.cut_release(app, description, user_id=user.id, email=user.email)
+    return PromotionTarget(id=str(uuid4()), app=app, release=release)
+
+
+def _read_app(call: Call, value: Any, member: str, pipeline: Pipeline) -> App:
+    app = call.app(require_text(value if isinstance(value, dict) else {}, "app"))
+    if app.coupling is None or app.coupling.pipeline is not pipeline:
+        raise invalid(f"{member}: {app.name} is not in pipeline {pipeline.name}.")
+    return app
+
+
+def _find(call: Call) -> Promotion:
+    promotion = call.registry.promotions.get(call.part("promotion"))
+    if promotion is None or not call.scope.can_see_pipeline(promotion.pipeline):
+        raise not_found("pipeline promotion")
+    return promotion

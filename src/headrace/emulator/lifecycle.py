@@ -1,0 +1,153 @@
+"""The life of an add-on as Heroku runs it: provision, plan change, deprovision (contract §1, §3)."""
+
+from typing import Any
+from uuid import uuid4
+
+from headrace.emulator.errors import Declined, invalid, unavailable
+from headrace.emulator.heroku import Heroku
+from headrace.emulator.partner import PartnerAnswer
+from headrace.emulator.records import Addon, AddonService, App, Plan
+
+ADJECTIVES = ("amber", "brisk", "calm", "deep", "fluted", "keen", "mossy", "rugged", "silver", "tidy", "vivid", "wide")
+
+
+async def provision(
+    heroku: Heroku,
+    app: App,
+    plan: Plan,
+    *,
+    options: dict[str, str] | None = None,
+    name: str = "",
+    attachment_name: str = "",
+) -> Addon:
+    """Create an add-on and have the partner provision it.
+
+    Raises:
+        Declined: the partner refused or failed; the add-on is removed again.
+
+    """
+    addon_id = str(uuid4())
+    addon = heroku.registry.add_addon(
+        app,
+        plan,
+        name=name or make_name(plan.service.name, addon_id),
+        attachment_name=attachment_name,
+        addon_id=addon_id,
+        options=options,
+    )
+    # The partner may use its grant before it answers (contract §1.2), so all of this stands by now.
+    addon.provision_body = heroku.partner.build_provision(addon, heroku.tokens.issue_grant(addon))
+    answer = await _send_provision(heroku, addon)
+    if addon.id not in heroku.registry.addons:
+        raise invalid(f"{plan.service.name} gave up on this add-on.")
+    try:
+        _accept_provision(heroku, addon, answer)
+    except Declined:
+        remove(heroku, addon)
+        if heroku.switches.delete_after_failure:
+            await heroku.partner.deprovision(addon)
+        raise
+    return addon
+
+
+async def change_plan(heroku: Heroku, addon: Addon, plan: Plan) -> None:
+    """Have the partner move an add-on to another plan, or to the one it has, which it takes as a no-op.
+
+    Raises:
+        Declined: the partner refused or failed; the plan stays.
+
+    """
+    answer = await heroku.partner.change_plan(addon, plan.name)
+    _require_success(answer, addon.service, "change the plan of")
+    config = _read_config(answer.body or {}, addon.service)
+    heroku.registry.change_plan(addon, plan)
+    addon.message = answer.message
+    if config:
+        heroku.registry.set_addon_config(addon, dict(config))
+
+
+async def deprovision(heroku: Heroku, addon: Addon) -> None:
+    """Have the partner remove an add-on. A 404 or 410 is as good: there is nothing any more (contract §1.4).
+
+    Raises:
+        Declined: the partner refused or failed; the add-on stays.
+
+    """
+    answer = await heroku.partner.deprovision(addon)
+    if not answer.is_success and answer.status not in {404, 410}:
+        raise unavailable(answer.message or _generic("deprovision", addon.service))
+    if addon.id in heroku.registry.addons:
+        remove(heroku, addon)
+
+
+async def destroy_app(heroku: Heroku, app: App) -> None:
+    """Remove an app after its add-ons.
+
+    Raises:
+        Declined: a partner refused or failed; the app stays.
+
+    """
+    for addon in list(app.addons.values()):
+        await deprovision(heroku, addon)
+    heroku.registry.remove_app(app)
+
+
+def remove(heroku: Heroku, addon: Addon) -> None:
+    """Take an add-on away; its tokens die with it (contract §1.4)."""
+    heroku.tokens.revoke(addon)
+    heroku.registry.remove_addon(addon)
+
+
+def make_name(stem: str, uuid: str) -> str:
+    """Service, adjective, number, as Heroku names add-ons and apps (contract §1.2)."""
+    number = int(uuid[:8], 16)
+    return f"{stem}-{ADJECTIVES[number % len(ADJECTIVES)]}-{10_000 + number % 90_000}"
+
+
+async def _send_provision(heroku: Heroku, addon: Addon) -> PartnerAnswer:
+    answer = await heroku.partner.provision(addon)
+    for _ in range(heroku.switches.provision_retry_count):
+        if not answer.is_worth_repeating:
+            break
+        answer = await heroku.partner.provision(addon)
+    return answer
+
+
+def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> None:
+    _require_success(answer, addon.service, "provision")
+    body = answer.body or {}
+    provider_id = body.get("id")
+    if not isinstance(provider_id, str) or not provider_id:
+        raise invalid(_generic("provision", addon.service))
+    config = _read_config(body, addon.service)
+    addon.provider_id = provider_id
+    addon.message = answer.message
+    if answer.status != 202:
+        heroku.registry.set_addon_config(addon, dict(config))
+        heroku.registry.mark_provisioned(addon)
+    elif addon.state == "provisioning":
+        heroku.registry.await_partner(addon, until=heroku.clock.now() + heroku.switches.provision_limit)
+
+
+def _require_success(answer: PartnerAnswer, service: AddonService, verb: str) -> None:
+    """Turn a refusal into what the customer reads: the partner's words with 422 and 503 only (contract §1.1)."""
+    if answer.status in {422, 503}:
+        raise invalid(answer.message or _generic(verb, service))
+    if answer.is_worth_repeating:
+        raise unavailable(_generic(verb, service))
+    if not answer.is_success or answer.body is None:
+        raise invalid(_generic(verb, service))
+
+
+def _read_config(body: dict[str, Any], service: AddonService) -> dict[str, str]:
+    """Return the config vars of an answer; an undeclared name or a value that is no text spoils it (contract §1.2)."""
+    config = body.get("config") or {}
+    if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
+        raise invalid(_generic("configure", service))
+    if service.manifest.find_undeclared(config):
+        raise invalid(_generic("configure", service))
+    return config
+
+
+def _generic(verb: str, service: AddonService) -> str:
+    return f"Could not {verb} {service.manifest.name}. Please try again later."

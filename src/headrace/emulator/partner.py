@@ -1,0 +1,154 @@
+"""The calls that Heroku makes to an add-on partner, and what it makes of the answers (contract §1)."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta, timezone
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from headrace.emulator.records import Addon
+from headrace.emulator.switches import Switches
+from headrace.emulator.tokens import IssuedGrant
+from headrace.emulator.traffic import Traffic
+from headrace.protocol.partner import ACCEPT, build_basic_auth
+
+# The samples of the contract have numeric offsets, never Z (§1.2).
+HEROKU_TIME = timezone(timedelta(hours=-8))
+AWS_REGIONS = {"us": "us-east-1", "eu": "eu-west-1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerAnswer:
+    """What a partner said. `status` is None when nothing came in time, `body` None when it is no JSON object."""
+
+    status: int | None
+    raw: bytes = field(default=b"", repr=False)
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        try:
+            value = msgspec.json.decode(self.raw) if self.raw else {}
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_worth_repeating(self) -> bool:
+        return self.status is None or self.status >= 500
+
+    @property
+    def message(self) -> str:
+        """The text for the customer, which counts with 422 and 503 only (contract §1.1)."""
+        message = (self.body or {}).get("message")
+        return message if isinstance(message, str) else ""
+
+
+class PartnerCaller:
+    """Calls `base_url` of a manifest, and knows how many calls are under way."""
+
+    def __init__(self, *, url: str, switches: Switches, traffic: Traffic) -> None:
+        self.url = url
+        self.switches = switches
+        self.traffic = traffic
+        self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def provision(self, addon: Addon) -> PartnerAnswer:
+        return await self._call("POST", addon, "", addon.provision_body)
+
+    async def change_plan(self, addon: Addon, plan: str) -> PartnerAnswer:
+        return await self._call("PUT", addon, f"/{addon.id}", msgspec.json.encode({"plan": plan}))
+
+    async def deprovision(self, addon: Addon) -> PartnerAnswer:
+        return await self._call("DELETE", addon, f"/{addon.id}", b"")
+
+    async def settle(self) -> None:
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def build_provision(self, addon: Addon, grant: IssuedGrant) -> bytes:
+        """The v3 body, or the legacy one that the seed article shows (contract §1.2)."""
+        body: dict[str, Any] = {
+            "uuid": addon.id,
+            "plan": addon.plan.name,
+            "region": f"amazon-web-services::{AWS_REGIONS.get(addon.app.region, addon.app.region)}",
+            "options": addon.options,
+        }
+        if self.switches.legacy_body:
+            heroku_id = f"app{int(addon.app.id[:6], 16)}@heroku.com"
+            body |= {"heroku_id": heroku_id, "callback_url": f"{self.url}/vendor/apps/{heroku_id}"}
+        else:
+            body |= {
+                "name": addon.name,
+                "callback_url": f"{self.url}/addons/{addon.id}",
+                "oauth_grant": {
+                    "code": grant.code.reveal(),
+                    "expires_at": grant.expires_at.astimezone(HEROKU_TIME).isoformat(),
+                    "type": "authorization_code",
+                },
+            }
+        return msgspec.json.encode(body)
+
+    async def _call(self, method: str, addon: Addon, path: str, body: bytes) -> PartnerAnswer:
+        manifest = addon.service.manifest
+        headers = {
+            "Authorization": build_basic_auth(manifest.id, manifest.password),
+            "Content-Type": "application/json",
+            "Accept": ACCEPT,
+        }
+        url = f"{manifest.base_url}{path}"
+        began = time.perf_counter()
+        async with self._counted():
+            answer = await self._send(method, url, headers, body)
+        self.traffic.record(
+            "to partner",
+            method,
+            urlsplit(url).path,
+            status=answer.status,
+            seconds=time.perf_counter() - began,
+            request=body,
+            response=answer.raw,
+        )
+        return answer
+
+    async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes) -> PartnerAnswer:
+        timeout = aiohttp.ClientTimeout(total=self.switches.cut_off.total_seconds())
+        try:
+            async with self._open().request(
+                method, url, headers=headers, data=body or None, timeout=timeout, allow_redirects=False
+            ) as response:
+                return PartnerAnswer(status=response.status, raw=await response.read())
+        except (aiohttp.ClientError, TimeoutError):
+            return PartnerAnswer(status=None)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        return self._session
+
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()

@@ -1,0 +1,98 @@
+"""How a world becomes the first state of an emulator."""
+
+from datetime import UTC, datetime
+
+from headrace.emulator.records import AddonService, Plan, Team, User
+from headrace.emulator.state import Registry
+from headrace.emulator.world import AddonServiceSpec, AppEntry, PipelineEntry, World, derive_id
+from headrace.models import Secret
+
+# What a world holds has stood there for a while; a fixed date makes runs repeat.
+WORLD_BEGAN_AT = datetime(2026, 10, 1, 9, tzinfo=UTC)
+
+
+def populate(registry: Registry, world: World) -> None:
+    """Put a world's things into an empty registry."""
+    for entry in world.users:
+        _add_user(registry, entry.email, entry.name, entry.token, entry.id)
+    for team in world.teams:
+        roles = {registry.users_by_email[email].id: role for email, role in team.members.items()}
+        team_id = team.id or derive_id("team", team.name)
+        registry.teams.add(Team(id=team_id, name=team.name, roles=roles, created_at=WORLD_BEGAN_AT))
+    for spec in world.addon_services:
+        _add_service(registry, spec)
+    for app in world.apps:
+        _add_world_app(registry, app)
+    for pipeline in world.pipelines:
+        _add_world_pipeline(registry, pipeline)
+    for coupling in world.couplings:
+        registry.couple(
+            registry.apps[coupling.app],
+            registry.pipelines[coupling.pipeline],
+            coupling.stage,
+            coupling_id=derive_id("coupling", coupling.app),
+            at=WORLD_BEGAN_AT,
+        )
+
+
+def _add_user(registry: Registry, email: str, name: str, token: str, user_id: str) -> None:
+    user = User(
+        id=user_id or derive_id("user", email),
+        email=email,
+        name=name or email.partition("@")[0],
+        token=Secret(token),
+        created_at=WORLD_BEGAN_AT,
+    )
+    registry.users[user.id] = user
+    registry.users_by_email[email] = user
+    registry.users_by_token[token] = user
+
+
+def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:
+    slug = spec.manifest.id
+    service = AddonService(
+        id=derive_id("addon_service", slug),
+        name=slug,
+        manifest=spec.manifest,
+        client_secret=Secret(spec.client_secret),
+        created_at=WORLD_BEGAN_AT,
+    )
+    for entry in spec.plans:
+        plan = Plan(
+            id=derive_id("plan", f"{slug}:{entry.name}"),
+            name=entry.name,
+            service=service,
+            price_cents=entry.price,
+            is_default=entry.default,
+            created_at=WORLD_BEGAN_AT,
+        )
+        service.plans[entry.name] = plan
+        registry.plans[plan.id] = plan
+    registry.addon_services.add(service)
+    registry.services_by_secret[spec.client_secret] = service
+
+
+def _add_world_app(registry: Registry, entry: AppEntry) -> None:
+    owner = registry.find_owner(entry.owner)
+    assert owner is not None, "load_world has checked it"
+    app = registry.add_app(
+        entry.name,
+        owner=owner,
+        region=entry.region,
+        generation=entry.generation,
+        app_id=entry.id or derive_id("app", entry.name),
+        at=WORLD_BEGAN_AT,
+    )
+    app.config |= entry.config
+    for email in entry.collaborators:
+        registry.add_collaborator(app, registry.users_by_email[email], at=WORLD_BEGAN_AT)
+
+
+def _add_world_pipeline(registry: Registry, entry: PipelineEntry) -> None:
+    registry.add_pipeline(
+        entry.name,
+        owner=registry.find_owner(entry.owner) if entry.owner else None,
+        generation=entry.generation,
+        pipeline_id=entry.id or derive_id("pipeline", entry.name),
+        at=WORLD_BEGAN_AT,
+    )

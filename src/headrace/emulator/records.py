@@ -1,0 +1,195 @@
+"""What the emulated Heroku remembers: Heroku's nouns as linked, mutable records.
+
+Records point at each other, so that finding the coupling of an app or the add-ons on it is no search.
+What has consequences for other records is changed through `state.Registry`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from headrace.models import Secret, Stage, State
+from headrace.protocol.manifest import Manifest
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class User:
+    id: str
+    email: str
+    name: str
+    token: Secret
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Team:
+    """`roles` tells the role of each member by the user's id."""
+
+    id: str
+    name: str
+    created_at: datetime
+    roles: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def email(self) -> str:
+        """The address that stands for a team where a user is expected (contract §6.4)."""
+        return f"{self.name}@herokumanager.com"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Plan:
+    """`name` is bare; the Platform API shows it behind the slug (contract §1.2)."""
+
+    id: str
+    name: str
+    service: "AddonService"
+    price_cents: int
+    is_default: bool
+    created_at: datetime
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.service.name}:{self.name}"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class AddonService:
+    """`name` is the slug, as the Platform API calls it."""
+
+    id: str
+    name: str
+    manifest: Manifest
+    client_secret: Secret
+    created_at: datetime
+    plans: dict[str, Plan] = field(default_factory=dict)
+
+    @property
+    def default_plan(self) -> Plan | None:
+        return next((plan for plan in self.plans.values() if plan.is_default), None)
+
+    @property
+    def email(self) -> str:
+        """Whom events and releases name when the partner acts (contract §6.1)."""
+        return f"{self.name}@addons.heroku.com"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Release:
+    id: str
+    version: int
+    description: str
+    user_id: str
+    email: str
+    created_at: datetime
+    addon_plan_names: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Collaborator:
+    user: User
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Pipeline:
+    id: str
+    name: str
+    owner: User | Team | None
+    generation: str
+    created_at: datetime
+    updated_at: datetime
+    couplings: dict[str, "Coupling"] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Coupling:
+    id: str
+    app: "App"
+    pipeline: Pipeline
+    stage: Stage
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class App:
+    """`config` holds what the customer set; `config_vars` adds what the attached add-ons set."""
+
+    id: str
+    name: str
+    owner: User | Team
+    region: str
+    generation: str
+    created_at: datetime
+    updated_at: datetime
+    config: dict[str, str] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
+    collaborators: dict[str, Collaborator] = field(default_factory=dict)
+    coupling: Coupling | None = None
+    addons: dict[str, "Addon"] = field(default_factory=dict)
+    attachments: dict[str, "Attachment"] = field(default_factory=dict)
+
+    @property
+    def config_vars(self) -> dict[str, str]:
+        found = dict(self.config)
+        for attachment in self.attachments.values():
+            found |= attachment.config_vars
+        return found
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Addon:
+    """A resource. `config` is under the add-on's own names, `deadline` set while it is provisioned asynchronously."""
+
+    id: str
+    name: str
+    service: AddonService
+    plan: Plan
+    app: App
+    created_at: datetime
+    updated_at: datetime
+    options: dict[str, str] = field(default_factory=dict)
+    state: State = State.PROVISIONING
+    provider_id: str = ""
+    message: str = ""
+    config: dict[str, str] = field(default_factory=dict)
+    deadline: datetime | None = None
+    attachments: dict[str, "Attachment"] = field(default_factory=dict)
+    provision_body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Attachment:
+    """A link between an add-on and an app; its name replaces the prefix of the config vars (contract §1.2)."""
+
+    id: str
+    name: str
+    addon: Addon
+    app: App
+    created_at: datetime
+
+    @property
+    def config_vars(self) -> dict[str, str]:
+        return {self.rename(name): value for name, value in self.addon.config.items()}
+
+    def rename(self, config_var: str) -> str:
+        prefix = self.addon.service.manifest.config_vars_prefix
+        return f"{self.name}{config_var[len(prefix) :]}" if config_var.startswith(prefix) else config_var
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class PromotionTarget:
+    id: str
+    app: App
+    release: Release
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Promotion:
+    """`release` is what was promoted; each target has the release it got."""
+
+    id: str
+    pipeline: Pipeline
+    source: App
+    release: Release
+    created_at: datetime
+    targets: list[PromotionTarget]

@@ -1,0 +1,95 @@
+"""What a token may see: a user's own world, or the narrow one of an add-on (contract §6.1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from headrace.emulator.heroku import Heroku
+from headrace.emulator.records import Addon, App, Coupling, Pipeline, Team, User
+
+
+class Scope(Protocol):
+    """Who asks, and what they may see. `owner_id` names the rate pool."""
+
+    @property
+    def owner_id(self) -> str: ...
+    @property
+    def addon(self) -> Addon | None: ...
+    def can_see_app(self, app: App) -> bool: ...
+    def can_see_addon(self, addon: Addon) -> bool: ...
+    def can_see_pipeline(self, pipeline: Pipeline) -> bool: ...
+    def can_see_coupling(self, coupling: Coupling) -> bool: ...
+    def can_see_team(self, team: Team) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UserScope:
+    """A user sees the apps they own, work on, or share a team with, and what hangs on those."""
+
+    user: User
+
+    @property
+    def owner_id(self) -> str:
+        return self.user.id
+
+    @property
+    def addon(self) -> Addon | None:
+        return None
+
+    def can_see_app(self, app: App) -> bool:
+        return self._is_owner(app.owner) or self.user.id in app.collaborators
+
+    def can_see_addon(self, addon: Addon) -> bool:
+        return self.can_see_app(addon.app) or any(self.can_see_app(link.app) for link in addon.attachments.values())
+
+    def can_see_pipeline(self, pipeline: Pipeline) -> bool:
+        return self._is_owner(pipeline.owner) or any(self.can_see_app(c.app) for c in pipeline.couplings.values())
+
+    def can_see_coupling(self, coupling: Coupling) -> bool:
+        return self.can_see_pipeline(coupling.pipeline)
+
+    def can_see_team(self, team: Team) -> bool:
+        return self.user.id in team.roles
+
+    def _is_owner(self, owner: User | Team | None) -> bool:
+        return owner is self.user or (isinstance(owner, Team) and self.user.id in owner.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class AddonScope:
+    """A partner's token sees its add-on, the apps that have it, and the same service's add-ons on those apps."""
+
+    own: Addon
+    heroku: Heroku
+
+    @property
+    def owner_id(self) -> str:
+        return self.own.id
+
+    @property
+    def addon(self) -> Addon | None:
+        return self.own
+
+    def can_see_app(self, app: App) -> bool:
+        return app.id in self._app_ids(self.own)
+
+    def can_see_addon(self, addon: Addon) -> bool:
+        return addon.service is self.own.service and not self._app_ids(self.own).isdisjoint(self._app_ids(addon))
+
+    def can_see_pipeline(self, pipeline: Pipeline) -> bool:
+        return any(app.coupling is not None and app.coupling.pipeline is pipeline for app in self._apps())
+
+    def can_see_coupling(self, coupling: Coupling) -> bool:
+        """Whether siblings show is not documented (contract §7.5)."""
+        if self.heroku.switches.siblings_visible:
+            return self.can_see_pipeline(coupling.pipeline)
+        return self.can_see_app(coupling.app)
+
+    def can_see_team(self, team: Team) -> bool:
+        return any(app.owner is team for app in self._apps())
+
+    def _apps(self) -> Iterable[App]:
+        return [self.own.app, *(attachment.app for attachment in self.own.attachments.values())]
+
+    def _app_ids(self, addon: Addon) -> set[str]:
+        return {addon.app.id, *(attachment.app.id for attachment in addon.attachments.values())}

@@ -1,0 +1,296 @@
+"""The state of the emulated Heroku, and every change that can be made to it."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from headrace.emulator.clock import Clock
+from headrace.emulator.errors import invalid
+from headrace.emulator.index import Index
+from headrace.emulator.records import (
+    Addon,
+    AddonService,
+    App,
+    Attachment,
+    Collaborator,
+    Coupling,
+    Pipeline,
+    Plan,
+    Promotion,
+    Release,
+    Team,
+    User,
+)
+from headrace.emulator.world import derive_id
+from headrace.models import Stage, State
+
+
+class Registry:
+    """Everything that exists at the emulated Heroku."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.users: dict[str, User] = {}
+        self.users_by_token: dict[str, User] = {}
+        self.users_by_email: dict[str, User] = {}
+        self.teams: Index[Team] = Index()
+        self.addon_services: Index[AddonService] = Index()
+        self.services_by_secret: dict[str, AddonService] = {}
+        self.plans: dict[str, Plan] = {}
+        self.apps: Index[App] = Index()
+        self.pipelines: Index[Pipeline] = Index()
+        self.couplings: dict[str, Coupling] = {}
+        self.promotions: dict[str, Promotion] = {}
+        self.addons: Index[Addon] = Index()
+        self.attachments: dict[str, Attachment] = {}
+        # Add-ons whose partner answered 202 and has not come back yet.
+        self.awaited: dict[str, Addon] = {}
+
+    def find_owner(self, key: str) -> User | Team | None:
+        return self.find_user(key) or self.teams.find(key)
+
+    def find_user(self, key: str) -> User | None:
+        return self.users_by_email.get(key) or self.users.get(key)
+
+    def add_app(
+        self,
+        name: str,
+        *,
+        owner: User | Team,
+        region: str = "us",
+        generation: str = "cedar",
+        app_id: str = "",
+        at: datetime | None = None,
+    ) -> App:
+        if name in self.apps:
+            raise invalid("Name is already taken")
+        created_at = at or self.clock.now()
+        app = App(
+            id=app_id or str(uuid4()),
+            name=name,
+            owner=owner,
+            region=region,
+            generation=generation,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+        self._add_release(app, "Initial release", user_id=owner.id, email=owner.email, at=created_at)
+        return self.apps.add(app)
+
+    def rename_app(self, app: App, name: str) -> None:
+        if name != app.name and name in self.apps:
+            raise invalid("Name is already taken")
+        self.apps.rename(app, name)
+        app.updated_at = self.clock.now()
+
+    def remove_app(self, app: App) -> None:
+        """Remove an app whose add-ons are gone already; its attachments to others' add-ons go with it."""
+        self.uncouple(app)
+        for attachment in list(app.attachments.values()):
+            self.detach(attachment)
+        self.apps.remove(app)
+
+    def set_config(self, app: App, changes: dict[str, str | None], *, user: User) -> None:
+        """Change the customer's own config vars; None removes one. Those of add-ons are not the customer's to set."""
+        taken = [name for attachment in app.attachments.values() for name in attachment.config_vars if name in changes]
+        if taken:
+            raise invalid(f"Cannot overwrite attachment values {', '.join(taken)}.")
+        merge(app.config, changes)
+        self.cut_release(app, _describe(changes), user_id=user.id, email=user.email)
+
+    def cut_release(self, app: App, description: str, *, user_id: str, email: str) -> Release:
+        at = self.clock.now()
+        app.updated_at = at
+        return self._add_release(app, description, user_id=user_id, email=email, at=at)
+
+    def add_collaborator(self, app: App, user: User, *, at: datetime | None = None) -> Collaborator:
+        collaborator = Collaborator(user=user, created_at=at or self.clock.now())
+        return app.collaborators.setdefault(user.id, collaborator)
+
+    def add_pipeline(
+        self,
+        name: str,
+        *,
+        owner: User | Team | None,
+        generation: str = "cedar",
+        pipeline_id: str = "",
+        at: datetime | None = None,
+    ) -> Pipeline:
+        created_at = at or self.clock.now()
+        return self.pipelines.add(
+            Pipeline(
+                id=pipeline_id or str(uuid4()),
+                name=name,
+                owner=owner,
+                generation=generation,
+                created_at=created_at,
+                updated_at=created_at,
+            )
+        )
+
+    def rename_pipeline(self, pipeline: Pipeline, name: str) -> None:
+        self.pipelines.rename(pipeline, name)
+        pipeline.updated_at = self.clock.now()
+
+    def remove_pipeline(self, pipeline: Pipeline) -> None:
+        for coupling in list(pipeline.couplings.values()):
+            self.uncouple(coupling.app)
+        self.pipelines.remove(pipeline)
+
+    def couple(
+        self, app: App, pipeline: Pipeline, stage: Stage, *, coupling_id: str = "", at: datetime | None = None
+    ) -> Coupling:
+        """Put an app into a pipeline; an app is in one at most (contract §7.5)."""
+        if app.coupling is not None:
+            raise invalid(f"App {app.name} is already in pipeline {app.coupling.pipeline.name}.")
+        created_at = at or self.clock.now()
+        coupling = Coupling(
+            id=coupling_id or str(uuid4()),
+            app=app,
+            pipeline=pipeline,
+            stage=stage,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+        app.coupling = coupling
+        pipeline.couplings[coupling.id] = coupling
+        self.couplings[coupling.id] = coupling
+        return coupling
+
+    def move(self, coupling: Coupling, stage: Stage) -> None:
+        """Change the stage; the coupling keeps its id (contract §7.5)."""
+        coupling.stage = stage
+        coupling.updated_at = self.clock.now()
+
+    def uncouple(self, app: App) -> None:
+        if app.coupling is not None:
+            del self.couplings[app.coupling.id]
+            del app.coupling.pipeline.couplings[app.coupling.id]
+            app.coupling = None
+
+    def add_addon(
+        self,
+        app: App,
+        plan: Plan,
+        *,
+        name: str,
+        attachment_name: str = "",
+        addon_id: str = "",
+        options: dict[str, str] | None = None,
+    ) -> Addon:
+        if name in self.addons:
+            raise invalid("Name is already taken")
+        at = self.clock.now()
+        addon = Addon(
+            id=addon_id or str(uuid4()),
+            name=name,
+            service=plan.service,
+            plan=plan,
+            app=app,
+            options=options or {},
+            created_at=at,
+            updated_at=at,
+        )
+        self.attach(addon, app, attachment_name)
+        app.addons[addon.id] = addon
+        return self.addons.add(addon)
+
+    def attach(self, addon: Addon, app: App, name: str = "") -> Attachment:
+        """Link an add-on to an app. Without a name it gets the prefix, or the prefix and a word when that is taken."""
+        prefix = addon.service.manifest.config_vars_prefix
+        free = prefix if prefix not in app.attachments else f"{prefix}_{addon.id[:8].upper()}"
+        name = name or free
+        if name in app.attachments:
+            raise invalid(f"Name {name} is already taken on {app.name}.")
+        attachment = Attachment(id=str(uuid4()), name=name, addon=addon, app=app, created_at=self.clock.now())
+        app.attachments[name] = attachment
+        addon.attachments[attachment.id] = attachment
+        self.attachments[attachment.id] = attachment
+        return attachment
+
+    def detach(self, attachment: Attachment) -> None:
+        del attachment.app.attachments[attachment.name]
+        del attachment.addon.attachments[attachment.id]
+        del self.attachments[attachment.id]
+
+    def set_addon_config(self, addon: Addon, changes: dict[str, str | None]) -> None:
+        """Change config vars for the partner; only a provisioned add-on's change cuts releases (contract §3)."""
+        undeclared = addon.service.manifest.find_undeclared(changes)
+        if undeclared:
+            raise invalid(f"The manifest of {addon.service.name} does not declare {', '.join(undeclared)}.")
+        merge(addon.config, changes)
+        addon.updated_at = self.clock.now()
+        if addon.state is State.PROVISIONED:
+            self.cut_addon_release(addon, f"Update {addon.name} config vars")
+
+    def mark_provisioned(self, addon: Addon) -> None:
+        """Finish a provision; this is when apps restart (contract §3). Marking twice changes nothing."""
+        if addon.state is State.PROVISIONED:
+            return
+        addon.state = State.PROVISIONED
+        addon.deadline = None
+        self.awaited.pop(addon.id, None)
+        addon.updated_at = self.clock.now()
+        self.cut_addon_release(addon, "Attach {attachment} (@{addon})")
+
+    def await_partner(self, addon: Addon, *, until: datetime) -> None:
+        addon.deadline = until
+        self.awaited[addon.id] = addon
+
+    def change_plan(self, addon: Addon, plan: Plan) -> None:
+        addon.plan = plan
+        addon.updated_at = self.clock.now()
+
+    def rename_addon(self, addon: Addon, name: str) -> None:
+        if name != addon.name and name in self.addons:
+            raise invalid("Name is already taken")
+        self.addons.rename(addon, name)
+
+    def remove_addon(self, addon: Addon) -> None:
+        """Remove an add-on with its attachments and config vars; apps that had it get a release."""
+        attachments = list(addon.attachments.values())
+        for attachment in attachments:
+            self.detach(attachment)
+            if addon.state is State.PROVISIONED or addon.config:
+                description = f"Detach {attachment.name} (@{addon.name})"
+                self.cut_release(attachment.app, description, user_id=addon.service.id, email=addon.service.email)
+        addon.state = State.DEPROVISIONED
+        addon.deadline = None
+        self.awaited.pop(addon.id, None)
+        del addon.app.addons[addon.id]
+        self.addons.remove(addon)
+
+    def cut_addon_release(self, addon: Addon, description: str) -> None:
+        """Cut a release on every app that has the add-on, in the partner's name (contract §6.1)."""
+        for attachment in addon.attachments.values():
+            text = description.format(attachment=attachment.name, addon=addon.name)
+            self.cut_release(attachment.app, text, user_id=addon.service.id, email=addon.service.email)
+
+    def _add_release(self, app: App, description: str, *, user_id: str, email: str, at: datetime) -> Release:
+        version = len(app.releases) + 1
+        release = Release(
+            id=derive_id("release", f"{app.id}:{version}"),
+            version=version,
+            description=description,
+            user_id=user_id,
+            email=email,
+            created_at=at,
+            addon_plan_names=tuple(attachment.addon.plan.full_name for attachment in app.attachments.values()),
+        )
+        app.releases.append(release)
+        return release
+
+
+def merge(config: dict[str, str], changes: dict[str, str | None]) -> None:
+    """Set by name; None removes."""
+    for name, value in changes.items():
+        if value is None:
+            config.pop(name, None)
+        else:
+            config[name] = value
+
+
+def _describe(changes: dict[str, str | None]) -> str:
+    written = [name for name, value in changes.items() if value is not None]
+    removed = [name for name, value in changes.items() if value is None]
+    parts = [f"{verb} {', '.join(names)}" for verb, names in (("Set", written), ("Remove", removed)) if names]
+    return f"{', '.join(parts)} config vars"

@@ -1,0 +1,52 @@
+"""The points on which Heroku's documents are silent or contradict each other, each with the default we chose."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+
+@dataclass(slots=True, kw_only=True)
+class Switches:
+    """How the emulated Heroku behaves where the contract is uncertain, or goes wrong when a test wants it to.
+
+    Change a field at any time; the next request sees it.
+    """
+
+    # GET /apps/{app}/pipeline-couplings: the article shows partners an array, schema and CLI one object (§7.3).
+    partner_couplings: Literal["array", "object"] = "array"
+    user_couplings: Literal["array", "object"] = "object"
+    # The array form for an app in no pipeline: `[]`, or a 404 as in the object form (§7.4).
+    uncoupled_array: Literal["empty", "not_found"] = "empty"
+    # `pipeline.name` inside a coupling: relied upon by the CLI, absent from the schema (§7.1).
+    has_pipeline_name: bool = True
+    # Whether a partner sees couplings of apps that are not its own, in pipelines that are (§7.5).
+    siblings_visible: bool = False
+    # Whether every pipeline call of a partner is answered 403 (§6.2).
+    pipelines_forbidden: bool = False
+    # Formation, releases and dynos are open to a partner only on request (§6.2).
+    extras_allowed: bool = False
+
+    # The article's legacy provision body: `heroku_id`, a callback under /vendor/apps, no grant (§1.2).
+    legacy_body: bool = False
+    # How long a partner may take to answer; the article speaks of 30 seconds, the reference of 25 (§1.1).
+    cut_off: timedelta = timedelta(seconds=25)
+    # How often a provision is sent again after a time-out, a 5xx or no answer at all (§1.2).
+    provision_retry_count: int = 0
+    # Whether a failed provision is followed by a DELETE for the same uuid (§1.2).
+    delete_after_failure: bool = False
+    # How long an asynchronous provision may take (§3).
+    provision_limit: timedelta = timedelta(hours=12)
+
+    # Whether a refresh also replaces the refresh token (§2.2).
+    rotate_refresh: bool = False
+    # What `expires_in` says; the token dies when it says (§2.2).
+    token_lifetime: timedelta = timedelta(seconds=28799)
+    # Whether a request that does not ask for version 3 is answered 406, as an older text says (§9).
+    needs_accept: bool = False
+    # The rate pool of one token owner; it refills by 75 a minute (§9).
+    rate_limit: int = 4500
+
+    # Knobs for login forms that a partner has to refuse, and one it may take (§4.3).
+    sso_is_stale: bool = False
+    sso_has_bad_token: bool = False
+    sso_has_user_token: bool = True

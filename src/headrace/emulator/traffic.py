@@ -1,0 +1,115 @@
+"""What went over the wire in both directions, with every secret masked."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+MASK = "•••"
+KEPT_COUNT = 1000
+SECRET_MEMBERS = frozenset(
+    {
+        "access_token",
+        "client_secret",
+        "code",
+        "log_drain_token",
+        "log_input_url",
+        "password",
+        "refresh_token",
+        "resource_token",
+        "secret",
+        "token",
+        "user_scoped_resource_token",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and its answer. `status` is None when no answer came, `path` carries no query."""
+
+    direction: Literal["to Heroku", "to partner"]
+    method: str
+    path: str
+    status: int | None
+    ms: float
+    request: str
+    response: str
+
+    def __str__(self) -> str:
+        return f"{self.direction:10}  {self.method:6} {self.path}  {self.status or 'no answer'}  {self.ms:.0f} ms"
+
+
+class Traffic(deque[Exchange]):
+    """The latest exchanges, oldest first; `listen` is called with each."""
+
+    def __init__(self, listen: Callable[[Exchange], None] | None = None) -> None:
+        super().__init__(maxlen=KEPT_COUNT)
+        self.listen = listen
+
+    def record(
+        self,
+        direction: Literal["to Heroku", "to partner"],
+        method: str,
+        path: str,
+        *,
+        status: int | None,
+        seconds: float,
+        request: bytes = b"",
+        response: bytes = b"",
+    ) -> None:
+        exchange = Exchange(
+            direction=direction,
+            method=method,
+            path=path,
+            status=status,
+            ms=seconds * 1000,
+            request=mask_body(request, is_config=path.endswith("/config-vars")),
+            response=mask_body(response, is_config=path.endswith("/config-vars") and (status or 0) < 400),
+        )
+        self.append(exchange)
+        if self.listen:
+            self.listen(exchange)
+
+
+def mask_body(body: bytes, *, is_config: bool) -> str:
+    """Return a body as text without its secrets; one that is neither JSON nor a form is only counted.
+
+    Of config vars every value counts as a secret.
+    """
+    if not body:
+        return ""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _mask_form(body)
+    if is_config and isinstance(value, dict):
+        value = dict.fromkeys(value, MASK)
+    return msgspec.json.encode(_mask(value)).decode()
+
+
+def _mask_form(body: bytes) -> str:
+    pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
+    if not pairs or b"<" in body:
+        return f"({len(body)} bytes)"
+    return urlencode([(name, MASK if name in SECRET_MEMBERS else value) for name, value in pairs], safe=MASK)
+
+
+def _mask(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_mask(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _mask_member(name, member) for name, member in value.items()}
+
+
+def _mask_member(name: str, member: Any) -> Any:
+    """A `config` object is all secrets, as are the values of a list of config vars."""
+    if name == "config" and isinstance(member, dict):
+        return dict.fromkeys(member, MASK)
+    if (name in SECRET_MEMBERS or name == "value") and isinstance(member, str):
+        return MASK
+    return _mask(member)

@@ -1,0 +1,1 @@
+"""The emulator, driven over a real socket and through its Python surface."""
