@@ -115,6 +115,7 @@ class Engine:
             "serializer": DBOSPortableJSONSerializer(),
             "notification_listener_polling_interval_sec": POLL_SECONDS,
             "enable_otlp": False,
+            "log_level": "WARNING",
         }
         DBOS(config=config)
         for kind, function in self._workflows.items():

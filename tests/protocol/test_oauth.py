@@ -1,0 +1,192 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from headrace.errors import (
+    Forbidden,
+    GrantError,
+    HeadraceError,
+    HerokuBroken,
+    PlatformError,
+    RateLimited,
+    TokenRejected,
+    UnexpectedAnswer,
+)
+from headrace.models import Grant, Secret, Token
+from headrace.protocol.oauth import build_exchange, build_refresh, read_exchange, read_refresh
+from headrace.protocol.wire import Host, Response
+
+NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
+GRANT = Grant(code=Secret("5b1d0a4e-92c7-4f0e-8a43-6f1c2d7be910"), expires_at=NOW + timedelta(minutes=5))
+TOKEN = Token(access=Secret("HRKU-old"), refresh=Secret("refresh-old"), expires_at=NOW)
+CLIENT_SECRET = Secret("client&secret=+ é")
+EXCHANGE = build_exchange(GRANT, client_secret=CLIENT_SECRET)
+REFRESH = build_refresh(TOKEN, client_secret=CLIENT_SECRET)
+
+SUCCESS: dict[str, Any] = {
+    "access_token": "HRKU-AAexampleexampleexampleexampleexampleexampleexampleexample0",
+    "refresh_token": "3f1f0c3a-6a42-4d8e-b0a5-7d2c9b1e55f0",
+    "expires_in": 28799,
+    "token_type": "Bearer",
+    "user_id": "c1a7e9d2-0b4f-4b87-9f3e-5a6c7d8e9f01",
+    "session_nonce": None,
+}
+
+
+def answer(status: int = 200, **changes: Any) -> Response:
+    return Response(status=status, body=json.dumps({**SUCCESS, **changes}).encode())
+
+
+def decline(status: int, body: bytes = b'{"id":"unauthorized","message":"No."}') -> Response:
+    return Response(status=status, body=body)
+
+
+def exchange(response: Response) -> Token:
+    return read_exchange(response, EXCHANGE, now=NOW)
+
+
+def refresh(response: Response) -> Token:
+    return read_refresh(response, REFRESH, token=TOKEN, now=NOW)
+
+
+def test_a_grant_is_exchanged_at_the_id_host() -> None:
+    """grant_type, code and client_secret, form-encoded."""
+    form = {
+        "grant_type": ["authorization_code"],
+        "code": ["5b1d0a4e-92c7-4f0e-8a43-6f1c2d7be910"],
+        "client_secret": ["client&secret=+ é"],
+    }
+
+    assert (Host.ID, "POST", "/oauth/token") == (EXCHANGE.host, EXCHANGE.method, EXCHANGE.path)
+    assert "application/x-www-form-urlencoded" == EXCHANGE.headers["Content-Type"]
+    assert form == parse_qs(EXCHANGE.body.decode())
+
+
+def test_a_token_is_refreshed_with_its_refresh_token() -> None:
+    """grant_type, refresh_token and client_secret."""
+    form = {
+        "grant_type": ["refresh_token"],
+        "refresh_token": ["refresh-old"],
+        "client_secret": ["client&secret=+ é"],
+    }
+
+    assert form == parse_qs(REFRESH.body.decode())
+
+
+def test_an_exchange_gives_a_token() -> None:
+    """An access token is good for eight hours."""
+    token = exchange(answer())
+
+    assert SUCCESS["access_token"] == token.access.reveal()
+    assert SUCCESS["refresh_token"] == token.refresh.reveal()
+    assert NOW + timedelta(seconds=28799) == token.expires_at
+
+
+def test_a_token_text_is_opaque() -> None:
+    """255 characters and more, of any form."""
+    assert "t" * 300 == exchange(answer(access_token="t" * 300)).access.reveal()
+
+
+@pytest.mark.parametrize("changes", [{"refresh_token": None}, {"refresh_token": ""}])
+def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one(changes: dict[str, Any]) -> None:
+    """Heroku may return no refresh token; the old one stays valid."""
+    assert Secret("refresh-old") == refresh(answer(**changes)).refresh
+
+
+def test_a_rotated_refresh_token_is_taken() -> None:
+    """Where Heroku returns a new refresh token, the old one is gone."""
+    assert Secret("refresh-new") == refresh(answer(refresh_token="refresh-new")).refresh
+
+
+def test_an_exchange_without_a_refresh_token_is_unreadable() -> None:
+    """Without a refresh token the resource would be lost after eight hours."""
+    with pytest.raises(UnexpectedAnswer):
+        exchange(answer(refresh_token=None))
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 410, 422])
+def test_a_grant_that_heroku_does_not_take_is_a_grant_error(status: int) -> None:
+    """Which status a dead code gets is unknown; each one means that a person is needed."""
+    with pytest.raises(GrantError) as caught:
+        exchange(decline(status))
+
+    assert "rejected" == caught.value.reason
+
+
+def test_a_suspended_account_is_forbidden() -> None:
+    """403 comes with the bare message as its body."""
+    with pytest.raises(Forbidden):
+        exchange(decline(403, b"Your account is suspended."))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (500, HerokuBroken), (503, HerokuBroken)])
+def test_a_grant_survives_heroku_being_down(status: int, kind: type[PlatformError]) -> None:
+    """The code was not used, so the exchange may be tried again."""
+    with pytest.raises(kind):
+        exchange(decline(status))
+
+
+@pytest.mark.parametrize("body", [b'{"id":"unauthorized","message":"No."}', b'{"error":"invalid_grant"}', b"No.", b""])
+def test_a_refused_refresh_is_a_rejected_token(body: bytes) -> None:
+    """401, whatever its body: Heroku's shape, RFC 6749's, bare text or nothing."""
+    with pytest.raises(TokenRejected) as caught:
+        refresh(decline(401, body))
+
+    assert "POST /oauth/token" == caught.value.request
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"access_token":"t"}',
+        b'{"access_token":"t","expires_in":"soon"}',
+        b'{"access_token":7,"expires_in":28799}',
+        b'{"access_token":"\xff","expires_in":28799}',
+        b'{"access_token":"t","expires_in":999999999999999}',
+        b'{"access_token":"","expires_in":28799}',
+        b'{"x":' + b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:60]),
+)
+def test_an_unreadable_token_is_our_own_error(body: bytes) -> None:
+    """Whatever a 200 holds, only headrace's errors come out."""
+    with pytest.raises(UnexpectedAnswer):
+        refresh(decline(200, body))
+
+
+@pytest.mark.parametrize("body", [b'{"message":"\xff"}', b'{"message":' + b"[" * 100_000])
+def test_an_unreadable_refusal_is_still_a_refusal(body: bytes) -> None:
+    """The status speaks where the body cannot."""
+    with pytest.raises(GrantError):
+        exchange(decline(401, body))
+
+
+@pytest.mark.parametrize(
+    ("margin", "is_due"),
+    [(timedelta(minutes=59), False), (timedelta(hours=1), True), (timedelta(hours=2), True)],
+)
+def test_a_token_is_refreshed_ahead_of_its_expiry(margin: timedelta, is_due: bool) -> None:  # noqa: FBT001
+    """The margin counts back from the expiry, not on from it."""
+    token = Token(access=Secret("a"), refresh=Secret("b"), expires_at=NOW + timedelta(hours=1))
+
+    assert is_due is token.expires_within(margin, now=NOW)
+
+
+def test_no_failure_shows_a_secret() -> None:
+    """Neither the code, the client secret nor a token stands in an error's text."""
+    texts = []
+    for response in (decline(401), decline(500), answer(expires_in="planted"), answer(refresh_token=None)):
+        with pytest.raises(HeadraceError) as caught:
+            exchange(response)
+        texts.append(f"{caught.value!r} {caught.value}")
+
+    for planted in ("5b1d0a4e", "client&secret", "client%26secret", "HRKU-", "planted"):
+        assert planted not in " ".join(texts)

@@ -1,0 +1,158 @@
+"""The rules of the house that a command can check; run as a script, it draws docs/lifecycle.md anew."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headrace.protocol.lifecycle import TABLE, Call
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+LIFECYCLE = ROOT / "docs" / "lifecycle.md"
+DRAWN = re.compile(r"(?<=<!-- drawn from lifecycle.TABLE -->\n).*(?=<!-- end -->)", re.DOTALL)
+
+LONGEST_FILE = 500
+LONGEST_FUNCTION = 60
+FORBIDDEN_NAMES = {"utils.py", "helpers.py", "common.py", "base.py"}
+# Where `except Exception` may stand: a hook, the partner's own code, may raise anything.
+MAY_CATCH_EVERYTHING = {"workflows/engine.py"}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT / "src" / "headrace").as_posix()
+
+
+def find_functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def catches_everything(handler: ast.AST) -> bool:
+    if not isinstance(handler, ast.ExceptHandler):
+        return False
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or (isinstance(kind, ast.Name) and kind.id == "Exception") for kind in kinds)
+
+
+def test_no_file_is_a_drawer_for_leftovers() -> None:
+    """A file is named after what it is about."""
+    assert [] == [name_of(path) for path in SOURCES if path.name in FORBIDDEN_NAMES]
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    """Five hundred lines are the most that one file may ask of a reader."""
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+
+    assert {} == {name: length for name, length in lengths.items() if length > LONGEST_FILE}
+
+
+def test_no_function_is_too_long_to_read() -> None:
+    """Sixty lines are the most that one function may take; a migration is a list, not a function to follow."""
+    lengths = {
+        f"{name_of(path)}:{function.name}": (function.end_lineno or 0) - function.lineno + 1
+        for path in SOURCES
+        for function in find_functions(path)
+        if "migrations/versions" not in path.as_posix()
+    }
+
+    assert {} == {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION}
+
+
+def test_only_the_boundary_catches_everything() -> None:
+    """An error that nobody expected is seen, not swallowed."""
+    found = {
+        name_of(path)
+        for path in SOURCES
+        if any(catches_everything(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+
+    assert set() == found - MAY_CATCH_EVERYTHING
+
+
+def test_every_todo_has_an_issue() -> None:
+    """A TODO without an issue is a wish."""
+    todo = re.compile(r"\b(TODO|FIXME|XXX)\b(?!.*#\d)")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in [*SOURCES, *DOCS]
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if todo.search(line)
+    ]
+
+    assert [] == found
+
+
+def test_every_setting_is_documented() -> None:
+    """A setting stands in .env.example and in the docs, or nobody finds it."""
+    settings = ROOT / "src" / "headrace" / "settings.py"
+    example = ROOT / ".env.example"
+    names = set(re.findall(r'name="([A-Z_]+)"', settings.read_text(encoding="utf-8"))) if settings.exists() else set()
+    places = {"docs": "\n".join(path.read_text(encoding="utf-8") for path in DOCS)}
+    places[".env.example"] = example.read_text(encoding="utf-8") if example.exists() else ""
+
+    assert [] == [f"{name} in {place}" for name in sorted(names) for place, text in places.items() if name not in text]
+
+
+def test_every_command_that_is_told_exists() -> None:
+    """What README and CONTRIBUTING tell to run, ./dev runs."""
+    told = {
+        command
+        for name in ("README.md", "CONTRIBUTING.md")
+        for command in re.findall(r"\./dev ([a-z]+)", (ROOT / name).read_text(encoding="utf-8"))
+    }
+    known = set(re.findall(r"^  ([a-z]+)\) set_up", (ROOT / "dev").read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert set() == told - known
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.name))
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    """A rule that claims a test has it."""
+    missing = []
+    for file, test in re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text(encoding="utf-8")):
+        path = ROOT / file
+        if not path.exists() or test not in {function.name for function in find_functions(path)}:
+            missing.append(f"{file}::{test}")
+
+    assert [] == missing
+
+
+def test_the_lifecycle_page_is_drawn_from_the_table() -> None:
+    """The page shows what the code does."""
+    drawn = DRAWN.search(LIFECYCLE.read_text(encoding="utf-8"))
+
+    assert drawn is not None
+    assert render_lifecycle() == drawn[0]
+
+
+def render_lifecycle() -> str:
+    """Draw the table and the diagram of docs/lifecycle.md."""
+    rows = [
+        f"| {state or 'not known'} | {call} | {row.state or 'not known'} | {row.reply} |"
+        for (state, call), row in TABLE.items()
+    ]
+    moves = {
+        f"    {state or '[*]'} --> {row.state}: {call}"
+        for (state, call), row in TABLE.items()
+        if row.state is not None and state != row.state
+    }
+    # What a workflow does when it ends stands in no row, since no call does it.
+    moves |= {
+        "    provisioning --> provisioned: workflow done",
+        "    provisioning --> failed: workflow gave up",
+        "    deprovisioning --> deprovisioned: workflow done",
+    }
+    table = ["| the resource is | Heroku asks for | then it is | the answer |", "|---|---|---|---|", *rows]
+    diagram = ["```mermaid", "stateDiagram-v2", *sorted(moves), "    deprovisioned --> [*]", "```"]
+    return "\n".join(["", *table, "", *diagram, "", ""])
+
+
+if __name__ == "__main__":
+    assert set(Call) == {call for _, call in TABLE}
+    page = LIFECYCLE.read_text(encoding="utf-8")
+    LIFECYCLE.write_text(DRAWN.sub(lambda _: render_lifecycle(), page), encoding="utf-8")
