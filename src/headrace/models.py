@@ -150,10 +150,13 @@ class TeamMember(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigVar(msgspec.Struct, frozen=True, kw_only=True):
-    """One config var of an add-on; `value` None removes it."""
+    """One config var of an add-on; `value` None removes it, and any other may be a secret: it never shows."""
 
     name: str
     value: str | None
+
+    def __repr__(self) -> str:
+        return f"ConfigVar(name={self.name!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

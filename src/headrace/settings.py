@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
-from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest
+from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, read_origin
 from headrace.store.seal import KeyRing, derive_key
 
 HEROKU_API_URL = "https://api.heroku.com"
@@ -194,10 +193,10 @@ class _Reader:
 
     def url(self, name: str, default: str) -> str:
         url = (self._environment.get(name) or default).rstrip("/")
-        parts = urlsplit(url)
-        is_good = bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
+        scheme, host = read_origin(url)
+        is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_loopback(url)))
         if not is_good:
-            self.problems.append(f"{name}: {url} must begin with https:// (http:// only on this machine).")
+            self.problems.append(f"{name}: must be an address that begins with https:// (http:// on this machine).")
         return url
 
     def seconds(self, name: str, default: float) -> timedelta:

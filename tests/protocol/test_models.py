@@ -46,7 +46,15 @@ PROVISION = {
     "log_input_url": f"https://token:{PLANTED}@1.us.logplex.io/logs",
     "log_drain_token": PLANTED,
 }
-MANIFEST = {"id": "pipescope", "api": {"password": PLANTED, "sso_salt": PLANTED, "regions": ["us"]}}
+MANIFEST = {
+    "id": "pipescope",
+    "api": {
+        "password": PLANTED,
+        "sso_salt": PLANTED,
+        "regions": ["us"],
+        "production": "https://pipescope.example",
+    },
+}
 
 
 @pytest.mark.parametrize(

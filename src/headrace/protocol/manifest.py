@@ -10,6 +10,7 @@ import msgspec
 
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
+from headrace.protocol.wire import Unreadable, decode_json
 
 CONFIG_VAR = re.compile(r"[A-Z][0-9A-Z_]+")
 SLUG = re.compile(r"[a-z][a-z0-9-]*")
@@ -46,8 +47,8 @@ def parse_manifest(text: str | bytes, *, environment: str = "production") -> Man
 
     """
     try:
-        wire = msgspec.json.decode(text, type=_ManifestBody)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        wire = decode_json(text, _ManifestBody)
+    except Unreadable as error:
         raise ConfigurationError([f"The manifest cannot be read: {error}"]) from None
     problems = list(_find_problems(wire, environment))
     if problems:
@@ -95,8 +96,11 @@ def _find_problems(wire: _ManifestBody, environment: str) -> Iterator[str]:
         yield from _find_name_problems(name, _prefix(wire))
     if not wire.api.regions:
         yield 'api.regions: empty. Name Heroku\'s regions, such as ["us", "eu"].'
-    for key, url in sorted(_urls(wire, environment).items()):
-        yield from _find_url_problems(f"api.{environment}.{key}", url)
+    urls = _urls(wire, environment)
+    if not urls.get("base_url"):
+        yield f"api.{environment}.base_url: missing. Heroku calls your service there."
+    for key in sorted(urls):
+        yield from _find_url_problems(f"api.{environment}.{key}", urls[key])
 
 
 def _find_name_problems(name: str, prefix: str) -> Iterator[str]:
@@ -107,16 +111,25 @@ def _find_name_problems(name: str, prefix: str) -> Iterator[str]:
 
 
 def _find_url_problems(key: str, url: str) -> Iterator[str]:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        yield f"{key}: {url} is not an absolute URL."
-    elif parts.scheme == "http" and not is_loopback(url):
-        yield f"{key}: {url} must begin with https://."
+    scheme, host = read_origin(url)
+    if scheme not in ("http", "https") or not host:
+        yield f"{key}: this is not an absolute URL."
+    elif scheme == "http" and not is_loopback(url):
+        yield f"{key}: must begin with https://."
 
 
 def is_loopback(url: str) -> bool:
     """Whether a URL stays on this machine, where plain http is fine (contract §1.1)."""
-    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    return read_origin(url)[1] in ("localhost", "127.0.0.1", "::1")
+
+
+def read_origin(url: str) -> tuple[str, str]:
+    """Return a URL's scheme and host name, both empty when it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def _urls(wire: _ManifestBody, environment: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Tokens: a grant is exchanged once, a token is refreshed for as long as its resource lives (contract §2)."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
@@ -8,8 +9,9 @@ import msgspec
 from headrace.errors import GrantError, NotFound, TokenRejected, UnexpectedAnswer, Unprocessable
 from headrace.models import Grant, Secret, Token
 from headrace.protocol.platform import raise_for_status
-from headrace.protocol.wire import Host, Request, Response
+from headrace.protocol.wire import Host, Request, Response, Unreadable, decode_json
 
+LONGEST_LIFETIME_SECONDS = 10**9
 FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -48,16 +50,16 @@ def read_refresh(response: Response, request: Request, *, token: Token, now: dat
 
 
 class _TokenBody(msgspec.Struct, kw_only=True):
-    access_token: str
-    expires_in: int
+    access_token: Annotated[str, msgspec.Meta(min_length=1)]
+    expires_in: Annotated[int, msgspec.Meta(gt=0, lt=LONGEST_LIFETIME_SECONDS)]
     refresh_token: str | None = None
 
 
 def _read_token(response: Response, request: Request, *, now: datetime, kept: Secret | None) -> Token:
     raise_for_status(response, request)
     try:
-        body = msgspec.json.decode(response.body, type=_TokenBody)
-    except msgspec.MsgspecError as error:
+        body = decode_json(response.body, _TokenBody)
+    except Unreadable as error:
         raise UnexpectedAnswer(str(error), request=str(request), status=response.status) from None
     refresh = Secret(body.refresh_token) if body.refresh_token else kept
     if refresh is None:

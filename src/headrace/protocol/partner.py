@@ -8,7 +8,7 @@ import binascii
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -146,11 +146,12 @@ class _PlanChangeBody(msgspec.Struct, kw_only=True):
 def _read_grant(wire: _GrantBody) -> Grant:
     try:
         expires_at = datetime.fromisoformat(wire.expires_at)
-    except ValueError:
+        if expires_at.tzinfo is None:
+            raise Malformed("oauth_grant.expires_at has no time zone.", field="oauth_grant.expires_at")
+        in_utc = expires_at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Malformed("oauth_grant.expires_at is not a time.", field="oauth_grant.expires_at") from None
-    if expires_at.tzinfo is None:
-        raise Malformed("oauth_grant.expires_at has no time zone.", field="oauth_grant.expires_at")
-    return Grant(code=Secret(_required(wire.code, "oauth_grant.code")), expires_at=expires_at)
+    return Grant(code=Secret(_required(wire.code, "oauth_grant.code")), expires_at=in_utc)
 
 
 def _required(text: str, name: str) -> str:

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headrace.errors import Forbidden, NotFound
-from headrace.models import Addon, Inspection, Outcome, Pipeline, PipelineCoupling, Placement, Ref, read_stage
+from headrace.models import (
+    Addon,
+    Collaborator,
+    Inspection,
+    Outcome,
+    Pipeline,
+    PipelineCoupling,
+    Placement,
+    Ref,
+    TeamMember,
+    read_stage,
+)
 from headrace.protocol.platform import (
     build_addon_info,
     build_app_info,
@@ -19,10 +30,9 @@ from headrace.protocol.platform import (
     build_team_members,
     read_addon,
     read_app,
-    read_collaborators,
     read_coupling,
+    read_pages,
     read_pipeline,
-    read_team_members,
 )
 from headrace.protocol.wire import Request, Response
 
@@ -66,13 +76,12 @@ def find_access(app_id: str) -> Generator[Request, Response, Access]:
     """
     request = build_app_info(app_id)
     app = read_app((yield request), request)
-    request = build_collaborators(app_id)
-    collaborators = read_collaborators((yield request), request)
+    collaborators = yield from read_pages(build_collaborators(app_id), Collaborator)
     user_ids = {collaborator.user.id for collaborator in collaborators}
     emails = {collaborator.user.email for collaborator in collaborators}
     if app.team is not None:
-        request = build_team_members(app.team.id)
-        for member in read_team_members((yield request), request):
+        members = yield from read_pages(build_team_members(app.team.id), TeamMember)
+        for member in members:
             if member.role in ROLES_WITH_EVERY_APP:
                 emails.add(member.email)
                 user_ids |= {member.user.id} if member.user else set()

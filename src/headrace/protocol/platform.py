@@ -21,8 +21,8 @@ from headrace.errors import (
     UnexpectedAnswer,
     Unprocessable,
 )
-from headrace.models import Addon, App, Collaborator, ConfigVar, Pipeline, PipelineCoupling, TeamMember
-from headrace.protocol.wire import Request, Response, build_path
+from headrace.models import Addon, App, ConfigVar, Pipeline, PipelineCoupling
+from headrace.protocol.wire import Request, Response, Unreadable, build_path, decode_json, read_number
 
 ACCEPT = "application/vnd.heroku+json; version=3"
 HEADERS = {"Accept": ACCEPT}
@@ -106,14 +106,6 @@ def read_coupling(response: Response, request: Request) -> PipelineCoupling | No
     return _convert(couplings[0], request, PipelineCoupling) if couplings and couplings[0] else None
 
 
-def read_collaborators(response: Response, request: Request) -> list[Collaborator]:
-    return _read(response, request, list[Collaborator])
-
-
-def read_team_members(response: Response, request: Request) -> list[TeamMember]:
-    return _read(response, request, list[TeamMember])
-
-
 def read_config(response: Response, request: Request) -> list[ConfigVar]:
     return _read(response, request, list[ConfigVar])
 
@@ -141,8 +133,7 @@ def is_unchanged(response: Response) -> bool:
 
 def read_rate_remaining(response: Response) -> int | None:
     """How many requests are left in this token's pool, if Heroku said so (contract §9)."""
-    text = response.headers.get("ratelimit-remaining", "")
-    return int(text) if text.isdecimal() else None
+    return read_number(response.headers.get("ratelimit-remaining"))
 
 
 _RANGE = re.compile(
@@ -151,6 +142,8 @@ _RANGE = re.compile(
         (?:;(?P<options>.*))?$""",
     re.VERBOSE,
 )
+# Far longer than any real one; the pattern's work grows with the square of the length.
+LONGEST_RANGE = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,21 +175,20 @@ def parse_range(text: str) -> Range | None:
     Options may stand in either order, parted by `,` or `;`, and the header may end in `;`:
     real clients send all of these.
     """
-    match = _RANGE.match(text)
+    match = _RANGE.match(text) if len(text) <= LONGEST_RANGE else None
     if match is None:
         return None
     options = {
         name.strip(): value.strip()
         for name, _, value in (part.partition("=") for part in re.split("[,;]", match["options"] or ""))
     }
-    size = options.get("max", "")
     return Range(
         attribute=match["attribute"],
         start=match["start"],
         end=match["end"],
         exclusive_start=bool(match["after"]),
         exclusive_end=bool(match["before"]),
-        max=int(size) if size.isdecimal() else None,
+        max=read_number(options.get("max")),
         order="desc" if options.get("order") == "desc" else "asc",
     )
 
@@ -207,21 +199,20 @@ def raise_for_status(response: Response, request: Request) -> None:
     if 200 <= status < 300:
         return
     error = _read_error(response)
+    message = error.message or "no message"
     request_id = response.headers.get("request-id", "")
     if status == 429:
-        raise RateLimited(
-            error.message, request=str(request), retry_after=_read_retry_after(response), request_id=request_id
-        )
+        raise RateLimited(message, request=str(request), retry_after=_read_retry_after(response), request_id=request_id)
     raise _error_class(status)(
-        error.message, request=str(request), status=status, error_id=error.id, request_id=request_id
+        message, request=str(request), status=status, error_id=error.id or "", request_id=request_id
     )
 
 
 class ErrorBody(msgspec.Struct, kw_only=True):
     """The body of every error of the Platform API and of the id host (contract §2.3, §9)."""
 
-    id: str = ""
-    message: str = ""
+    id: str | None = None
+    message: str | None = None
 
 
 def _error_class(status: int) -> type[PlatformError]:
@@ -235,14 +226,14 @@ def _error_class(status: int) -> type[PlatformError]:
 
 def _read_error(response: Response) -> ErrorBody:
     try:
-        return msgspec.json.decode(response.body, type=ErrorBody)
-    except msgspec.MsgspecError:
+        return decode_json(response.body, ErrorBody)
+    except Unreadable:
         return ErrorBody(message=f"no readable message, {len(response.body)} bytes")
 
 
 def _read_retry_after(response: Response) -> timedelta:
-    text = response.headers.get("retry-after", "")
-    return timedelta(seconds=int(text)) if text.isdecimal() else DEFAULT_RETRY_AFTER
+    seconds = read_number(response.headers.get("retry-after"))
+    return DEFAULT_RETRY_AFTER if seconds is None else timedelta(seconds=seconds)
 
 
 def _get(template: str, endpoint: str, part: str) -> Request:
@@ -261,8 +252,8 @@ def _action(uuid: str, action: str) -> Request:
 def _read(response: Response, request: Request, shape: type[T]) -> T:
     raise_for_status(response, request)
     try:
-        return msgspec.json.decode(response.body, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return decode_json(response.body, shape)
+    except Unreadable as error:
         raise _unexpected(response, request, error) from None
 
 

@@ -71,7 +71,7 @@ def verify_sso(form: Mapping[str, str], *, salt: Secret, now: datetime) -> SsoLo
         app=form.get("context_app") or form.get("app") or "",
         nav_data=form.get("nav-data", ""),
         signed_at=signed_at,
-        is_user_proven="user_scoped_resource_token" in form and bool(user_id),
+        is_user_proven=bool(form.get("user_scoped_resource_token")) and bool(user_id),
     )
 
 
@@ -96,7 +96,7 @@ def _verify_tokens(form: Mapping[str, str], *, salt: Secret, resource_id: str, t
 
 
 def _read_timestamp(text: str) -> datetime:
-    # Twelve digits reach past the year 30,000; more would overflow a datetime.
+    # Eleven digits reach the year 5138; many more would overflow a datetime.
     if not (text.isascii() and text.isdecimal()) or len(text) > 11:
         raise Malformed("timestamp is not a number of seconds since 1970.", field="timestamp")
     return datetime.fromtimestamp(int(text), UTC)

@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.errors import DeliveryRejected, Malformed
 from headrace.models import Secret
+from headrace.protocol.wire import Unreadable, decode_json
 
 SIGNATURE_HEADER = "Heroku-Webhook-Hmac-SHA256"
 
@@ -18,6 +19,19 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     email: str
+
+
+class EventName(msgspec.Struct, frozen=True, kw_only=True):
+    """An event's id, and the entity under which a subscription includes it."""
+
+    id: str
+    include: str
+
+
+class DeliveryMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What Heroku says of the delivery itself."""
+
+    event: EventName
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +48,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, object]
     previous_data: dict[str, object] = {}
     actor: Actor | None = None
+    webhook_metadata: DeliveryMetadata | None = None
 
     @property
     def entity(self) -> str:
-        """The entity as a subscription names it, such as `api:app`."""
-        return f"api:{self.resource}"
+        """The entity as a subscription names it, such as `api:app`; `dyno` stands without the prefix."""
+        return self.webhook_metadata.event.include if self.webhook_metadata else f"api:{self.resource}"
 
 
 def sign_delivery(body: bytes, *, secret: Secret) -> str:
@@ -66,8 +81,8 @@ def parse_event(body: bytes) -> Event:
 
     """
     try:
-        return msgspec.json.decode(body, type=Event)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return decode_json(body, Event)
+    except Unreadable as error:
         raise Malformed(f"This is not an event: {error}") from None
 
 

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TypeVar
 from urllib.parse import quote
+
+import msgspec
+
+from headrace.errors import Malformed
+
+T = TypeVar("T")
+
+# More digits than any count, size or time of Heroku's has.
+LONGEST_NUMBER = 9
 
 
 class Host(StrEnum):
@@ -37,13 +47,38 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One HTTP response; header names are lower case. The body stays out of `repr`: it may hold tokens."""
+    """One HTTP response; header names are lower case. Only the status shows: the rest may hold secrets."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
 
+class Unreadable(ValueError):
+    """A text is not JSON of the wanted shape; says where it is wrong, never what it says."""
+
+
+def decode_json(text: bytes | str, shape: type[T]) -> T:
+    """Return JSON as a value of a shape, or raise Unreadable, whatever the text is."""
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Unreadable(str(error)) from None
+
+
+def read_number(text: str | None) -> int | None:
+    """Return the whole number that a header holds, or None when it holds none that makes sense."""
+    if text is None or not (text.isascii() and text.isdecimal()) or len(text) > LONGEST_NUMBER:
+        return None
+    return int(text)
+
+
 def build_path(template: str, *parts: str) -> str:
-    """Fill each `{}` of a path with a percent-encoded part, so that no name can leave its segment."""
+    """Fill each `{}` of a path with a percent-encoded part, so that no name can leave its segment.
+
+    Raises:
+        Malformed: a part is `.` or `..`, which stays a step up or down however it is encoded.
+    """
+    if dots := {".", ".."}.intersection(parts):
+        raise Malformed(f"{dots.pop()} is no name or id.", field="path")
     return template.format(*(quote(part, safe="") for part in parts))
