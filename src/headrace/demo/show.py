@@ -92,9 +92,16 @@ async def _add_to_every_app(play: Set, console: Console) -> None:
 
 
 async def _wait_until_provisioned(play: Set) -> None:
+    """Wait until both sides say so: Heroku is told first, and our own row follows."""
     async with asyncio.timeout(SETTLE_WITHIN_SECONDS):
-        while any(addon.state != State.PROVISIONED for addon in play.emulator.state.addons):
+        while not await _is_provisioned(play):
             await asyncio.sleep(0.05)
+
+
+async def _is_provisioned(play: Set) -> bool:
+    rows = await play.parts.database.read(list_board_rows, None)
+    states = {addon.state for addon in play.emulator.state.addons} | {row.state for row in rows}
+    return states == {State.PROVISIONED}
 
 
 async def _load_board(play: Set) -> Board:

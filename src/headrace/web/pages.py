@@ -108,6 +108,7 @@ def _environment() -> Environment:
         "day": spell_day,
         "exact": spell_exact,
         "iso": spell_moment,
+        "region": shorten_region,
         "short_id": shorten_id,
     }
     pages.globals |= {
@@ -124,6 +125,11 @@ def _environment() -> Environment:
         "WIDEST_ROW": WIDEST_ROW,
     }
     return pages
+
+
+def shorten_region(region: str) -> str:
+    """Return `us-east-1` of `amazon-web-services::us-east-1`."""
+    return region.rpartition("::")[2]
 
 
 def draw_sparkline(trend: Sequence[float]) -> Sparkline | None:

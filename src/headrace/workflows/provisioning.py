@@ -173,6 +173,8 @@ class Workflows:
 
     async def _inspect(self, uuid: str) -> None:
         inspection = await self._inspector.inspect(uuid)
+        # Known from the start, so that a customer's board can show resources of other pipelines too.
+        await self._inspector.refresh_access({inspection.app.id: uuid})
         found = inspection.placement
         await self._record_event(
             uuid,

@@ -1,0 +1,97 @@
+"""The two servers that are compared; run as `python -m bench.served KIND DATABASE_URL`, prints its port."""
+
+import json
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from headrace import AddonService, PlanChange, Provision, Resource
+from headrace.models import Secret
+from headrace.protocol.partner import parse_provision, verify_basic_auth
+from headrace.serving import build_config
+from headrace.settings import read_settings
+from headrace.store.database import Database
+
+SLUG, PASSWORD = "acme-search", "manifest-pass"
+MANIFEST = {
+    "id": SLUG,
+    "api": {
+        "password": PASSWORD,
+        "sso_salt": "salt",
+        "regions": ["us"],
+        "test": "http://127.0.0.1:5050",
+    },
+}
+
+
+def build_floor(database_url: str) -> Starlette:
+    """The least that a service can do: check, parse, commit one row, answer."""
+    database = Database(database_url)
+    table = sa.Table("acknowledged", sa.MetaData(), sa.Column("uuid", sa.String(36), primary_key=True))
+    insert = sa.insert(table)
+
+    async def provision(request: Request) -> Response:
+        verify_basic_auth(request.headers.get("authorization"), user=SLUG, password=Secret(PASSWORD))
+        uuid = parse_provision(await request.body()).uuid
+        await database.write(lambda connection: connection.execute(insert, {"uuid": uuid}))
+        return JSONResponse({"id": uuid}, status_code=202)
+
+    async def ready(_request: Request) -> Response:
+        return Response()
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await database.write(table.metadata.create_all)
+        yield
+        database.close()
+
+    return Starlette(
+        routes=[Route("/heroku/resources", provision, methods=["POST"]), Route("/ready", ready)], lifespan=lifespan
+    )
+
+
+def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
+    environment = {
+        "HEADRACE_MANIFEST": json.dumps(MANIFEST),
+        "HEADRACE_CLIENT_SECRET": "secret",
+        "DATABASE_URL": database_url,
+        # Nobody listens on port 9: each step fails at once and is tried again.
+        "HEROKU_API_URL": "http://127.0.0.1:9",
+        "HEROKU_ID_URL": "http://127.0.0.1:9",
+    }
+    service = AddonService(read_settings(environment))
+
+    @service.on_provision
+    async def create(_provision: Provision) -> dict[str, str]:
+        return {}
+
+    @service.on_plan_change
+    async def resize(_change: PlanChange) -> None: ...
+
+    @service.on_deprovision
+    async def drop(_resource: Resource) -> None: ...
+
+    return service.asgi(has_worker=has_worker)
+
+
+def main() -> None:
+    kind, database_url = sys.argv[1:]
+    logging.disable(logging.CRITICAL)
+    app = build_floor(database_url) if kind == "floor" else build_headrace(database_url, has_worker=kind == "both")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        print(bound.getsockname()[1], flush=True)
+        uvicorn.Server(build_config(app, host="127.0.0.1", port=0)).run(sockets=[bound])
+
+
+if __name__ == "__main__":
+    main()
