@@ -53,9 +53,12 @@ class TokenKeeper(Protocol):
 class AiohttpTransport:
     """The transport over aiohttp. It may be used from several event loops: each has a session of its own."""
 
-    def __init__(self, *, api_url: str, id_url: str, user_agent: str = "headrace") -> None:
+    def __init__(
+        self, *, api_url: str, id_url: str, user_agent: str = "headrace", timeout: aiohttp.ClientTimeout = TIMEOUT
+    ) -> None:
         self._urls = {Host.API: api_url, Host.ID: id_url}
         self._user_agent = user_agent
+        self._timeout = timeout
         self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
         self._is_closed = False
 
@@ -92,7 +95,7 @@ class AiohttpTransport:
         session = self._sessions.get(loop)
         if session is None:
             session = aiohttp.ClientSession(
-                timeout=TIMEOUT,
+                timeout=self._timeout,
                 headers={"User-Agent": self._user_agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,

@@ -167,6 +167,8 @@ class _Reader:
             return parse_manifest(text, environment=environment)
         except OSError as error:
             self.problems.append(f"HEADRACE_MANIFEST: {value} cannot be read: {error.strerror}.")
+        except UnicodeDecodeError:
+            self.problems.append(f"HEADRACE_MANIFEST: {value} is not a text file in UTF-8.")
         except ConfigurationError as error:
             self.problems += [f"HEADRACE_MANIFEST: {problem}" for problem in error.problems]
         return None
@@ -187,8 +189,8 @@ class _Reader:
     def database_url(self) -> str:
         url = normalise_database_url(self._environment.get("DATABASE_URL") or DEFAULT_DATABASE_URL)
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            # The value may hold a password, so only its beginning is named.
-            self.problems.append(f"DATABASE_URL: begins with {url.partition(':')[0]}:, use sqlite:/// or postgres://.")
+            # The value may hold a password, so it is not repeated.
+            self.problems.append("DATABASE_URL: must begin with sqlite:/// or postgres://.")
         return url
 
     def url(self, name: str, default: str) -> str:
@@ -207,7 +209,8 @@ class _Reader:
             seconds = 0
         if not 0 < seconds < LONGEST_SECONDS:
             self.problems.append(f"{name}: {text} is not a number of seconds above zero.")
-        return timedelta(seconds=min(seconds, LONGEST_SECONDS))
+            seconds = default
+        return timedelta(seconds=seconds)
 
     def _report_missing(self, name: str) -> None:
         self.problems.append(f"Missing {next(setting.help for setting in SETTINGS if setting.name == name)}")

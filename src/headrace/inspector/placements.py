@@ -8,7 +8,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from headrace.client import Clock, HerokuClient
-from headrace.errors import HeadraceError, NotFound
+from headrace.errors import HeadraceError, NotFound, UnknownResource
 from headrace.models import Inspection
 from headrace.protocol.pipelines import find_access
 from headrace.store.database import Database
@@ -20,6 +20,7 @@ from headrace.store.placements import (
     save_failed_check,
     save_inspection,
 )
+from headrace.store.resources import find_resource
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,11 @@ class Inspector:
         """Look a resource's placement up and store it.
 
         Raises:
+            UnknownResource: there is no such resource.
             PlatformError: Heroku did not answer; what was known stays, and the failure is noted beside it.
         """
+        if await self._database.read(find_resource, uuid) is None:
+            raise UnknownResource(uuid)
         try:
             inspection = await self._client.inspect(uuid)
         except HeadraceError as error:

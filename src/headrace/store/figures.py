@@ -59,11 +59,11 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
         by_state=_count(connection, sa.select(resource.c.state, sa.func.count()).group_by(resource.c.state)),
         by_stage=_count(
             connection,
-            sa.select(stage.label("stage"), sa.func.count())
+            sa.select(stage.label("place"), sa.func.count())
             .select_from(resource)
             .outerjoin(placement, current)
             .where(is_live)
-            .group_by(sa.text("stage")),
+            .group_by(sa.text("place")),
         ),
         by_plan=_count(
             connection, sa.select(resource.c.plan, sa.func.count()).where(is_live).group_by(resource.c.plan)
@@ -90,5 +90,7 @@ def _seconds_between(
     connection: sa.Connection, start: sa.Column[datetime], end: sa.Column[datetime]
 ) -> sa.ColumnElement[float]:
     if connection.dialect.name == "sqlite":
-        return (sa.func.julianday(end, type_=sa.Float) - sa.func.julianday(start, type_=sa.Float)) * 86_400.0
+        # A Julian day is good for a millisecond, not for more.
+        days = sa.func.julianday(end, type_=sa.Float) - sa.func.julianday(start, type_=sa.Float)
+        return sa.func.round(days * 86_400.0, 3, type_=sa.Float)
     return sa.cast(sa.extract("epoch", end - start), sa.Float)

@@ -45,9 +45,16 @@ def save_inspection(
 ) -> tuple[PlacementRow | None, PlacementRow] | None:
     """Record what an inspection found; return the old and the new placement when the app has moved.
 
-    FORBIDDEN and APP_HIDDEN say nothing about the place, so they close no placement.
+    FORBIDDEN and APP_HIDDEN say nothing about the place, so they close no placement. An answer that was overtaken
+    by a newer one on its way here, or by a deprovision, says nothing at all.
     """
     uuid, now = inspection.addon.id, inspection.looked_up_at
+    # Its row is locked, so that two answers about one resource are recorded one after the other.
+    state = connection.execute(sa.select(resource.c.state).where(resource.c.uuid == uuid).with_for_update()).scalar()
+    check = find_check(connection, uuid)
+    is_overtaken = check is not None and check.checked_at is not None and check.checked_at > now
+    if is_overtaken or state not in LIVE:
+        return None
     connection.execute(
         sa.update(resource)
         .where(resource.c.uuid == uuid)
@@ -202,8 +209,7 @@ def _move(connection: sa.Connection, inspection: Inspection) -> tuple[PlacementR
     old = find_current_placement(connection, uuid)
     found = inspection.placement
     place = (inspection.app.id, found.pipeline.id if found else None, str(found.stage) if found else None)
-    is_overtaken = old is not None and old.valid_from > now
-    if is_overtaken or (old is not None and (old.app_id, old.pipeline_id, old.stage) == place):
+    if old is not None and (old.app_id, old.pipeline_id, old.stage) == place:
         return None
     if old is not None:
         connection.execute(sa.update(placement).where(placement.c.id == old.id).values(valid_to=now))

@@ -64,9 +64,11 @@ class EventRow:
     detail: Mapping[str, Any]
 
 
-def insert_resource(connection: sa.Connection, request: ProvisionRequest, *, now: datetime) -> bool:
-    """Store a new resource; return False when its uuid is known already."""
-    row = {
+def insert_resource(
+    connection: sa.Connection, request: ProvisionRequest, *, running: str, now: datetime
+) -> ResourceRow | None:
+    """Store a new resource with the workflow that is going to provision it; return None when its uuid is known."""
+    values = {
         "uuid": request.uuid,
         "name": request.name or request.uuid,
         "plan": request.plan,
@@ -76,9 +78,12 @@ def insert_resource(connection: sa.Connection, request: ProvisionRequest, *, now
         "callback_url": request.callback_url,
         "state": State.PROVISIONING,
         "is_synchronous": request.grant is None,
+        "running": running,
+        "workflow_count": 1,
         "created_at": now,
     }
-    return insert_new(connection, resource, row)
+    row = insert_new(connection, resource, values)
+    return None if row is None else _read(row)
 
 
 def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:

@@ -62,8 +62,10 @@ class KeyRing:
     def open(self, sealed: bytes, *, row: str) -> str:
         """Return the text, or raise SealBroken."""
         cipher = self._ciphers.get(sealed[1:_ID_END])
-        if sealed[:1] != _VERSION or cipher is None:
-            raise SealBroken(f"The secret of {row} was sealed with a key that is not in HEADRACE_KEYS.")
+        if sealed[:1] != _VERSION or len(sealed) <= _NONCE_END:
+            raise SealBroken(f"The secret of {row} is not one that headrace sealed.")
+        if cipher is None:
+            raise SealBroken(f"The secret of {row} was sealed with a key that is not in HEADRACE_KEYS. Add it there.")
         try:
             return cipher.decrypt(sealed[_ID_END:_NONCE_END], sealed[_NONCE_END:], _bind(row)).decode()
         except InvalidTag:

@@ -6,9 +6,10 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from headrace.models import Grant, Secret, Token
-from headrace.store.schema import secret
+from headrace.models import Grant, Secret, State, Token
+from headrace.store.schema import resource, secret
 from headrace.store.seal import KeyRing
+from headrace.store.upsert import upsert
 
 GRANT = "grant"
 TOKEN = "token"
@@ -26,11 +27,8 @@ class SecretStore:
     def save(
         self, connection: sa.Connection, uuid: str, kind: str, text: str, *, expires_at: datetime | None = None
     ) -> None:
-        self.delete(connection, uuid, kind)
-        sealed = self._keys.seal(text, row=_row(uuid, kind))
-        connection.execute(
-            sa.insert(secret).values(resource_uuid=uuid, kind=kind, sealed=sealed, expires_at=expires_at)
-        )
+        values = {"sealed": self._keys.seal(text, row=_row(uuid, kind)), "expires_at": expires_at}
+        upsert(connection, secret, {"resource_uuid": uuid, "kind": kind, **values}, changes=values)
 
     def find(self, connection: sa.Connection, uuid: str, kind: str) -> str | None:
         """Return the text, None when there is none, or raise SealBroken."""
@@ -52,7 +50,10 @@ class SecretStore:
         return Grant(code=Secret(code), expires_at=expires_at) if code and expires_at else None
 
     def save_token(self, connection: sa.Connection, uuid: str, token: Token) -> None:
-        """Store a token; the grant it came from is spent and goes."""
+        """Store a token; the grant it came from is spent and goes. What was deprovisioned meanwhile gets none."""
+        query = sa.select(resource.c.state).where(resource.c.uuid == uuid).with_for_update()
+        if connection.execute(query).scalar_one() == State.DEPROVISIONED:
+            return
         text = msgspec.json.encode([token.access.reveal(), token.refresh.reveal()]).decode()
         self.save(connection, uuid, TOKEN, text, expires_at=token.expires_at)
         self.delete(connection, uuid, GRANT)
@@ -64,11 +65,13 @@ class SecretStore:
         access, refresh = msgspec.json.decode(text, type=tuple[str, str])
         return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
 
-    def save_config(self, connection: sa.Connection, uuid: str, config: Mapping[str, str]) -> None:
-        self.save(connection, uuid, CONFIG, msgspec.json.encode(config).decode())
+    def save_config(
+        self, connection: sa.Connection, uuid: str, config: Mapping[str, str], *, kind: str = CONFIG
+    ) -> None:
+        self.save(connection, uuid, kind, msgspec.json.encode(config).decode())
 
-    def find_config(self, connection: sa.Connection, uuid: str) -> dict[str, str] | None:
-        text = self.find(connection, uuid, CONFIG)
+    def find_config(self, connection: sa.Connection, uuid: str, *, kind: str = CONFIG) -> dict[str, str] | None:
+        text = self.find(connection, uuid, kind)
         return None if text is None else msgspec.json.decode(text, type=dict[str, str])
 
     def rotate(self, connection: sa.Connection, *, limit: int) -> int:

@@ -7,11 +7,12 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
-    """Insert a row; return False, and change nothing, when its key is there already."""
+def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> sa.Row[Any] | None:
+    """Insert a row and return it whole; return None, and change nothing, when its key is there already."""
     # The count of affected rows is not to be trusted for this on every driver; what is returned is.
     insert = _insert(connection, table).values(row).on_conflict_do_nothing()
-    return connection.execute(insert.returning(*table.primary_key.columns)).first() is not None
+    found: sa.Row[Any] | None = connection.execute(insert.returning(*table.columns)).first()
+    return found
 
 
 def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, changes: dict[str, Any]) -> None:

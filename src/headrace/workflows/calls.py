@@ -103,7 +103,7 @@ class Calls:
             raise ResourceGone(uuid)
         if recorded.change is None:
             return Answer(status=200, message=f"The plan is {plan} already.")
-        if recorded.reply is Reply.ACCEPTED:
+        if recorded.resource.state is State.PROVISIONING:
             return Answer(status=202, message=f"The plan will be {plan} when the add-on is set up.")
         return await self._answer_plan_change(recorded.resource, recorded.change)
 
@@ -119,21 +119,25 @@ class Calls:
         return Answer(status=204)
 
     def _record_provision(self, connection: sa.Connection, request: ProvisionRequest) -> _Recorded:
-        now = self._clock()
-        is_new = insert_resource(connection, request, now=now)
+        workflow_id = build_workflow_id(WorkflowKind.PROVISION, request.uuid, 1)
+        new = insert_resource(connection, request, running=workflow_id, now=self._clock())
+        if new is None:
+            return self._record_repeat(connection, request)
+        self._keep_secrets(connection, request)
+        detail = {"plan": request.plan, "region": request.region, "grant": request.grant is not None}
+        add_event(connection, new.uuid, "provision.requested", now=new.created_at, **detail)
+        self._engine.enqueue(connection, WorkflowKind.PROVISION, workflow_id, new.uuid, new.is_synchronous)
+        return _Recorded(reply=TABLE[None, Call.PROVISION].reply, resource=new)
+
+    def _record_repeat(self, connection: sa.Connection, request: ProvisionRequest) -> _Recorded:
         row = lock_resource(connection, request.uuid)
         if row is None:
             raise UnknownResource(request.uuid)
-        is_repeat = is_new or row.was_requested_by(request)
-        transition = TABLE[None if is_new else row.state, Call.PROVISION if is_repeat else Call.PROVISION_OTHER]
-        if is_new:
-            self._keep_secrets(connection, request)
-            detail = {"plan": request.plan, "region": request.region, "grant": request.grant is not None}
-            add_event(connection, row.uuid, "provision.requested", now=now, **detail)
-            start_due(connection, self._engine, row)
-        elif is_repeat and row.state is State.PROVISIONING:
+        is_same = row.was_requested_by(request)
+        if is_same and row.state is State.PROVISIONING:
             self._keep_fresh_grant(connection, request)
-        return _Recorded(reply=transition.reply, resource=row)
+        reply = TABLE[row.state, Call.PROVISION if is_same else Call.PROVISION_OTHER].reply
+        return _Recorded(reply=reply, resource=row)
 
     def _keep_secrets(self, connection: sa.Connection, request: ProvisionRequest) -> None:
         if request.grant is not None:
@@ -226,10 +230,15 @@ def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> No
         update_resource(connection, row.uuid, running=None)
         return
     number = row.workflow_count + 1
-    workflow_id = f"{kind}:{row.uuid}:{number}"
+    workflow_id = build_workflow_id(kind, row.uuid, number)
     update_resource(connection, row.uuid, running=workflow_id, workflow_count=number)
     argument = change.number if change is not None and kind is WorkflowKind.PLAN_CHANGE else row.is_synchronous
     engine.enqueue(connection, kind, workflow_id, row.uuid, argument)
+
+
+def build_workflow_id(kind: WorkflowKind, uuid: str, number: int) -> str:
+    """Return an id that no other workflow of the resource has had: they are numbered from 1."""
+    return f"{kind}:{uuid}:{number}"
 
 
 def find_wanted_plan(connection: sa.Connection, row: ResourceRow) -> str:

@@ -43,6 +43,10 @@ class StepFailed(Exception):
         super().__init__(f"step {step} gave up: {reason}")
 
 
+class WorkflowFailed(Exception):
+    """A workflow ended with an error of its own, not of a step; the text is only the error's kind."""
+
+
 class Engine:
     """Enqueues workflows from any process; runs them in the process that calls `start`."""
 
@@ -128,7 +132,16 @@ class Engine:
 
     def _announce(self, kind: str, function: WorkflowFunction) -> None:
         async def run(uuid: str, argument: JSON) -> None:
-            await function(Run(str(DBOS.workflow_id), clock=self._clock, retries=self._retries), uuid, argument)
+            workflow_id = str(DBOS.workflow_id)
+            try:
+                await function(Run(workflow_id, clock=self._clock, retries=self._retries), uuid, argument)
+            except Exception as error:
+                # The engine stores and logs what it is raised, text and all; that text may hold a secret.
+                log.exception("workflow.failed", extra={"workflow": workflow_id})
+                kind = type(error).__name__
+            else:
+                return
+            raise WorkflowFailed(kind)
 
         # A workflow that is recovered over and over still holds a customer's resource: never dropped.
         DBOS.workflow(name=kind, max_recovery_attempts=None)(run)

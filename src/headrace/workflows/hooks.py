@@ -138,9 +138,17 @@ def read_config(returned: object, *, manifest: Manifest) -> dict[str, str]:
             "Add it to api.config_vars and push the manifest, or return another name."
         )
     for name, value in config.items():
-        if name.endswith("_URL") and not urlsplit(value).scheme:
+        if name.endswith("_URL") and not read_scheme(value):
             raise MisuseError(f"The hook returned a {name} that is not an absolute URL.")
     return config
+
+
+def read_scheme(url: str) -> str:
+    """Return a URL's scheme, such as `https` or `postgres`; empty when it is no absolute URL."""
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 def _example(name: str) -> str:

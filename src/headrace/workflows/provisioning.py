@@ -6,7 +6,7 @@ at its next step, and `_finish` hands over to what is due.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -44,7 +44,7 @@ from headrace.store.resources import (
     settle_plan_change,
     update_resource,
 )
-from headrace.store.secrets import LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
+from headrace.store.secrets import CONFIG, LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
 from headrace.workflows.calls import hand_over
 from headrace.workflows.engine import Engine, Run, StepFailed
 from headrace.workflows.hooks import Hooks, PlanChange, Provision, Resource, StageChange, read_config
@@ -111,7 +111,7 @@ class Workflows:
         try:
             for name, step in (
                 ("run_hook", partial(self._run_plan_change_hook, number=number)),
-                ("set_config", self._set_config_if_possible),
+                ("set_config", partial(self._set_changed_config, number=number)),
                 ("settle", partial(self._settle_plan_change, number=number)),
             ):
                 if await self._step_while(State.PROVISIONED, run, uuid, name, step) == STOPPED:
@@ -197,10 +197,15 @@ class Workflows:
             await self._client.call(uuid, build_config_update(uuid, config))
             await self._record_event(uuid, "config.set", config_vars=sorted(config))
 
-    async def _set_config_if_possible(self, uuid: str) -> None:
-        """Without a token the config goes out with the answer to the plan change instead."""
-        if await self._database.read(self._secrets.find_token, uuid) is not None:
-            await self._set_config(uuid)
+    async def _set_changed_config(self, uuid: str, *, number: int) -> None:
+        """Set what the hook of a plan change returned, and nothing else: each PATCH restarts the customer's apps.
+
+        Without a token the config goes out with the answer to the plan change instead.
+        """
+        changed = await self._database.read(self._secrets.find_config, uuid, kind=_changed_config(number))
+        if changed and await self._database.read(self._secrets.find_token, uuid) is not None:
+            await self._client.call(uuid, build_config_update(uuid, changed))
+            await self._record_event(uuid, "config.set", config_vars=sorted(changed))
 
     async def _mark_provisioned(self, uuid: str) -> None:
         try:
@@ -227,10 +232,16 @@ class Workflows:
         change = await self._database.read(find_plan_change, uuid, number)
         argument = PlanChange(**_describe(row, placement), new_plan=change.new_plan)
         returned = read_config(await self._hooks.call("on_plan_change", argument), manifest=self._manifest)
-        if returned:
-            known = await self._database.read(self._secrets.find_config, uuid)
-            await self._database.write(self._secrets.save_config, uuid, {**(known or {}), **returned})
+        await self._database.write(self._save_changed_config, uuid, number, returned)
         await self._record_event(uuid, "hook.returned", hook="on_plan_change", config_vars=sorted(returned))
+
+    def _save_changed_config(
+        self, connection: sa.Connection, uuid: str, number: int, returned: Mapping[str, str]
+    ) -> None:
+        if returned:
+            known = self._secrets.find_config(connection, uuid) or {}
+            self._secrets.save_config(connection, uuid, {**known, **returned})
+            self._secrets.save_config(connection, uuid, returned, kind=_changed_config(number))
 
     async def _settle_plan_change(self, uuid: str, *, number: int) -> None:
         def settle(connection: sa.Connection) -> None:
@@ -238,6 +249,7 @@ class Workflows:
             change = find_plan_change(connection, uuid, number)
             update_resource(connection, uuid, plan=change.new_plan)
             settle_plan_change(connection, uuid, number, outcome="done", message=None, now=now)
+            self._secrets.delete(connection, uuid, _changed_config(number))
             add_event(connection, uuid, "plan_change.done", now=now, plan=change.new_plan)
 
         await self._database.write(settle)
@@ -353,6 +365,11 @@ def _load(connection: sa.Connection, uuid: str) -> tuple[ResourceRow, PlacementR
     if row is None:
         raise UnknownResource(uuid)
     return row, find_current_placement(connection, uuid)
+
+
+def _changed_config(number: int) -> str:
+    """The kind of secret under which a plan change keeps its config until it is settled."""
+    return f"{CONFIG}/{number}"
 
 
 def _describe(row: ResourceRow, placement: PlacementRow | None) -> dict[str, Any]:

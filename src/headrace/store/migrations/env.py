@@ -4,7 +4,8 @@ from alembic import context
 
 from headrace.store.schema import METADATA
 
-# Two processes may start at the same moment; on PostgreSQL one of them waits here for the other.
+# Two processes may start at the same moment: one of them waits for the other, by this lock on PostgreSQL and by
+# SQLite's own, taken before the version is read.
 MIGRATION_LOCK = 0x68656164
 
 engine = context.config.attributes["engine"]
@@ -12,6 +13,8 @@ with engine.connect() as connection:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
         connection.commit()
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     context.configure(
         connection=connection,
         target_metadata=METADATA,

@@ -1,0 +1,142 @@
+"""Queries behind the board, on both databases: what a card says, and whom a person could see."""
+
+from headrace.models import Outcome, State
+from headrace.protocol.pipelines import Access
+from headrace.store.board import BoardRow, list_board_rows, list_candidates
+from headrace.store.database import Database
+from headrace.store.placements import save_access, save_failed_check, save_inspection
+from store.making import HOUR, NOON, add_resource, decline, id_of, place
+
+
+async def test_a_row_says_where_a_resource_is_and_when_that_was_checked(database: Database) -> None:
+    """Resource, place and check, in one row."""
+    with database.transaction() as connection:
+        add_resource(connection, state=State.PROVISIONED)
+        save_inspection(connection, place(at=NOON + HOUR), next_check_at=NOON + HOUR)
+
+    expected = BoardRow(
+        uuid=id_of("acme-1"),
+        name="acme-1",
+        plan="basic",
+        region="us",
+        state=State.PROVISIONED,
+        app_id=id_of("shop"),
+        app_name="shop",
+        pipeline_id=id_of("storefront"),
+        pipeline_name="storefront",
+        stage="staging",
+        since=NOON,
+        checked_at=NOON + HOUR,
+        outcome=Outcome.PLACED,
+        moved_from=None,
+        moved_at=None,
+    )
+    assert [expected] == await database.read(list_board_rows, None)
+
+
+async def test_a_resource_that_was_never_looked_up_is_shown_without_a_place(database: Database) -> None:
+    """It exists, and nothing more is known."""
+    with database.transaction() as connection:
+        uuid = add_resource(connection)
+        save_failed_check(connection, uuid, error="Unreachable", now=NOON, next_check_at=NOON)
+
+    (row,) = await database.read(list_board_rows, None)
+    assert ("", None, None, None, None) == (row.app_id, row.app_name, row.stage, row.checked_at, row.outcome)
+
+
+async def test_a_promotion_within_the_pipeline_is_told_with_where_it_came_from(database: Database) -> None:
+    """Moved from staging, at the moment the new place began."""
+    with database.transaction() as connection:
+        add_resource(connection)
+        for number, stage in enumerate(("development", "staging", "production")):
+            save_inspection(connection, place(stage=stage, at=NOON + number * HOUR), next_check_at=NOON)
+
+    (row,) = await database.read(list_board_rows, None)
+    assert ("production", "staging", NOON + 2 * HOUR) == (row.stage, row.moved_from, row.moved_at)
+
+
+async def test_another_pipeline_is_not_told_as_a_move_between_stages(database: Database) -> None:
+    """`moved_from` is a stage of the same pipeline, or nothing; leaving and coming back is no move either."""
+    with database.transaction() as connection:
+        add_resource(connection, "acme-1")
+        add_resource(connection, "acme-2")
+        save_inspection(connection, place("acme-1", "checkout"), next_check_at=NOON)
+        save_inspection(connection, place("acme-1", stage="production", at=NOON + HOUR), next_check_at=NOON)
+        save_inspection(connection, place("acme-2"), next_check_at=NOON)
+        save_inspection(connection, place("acme-2", None, at=NOON + HOUR), next_check_at=NOON)
+        save_inspection(connection, place("acme-2", stage="production", at=NOON + 2 * HOUR), next_check_at=NOON)
+
+    rows = await database.read(list_board_rows, None)
+    assert [None, None] == [row.moved_from for row in rows]
+
+
+async def test_a_refused_look_shows_the_last_known_place_with_its_outcome(database: Database) -> None:
+    """What was known is shown; the outcome says that Heroku did not confirm it."""
+    with database.transaction() as connection:
+        add_resource(connection)
+        save_inspection(connection, place(), next_check_at=NOON)
+        save_inspection(connection, decline(Outcome.FORBIDDEN, at=NOON + HOUR), next_check_at=NOON)
+
+    (row,) = await database.read(list_board_rows, None)
+    assert ("staging", Outcome.FORBIDDEN) == (row.stage, row.outcome)
+
+
+async def test_only_the_resources_asked_for_are_read_and_none_that_is_gone(database: Database) -> None:
+    """An empty list of uuids is nothing, not everything."""
+    with database.transaction() as connection:
+        for name in ("acme-1", "acme-2"):
+            add_resource(connection, name)
+        add_resource(connection, "acme-3", state=State.DEPROVISIONED)
+
+    one = await database.read(list_board_rows, [id_of("acme-1"), id_of("acme-3")])
+    every = await database.read(list_board_rows, None)
+    assert ["acme-1"] == [row.name for row in one]
+    assert ["acme-1", "acme-2"] == sorted(row.name for row in every)
+    assert [] == await database.read(list_board_rows, [])
+
+
+async def test_candidates_are_siblings_in_the_pipeline_and_apps_where_the_person_was_seen(database: Database) -> None:
+    """Each with its app, to be confirmed; nobody else's resources are even named."""
+    with database.transaction() as connection:
+        for name, app, pipeline in (
+            ("opened", "shop-staging", "storefront"),
+            ("sibling", "shop", "storefront"),
+            ("known", "notes", None),
+            ("stranger", "eves-app", "eves"),
+            ("loner", "lonely", None),
+        ):
+            add_resource(connection, name)
+            save_inspection(connection, place(name, pipeline, app=app), next_check_at=NOON)
+        add_resource(connection, "gone")
+        save_inspection(connection, place("gone", app="old-shop"), next_check_at=NOON)
+        add_resource(connection, "gone", state=State.DEPROVISIONED)
+        ada = Access(user_ids=frozenset({"u-1"}), emails=frozenset())
+        save_access(connection, id_of("notes"), ada, now=NOON)
+
+    found = await database.read(list_candidates, id_of("opened"), people=["id:u-1", "email:ada@lumen.example"])
+    assert {
+        id_of("opened"): id_of("shop-staging"),
+        id_of("sibling"): id_of("shop"),
+        id_of("known"): id_of("notes"),
+    } == found
+
+
+async def test_resources_in_no_pipeline_are_no_siblings_of_each_other(database: Database) -> None:
+    """Sharing nothing is not sharing."""
+    with database.transaction() as connection:
+        for name in ("one", "two"):
+            add_resource(connection, name)
+            save_inspection(connection, place(name, None, app=name), next_check_at=NOON)
+
+    assert {} == await database.read(list_candidates, id_of("one"), people=["id:u-1"])
+
+
+async def test_a_sibling_that_has_left_the_pipeline_is_none(database: Database) -> None:
+    """Only where an app is now counts, not where it was."""
+    with database.transaction() as connection:
+        for name in ("one", "two"):
+            add_resource(connection, name)
+            save_inspection(connection, place(name, app=name), next_check_at=NOON)
+        save_inspection(connection, place("two", None, app="two", at=NOON + HOUR), next_check_at=NOON)
+
+    assert {id_of("one"): id_of("one")} == await database.read(list_candidates, id_of("one"), people=[])

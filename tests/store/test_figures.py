@@ -1,0 +1,82 @@
+"""The figures behind /metrics, on both databases, against a world counted by hand."""
+
+from datetime import timedelta
+
+import pytest
+
+from headrace.models import Outcome, State
+from headrace.store.database import Database
+from headrace.store.figures import Figures, load_figures
+from headrace.store.placements import save_inspection
+from store.making import HOUR, NOON, add_resource, decline, place
+
+BUCKETS = (1.0, 5.0, 60.0)
+
+
+async def test_an_empty_store_counts_nothing(database: Database) -> None:
+    """Zeroes and no moment, and no error."""
+    expected = Figures(
+        by_state={},
+        by_stage={},
+        by_plan={},
+        pipelines=0,
+        oldest_check=None,
+        unchecked=0,
+        provisioning_buckets={1.0: 0, 5.0: 0, 60.0: 0},
+        provisioning_count=0,
+        provisioning_sum=0.0,
+    )
+    assert expected == await database.read(load_figures, buckets=BUCKETS)
+
+
+async def test_a_small_world_is_counted_right(database: Database) -> None:
+    """Two in one pipeline, one in another, one in none, one untold, and some that are not provisioned."""
+    with database.transaction() as connection:
+        for name, plan, seconds, inspection in (
+            ("a", "free", 0.5, place("a", stage="staging", at=NOON + 2 * HOUR)),
+            ("b", "basic", 5.0, place("b", stage="production", at=NOON + 3 * HOUR)),
+            ("c", "basic", 7.25, place("c", "blog", stage="production", at=NOON + HOUR)),
+            ("d", "basic", 90.0, place("d", None, at=NOON + 4 * HOUR)),
+            ("e", "free", 2.0, decline(Outcome.FORBIDDEN, "e", at=NOON + 5 * HOUR)),
+        ):
+            took = timedelta(seconds=seconds)
+            add_resource(connection, name, state=State.PROVISIONED, plan=plan, provisioned_at=NOON + took)
+            save_inspection(connection, inspection, next_check_at=NOON)
+        add_resource(connection, "f")
+        add_resource(connection, "g", state=State.FAILED)
+        add_resource(connection, "h", state=State.DEPROVISIONED)
+        save_inspection(connection, place("h", "gone", at=NOON), next_check_at=NOON)
+        add_resource(connection, "i", is_synchronous=True)
+
+    figures = await database.read(load_figures, buckets=BUCKETS)
+    assert {"provisioned": 5, "provisioning": 2, "failed": 1, "deprovisioned": 1} == figures.by_state
+    assert {"staging": 1, "production": 2, "none": 1, "unknown": 1} == figures.by_stage
+    assert {"free": 2, "basic": 3} == figures.by_plan
+    assert (2, NOON + HOUR, 1) == (figures.pipelines, figures.oldest_check, figures.unchecked)
+    assert 5 == figures.provisioning_count
+    assert pytest.approx(104.75, abs=0.01) == figures.provisioning_sum
+    assert 1 == figures.provisioning_buckets[1.0]
+    assert 4 == figures.provisioning_buckets[60.0]
+
+
+async def test_a_bucket_counts_what_took_exactly_its_bound(database: Database) -> None:
+    """Prometheus' upper bounds are inclusive, on both databases."""
+    with database.transaction() as connection:
+        for number in range(20):
+            created = NOON + number * timedelta(minutes=7, seconds=13)
+            took = timedelta(seconds=5)
+            add_resource(connection, f"acme-{number}", at=created, provisioned_at=created + took)
+
+    figures = await database.read(load_figures, buckets=BUCKETS)
+    assert {1.0: 0, 5.0: 20, 60.0: 20} == figures.provisioning_buckets
+
+
+async def test_a_moved_resource_is_counted_once_where_it_is_now(database: Database) -> None:
+    """History does not count twice."""
+    with database.transaction() as connection:
+        add_resource(connection, state=State.PROVISIONED)
+        save_inspection(connection, place(stage="staging"), next_check_at=NOON)
+        save_inspection(connection, place(stage="production", at=NOON + HOUR), next_check_at=NOON)
+
+    figures = await database.read(load_figures, buckets=BUCKETS)
+    assert ({"production": 1}, 1) == (figures.by_stage, figures.pipelines)

@@ -1,0 +1,197 @@
+"""Settings: everything that is wrong at once, each with where to find it, and no secret in the text."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from headrace.errors import ConfigurationError
+from headrace.models import Secret
+from headrace.settings import DEFAULT_DATABASE_URL, SETTINGS, normalise_database_url, read_settings
+from headrace.store.seal import make_key
+
+MANIFEST = json.dumps(
+    {
+        "id": "acme-search",
+        "name": "Acme Search",
+        "api": {
+            "password": "the-manifest-password",
+            "sso_salt": "the-sso-salt",
+            "config_vars": ["ACME_SEARCH_URL"],
+            "regions": ["us"],
+            "version": "3",
+            "production": {
+                "base_url": "https://acme.example/heroku/resources",
+                "sso_url": "https://acme.example/sso/login",
+            },
+            "test": "http://localhost:5050",
+        },
+    }
+)
+KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
+LOCAL = {"HEROKU_API_URL": "http://127.0.0.1:4999", "HEROKU_ID_URL": "http://127.0.0.1:4999"}
+GOOD = {"HEADRACE_MANIFEST": MANIFEST, "HEADRACE_CLIENT_SECRET": "the-client-secret", "HEADRACE_KEYS": KEY}
+
+
+def find_problems(environment: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(environment)
+    return caught.value.problems
+
+
+def test_the_three_required_settings_are_enough() -> None:
+    """Everything else has a default: real Heroku, a file of SQLite."""
+    settings = read_settings(GOOD)
+
+    assert ("acme-search", DEFAULT_DATABASE_URL) == (settings.manifest.id, settings.database_url)
+    assert ("https://api.heroku.com", "https://id.heroku.com") == (settings.api_url, settings.id_url)
+    assert (timedelta(seconds=300), timedelta(seconds=20)) == (settings.recheck_every, settings.answer_within)
+    assert settings.metrics_token is None
+    assert not settings.is_local
+
+
+def test_everything_missing_is_reported_at_once_with_where_to_find_it() -> None:
+    """Nobody starts a service four times to learn of four settings."""
+    problems = find_problems({})
+
+    required = [setting for setting in SETTINGS if setting.is_required]
+    assert sorted(f"Missing {setting.help}" for setting in required) == sorted(problems)
+    assert "Partner Portal" in problems[0]
+    assert any("headrace secrets new-key" in problem for problem in problems)
+
+
+def test_blank_is_missing() -> None:
+    """A line `NAME=` of an env file sets nothing."""
+    assert find_problems({}) == find_problems(dict.fromkeys(GOOD, "  "))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("HEADRACE_MANIFEST", "/nowhere/manifest.json", "/nowhere/manifest.json cannot be read: No such file"),
+        ("HEADRACE_MANIFEST", "/", "/ cannot be read: Is a directory"),
+        ("HEADRACE_MANIFEST", "{broken", "The manifest cannot be read"),
+        ("HEADRACE_MANIFEST", '{"id": "acme"}', "The manifest cannot be read: .*api"),
+        ("HEADRACE_KEYS", "short", "key 1 is not 32 bytes"),
+        ("HEADRACE_KEYS", f"{KEY},", "key 2 is not 32 bytes"),
+        ("HEROKU_API_URL", "http://heroku.example", "begins? with https://"),
+        ("HEROKU_API_URL", "api.heroku.com", "begins? with https://"),
+        ("HEROKU_ID_URL", "http://127.0.0.1.evil.example", "begins? with https://"),
+        ("DATABASE_URL", "mysql://root@db/x", "must begin with sqlite:/// or postgres://"),
+        ("DATABASE_URL", "sqlite://", "must begin with sqlite:///"),
+        ("HEADRACE_RECHECK_SECONDS", "soon", "soon is not a number of seconds above zero"),
+        ("HEADRACE_RECHECK_SECONDS", "0", "0 is not a number of seconds above zero"),
+        ("HEADRACE_RECHECK_SECONDS", "nan", "nan is not a number of seconds above zero"),
+        ("HEADRACE_RECHECK_SECONDS", "inf", "inf is not a number of seconds above zero"),
+        ("HEADRACE_ANSWER_SECONDS", "-1", "-1 is not a number of seconds above zero"),
+    ],
+)
+def test_a_bad_value_is_named_and_explained(name: str, value: str, problem: str) -> None:
+    """One problem, which begins with the setting's name."""
+    (found,) = find_problems({**GOOD, name: value})
+
+    assert found.startswith(f"{name}: ")
+    with pytest.raises(ConfigurationError, match=problem):
+        read_settings({**GOOD, name: value})
+
+
+def test_several_bad_values_are_reported_together() -> None:
+    """Missing ones and wrong ones in one list."""
+    problems = find_problems({"HEADRACE_MANIFEST": "{", "DATABASE_URL": "x", "HEADRACE_ANSWER_SECONDS": "x"})
+
+    assert 5 == len(problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://root:the-password@db/x"),
+        ("DATABASE_URL", "the-password"),
+        ("HEROKU_API_URL", "http://ada:the-password@heroku.example"),
+        ("HEADRACE_KEYS", "the-password"),
+        ("HEADRACE_MANIFEST", MANIFEST.replace("the-manifest-password", "the-password").replace('"us"', "1")),
+    ],
+)
+def test_no_problem_prints_a_password(name: str, value: str) -> None:
+    """Start-up errors end in a log that many can read."""
+    assert "the-password" not in "".join(find_problems({**GOOD, name: value}))
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    """A settings object in a traceback gives nothing away."""
+    settings = read_settings(
+        {**GOOD, "DATABASE_URL": "postgres://u:the-db-password@h/d", "HEADRACE_METRICS_TOKEN": "the-metrics-token"}
+    )
+
+    shown = repr(settings)
+    for secret in ("the-db-password", "the-metrics-token", "the-client-secret", "the-manifest-password", KEY):
+        assert secret not in shown
+    assert Secret("the-metrics-token") == settings.metrics_token
+
+
+def test_the_manifest_may_be_a_path(tmp_path: Path) -> None:
+    """The file that `heroku addons:admin:manifest:pull` writes."""
+    path = tmp_path / "addon-manifest.json"
+    path.write_text(MANIFEST, encoding="utf-8")
+
+    assert read_settings(GOOD).manifest == read_settings({**GOOD, "HEADRACE_MANIFEST": str(path)}).manifest
+
+
+def test_a_manifest_file_that_is_not_text_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
+    """Somebody names the wrong file."""
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"\x89PNG\xff")
+
+    (problem,) = find_problems({**GOOD, "HEADRACE_MANIFEST": str(path)})
+    assert problem.startswith("HEADRACE_MANIFEST: ")
+
+
+def test_with_real_heroku_the_manifest_is_read_for_production_and_else_for_test() -> None:
+    """An emulator on this machine calls the test URLs."""
+    assert "https://acme.example/heroku/resources" == read_settings(GOOD).manifest.base_url
+    assert "http://localhost:5050/heroku/resources" == read_settings({**GOOD, **LOCAL}).manifest.base_url
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("postgres://u:p@h:5432/d", "postgresql+psycopg://u:p@h:5432/d"),
+        ("postgresql://u:p@h/d?sslmode=require", "postgresql+psycopg://u:p@h/d?sslmode=require"),
+        ("postgresql+psycopg://u:p@h/d", "postgresql+psycopg://u:p@h/d"),
+        ("sqlite:///headrace.db", "sqlite:///headrace.db"),
+    ],
+)
+def test_herokus_database_url_is_understood(given: str, expected: str) -> None:
+    """Heroku's own begins with postgres://, which names no driver."""
+    assert expected == normalise_database_url(given)
+    assert expected == read_settings({**GOOD, "DATABASE_URL": given}).database_url
+
+
+def test_with_an_emulator_on_this_machine_no_key_is_needed() -> None:
+    """One is derived, the same each time, and another for another secret; real Heroku requires a real one."""
+    environment = {**GOOD, **LOCAL}
+    del environment["HEADRACE_KEYS"]
+    settings, again = read_settings(environment), read_settings(environment)
+    other = read_settings({**environment, "HEADRACE_CLIENT_SECRET": "another"})
+
+    assert settings.is_local
+    assert "hello" == again.keys.open(settings.keys.seal("hello", row="r"), row="r")
+    assert settings.keys.current_id != other.keys.current_id
+    (problem,) = find_problems({**environment, "HEROKU_API_URL": "https://api.heroku.com"})
+    assert problem.startswith("Missing HEADRACE_KEYS")
+
+
+def test_a_key_that_is_given_is_used_with_an_emulator_too() -> None:
+    """What is set wins over what is derived."""
+    key = make_key()
+
+    assert (
+        read_settings({**GOOD, "HEADRACE_KEYS": key}).keys.current_id
+        == read_settings({**GOOD, **LOCAL, "HEADRACE_KEYS": key}).keys.current_id
+    )
+
+
+def test_a_slash_at_the_end_of_a_url_is_dropped() -> None:
+    """Paths begin with one."""
+    assert "https://api.example" == read_settings({**GOOD, "HEROKU_API_URL": "https://api.example/"}).api_url

@@ -1,0 +1,315 @@
+"""The durable port: one worker an id, nothing started by what was rolled back, and recovery after a SIGKILL."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import sqlalchemy as sa
+
+from headrace.client import read_clock
+from headrace.emulator import Exchange, describe, load_world
+from headrace.emulator import run as run_emulator
+from headrace.errors import MisuseError, Refused
+from headrace.models import State
+from headrace.store.database import Database
+from headrace.workflows.engine import Engine, Run, StepFailed
+from headrace.workflows.lease import WorkerLease
+from pair import QUICK_RETRIES, WORLD, eventually
+
+HEADRACE = Path(sys.executable).with_name("headrace")
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+
+# The first run of the hook never ends; the worker is killed in the middle of it.
+ACME = """
+import os, time
+from pathlib import Path
+from headrace import AddonService
+
+FOLDER = Path(os.environ["ACME_FOLDER"])
+service = AddonService.from_env()
+
+@service.on_provision
+def create(provision):
+    with (FOLDER / "calls").open("a") as file:
+        file.write(f"{provision.uuid} {provision.stage}\\n")
+    if not (FOLDER / "may-go-on").exists():
+        time.sleep(600)
+    return {"ACME_SEARCH_URL": f"https://search.acme.example/{provision.uuid}"}
+
+@service.on_plan_change
+def resize(change): ...
+
+@service.on_deprovision
+def drop(resource): ...
+"""
+
+
+async def test_a_provision_survives_the_death_of_its_worker(database_url: str, tmp_path: Path) -> None:
+    """Killed while the hook runs, restarted: the hook runs again, and everything before it is not repeated."""
+    (tmp_path / "acme.py").write_text(ACME, encoding="utf-8")
+    exchanges: list[Exchange] = []
+    port = _find_free_port()
+    world = load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))
+    async with run_emulator(world, listen=exchanges.append) as heroku:
+        environment = {
+            **describe(world, heroku.url).addon_services[0].settings,
+            "DATABASE_URL": database_url,
+            "ACME_FOLDER": str(tmp_path),
+        }
+        async with _service_process(tmp_path, environment, port) as process:
+            addon = await heroku.create_addon("shop-staging", "acme-search:basic")
+            await eventually(lambda: _read_calls(tmp_path))
+            process.kill()
+            process.wait()
+        (tmp_path / "may-go-on").touch()
+        state_while_dead = addon.state
+        async with _service_process(tmp_path, environment, port):
+            await eventually(lambda: addon.state == State.PROVISIONED)
+            await heroku.settle()
+
+    marks = [one for one in exchanges if one.path.endswith("/actions/provision")]
+    assert State.PROVISIONING == state_while_dead
+    assert [f"{addon.id} staging"] * 2 == _read_calls(tmp_path)
+    assert 1 == len([one for one in exchanges if one.path.endswith("/oauth/token")])
+    assert 1 == len([one for one in exchanges if one.path.endswith("/pipeline-couplings")])
+    assert 1 == len(marks)
+    assert f"https://search.acme.example/{addon.id}" == heroku.state.apps["shop-staging"].config_vars["ACME_SEARCH_URL"]
+
+
+def test_a_second_worker_on_the_same_sqlite_file_is_refused(sqlite_url: str) -> None:
+    """The text says what to do; once the first has stopped, the second may start."""
+    first, second = WorkerLease(Database(sqlite_url)), WorkerLease(Database(sqlite_url))
+    first_id = first.acquire()
+    with pytest.raises(MisuseError, match=r"Another worker is running on .*headrace\.db.*or use PostgreSQL"):
+        second.acquire()
+    first.release()
+
+    assert first_id == second.acquire()
+    second.release()
+
+
+def test_workers_on_postgresql_have_ids_of_their_own_and_reuse_what_is_free(postgres_url: str) -> None:
+    """No two living workers share one; a restarted worker gets the id of the one that died."""
+    leases = [WorkerLease(Database(postgres_url)) for _ in range(4)]
+    first, second, third = (lease.acquire() for lease in leases[:3])
+    leases[1].release()
+
+    assert 3 == len({first, second, third})
+    assert second == leases[3].acquire()
+    for lease in leases:
+        lease.release()
+
+
+def test_a_lease_may_be_released_twice(database: Database) -> None:
+    """Stopping what never started is no error either."""
+    lease = WorkerLease(database)
+    lease.release()
+    lease.acquire()
+    lease.release()
+    lease.release()
+
+
+async def test_what_was_rolled_back_starts_nothing(database: Database) -> None:
+    """The row and the workflow are one transaction: both or neither."""
+    ran: list[str] = []
+
+    async def work(run: Run, _uuid: str, _argument: Any) -> None:
+        ran.append(run.workflow_id)
+
+    async with _engine(database, work) as engine:
+        with pytest.raises(LookupError):
+            _enqueue_and_fail(engine, database)
+        with database.transaction() as connection:
+            engine.enqueue(connection, "work", "committed", UUID)
+        await eventually(lambda: ran)
+
+    assert ["committed"] == ran
+    assert "committed" in _read_all_tables(database)
+    assert "rolled-back" not in _read_all_tables(database)
+
+
+async def test_an_id_that_is_there_already_starts_nothing(database: Database) -> None:
+    """The id names the request: a repeat is the same workflow."""
+    ran: list[tuple[str, Any]] = []
+
+    async def work(run: Run, uuid: str, argument: Any) -> None:
+        assert UUID == uuid
+        ran.append((run.workflow_id, argument))
+
+    async with _engine(database, work) as engine:
+        for workflow_id, argument in (("one", 1), ("one", 2), ("two", {"n": 3})):
+            with database.transaction() as connection:
+                engine.enqueue(connection, "work", workflow_id, UUID, argument)
+        await eventually(lambda: len(ran) == 2)
+
+    assert [("one", 1), ("two", {"n": 3})] == sorted(ran)
+
+
+async def test_a_step_is_tried_until_it_is_done_and_its_value_handed_back(sqlite_url: str) -> None:
+    """As the retry table says; the workflow sees only the value."""
+    attempts: list[int] = []
+    values: list[Any] = []
+
+    async def step() -> dict[str, int]:
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise RuntimeError
+        return {"attempts": len(attempts)}
+
+    async def work(run: Run, _uuid: str, _argument: Any) -> None:
+        values.append(await run.step("count", step))
+
+    await _run_once(sqlite_url, work)
+
+    assert [{"attempts": 3}] == values
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (Refused("We are full."), ("step", "Refused", "We are full.")),
+        (MisuseError("the-secret"), ("step", "MisuseError", None)),
+    ],
+)
+async def test_a_step_that_gives_up_says_why_and_only_refused_speaks_to_the_customer(
+    sqlite_url: str, error: Exception, expected: tuple[str, str, str | None]
+) -> None:
+    """The kind of the error, and its text only where it was written to be read."""
+    failures: list[StepFailed] = []
+
+    async def step() -> None:
+        raise error
+
+    async def work(run: Run, _uuid: str, _argument: Any) -> None:
+        try:
+            await run.step("step", step)
+        except StepFailed as failed:
+            failures.append(failed)
+
+    await _run_once(sqlite_url, work)
+
+    assert [expected] == [(one.step, one.reason, one.message) for one in failures]
+
+
+async def test_the_text_of_a_steps_error_is_not_stored(database_url: str) -> None:
+    """An exception may quote a token; the engine's tables are in clear."""
+
+    async def step() -> None:
+        raise MisuseError("the-secret")
+
+    async def work(run: Run, _uuid: str, _argument: Any) -> None:
+        await run.step("step", step)
+
+    await _run_once(database_url, work)
+
+    assert "the-secret" not in _read_all_tables(database_url)
+
+
+async def test_the_text_of_a_workflows_own_error_is_not_stored(database_url: str) -> None:
+    """The same for an error between two steps, of which nobody thought."""
+
+    async def work(_run: Run, _uuid: str, _argument: Any) -> None:
+        raise RuntimeError("the-secret")
+
+    await _run_once(database_url, work)
+
+    assert "the-secret" not in _read_all_tables(database_url)
+
+
+def _enqueue_and_fail(engine: Engine, database: Database) -> None:
+    with database.transaction() as connection:
+        engine.enqueue(connection, "work", "rolled-back", UUID)
+        raise LookupError
+
+
+async def _run_once(url: str, work: Any) -> None:
+    """Run one workflow of this function until the engine has recorded its end."""
+    database = Database(url)
+    async with _engine(database, work) as engine:
+        with database.transaction() as connection:
+            engine.enqueue(connection, "work", "w-1", UUID)
+        await eventually(lambda: "'SUCCESS'" in (text := _read_all_tables(database)) or "'ERROR'" in text)
+    database.close()
+
+
+@asynccontextmanager
+async def _engine(database: Database, work: Any) -> AsyncIterator[Engine]:
+    engine = Engine(database, clock=read_clock, retries=QUICK_RETRIES)
+    engine.register("work", work)
+    await engine.start()
+    try:
+        assert engine.is_running
+        yield engine
+    finally:
+        await engine.stop()
+
+
+def _read_all_tables(database: Database | str) -> str:
+    """Every value of every table, the engine's own included, as one text."""
+    opened = Database(database) if isinstance(database, str) else database
+    inspector = sa.inspect(opened.engine)
+    texts: list[str] = []
+    with opened.engine.connect() as connection:
+        for schema in set(inspector.get_schema_names()) - {"information_schema"}:
+            quoted = [f'"{schema}"."{table}"' for table in inspector.get_table_names(schema=schema)]
+            texts += [str(connection.execute(sa.text(f"SELECT * FROM {table}")).all()) for table in quoted]
+    if opened is not database:
+        opened.close()
+    return "\n".join(texts)
+
+
+@dataclass
+class _Process:
+    url: str
+    popen: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        self.popen.kill()
+
+    def wait(self) -> None:
+        self.popen.wait(timeout=20)
+
+
+@asynccontextmanager
+async def _service_process(folder: Path, environment: dict[str, str], port: int) -> AsyncIterator[_Process]:
+    """Run `headrace serve` on this port until the block ends."""
+    command = [str(HEADRACE), "serve", "acme:service", "--port", str(port)]
+    with (folder / "log").open("ab") as log:
+        popen = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stderr=log)  # noqa: ASYNC220
+    process = _Process(f"http://127.0.0.1:{port}", popen)
+    try:
+        async with aiohttp.ClientSession() as http:
+            await eventually(lambda: _is_ready(http, process.url))
+        yield process
+    finally:
+        popen.terminate()
+        await asyncio.to_thread(popen.wait, 30)
+
+
+async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(f"{url}/ready") as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
+
+
+def _read_calls(folder: Path) -> list[str]:
+    path = folder / "calls"
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def _find_free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
