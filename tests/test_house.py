@@ -110,6 +110,14 @@ def test_every_command_that_is_told_exists() -> None:
     assert set() == told - known
 
 
+def test_the_readme_shows_the_example_that_is_run() -> None:
+    """The acceptance tests serve examples/acme.py; the README prints the same lines."""
+    shown = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+    assert 1 == len(shown)
+    assert shown[0].strip() in (ROOT / "examples" / "acme.py").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.name))
 def test_every_test_that_is_named_exists(page: Path) -> None:
     """A rule that claims a test has it."""
@@ -145,6 +153,7 @@ def render_lifecycle() -> str:
     moves |= {
         "    provisioning --> provisioned: workflow done",
         "    provisioning --> failed: workflow gave up",
+        "    deprovisioning --> failed: workflow gave up",
         "    deprovisioning --> deprovisioned: workflow done",
     }
     table = ["| the resource is | Heroku asks for | then it is | the answer |", "|---|---|---|---|", *rows]

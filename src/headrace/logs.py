@@ -31,6 +31,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _make_json_formatter() -> logging.Formatter:
+    from pythonjsonlogger.core import RESERVED_ATTRS
     from pythonjsonlogger.json import JsonFormatter
 
     return JsonFormatter(
@@ -38,4 +39,5 @@ def _make_json_formatter() -> logging.Formatter:
         style="{",
         rename_fields={"asctime": "at", "levelname": "level", "message": "event"},
         datefmt="%Y-%m-%dT%H:%M:%S%z",
+        reserved_attrs=[*RESERVED_ATTRS, "color_message"],
     )

@@ -104,7 +104,8 @@ class AddonService:
             async with parts.running(has_worker=has_worker):
                 yield
 
-        return build_app(parts.routes(self._hooks), is_ready=parts.is_ready, lifespan=lifespan)
+        name = self.settings.manifest.name
+        return build_app(parts.routes(self._hooks), service_name=name, is_ready=parts.is_ready, lifespan=lifespan)
 
     def assemble(self) -> "Parts":
         """Return the service's parts, put together but not running; the same ones each time.

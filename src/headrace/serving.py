@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,7 +18,9 @@ STOP_WITHIN_SECONDS = 25
 
 def run_server(app: ASGIApp, *, host: str, port: int) -> None:
     """Serve until a signal asks to stop."""
-    uvicorn.Server(build_config(app, host=host, port=port)).run()
+    # uvicorn sends itself the signal again once it has stopped; Ctrl-C is no failure.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(build_config(app, host=host, port=port)).run()
 
 
 def build_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
@@ -45,8 +47,10 @@ async def run_worker(service: AddonService, *, port: int | None) -> None:
             yield
 
     if port is not None:
-        app = build_app([parts.metrics_route()], is_ready=parts.is_ready, lifespan=lifespan)
-        await uvicorn.Server(build_config(app, host="0.0.0.0", port=port)).serve()
+        name = service.settings.manifest.name
+        app = build_app([parts.metrics_route()], service_name=name, is_ready=parts.is_ready, lifespan=lifespan)
+        with suppress(KeyboardInterrupt):
+            await uvicorn.Server(build_config(app, host="0.0.0.0", port=port)).serve()
         return
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -113,7 +113,7 @@ async def test_candidates_are_siblings_in_the_pipeline_and_apps_where_the_person
         ada = Access(user_ids=frozenset({"u-1"}), emails=frozenset())
         save_access(connection, id_of("notes"), ada, now=NOON)
 
-    found = await database.read(list_candidates, id_of("opened"), people=["id:u-1", "email:ada@lumen.example"])
+    found = await _list_apps(database, "opened", people=["id:u-1", "email:ada@lumen.example"])
     assert {
         id_of("opened"): id_of("shop-staging"),
         id_of("sibling"): id_of("shop"),
@@ -128,7 +128,7 @@ async def test_resources_in_no_pipeline_are_no_siblings_of_each_other(database: 
             add_resource(connection, name)
             save_inspection(connection, place(name, None, app=name), next_check_at=NOON)
 
-    assert {} == await database.read(list_candidates, id_of("one"), people=["id:u-1"])
+    assert {id_of("one"): id_of("one")} == await _list_apps(database, "one", people=["id:u-1"])
 
 
 async def test_a_sibling_that_has_left_the_pipeline_is_none(database: Database) -> None:
@@ -139,4 +139,20 @@ async def test_a_sibling_that_has_left_the_pipeline_is_none(database: Database) 
             save_inspection(connection, place(name, app=name), next_check_at=NOON)
         save_inspection(connection, place("two", None, app="two", at=NOON + HOUR), next_check_at=NOON)
 
-    assert {id_of("one"): id_of("one")} == await database.read(list_candidates, id_of("one"), people=[])
+    assert {id_of("one"): id_of("one")} == await _list_apps(database, "one", people=[])
+
+
+async def test_a_candidate_says_whether_it_still_has_a_token(database: Database) -> None:
+    """What failed has none that works, so another resource has to speak for the app."""
+    with database.transaction() as connection:
+        add_resource(connection, "one", app_id=id_of("shop"))
+        add_resource(connection, "two", app_id=id_of("shop"), state=State.FAILED)
+        save_access(connection, id_of("shop"), Access(user_ids=frozenset({"u-1"}), emails=frozenset()), now=NOON)
+
+    found = await database.read(list_candidates, id_of("one"), people=["id:u-1"])
+    assert {id_of("one"): True, id_of("two"): False} == {each.uuid: each.has_token for each in found}
+
+
+async def _list_apps(database: Database, opened: str, *, people: list[str]) -> dict[str, str]:
+    candidates = await database.read(list_candidates, id_of(opened), people=people)
+    return {each.uuid: each.app_id for each in candidates}

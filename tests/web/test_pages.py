@@ -92,7 +92,7 @@ def test_a_page_keeps_to_the_strict_policy() -> None:
 
     assert [] == page.find("script") + page.find("style")
     assert [] == [name for _, found in page.elements for name in found if name == "style" or name.startswith("on")]
-    assert [{"rel": "stylesheet", "href": "/static/style.css"}] == page.find("link")
+    assert ["/static/icon.svg", "/static/style.css"] == [link["href"] for link in page.find("link")]
     assert ["5"] == [found["data-columns"] for found in page.find("div") if "data-columns" in found]
 
 

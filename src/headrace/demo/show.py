@@ -45,6 +45,12 @@ class Set:
 async def run_demo(*, once: bool, as_json: bool) -> None:
     """Play the demo; with `once`, print the board when everything is provisioned, and stop."""
     console = Console(stderr=once, quiet=as_json, highlight=False)
+    number = await _run_until_signal(_play(console, once=once, as_json=as_json))
+    if number is not None and once:
+        raise SystemExit(128 + number)
+
+
+async def _play(console: Console, *, once: bool, as_json: bool) -> None:
     async with _play_set() as play:
         await _add_to_every_app(play, console)
         if once:
@@ -52,8 +58,10 @@ async def run_demo(*, once: bool, as_json: bool) -> None:
             print(json.dumps(board_as_json(board)) if as_json else board_as_text(board))  # noqa: T201
             return
         _say_where_to_look(play, console)
-        await _run_until_signal(_move_an_app(play, console))
-        console.print("\nStopping.")
+        try:
+            await _move_an_app(play, console)
+        finally:
+            console.print("\nStopping.")
 
 
 @asynccontextmanager
@@ -140,15 +148,20 @@ async def _find_stage(play: Set, uuid: str) -> str | None:
     return rows[0].stage
 
 
-async def _run_until_signal(work: Coroutine[None, None, None]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+async def _run_until_signal(work: Coroutine[None, None, None]) -> int | None:
+    """Work to the end, or until a signal, whose number is returned once everything is put away."""
     task = asyncio.create_task(work)
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if task.done():
-        task.result()
-    task.cancel()
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop, int(number))
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    return received[0] if received else None

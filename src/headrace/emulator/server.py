@@ -120,10 +120,11 @@ async def serve(
 
     async with run(world, host=host, port=port, listen=write_line) as emulator:
         info = describe(world, emulator.url)
-        if ready is not None:
-            ready(info)
-        print(render_json(info) if as_json else render_text(info), file=out, flush=True)
-        await _wait_for_signal()
+        with _listen_for_signals() as stop:
+            if ready is not None:
+                ready(info)
+            print(render_json(info) if as_json else render_text(info), file=out, flush=True)
+            await stop.wait()
 
 
 def render_json(info: ReadyInfo) -> str:
@@ -203,13 +204,15 @@ async def _wait_until_started(server: uvicorn.Server, serving: "asyncio.Task[Non
         await asyncio.sleep(0.01)
 
 
-async def _wait_for_signal() -> None:
+@contextmanager
+def _listen_for_signals() -> Iterator[asyncio.Event]:
+    """Listen before anybody is told that the emulator runs: a program may stop it at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        await stop.wait()
+        yield stop
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -53,12 +53,13 @@ class Visibility:
             return list_placed(opened) if opened else None
         app_id = opened[0].app_id
         candidates = await self._database.read(list_candidates, viewer.resource_uuid, people=viewer.people)
-        candidates[viewer.resource_uuid] = app_id
-        await self._inspector.refresh_access({app: uuid for uuid, app in candidates.items()})
-        visible = await self._find_visible_apps(viewer, {*candidates.values()}, own=app_id)
+        # One resource's token speaks for its app: one that still has a token, if there is any.
+        by_app = {each.app_id: each.uuid for each in sorted(candidates, key=lambda each: each.has_token)}
+        await self._inspector.refresh_access(by_app)
+        visible = await self._find_visible_apps(viewer, {*by_app}, own=app_id)
         if app_id not in visible:
             return None
-        uuids = [uuid for uuid, app in candidates.items() if app in visible]
+        uuids = [each.uuid for each in candidates if each.app_id in visible]
         return list_placed(await self._database.read(list_board_rows, uuids))
 
     async def _find_visible_apps(self, viewer: Viewer, apps: set[str], *, own: str) -> set[str]:

@@ -106,11 +106,11 @@ def parse_provision(body: bytes) -> ProvisionRequest:
     wire = _decode(body, _ProvisionBody)
     return ProvisionRequest(
         uuid=parse_uuid(wire.uuid),
-        name=wire.name,
+        name=_plain(wire.name, "name"),
         plan=_required(wire.plan, "plan"),
-        region=wire.region,
-        callback_url=wire.callback_url,
-        options=wire.options or {},
+        region=_plain(wire.region, "region"),
+        callback_url=_plain(wire.callback_url, "callback_url"),
+        options={_plain(key, "options"): _plain(value, "options") for key, value in (wire.options or {}).items()},
         grant=None if wire.oauth_grant is None else _read_grant(wire.oauth_grant),
         log_input_url=Secret(wire.log_input_url) if wire.log_input_url else None,
         log_drain_token=Secret(wire.log_drain_token) if wire.log_drain_token else None,
@@ -157,6 +157,13 @@ def _read_grant(wire: _GrantBody) -> Grant:
 def _required(text: str, name: str) -> str:
     if not text:
         raise Malformed(f"{name} is empty.", field=name)
+    return _plain(text, name)
+
+
+def _plain(text: str, name: str) -> str:
+    """Refuse a NUL, which no name has and PostgreSQL cannot store."""
+    if "\0" in text:
+        raise Malformed(f"{name} holds a NUL character.", field=name)
     return text
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
+from headrace.store.placements import LIVE
 from headrace.store.schema import access, pipeline, placement, placement_check, resource
 
 SHOWN = (State.PROVISIONING, State.PROVISIONED, State.FAILED, State.DEPROVISIONING)
@@ -34,10 +35,19 @@ class BoardRow:
     moved_at: datetime | None
 
 
-def list_candidates(connection: sa.Connection, uuid: str, *, people: Sequence[str]) -> dict[str, str]:
-    """Resources that a person who opened `uuid` could see, as uuid → app id: to be confirmed app by app.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A resource that a person could see, if Heroku says that they may see its app."""
 
-    These are the resources of the same pipeline, and those on apps where the person was seen before.
+    uuid: str
+    app_id: str
+    has_token: bool
+
+
+def list_candidates(connection: sa.Connection, uuid: str, *, people: Sequence[str]) -> list[Candidate]:
+    """Resources that a person who opened `uuid` could see: to be confirmed app by app.
+
+    These are the resources of the same pipeline, those on apps where the person was seen before, and `uuid` itself.
     """
     mine = sa.select(placement.c.pipeline_id).where(
         placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None), placement.c.pipeline_id.is_not(None)
@@ -46,12 +56,14 @@ def list_candidates(connection: sa.Connection, uuid: str, *, people: Sequence[st
         placement.c.pipeline_id.in_(mine), placement.c.valid_to.is_(None)
     )
     known_apps = sa.select(access.c.app_id).where(access.c.person.in_(people))
-    query = sa.select(resource.c.uuid, resource.c.app_id).where(
+    query = sa.select(resource.c.uuid, resource.c.app_id, resource.c.state.in_(LIVE).label("has_token")).where(
         resource.c.app_id.is_not(None),
         resource.c.state.in_(SHOWN),
-        sa.or_(resource.c.uuid.in_(siblings), resource.c.app_id.in_(known_apps)),
+        sa.or_(resource.c.uuid == uuid, resource.c.uuid.in_(siblings), resource.c.app_id.in_(known_apps)),
     )
-    return {row.uuid: row.app_id for row in connection.execute(query)}
+    return [
+        Candidate(uuid=row.uuid, app_id=row.app_id, has_token=bool(row.has_token)) for row in connection.execute(query)
+    ]
 
 
 def list_board_rows(connection: sa.Connection, uuids: Collection[str] | None) -> list[BoardRow]:

@@ -63,7 +63,10 @@ class Database:
 
 
 def _create_postgres_engine(url: str) -> sa.Engine:
-    return sa.create_engine(url, pool_size=POSTGRES_CONNECTIONS, max_overflow=5, pool_pre_ping=True)
+    # An error's text shows the statement and never its values.
+    return sa.create_engine(
+        url, pool_size=POSTGRES_CONNECTIONS, max_overflow=5, pool_pre_ping=True, hide_parameters=True
+    )
 
 
 def _create_sqlite_engine(url: str) -> sa.Engine:
@@ -71,6 +74,7 @@ def _create_sqlite_engine(url: str) -> sa.Engine:
         url,
         pool_size=SQLITE_CONNECTIONS + 2,  # the workflow engine polls on connections of its own
         max_overflow=0,
+        hide_parameters=True,
         connect_args={"check_same_thread": False},
     )
 

@@ -1,17 +1,21 @@
 """The ASGI application: routes, the headers that every answer carries, and health."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from headrace.web.pages import render_message
 
 STATIC = Path(__file__).with_name("static")
 
@@ -31,8 +35,13 @@ IsReady = Callable[[], Awaitable[bool]]
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def build_app(routes: Sequence[BaseRoute], *, is_ready: IsReady, lifespan: Lifespan) -> Starlette:
+def build_app(routes: Sequence[BaseRoute], *, service_name: str, is_ready: IsReady, lifespan: Lifespan) -> Starlette:
     """Return the application. `/health` says that the process lives, `/ready` that it can do its work."""
+
+    async def show_http_error(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return _show_error(request, status, service_name=service_name, headers=headers)
 
     async def health(_request: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -50,8 +59,27 @@ def build_app(routes: Sequence[BaseRoute], *, is_ready: IsReady, lifespan: Lifes
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(_SecurityHeaders)],
+        exception_handlers={HTTPException: show_http_error, Exception: show_http_error},
         lifespan=lifespan,
     )
+
+
+_MESSAGES = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    500: "Something went wrong on our side. It has been noted.",
+}
+
+
+def _show_error(request: Request, status: int, *, service_name: str, headers: Mapping[str, str] | None) -> Response:
+    """Answer as the caller would read it: a page for a browser, JSON for everyone else."""
+    message = _MESSAGES.get(status, HTTPStatus(status).phrase)
+    # An unexpected error is answered outside the middleware, so the headers are set here too.
+    all_headers = {**SECURITY_HEADERS, **(headers or {})}
+    if "text/html" in request.headers.get("accept", ""):
+        page = render_message(HTTPStatus(status).phrase, message, service_name=service_name, status=status)
+        return HTMLResponse(page, status_code=status, headers=all_headers)
+    return JSONResponse({"message": message}, status_code=status, headers=all_headers)
 
 
 class _SecurityHeaders:

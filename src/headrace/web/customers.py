@@ -90,14 +90,19 @@ class Customers:
 
     async def show_board_json(self, request: Request) -> Response:
         found = await self._find_visible(request)
-        if isinstance(found, Response):
-            return JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
-        return JSONResponse(board_as_json(self._build(*found)))
+        if not isinstance(found, Response):
+            return JSONResponse(board_as_json(self._build(*found)))
+        response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
+        self.sessions.end(response)
+        return response
 
     async def check_now(self, request: Request) -> Response:
         """Ask Heroku again about everything on this person's board."""
         session = self.sessions.find(request)
-        form = await _read_form(request)
+        try:
+            form = await _read_form(request)
+        except Rejected as error:
+            return _show_error(error, self.manifest)
         if session is None or not session.accepts(form.get("csrf", "")):
             return self._show_no_session()
         visible = await self.visibility.list_visible(session.viewer) or []

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import msgspec
+from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,7 +20,7 @@ from headrace.protocol.partner import (
     parse_uuid,
     verify_basic_auth,
 )
-from headrace.workflows.calls import Calls
+from headrace.workflows.calls import TRY_AGAIN, Calls
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +35,16 @@ def provider_routes(calls: Calls, manifest: Manifest) -> list[Route]:
     async def provision(request: Request) -> Answer:
         return await calls.provision(parse_provision(await read_body(request)))
 
-    async def change_plan(request: Request) -> Answer:
-        uuid = _read_uuid(request)
+    async def change_or_remove(request: Request) -> Answer:
+        uuid = parse_uuid(request.path_params["uuid"])
+        if request.method == "DELETE":
+            return await calls.deprovision(uuid)
         return await calls.change_plan(uuid, parse_plan_change(await read_body(request)))
-
-    async def deprovision(request: Request) -> Answer:
-        return await calls.deprovision(_read_uuid(request))
 
     base = urlsplit(manifest.base_url).path.rstrip("/") or "/heroku/resources"
     return [
         Route(base, _guard(provision, manifest), methods=["POST"]),
-        Route(f"{base}/{{uuid}}", _guard(change_plan, manifest), methods=["PUT"]),
-        Route(f"{base}/{{uuid}}", _guard(deprovision, manifest), methods=["DELETE"]),
+        Route(f"{base}/{{uuid}}", _guard(change_or_remove, manifest), methods=["PUT", "DELETE"]),
     ]
 
 
@@ -72,6 +71,10 @@ def _guard(endpoint: Endpoint, manifest: Manifest) -> Callable[[Request], Awaita
                 extra={"method": request.method, "status": error.status, "reason": error.reason},
             )
             return _respond_rejected(error)
+        except DBAPIError:
+            # Nothing was recorded; Heroku shows the message and asks again.
+            log.exception("database.failed", extra={"method": request.method})
+            answer = Answer(status=503, message=TRY_AGAIN)
         return Response(answer.encode(), status_code=answer.status, media_type=MEDIA_TYPE)
 
     return respond
@@ -81,7 +84,3 @@ def _respond_rejected(error: Rejected) -> Response:
     headers = {"WWW-Authenticate": 'Basic realm="add-on partner"'} if error.status == 401 else None
     body = msgspec.json.encode({"message": error.message})
     return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def _read_uuid(request: Request) -> str:
-    return parse_uuid(request.path_params["uuid"])

@@ -6,6 +6,7 @@ stores inputs and step outputs in clear.
 
 import asyncio
 import logging
+import warnings
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -241,3 +242,5 @@ def _quieten() -> None:
         logger.addHandler(logging.NullHandler())
     logger.setLevel(logging.WARNING)
     logger.propagate = True
+    # A stop while work is being handed out leaves a coroutine that never ran; its workflow runs at the next start.
+    warnings.filterwarnings("ignore", "coroutine 'execute_dequeued_workflow", RuntimeWarning)

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from headrace.client import Clock, HerokuClient
-from headrace.errors import GrantError, NotFound, UnknownResource, Unprocessable
+from headrace.errors import GrantError, MisuseError, NotFound, UnknownResource, Unprocessable
 from headrace.inspector.placements import Inspector
 from headrace.models import Ref, Secret, State, read_stage
 from headrace.protocol.lifecycle import WorkflowKind
@@ -52,6 +52,7 @@ from headrace.workflows.hooks import Hooks, PlanChange, Provision, Resource, Sta
 log = logging.getLogger(__name__)
 
 STAGE_CHANGE = "stage-change"
+LONGEST_STEP_NAME = 100
 # What a step returns instead of working, when the resource is no longer in the workflow's state.
 STOPPED = "stopped"
 # From the hook on there may be something at the partner's that has to be removed again.
@@ -351,6 +352,8 @@ class Workflows:
 
     async def _checkpoint(self, uuid: str, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Run a part of a hook once; its result is sealed, because it may well be a password."""
+        if len(name) > LONGEST_STEP_NAME:
+            raise MisuseError(f"The name of a step has {len(name)} characters; {LONGEST_STEP_NAME} are enough.")
         kind = f"step/{name}"
         known = await self._database.read(self._secrets.find, uuid, kind)
         if known is not None:

@@ -1,0 +1,33 @@
+"""What stands outside headrace: processes, the official Heroku CLI, a browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acceptance.heroku_cli import HerokuCli
+from acceptance.installs import find_chromium, install_heroku_cli
+from acceptance.processes import Processes
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    started = Processes(tmp_path)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def heroku_program() -> Path:
+    return install_heroku_cli()
+
+
+@pytest.fixture
+def heroku_cli(heroku_program: Path, tmp_path: Path) -> HerokuCli:
+    """The official CLI, in a home of this test's own."""
+    return HerokuCli(program=heroku_program, home=tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    return find_chromium()

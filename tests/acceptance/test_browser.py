@@ -1,0 +1,132 @@
+"""The board in a real browser: Chromium comes by single sign-on from the emulator, as a customer does from Heroku."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from acceptance.processes import Processes, Town, wait_until
+
+pytestmark = pytest.mark.acceptance
+
+ADA = "ada@lumen.example"
+QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+PHONE, DESK = 390, 1280
+APPS = ("storefront", "storefront-staging", "storefront-pr-411", "ledger-api-staging", "ada-notes")
+
+
+@pytest.fixture
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", *QUIET])
+        yield launched
+        launched.close()
+
+
+def open_board(page: Page, town: Town, uuids: dict[str, str], *, app: str) -> None:
+    """Open an app's add-on from Heroku; the launch page sends its form by itself."""
+    page.goto(town.build_login_url(app, uuids[app], user=ADA), wait_until="commit")
+    page.wait_for_url(f"{town.acme_url}/board")
+
+
+def find_stage(page: Page, pipeline: str, stage: str) -> Locator:
+    """Return one column of one pipeline."""
+    section = page.locator("section.pipeline").filter(
+        has=page.get_by_role("heading", name=pipeline, level=2, exact=True)
+    )
+    return section.locator("section.stage").filter(has=page.get_by_role("heading", name=stage, level=3))
+
+
+def move(town: Town, app: str, stage: str) -> None:
+    """Move an app as its owner does, through the Platform API."""
+    coupling = town.call("GET", f"/apps/{app}/pipeline-couplings", user=ADA)
+    town.call("PATCH", f"/pipeline-couplings/{coupling['id']}", user=ADA, json={"stage": stage})
+
+
+def test_a_customer_comes_from_heroku_to_the_board(processes: Processes, browser: Browser) -> None:
+    """Pipelines with their stages as columns, the opened card marked, and nothing fetched from anywhere else."""
+    town = processes.start_heroku_and_acme()
+    uuids = town.add_acme(*APPS, user=ADA)
+    page = browser.new_page()
+    complaints: list[str] = []
+    hosts: set[str | None] = set()
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+
+    open_board(page, town, uuids, app="storefront-staging")
+
+    expect(page).to_have_title("Resources by pipeline · Acme Search")
+    expect(page.locator("[data-origin] h4")).to_have_text(["storefront-staging"])
+    expect(page.locator("[data-origin] .flag")).to_be_visible()
+    expect(page.locator("section.pipeline h2")).to_have_text(["ledger-api", "storefront", "Not in a pipeline"])
+    expect(page.locator("section.pipeline").nth(1).locator("h3")).to_have_text(
+        ["Development 0", "Review 1", "Staging 1", "Production 1"]
+    )
+    expect(find_stage(page, "storefront", "Production").locator("h4")).to_have_text(["storefront"])
+    expect(page.locator("#uncoupled h3")).to_have_text(["ada-notes"])
+    lefts = [column.bounding_box() for column in page.locator("section.pipeline").nth(1).locator("section.stage").all()]
+    assert 4 == len({box["x"] for box in lefts if box is not None})
+    assert ([], {"127.0.0.1"}) == (complaints, hosts)
+
+
+def test_the_board_fits_its_window_by_day_and_by_night(processes: Processes, browser: Browser) -> None:
+    """On a phone and on a desk nothing sticks out sideways, and the dark page is dark."""
+    town = processes.start_heroku_and_acme()
+    uuids = town.add_acme(*APPS, user=ADA)
+    overflows: dict[tuple[str, int], int] = {}
+    grounds: dict[str, str] = {}
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        open_board(page, town, uuids, app="storefront")
+        for width in (PHONE, DESK):
+            page.set_viewport_size({"width": width, "height": 844})
+            overflows[scheme, width] = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        grounds[scheme] = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        grounds[scheme] += page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    assert {} == {window: overflow for window, overflow in overflows.items() if overflow > 0}
+    assert grounds["light"] != grounds["dark"]
+
+
+def test_check_now_shows_a_move_at_once(processes: Processes, browser: Browser) -> None:
+    """A customer who has just moved an app need not wait for the next look at it."""
+    town = processes.start_heroku_and_acme()
+    uuids = town.add_acme("storefront", "storefront-staging", user=ADA)
+    page = browser.new_page()
+    open_board(page, town, uuids, app="storefront-staging")
+    move(town, "storefront-staging", "production")
+    page.reload()
+    expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_text(["storefront-staging"])
+
+    page.get_by_role("button", name="Check now").click()
+
+    expect(find_stage(page, "storefront", "Production").locator("h4")).to_have_text(
+        ["storefront", "storefront-staging"]
+    )
+    expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_count(0)
+    expect(page.locator("[data-origin] .moved")).to_contain_text("moved from staging")
+    expect(page).to_have_url(f"{town.acme_url}/board")
+
+
+def test_a_move_shows_at_the_next_look(processes: Processes, browser: Browser) -> None:
+    """Heroku tells nobody of a move; the service looks by itself, and the card stands in the other column."""
+    town = processes.start_heroku_and_acme(HEADRACE_RECHECK_SECONDS="1")
+    uuids = town.add_acme("storefront-pr-411", user=ADA)
+    page = browser.new_page()
+    open_board(page, town, uuids, app="storefront-pr-411")
+    expect(find_stage(page, "storefront", "Review").locator("h4")).to_have_text(["storefront-pr-411"])
+
+    move(town, "storefront-pr-411", "staging")
+
+    def has_moved() -> bool:
+        page.reload()
+        return find_stage(page, "storefront", "Staging").locator("h4").count() == 1
+
+    wait_until(has_moved)
+    expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_text(["storefront-pr-411"])
+    expect(find_stage(page, "storefront", "Review").locator("h4")).to_have_count(0)

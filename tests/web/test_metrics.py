@@ -1,0 +1,186 @@
+"""`/metrics`: what is stored and what was asked of Heroku, as Prometheus reads it."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from headrace.client import read_clock
+from headrace.emulator import Clock, Switches
+from headrace.models import Secret
+from headrace.store.database import Database
+from headrace.web.metrics import CONTENT_TYPE, Metrics, metrics_route
+from pair import Pair, play_pair
+
+TOKEN = "metrics-token-5d1e"
+ANY_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+Scrape = dict[str, dict[tuple[str, ...], float]]
+
+
+async def scrape(pair: Pair, **headers: str) -> tuple[int, str]:
+    async with pair.http.get(f"{pair.url}/metrics", headers=headers) as answer:
+        return answer.status, await answer.text()
+
+
+def parse(text: str) -> Scrape:
+    """Return each sample's values by its labels' values, in the order of the labels' names."""
+    found: Scrape = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = tuple(value for _, value in sorted(sample.labels.items()))
+            found.setdefault(sample.name, {})[labels] = sample.value
+    return found
+
+
+def single(values: dict[tuple[str, ...], float]) -> dict[str, float]:
+    """The values by their only label."""
+    return {label: value for (label,), value in values.items()}
+
+
+async def test_the_fleet_is_counted_by_stage_plan_and_state(database_url: str) -> None:
+    """Provisioned resources by the stage of their app, the share that is in a pipeline, and how many pipelines."""
+    async with play_pair(database_url) as pair:
+        await _provision(pair, "shop:basic", "shop:free", "shop-staging:basic", "blog:free", "ada-notes:free")
+        gone = await pair.heroku.create_addon("shop-dev", "acme-search:free")
+        await pair.settle()
+        await pair.heroku.deprovision(gone)
+        pair.heroku.switches.pipelines_forbidden = True
+        await _provision(pair, "shop-ci:free")
+        status, text = await scrape(pair)
+
+        found = parse(text)
+        assert 200 == status
+        assert {"production": 3, "staging": 1, "none": 1, "unknown": 1} == single(found["headrace_resources_by_stage"])
+        assert {"basic": 2, "free": 4} == single(found["headrace_resources_by_plan"])
+        assert {"provisioned": 6, "deprovisioned": 1} == single(found["headrace_resources_by_state"])
+        assert pytest.approx(4 / 6) == found["headrace_pipelined_resources_ratio"][()]
+        assert 2 == found["headrace_pipelines"][()]
+        assert 7 == found["headrace_provisioning_seconds_count"][()]
+        assert 7 == found["headrace_provisioning_seconds_bucket"]["+Inf",]
+        assert 0 < found["headrace_provisioning_seconds_sum"][()] < 7 * 60
+
+
+async def test_the_histogram_is_cumulated(database_url: str) -> None:
+    """Every bucket holds those below it, as Prometheus wants it."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock) as pair:
+        pair.acme.may_go_on.clear()
+        slow = await pair.heroku.create_addon("shop", "acme-search:free")
+        clock.advance(timedelta(minutes=2))
+        pair.acme.may_go_on.set()
+        await pair.settle()
+        await _provision(pair, "blog:free")
+        found = parse((await scrape(pair))[1])
+
+        buckets = {float(bound): count for (bound,), count in found["headrace_provisioning_seconds_bucket"].items()}
+        assert "provisioned" == slow.state
+        assert (1, 2, 2) == (buckets[60.0], buckets[300.0], buckets[float("inf")])
+        assert [buckets[bound] for bound in sorted(buckets)] == sorted(buckets.values())
+        assert pytest.approx(120, abs=60) == found["headrace_provisioning_seconds_sum"][()]
+
+
+async def test_requests_to_heroku_are_counted_by_endpoint_and_status(sqlite_url: str) -> None:
+    """The endpoint has placeholders: no uuid stands in a label, or there would be a series for each resource."""
+    async with play_pair(sqlite_url) as pair:
+        await _provision(pair, "shop:basic", "blog:basic")
+        pair.heroku.switches.pipelines_forbidden = True
+        await pair.parts.inspector.inspect(next(iter(pair.heroku.state.addons)).id)
+        text = (await scrape(pair))[1]
+
+        requests = parse(text)["headrace_platform_requests_total"]
+        by_endpoint = {(endpoint, method): status for endpoint, method, status in requests}
+        assert None is ANY_UUID.search(text)
+        assert 2 == requests["/oauth/token", "POST", "200"]
+        assert {"200"} == {status for (endpoint, method), status in by_endpoint.items() if method == "PATCH"}
+        assert 1 == sum(count for (_, _, status), count in requests.items() if status == "403")
+        assert sum(requests.values()) >= 13
+        assert set(by_endpoint) == set(parse(text)["headrace_platform_request_seconds_total"])
+
+
+async def test_the_oldest_look_is_told_by_its_age(sqlite_url: str) -> None:
+    """One number says how far behind the sweep is; a resource that nobody could look up is counted apart."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
+        await _provision(pair, "shop:basic")
+        clock.advance(timedelta(seconds=100))
+        await _provision(pair, "blog:basic")
+        found = parse((await scrape(pair))[1])
+
+        assert pytest.approx(100, abs=30) == found["headrace_oldest_placement_check_age_seconds"][()]
+        assert 0 == found["headrace_unchecked_resources"][()]
+
+
+async def test_an_empty_store_has_metrics_too(database_url: str) -> None:
+    """Zeroes, not errors, on the first day."""
+    async with play_pair(database_url) as pair:
+        status, text = await scrape(pair)
+
+        found = parse(text)
+        assert 200 == status
+        assert (0, 0, 0) == (
+            found["headrace_pipelines"][()],
+            found["headrace_pipelined_resources_ratio"][()],
+            found["headrace_provisioning_seconds_count"][()],
+        )
+
+
+async def test_a_resource_without_a_grant_is_of_unknown_stage_and_never_overdue(sqlite_url: str) -> None:
+    """Nobody may ask Heroku about it, so it makes no look late."""
+    async with play_pair(sqlite_url, switches=Switches(legacy_body=True)) as pair:
+        await _provision(pair, "shop:basic")
+        found = parse((await scrape(pair))[1])
+
+        assert {"unknown": 1} == single(found["headrace_resources_by_stage"])
+        assert (0, 0) == (
+            found["headrace_oldest_placement_check_age_seconds"][()],
+            found["headrace_unchecked_resources"][()],
+        )
+
+
+async def test_a_metrics_token_closes_the_door(sqlite_url: str) -> None:
+    """With HEADRACE_METRICS_TOKEN only its bearer reads, on a laptop too."""
+    async with play_pair(sqlite_url, HEADRACE_METRICS_TOKEN=TOKEN) as pair:
+        answers = [
+            await scrape(pair, Authorization=value) if value else await scrape(pair)
+            for value in ("", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN} ", f"Bearer {TOKEN}")
+        ]
+
+        assert [401, 401, 401, 401] == [status for status, _ in answers[:4]]
+        assert {"Send HEADRACE_METRICS_TOKEN as a bearer token.\n"} == {text for _, text in answers[:4]}
+        assert 200 == answers[5][0]
+        assert TOKEN not in "".join(text for _, text in answers)
+
+
+@pytest.mark.parametrize(
+    ("token", "is_local", "status"),
+    [(None, True, 200), (None, False, 401), (Secret(TOKEN), True, 401), (Secret(TOKEN), False, 401)],
+)
+def test_without_a_token_metrics_are_open_on_a_laptop_only(
+    sqlite_url: str, *, token: Secret | None, is_local: bool, status: int
+) -> None:
+    """Who runs against Heroku itself has to choose a token first."""
+    database = Database(sqlite_url)
+    route = metrics_route(Metrics(database, clock=read_clock), token=token, is_local=is_local)
+    answer = TestClient(Starlette(routes=[route])).get("/metrics")
+    database.close()
+
+    assert status == answer.status_code
+    assert (CONTENT_TYPE if status == 200 else "text/plain; charset=utf-8") == answer.headers["content-type"]
+
+
+async def _provision(pair: Pair, *wanted: str) -> None:
+    """Provision add-ons named `app:plan`, and wait."""
+    for app, plan in _split(wanted):
+        await pair.heroku.create_addon(app, f"acme-search:{plan}")
+    await pair.settle()
+
+
+def _split(wanted: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for text in wanted:
+        app, _, plan = text.partition(":")
+        yield app, plan
