@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -121,9 +122,11 @@ def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: st
 def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
     """Show the main job at work: a Heroku, an add-on and its board, on this machine."""
     from headrace.demo import run_demo
+    from headrace.logs import configure_logging
 
     if as_json and not once:
         raise click.UsageError("--json goes with --once.")
+    configure_logging(level=logging.ERROR)
     asyncio.run(run_demo(once=once, as_json=as_json))
 
 

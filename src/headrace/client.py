@@ -73,6 +73,11 @@ class AiohttpTransport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # The error's own text may hold the URL's query; its kind is enough.
             raise Unreachable(f"no answer ({type(error).__name__})", request=str(request)) from error
+        except RuntimeError as error:
+            # What aiohttp raises for a request that was under way when its session was closed.
+            if not self._is_closed:
+                raise
+            raise Unreachable("not answered, the service is stopping", request=str(request)) from error
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(status=answer.status, headers=headers, body=body)
 

@@ -11,6 +11,7 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 def configure_logging(*, level: int = logging.INFO) -> None:
     """Send the log to standard error: text on a terminal, JSON otherwise."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(level)
     handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else _make_json_formatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("alembic", "aiohttp.access"):

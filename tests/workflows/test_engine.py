@@ -1,7 +1,8 @@
-"""The durable port: one worker an id, nothing started by what was rolled back, and recovery after a SIGKILL."""
+"""The durable port: one worker an id, nothing started by what was rolled back, and recovery."""
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,7 +31,7 @@ UUID = "01234567-89ab-cdef-0123-456789abcdef"
 
 # The first run of the hook never ends; the worker is killed in the middle of it.
 ACME = """
-import os, time
+import asyncio, os
 from pathlib import Path
 from headrace import AddonService
 
@@ -38,11 +39,11 @@ FOLDER = Path(os.environ["ACME_FOLDER"])
 service = AddonService.from_env()
 
 @service.on_provision
-def create(provision):
+async def create(provision):
     with (FOLDER / "calls").open("a") as file:
         file.write(f"{provision.uuid} {provision.stage}\\n")
     if not (FOLDER / "may-go-on").exists():
-        time.sleep(600)
+        await asyncio.sleep(600)
     return {"ACME_SEARCH_URL": f"https://search.acme.example/{provision.uuid}"}
 
 @service.on_plan_change
@@ -53,8 +54,11 @@ def drop(resource): ...
 """
 
 
-async def test_a_provision_survives_the_death_of_its_worker(database_url: str, tmp_path: Path) -> None:
-    """Killed while the hook runs, restarted: the hook runs again, and everything before it is not repeated."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: str(number.name))
+async def test_a_provision_survives_the_end_of_its_worker(
+    database_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Killed or stopped while the hook runs: after the restart it runs again, and what was before it does not."""
     (tmp_path / "acme.py").write_text(ACME, encoding="utf-8")
     exchanges: list[Exchange] = []
     port = _find_free_port()
@@ -68,7 +72,7 @@ async def test_a_provision_survives_the_death_of_its_worker(database_url: str, t
         async with _service_process(tmp_path, environment, port) as process:
             addon = await heroku.create_addon("shop-staging", "acme-search:basic")
             await eventually(lambda: _read_calls(tmp_path))
-            process.kill()
+            process.send_signal(number)
             process.wait()
         (tmp_path / "may-go-on").touch()
         state_while_dead = addon.state
@@ -274,6 +278,9 @@ class _Process:
 
     def kill(self) -> None:
         self.popen.kill()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
 
     def wait(self) -> None:
         self.popen.wait(timeout=20)

@@ -150,6 +150,8 @@ class Engine:
     def _shut_down(self) -> None:
         if self._is_running:
             self._is_running = False
+            # The engine complains of what it can no longer hand out; the next start takes all of it up.
+            logging.getLogger("dbos").setLevel(logging.CRITICAL)
             DBOS.destroy(destroy_registry=True)
         if self._client is not None:
             self._client.destroy()
