@@ -110,6 +110,16 @@ def test_every_command_that_is_told_exists() -> None:
     assert set() == told - known
 
 
+def test_every_metric_is_documented() -> None:
+    """docs/metrics.md says what each is."""
+    source = (ROOT / "src" / "headrace" / "web" / "metrics.py").read_text(encoding="utf-8")
+    names = set(re.findall(r'"(headrace_[a-z_]+)"', source))
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+    assert names
+    assert set() == {name for name in names if f"`{name}" not in page}
+
+
 def test_the_readme_shows_the_example_that_is_run() -> None:
     """The acceptance tests serve examples/acme.py; the README prints the same lines."""
     shown = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
