@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from headrace.store.database import Database
 from headrace.store.schema import METADATA
 from headrace.store.seal import KeyRing, make_key
 from headrace.store.secrets import SecretStore
+from headrace.workflows.lease import WorkerLease
 from pair import WORLD, Pair, play_pair
 from store.making import add_resource
 from test_settings import GOOD
@@ -36,6 +38,20 @@ from headrace import AddonService
 
 service = AddonService.from_env()
 something_else = 1
+"""
+WHOLE_ACME = """
+from headrace import AddonService
+
+service = AddonService.from_env()
+
+@service.on_provision
+def create(provision): return {}
+
+@service.on_plan_change
+def resize(change): ...
+
+@service.on_deprovision
+def drop(resource): ...
 """
 
 
@@ -154,6 +170,33 @@ async def test_web_only_on_sqlite_is_refused(tmp_path: Path) -> None:
 
     assert 2 == done.status
     assert "--web-only: SQLite serves one process" in done.err
+
+
+async def test_a_second_service_on_the_same_sqlite_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    """One worker a file: the second says so and goes, without a traceback."""
+    (tmp_path / "acme.py").write_text(WHOLE_ACME, encoding="utf-8")
+    url = f"sqlite:///{tmp_path}/headrace.db"
+    lease = WorkerLease(Database(url))
+    lease.acquire()
+    done = await run("serve", "acme:service", environment={**GOOD, "DATABASE_URL": url}, cwd=tmp_path)
+    lease.release()
+
+    assert 1 == done.status
+    assert f"Another worker is running on {tmp_path}/headrace.db." in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    """The emulator names the port and the way out."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = await run("emulate", "--port", str(port), environment={}, cwd=tmp_path)
+
+    assert 2 == done.status
+    assert f"Port {port} on 127.0.0.1 cannot be had" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_settings_are_read_from_a_file_and_the_environment_wins(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +33,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            click.echo(f"headrace cannot start: {len(error.problems)} thing(s) to put right.\n", err=True)
-            for problem in error.problems:
-                click.echo(f"  - {problem}", err=True)
+            click.echo(describe_problems(error.problems), err=True)
             ctx.exit(MISUSE)
         except HeadraceError as error:
             click.echo(str(error), err=True)
@@ -65,7 +63,10 @@ def serve(target: str | None, host: str | None, port: int | None, web_only: bool
         raise ConfigurationError(["--web-only: SQLite serves one process. Set DATABASE_URL to a PostgreSQL database."])
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = port or int(os.environ.get("PORT", DEFAULT_PORT))
-    run_server(service.asgi(has_worker=not web_only), host=host, port=port)
+    app = service.asgi(has_worker=not web_only)
+    if not web_only:
+        service.assemble().require_free_worker()
+    run_server(app, host=host, port=port)
 
 
 @main.command()
@@ -212,6 +213,19 @@ def load_service(target: str | None, env_file: str | None) -> "AddonService":
     if not isinstance(service, AddonService):
         raise ConfigurationError([f"{target} is a {type(service).__name__}, not an AddonService."])
     return service
+
+
+def describe_problems(problems: Sequence[str]) -> str:
+    """Return what has to be put right, and the way to try headrace without a Heroku account."""
+    count = "1 thing" if len(problems) == 1 else f"{len(problems)} things"
+    lines = [f"headrace cannot start: {count} to put right.", "", *(f"  - {problem}" for problem in problems)]
+    if any(problem.startswith("Missing ") for problem in problems):
+        lines += [
+            "",
+            "No Heroku account at hand? `headrace emulate --env-file .env` runs one here and writes these settings;",
+        ]
+        lines += ["then `headrace serve --env-file .env MODULE:NAME`."]
+    return "\n".join(lines)
 
 
 def load_env(path: str | None) -> None:

@@ -31,6 +31,7 @@ from headrace.web.sessions import Sessions
 from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
 from headrace.workflows.hooks import Hooks, Resource
+from headrace.workflows.lease import WorkerLease
 from headrace.workflows.provisioning import Workflows
 
 log = logging.getLogger(__name__)
@@ -167,6 +168,17 @@ class Parts:
         """Create or upgrade the database."""
         migrate(self.database)
         self.engine.prepare()
+
+    def require_free_worker(self) -> None:
+        """Refuse early, and in one line, to be the second worker on a SQLite file.
+
+        Raises:
+            MisuseError: another worker has the file.
+        """
+        if self.database.is_sqlite:
+            lease = WorkerLease(self.database)
+            lease.acquire()
+            lease.release()
 
     @asynccontextmanager
     async def running(self, *, has_worker: bool) -> AsyncIterator[None]:

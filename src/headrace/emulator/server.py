@@ -16,6 +16,7 @@ from headrace.emulator.emulator import Emulator
 from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange
 from headrace.emulator.world import World
+from headrace.errors import ConfigurationError
 
 # A stop does not wait for a partner that takes its 25 seconds.
 GRACE_SECONDS = 2
@@ -187,7 +188,12 @@ def _bind(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
+        try:
+            bound.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                [f"Port {port} on {host} cannot be had: {error.strerror}. Choose another."]
+            ) from None
         yield bound
 
 

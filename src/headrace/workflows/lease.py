@@ -52,7 +52,7 @@ class WorkerLease:
             file.close()
             raise MisuseError(
                 f"Another worker is running on {self._database.engine.url.database}. SQLite serves one worker; "
-                "stop the other one, start this one with --web-only, or use PostgreSQL."
+                "stop the other one, or use PostgreSQL."
             ) from None
         self._file = file
         return "worker-0"
