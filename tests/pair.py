@@ -83,6 +83,7 @@ class Acme:
     config: dict[str, Any] | None = None
     error: Exception | None = None
     failures_left: int = 0
+    drop_error: Exception | None = None
     # Cleared, it holds the hooks until it is set; hooks run on threads, so they may wait for it.
     may_go_on: threading.Event = field(default_factory=threading.Event)
     panel: Callable[[Resource], Panel | None] | None = None
@@ -108,7 +109,7 @@ class Acme:
 
         @service.on_deprovision
         def drop(resource: Resource) -> None:
-            self.dropped.append(resource)
+            self._drop(resource)
 
         @service.on_stage_change
         def move(change: StageChange) -> None:
@@ -116,6 +117,11 @@ class Acme:
 
         if self.panel is not None:
             service.panel(self.panel)
+
+    def _drop(self, resource: Resource) -> None:
+        self.dropped.append(resource)
+        if self.drop_error is not None:
+            raise self.drop_error
 
     def _behave(self) -> None:
         assert self.may_go_on.wait(timeout=20)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from headrace.emulator import Declined, Switches
-from headrace.errors import Refused
+from headrace.errors import MisuseError, Refused
 from headrace.models import Outcome, Stage, State
 from pair import Acme, eventually, play_pair
 
@@ -179,6 +179,19 @@ async def test_a_provision_that_the_hook_refuses_is_given_up_in_order(database_u
         assert (State.FAILED, "We are full.") == (row.state, row.message)
         assert [addon.id] == [resource.uuid for resource in acme.dropped]
         assert addon.id not in pair.heroku.state.addons
+
+
+async def test_heroku_hears_of_a_failed_provision_although_the_clean_up_fails(sqlite_url: str) -> None:
+    """Nobody pays for a month because the partner's own cloud could not tidy up."""
+    acme = Acme(error=Refused("We are full."), failures_left=1, drop_error=MisuseError("There is no such index."))
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:basic")
+        await pair.settle()
+
+        names = [event.name for event in await pair.list_events(addon.id)]
+        assert addon.id not in pair.heroku.state.addons
+        assert State.FAILED == (await pair.find(addon.id)).state
+        assert "give_up.failed" == names[-1]
 
 
 async def test_config_vars_the_manifest_does_not_declare_fail_with_a_clear_error(sqlite_url: str) -> None:

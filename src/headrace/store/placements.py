@@ -161,7 +161,7 @@ def make_due(connection: sa.Connection, uuids: Iterable[str], *, now: datetime) 
 
 def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: datetime) -> None:
     """Record who may see an app; whoever is not in the answer may not."""
-    upsert(connection, access_check, {"app_id": app_id, "checked_at": now}, changes={"checked_at": now})
+    upsert(connection, access_check, {"app_id": app_id, "checked_at": now}, changes=("checked_at",))
     connection.execute(sa.delete(access).where(access.c.app_id == app_id))
     people = [f"id:{user_id}" for user_id in found.user_ids] + [f"email:{email}" for email in found.emails]
     if people:
@@ -188,7 +188,7 @@ def list_freshly_checked_apps(connection: sa.Connection, app_ids: Collection[str
 
 
 def _save_check(connection: sa.Connection, uuid: str, values: dict[str, Any]) -> None:
-    upsert(connection, placement_check, {"resource_uuid": uuid, **values}, changes=values)
+    upsert(connection, placement_check, {"resource_uuid": uuid, **values}, changes=tuple(values))
 
 
 def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -> None:
@@ -200,7 +200,7 @@ def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -
         "observed_at": now,
     }
     # A pipeline that would not be read this time keeps the name it had.
-    changes = {name: value for name, value in values.items() if value is not None}
+    changes = tuple(name for name, value in values.items() if value is not None)
     upsert(connection, pipeline, {"id": found.pipeline.id, **values}, changes=changes)
 
 

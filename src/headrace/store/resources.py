@@ -12,6 +12,8 @@ from headrace.protocol.partner import ProvisionRequest
 from headrace.store.schema import lifecycle_event, plan_change, resource
 from headrace.store.upsert import insert_new
 
+ADD_EVENT = sa.insert(lifecycle_event)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceRow:
@@ -162,7 +164,7 @@ def drop_waiting_plan_changes(connection: sa.Connection, uuid: str, *, now: date
 
 def add_event(connection: sa.Connection, uuid: str, name: str, *, now: datetime, **detail: Any) -> None:
     """Add a line to a resource's timeline. `detail` is shown to operators: no secret may stand in it."""
-    connection.execute(sa.insert(lifecycle_event).values(resource_uuid=uuid, at=now, name=name, detail=detail))
+    connection.execute(ADD_EVENT, {"resource_uuid": uuid, "at": now, "name": name, "detail": detail})
 
 
 def list_events(connection: sa.Connection, uuid: str) -> list[EventRow]:

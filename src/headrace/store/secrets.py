@@ -27,8 +27,9 @@ class SecretStore:
     def save(
         self, connection: sa.Connection, uuid: str, kind: str, text: str, *, expires_at: datetime | None = None
     ) -> None:
-        values = {"sealed": self._keys.seal(text, row=_row(uuid, kind)), "expires_at": expires_at}
-        upsert(connection, secret, {"resource_uuid": uuid, "kind": kind, **values}, changes=values)
+        sealed = self._keys.seal(text, row=_row(uuid, kind))
+        row = {"resource_uuid": uuid, "kind": kind, "sealed": sealed, "expires_at": expires_at}
+        upsert(connection, secret, row, changes=("sealed", "expires_at"))
 
     def find(self, connection: sa.Connection, uuid: str, kind: str) -> str | None:
         """Return the text, None when there is none, or raise SealBroken."""

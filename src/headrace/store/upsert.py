@@ -1,5 +1,9 @@
-"""Inserts that meet a row which is there already: the two dialects spell them alike and import them apart."""
+"""Inserts that meet a row which is there already: the two dialects spell them alike and import them apart.
 
+Statements are built once for each shape: building one costs about as much as running it.
+"""
+
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,17 +13,27 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> sa.Row[Any] | None:
     """Insert a row and return it whole; return None, and change nothing, when its key is there already."""
-    # The count of affected rows is not to be trusted for this on every driver; what is returned is.
-    insert = _insert(connection, table).values(row).on_conflict_do_nothing()
-    found: sa.Row[Any] | None = connection.execute(insert.returning(*table.columns)).first()
+    found: sa.Row[Any] | None = connection.execute(_build_insert(table, connection.dialect.name), row).first()
     return found
 
 
-def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, changes: dict[str, Any]) -> None:
-    """Insert a row, or make these changes to the one that has its key."""
+def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, changes: tuple[str, ...]) -> None:
+    """Insert a row, or bring these columns of the one that has its key to the row's values."""
+    connection.execute(_build_upsert(table, connection.dialect.name, changes), row)
+
+
+@cache
+def _build_insert(table: sa.Table, dialect: str) -> Any:
+    # The count of affected rows is not to be trusted for this on every driver; what is returned is.
+    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.columns)
+
+
+@cache
+def _build_upsert(table: sa.Table, dialect: str, changes: tuple[str, ...]) -> Any:
+    insert = _insert(table, dialect)
     key = list(table.primary_key.columns)
-    connection.execute(_insert(connection, table).values(row).on_conflict_do_update(index_elements=key, set_=changes))
+    return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changes})
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    return sqlite_insert(table) if connection.dialect.name == "sqlite" else postgres_insert(table)
+def _insert(table: sa.Table, dialect: str) -> Any:
+    return sqlite_insert(table) if dialect == "sqlite" else postgres_insert(table)

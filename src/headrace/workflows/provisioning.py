@@ -296,16 +296,20 @@ class Workflows:
             await self._hooks.call("on_stage_change", change)
 
     async def _give_up(self, run: Run, uuid: str, failure: StepFailed, *, can_tell_heroku: bool) -> None:
-        """A provision that cannot succeed ends in order: recorded, cleaned up at the partner's, and told Heroku."""
+        """A provision that cannot succeed ends in order: recorded, told Heroku, and cleaned up at the partner's."""
         await run.step("record_failure", partial(self._record_failure, uuid, "provision.failed", failure))
+        if can_tell_heroku:
+            await self._try_step(run, uuid, "tell_heroku", self._tell_heroku)
+        if failure.step in STEPS_WITH_EFFECT:
+            await self._try_step(run, uuid, "clean_up", self._run_deprovision_hook)
+
+    async def _try_step(self, run: Run, uuid: str, name: str, step: Callable[[str], Awaitable[None]]) -> None:
+        """Run a step on the way out: that it gives up is noted, and keeps nothing else from being done."""
         try:
-            if failure.step in STEPS_WITH_EFFECT:
-                await run.step("clean_up", partial(self._run_deprovision_hook, uuid))
-            if can_tell_heroku:
-                await run.step("tell_heroku", partial(self._tell_heroku, uuid))
-        except StepFailed as second:
-            detail = {"step": second.step, "reason": second.reason}
-            await run.step("record", partial(self._record_event, uuid, "give_up.failed", **detail))
+            await run.step(name, partial(step, uuid))
+        except StepFailed as failure:
+            detail = {"step": failure.step, "reason": failure.reason}
+            await run.step(f"record_{name}", partial(self._record_event, uuid, "give_up.failed", **detail))
 
     async def _record_failure(self, uuid: str, event: str, failure: StepFailed) -> None:
         def record(connection: sa.Connection) -> None:
