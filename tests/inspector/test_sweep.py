@@ -15,7 +15,6 @@ from headrace.store.placements import (
     claim_due_checks,
     find_check,
     find_current_placement,
-    make_due,
 )
 from pair import Pair, eventually, play_pair
 
@@ -155,18 +154,6 @@ async def test_an_unknown_resource_is_an_error_of_ours(sqlite_url: str) -> None:
     async with play_pair(sqlite_url) as pair:
         with pytest.raises(HeadraceError, match="01234567-89ab-cdef-0123-456789abcdef"):
             await pair.parts.inspector.inspect("01234567-89ab-cdef-0123-456789abcdef")
-
-
-async def test_what_is_made_due_is_looked_up_at_the_next_sweep(sqlite_url: str) -> None:
-    """Something happened to the app: nobody waits for the five minutes."""
-    async with play_pair(sqlite_url) as pair:
-        uuid = await _provision(pair, "shop")
-        now = pair.parts.clock()
-        await pair.parts.database.write(make_due, [uuid], now=now)
-        await pair.parts.inspector.sweep()
-        await eventually(lambda: _is_checked_since(pair, uuid, now))
-
-        assert 2 == _count_looks(pair, uuid)
 
 
 async def _provision(pair: Pair, app: str) -> str:

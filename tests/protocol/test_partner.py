@@ -362,22 +362,6 @@ def test_a_plan_change_without_a_plan_is_malformed(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "is_same"),
-    [
-        ({}, True),
-        ({"oauth_grant": None}, True),
-        ({"name": "pipescope-other"}, True),
-        ({"plan": "premium"}, False),
-        ({"region": "amazon-web-services::eu-west-1"}, False),
-        ({"options": {}}, False),
-    ],
-)
-def test_a_repeat_asks_for_the_same_thing(changes: dict[str, object], is_same: bool) -> None:  # noqa: FBT001
-    """A repeated provision may bring a fresh grant and is still the same request."""
-    assert is_same is parse_provision(encode()).has_same_content(parse_provision(encode(**changes)))
-
-
-@pytest.mark.parametrize(
     ("answer", "members"),
     [
         (Answer(status=202, provider_id=UUID, message="On its way."), {"id": UUID, "message": "On its way."}),

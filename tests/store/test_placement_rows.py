@@ -23,7 +23,6 @@ from headrace.store.placements import (
     list_freshly_checked_apps,
     list_placements,
     list_visible_apps,
-    make_due,
     save_access,
     save_failed_check,
     save_inspection,
@@ -250,15 +249,6 @@ async def test_only_live_resources_with_an_app_and_a_past_date_are_due(database:
         save_failed_check(connection, never_seen, error="Unreachable", now=NOON, next_check_at=NOON)
 
     assert {id_of("due"), id_of("new")} == set(await _claim(database, NOON + LEASE))
-
-
-async def test_make_due_brings_a_check_forward(database: Database) -> None:
-    """Somebody opens the board: what it shows is looked up next, whatever the schedule said."""
-    await _add_due(database, 2)
-    await _claim(database, NOON + HOUR)
-    await database.write(make_due, [id_of("acme-1")], now=NOON + HOUR)
-
-    assert [id_of("acme-1")] == await _claim(database, NOON + HOUR)
 
 
 async def test_workers_that_claim_at_the_same_time_never_get_the_same_check(database: Database) -> None:

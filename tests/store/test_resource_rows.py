@@ -22,6 +22,7 @@ from headrace.store.resources import (
     list_events,
     lock_resource,
     settle_plan_change,
+    update_resource,
 )
 from headrace.store.schema import resource
 from store.making import HOUR, NOON, add_resource, id_of, make_request
@@ -59,6 +60,31 @@ async def test_inserting_a_uuid_twice_changes_nothing(database: Database) -> Non
     assert second is None
     assert before == first
     assert before == await database.read(find_resource, id_of("acme-1"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_repeat"),
+    [
+        ({}, True),
+        ({"grant": None}, True),
+        ({"name": "acme-2"}, True),
+        ({"plan": "premium"}, False),
+        ({"region": "eu"}, False),
+        ({"options": {}}, False),
+    ],
+)
+async def test_a_repeat_asks_for_the_same_thing(
+    database: Database,
+    changes: dict[str, Any],
+    is_repeat: bool,  # noqa: FBT001
+) -> None:
+    """A repeated provision may bring a fresh grant, or come after a plan change, and is still the same request."""
+    await database.write(insert_resource, make_request("acme-1"), running="provision:1", now=NOON)
+    await database.write(lambda connection: update_resource(connection, id_of("acme-1"), plan="premium"))
+    row = await database.read(find_resource, id_of("acme-1"))
+
+    assert row is not None
+    assert is_repeat is row.was_requested_by(replace(make_request("acme-1"), **changes))
 
 
 async def test_without_a_grant_a_resource_is_synchronous(database: Database) -> None:

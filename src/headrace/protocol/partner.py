@@ -41,10 +41,6 @@ class ProvisionRequest:
     log_input_url: Secret | None = None
     log_drain_token: Secret | None = None
 
-    def has_same_content(self, other: "ProvisionRequest") -> bool:
-        """A repeat asks for the same thing; a fresh grant does not make it another request."""
-        return (self.plan, self.region, dict(self.options)) == (other.plan, other.region, dict(other.options))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

@@ -1,6 +1,6 @@
 """Queries about placements: where an app is, since when, when Heroku was last asked, and who may see it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -150,13 +150,6 @@ def claim_due_checks(connection: sa.Connection, *, now: datetime, limit: int, le
             .values(next_check_at=now + lease)
         )
     return uuids
-
-
-def make_due(connection: sa.Connection, uuids: Iterable[str], *, now: datetime) -> None:
-    """Ask Heroku about these placements at the next opportunity."""
-    connection.execute(
-        sa.update(placement_check).where(placement_check.c.resource_uuid.in_(list(uuids))).values(next_check_at=now)
-    )
 
 
 def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: datetime) -> None:
