@@ -139,10 +139,11 @@ class Engine:
             except Exception as error:
                 # The engine stores and logs what it is raised, text and all; that text may hold a secret.
                 log.exception("workflow.failed", extra={"workflow": workflow_id})
-                kind = type(error).__name__
+                reason = type(error).__name__
             else:
                 return
-            raise WorkflowFailed(kind)
+            # Outside the handler, so that the error is not carried along as its context.
+            raise WorkflowFailed(reason)
 
         # A workflow that is recovered over and over still holds a customer's resource: never dropped.
         DBOS.workflow(name=kind, max_recovery_attempts=None)(run)
