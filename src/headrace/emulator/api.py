@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headrace.emulator import api_account, api_addons, api_apps, api_pipelines, api_promotions
+from headrace.emulator import api_account, api_addons, api_apps, api_oauth, api_pipelines, api_promotions
 from headrace.emulator.call import Answer, Call
 from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.heroku import Heroku
@@ -45,6 +45,18 @@ class Endpoint:
 ENDPOINTS = (
     Endpoint("GET", "/account", api_account.show_account),
     Endpoint("GET", "/account/rate-limits", api_account.show_rate_limit, Partner.YES, is_free=True),
+    Endpoint("GET", "/oauth/authorizations", api_oauth.list_authorizations),
+    Endpoint("POST", "/oauth/authorizations", api_oauth.create_authorization),
+    Endpoint("GET", "/oauth/authorizations/{authorization}", api_oauth.show_authorization),
+    Endpoint("PATCH", "/oauth/authorizations/{authorization}", api_oauth.update_authorization),
+    Endpoint("DELETE", "/oauth/authorizations/{authorization}", api_oauth.delete_authorization),
+    Endpoint("POST", "/oauth/authorizations/{authorization}/actions/regenerate-tokens", api_oauth.regenerate_tokens),
+    Endpoint("GET", "/oauth/clients", api_oauth.list_clients),
+    Endpoint("POST", "/oauth/clients", api_oauth.create_client),
+    Endpoint("GET", "/oauth/clients/{client}", api_oauth.show_client),
+    Endpoint("PATCH", "/oauth/clients/{client}", api_oauth.update_client),
+    Endpoint("DELETE", "/oauth/clients/{client}", api_oauth.delete_client),
+    Endpoint("POST", "/oauth/clients/{client}/actions/rotate-credentials", api_oauth.rotate_credentials),
     Endpoint("GET", "/teams", api_account.list_teams),
     Endpoint("GET", "/teams/permissions", api_account.list_permissions),
     Endpoint("POST", "/teams/apps", api_apps.create_team_app),
@@ -148,7 +160,7 @@ def find_scope(heroku: Heroku, authorization: str) -> Scope:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() == "basic":
         _, token = read_basic(authorization)
-    user = heroku.registry.users_by_token.get(token.strip())
+    user = heroku.registry.authorizations.find_user(token.strip())
     if user is not None:
         return UserScope(user)
     addon = heroku.tokens.find_addon(token.strip())

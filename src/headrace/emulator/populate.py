@@ -45,7 +45,13 @@ def _add_user(registry: Registry, email: str, name: str, token: str, user_id: st
     )
     registry.users[user.id] = user
     registry.users_by_email[email] = user
-    registry.users_by_token[token] = user
+    registry.authorizations.add(
+        user,
+        description="The token that the world gives",
+        token=user.token,
+        authorization_id=derive_id("authorization", email),
+        at=WORLD_BEGAN_AT,
+    )
 
 
 def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import uuid4
 
+from headrace.emulator.authorizations import AuthorizationBook
 from headrace.emulator.clock import Clock
 from headrace.emulator.errors import invalid
 from headrace.emulator.index import Index
@@ -30,7 +31,7 @@ class Registry:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.users: dict[str, User] = {}
-        self.users_by_token: dict[str, User] = {}
+        self.authorizations = AuthorizationBook(clock)
         self.users_by_email: dict[str, User] = {}
         self.teams: Index[Team] = Index()
         self.addon_services: Index[AddonService] = Index()
