@@ -11,7 +11,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headrace.emulator import api_account, api_addons, api_apps, api_oauth, api_pipelines, api_promotions
+from headrace.emulator import (
+    api_account,
+    api_addons,
+    api_apps,
+    api_catalogue,
+    api_oauth,
+    api_pipelines,
+    api_promotions,
+    api_runtime,
+)
 from headrace.emulator.call import Answer, Call
 from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.heroku import Heroku
@@ -45,6 +54,12 @@ class Endpoint:
 ENDPOINTS = (
     Endpoint("GET", "/account", api_account.show_account),
     Endpoint("GET", "/account/rate-limits", api_account.show_rate_limit, Partner.YES, is_free=True),
+    Endpoint("GET", "/account/keys", api_catalogue.list_nothing),
+    Endpoint("GET", "/account/features", api_catalogue.list_nothing),
+    Endpoint("GET", "/regions", api_catalogue.list_regions, Partner.YES),
+    Endpoint("GET", "/regions/{region}", api_catalogue.show_region, Partner.YES),
+    Endpoint("GET", "/stacks", api_catalogue.list_stacks, Partner.YES),
+    Endpoint("GET", "/stacks/{stack}", api_catalogue.show_stack, Partner.YES),
     Endpoint("GET", "/oauth/authorizations", api_oauth.list_authorizations),
     Endpoint("POST", "/oauth/authorizations", api_oauth.create_authorization),
     Endpoint("GET", "/oauth/authorizations/{authorization}", api_oauth.show_authorization),
@@ -83,9 +98,21 @@ ENDPOINTS = (
     Endpoint("POST", "/apps/{app}/collaborators", api_apps.add_collaborator),
     Endpoint("GET", "/apps/{app}/collaborators/{collaborator}", api_apps.show_collaborator),
     Endpoint("DELETE", "/apps/{app}/collaborators/{collaborator}", api_apps.remove_collaborator),
-    Endpoint("GET", "/apps/{app}/dynos", api_apps.list_nothing, Partner.EXTRA),
-    Endpoint("GET", "/apps/{app}/formation", api_apps.list_nothing, Partner.EXTRA),
-    Endpoint("GET", "/apps/{app}/domains", api_apps.list_nothing, Partner.YES),
+    Endpoint("GET", "/apps/{app}/dynos", api_runtime.show_dynos, Partner.EXTRA),
+    Endpoint("DELETE", "/apps/{app}/dynos", api_runtime.restart_dynos),
+    Endpoint("GET", "/apps/{app}/dynos/{dyno}", api_runtime.show_dyno, Partner.EXTRA),
+    Endpoint("DELETE", "/apps/{app}/dynos/{dyno}", api_runtime.restart_dyno),
+    Endpoint("POST", "/apps/{app}/dynos/{dyno}/actions/stop", api_runtime.restart_dyno, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/formation", api_runtime.list_formation, Partner.EXTRA),
+    Endpoint("PATCH", "/apps/{app}/formation", api_runtime.update_formation),
+    Endpoint("GET", "/apps/{app}/formation/{process}", api_runtime.show_process, Partner.EXTRA),
+    Endpoint("PATCH", "/apps/{app}/formation/{process}", api_runtime.update_process),
+    Endpoint("GET", "/apps/{app}/domains", api_runtime.list_domains, Partner.YES),
+    Endpoint("POST", "/apps/{app}/domains", api_runtime.create_domain),
+    Endpoint("GET", "/apps/{app}/domains/{domain}", api_runtime.show_domain, Partner.YES),
+    Endpoint("DELETE", "/apps/{app}/domains/{domain}", api_runtime.delete_domain),
+    Endpoint("GET", "/apps/{app}/builds", api_catalogue.list_nothing_of_app, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/features", api_catalogue.list_nothing_of_app),
     Endpoint("GET", "/pipelines", api_pipelines.list_pipelines, Partner.PIPELINES),
     Endpoint("POST", "/pipelines", api_pipelines.create_pipeline),
     Endpoint("POST", "/pipeline-transfers", api_pipelines.transfer_pipeline),

@@ -3,6 +3,7 @@
 import re
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
+from headrace.emulator.catalogue import DEFAULT_STACK
 from headrace.emulator.errors import Declined, invalid, not_found
 from headrace.emulator.records import Coupling, Team, User
 from headrace.emulator.render import render_coupling, render_pipeline
@@ -21,6 +22,8 @@ def create_pipeline(call: Call) -> Answer:
     body = call.body()
     owner = _read_owner(call) if body.get("owner") else call.user
     generation = read_reference(body.get("generation")) or "cedar"
+    if generation not in DEFAULT_STACK:
+        raise invalid(f"There is no generation {generation}.")
     return created(render_pipeline(call.registry.add_pipeline(_read_name(call), owner=owner, generation=generation)))
 
 

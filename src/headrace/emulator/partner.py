@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from headrace.emulator.catalogue import REGIONS
 from headrace.emulator.records import Addon
 from headrace.emulator.switches import Switches
 from headrace.emulator.tokens import IssuedGrant
@@ -20,7 +21,6 @@ from headrace.protocol.partner import ACCEPT, build_basic_auth
 
 # The samples of the contract have numeric offsets, never Z (§1.2).
 HEROKU_TIME = timezone(timedelta(hours=-8))
-AWS_REGIONS = {"us": "us-east-1", "eu": "eu-west-1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class PartnerCaller:
         body: dict[str, Any] = {
             "uuid": addon.id,
             "plan": addon.plan.name,
-            "region": f"amazon-web-services::{AWS_REGIONS.get(addon.app.region, addon.app.region)}",
+            "region": f"amazon-web-services::{REGIONS[addon.app.region].aws}",
             "options": addon.options,
         }
         if self.switches.legacy_body:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from headrace.emulator.records import AddonService, Plan, Team, User
+from headrace.emulator.runtime import scale
 from headrace.emulator.state import Registry
 from headrace.emulator.world import AddonServiceSpec, AppEntry, PipelineEntry, World, derive_id
 from headrace.models import Secret
@@ -90,6 +91,7 @@ def _add_world_app(registry: Registry, entry: AppEntry) -> None:
         at=WORLD_BEGAN_AT,
     )
     app.config |= entry.config
+    scale(app, entry.formation, at=WORLD_BEGAN_AT)
     for email in entry.collaborators:
         registry.add_collaborator(app, registry.users_by_email[email], at=WORLD_BEGAN_AT)
 

@@ -111,6 +111,28 @@ class Coupling:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Domain:
+    id: str
+    hostname: str
+    created_at: datetime
+    is_custom: bool = True
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Process:
+    """A process type of a formation; `started_at` has a moment for each of its dynos."""
+
+    type: str
+    created_at: datetime
+    updated_at: datetime
+    started_at: list[datetime] = field(default_factory=list)
+
+    @property
+    def quantity(self) -> int:
+        return len(self.started_at)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class App:
     """`config` holds what the customer set; `config_vars` adds what the attached add-ons set."""
 
@@ -119,9 +141,14 @@ class App:
     owner: User | Team
     region: str
     generation: str
+    stack: str
+    build_stack: str
     created_at: datetime
     updated_at: datetime
+    maintenance: bool = False
     config: dict[str, str] = field(default_factory=dict)
+    formation: dict[str, Process] = field(default_factory=dict)
+    domains: dict[str, Domain] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
     collaborators: dict[str, Collaborator] = field(default_factory=dict)
     coupling: Coupling | None = None

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from headrace.emulator.authorizations import AuthorizationBook
+from headrace.emulator.catalogue import DEFAULT_STACK, REGIONS
 from headrace.emulator.clock import Clock
 from headrace.emulator.errors import invalid
 from headrace.emulator.index import Index
@@ -59,18 +60,23 @@ class Registry:
         owner: User | Team,
         region: str = "us",
         generation: str = "cedar",
+        stack: str = "",
         app_id: str = "",
         at: datetime | None = None,
     ) -> App:
         if name in self.apps:
             raise invalid("Name is already taken")
-        created_at = at or self.clock.now()
+        if region not in REGIONS:
+            raise invalid(f"There is no region {region}.")
+        created_at, stack = at or self.clock.now(), stack or DEFAULT_STACK[generation]
         app = App(
             id=app_id or str(uuid4()),
             name=name,
             owner=owner,
             region=region,
             generation=generation,
+            stack=stack,
+            build_stack=stack,
             created_at=created_at,
             updated_at=created_at,
         )

@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
+from headrace.emulator.catalogue import REGIONS
 from headrace.errors import ConfigurationError
 from headrace.models import Stage
 from headrace.protocol.manifest import Manifest, parse_manifest
@@ -22,6 +23,9 @@ NAMESPACE = uuid5(NAMESPACE_DNS, "headrace.emulator")
 
 # An empty token or secret would let everybody in.
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Generation = Literal["cedar", "fir"]
+ProcessType = Annotated[str, msgspec.Meta(pattern=r"^[-\w]{1,128}$")]
+Quantity = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 
 class UserEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,14 +73,15 @@ class AddonServiceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class AppEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An app; `owner` is a user's e-mail address or the name of a team."""
+    """An app; `owner` is a user's e-mail address or the name of a team, `formation` the dynos of each process type."""
 
     name: str
     owner: str
     region: str = "us"
-    generation: str = "cedar"
+    generation: Generation = "cedar"
     collaborators: tuple[str, ...] = ()
     config: dict[str, str] = {}
+    formation: dict[ProcessType, Quantity] = {}
     id: str = ""
 
 
@@ -85,7 +90,7 @@ class PipelineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     name: str
     owner: str | None = None
-    generation: str = "cedar"
+    generation: Generation = "cedar"
     id: str = ""
 
 
@@ -223,6 +228,7 @@ def _find_problems(world: World) -> Iterator[str]:
     for app in world.apps:
         yield from _find_strangers(f"apps, {app.name}", [app.owner], owners)
         yield from _find_strangers(f"apps, {app.name}", app.collaborators, emails)
+        yield from _find_strangers(f"apps, {app.name}", [app.region], REGIONS)
     for pipeline in world.pipelines:
         yield from _find_strangers(f"pipelines, {pipeline.name}", [pipeline.owner] if pipeline.owner else [], owners)
     for coupling in world.couplings:
