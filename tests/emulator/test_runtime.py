@@ -31,7 +31,15 @@ async def test_a_formation_is_scaled(wire: Wire) -> None:
     assert ["worker.1", "worker.2"] == [dyno["name"] for dyno in dynos]
 
 
-@pytest.mark.parametrize("update", [{"type": "web", "quantity": -1}, {"type": "web", "quantity": "many"}])
+@pytest.mark.parametrize(("quantity", "expected"), [("3", 3), ("+1", 3), ("-2", 0), (2, 2)])
+async def test_a_quantity_may_be_text_or_a_change(wire: Wire, quantity: object, expected: int) -> None:
+    """The CLI's ps:scale sends what was typed."""
+    reply = await wire.send("PATCH", "/apps/storefront/formation/web", json={"quantity": quantity})
+
+    assert expected == reply.body["quantity"]
+
+
+@pytest.mark.parametrize("update", [{"type": "web", "quantity": -3}, {"type": "web", "quantity": "many"}])
 async def test_a_formation_cannot_be_scaled_to_nonsense(wire: Wire, update: dict[str, object]) -> None:
     reply = await wire.send("PATCH", "/apps/storefront/formation", json={"updates": [update]})
 

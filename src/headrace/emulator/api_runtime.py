@@ -12,6 +12,7 @@ from headrace.emulator.runtime import Dyno, list_dynos, restart, scale
 from headrace.emulator.world import derive_id
 
 HOSTNAME = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+QUANTITY = re.compile(r"[+-]?[0-9]{1,3}")
 MOST_DYNOS = 100
 
 
@@ -59,11 +60,9 @@ def update_formation(call: Call) -> Answer:
     app, updates = call.app(), call.body().get("updates")
     if not isinstance(updates, list) or not all(isinstance(update, dict) for update in updates):
         raise invalid("updates is required.")
-    wanted = {
-        _find_process(app, read_reference(update.get("type"))).type: _read_quantity(update)
-        for update in updates
-        if "quantity" in update
-    }
+    scaled = [update for update in updates if "quantity" in update]
+    processes = [_find_process(app, read_reference(update.get("type"))) for update in scaled]
+    wanted = {process.type: _read_quantity(update, process) for process, update in zip(processes, scaled, strict=True)}
     scale(app, wanted, at=call.heroku.clock.now())
     return _list_formation(app)
 
@@ -72,7 +71,7 @@ def update_process(call: Call) -> Answer:
     app = call.app()
     process = _find_process(app, call.part("process"))
     if "quantity" in call.body():
-        scale(app, {process.type: _read_quantity(call.body())}, at=call.heroku.clock.now())
+        scale(app, {process.type: _read_quantity(call.body(), process)}, at=call.heroku.clock.now())
     return Answer(body=render_process(process, app))
 
 
@@ -128,10 +127,14 @@ def _find_process(app: App, key: str) -> Process:
     raise not_found("process type")
 
 
-def _read_quantity(update: dict[str, Any]) -> int:
-    quantity = update["quantity"]
-    if not isinstance(quantity, int) or isinstance(quantity, bool) or not 0 <= quantity <= MOST_DYNOS:
-        raise invalid(f"quantity has to be a number from 0 to {MOST_DYNOS}.")
+def _read_quantity(update: dict[str, Any], process: Process) -> int:
+    """A number; the CLI sends it as text, and `+1` or `-1` to change what is there."""
+    text = str(update["quantity"])
+    if not QUANTITY.fullmatch(text):
+        raise invalid("quantity has to be a number.")
+    quantity = process.quantity + int(text) if text[0] in "+-" else int(text)
+    if not 0 <= quantity <= MOST_DYNOS:
+        raise invalid(f"quantity has to be from 0 to {MOST_DYNOS}.")
     return quantity
 
 
