@@ -5,9 +5,12 @@ from uuid import uuid4
 
 from headrace.emulator.errors import Declined, invalid, unavailable
 from headrace.emulator.heroku import Heroku
+from headrace.emulator.logs import put_drain
 from headrace.emulator.partner import PartnerAnswer
 from headrace.emulator.records import Addon, AddonService, App, Plan
+from headrace.models import Secret
 
+SYSLOG_DRAIN = "syslog_drain"
 ADJECTIVES = ("amber", "brisk", "calm", "deep", "fluted", "keen", "mossy", "rugged", "silver", "tidy", "vivid", "wide")
 
 
@@ -35,6 +38,7 @@ async def provision(
         addon_id=addon_id,
         options=options,
     )
+    _issue_log_tokens(heroku, addon)
     # The partner may use its grant before it answers (contract §1.2), so all of this stands by now.
     addon.provision_body = heroku.partner.build_provision(addon, heroku.tokens.issue_grant(addon))
     answer = await _send_provision(heroku, addon)
@@ -104,6 +108,13 @@ def make_name(stem: str, uuid: str) -> str:
     return f"{stem}-{ADJECTIVES[number % len(ADJECTIVES)]}-{10_000 + number % 90_000}"
 
 
+def _issue_log_tokens(heroku: Heroku, addon: Addon) -> None:
+    """Give what the manifest requires for logs; Fir apps have neither (contract §11)."""
+    requires = addon.service.manifest.requires if addon.app.generation == "cedar" else ()
+    addon.log_drain_token = Secret(f"d.{uuid4()}") if SYSLOG_DRAIN in requires else None
+    addon.log_input_token = Secret(f"t.{uuid4()}") if heroku.switches.log_input_requirement in requires else None
+
+
 async def _send_provision(heroku: Heroku, addon: Addon) -> PartnerAnswer:
     answer = await heroku.partner.provision(addon)
     for _ in range(heroku.switches.provision_retry_count):
@@ -120,6 +131,7 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
     if not isinstance(provider_id, str) or not provider_id:
         raise invalid(_generic("provision", addon.service))
     config = _read_config(body, addon.service)
+    _accept_drain(heroku, addon, body.get("log_drain_url"), is_later=answer.status == 202)
     addon.provider_id = provider_id
     addon.message = answer.message
     if answer.status != 202:
@@ -127,6 +139,15 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
         heroku.registry.mark_provisioned(addon)
     elif addon.state == "provisioning":
         heroku.registry.await_partner(addon, until=heroku.clock.now() + heroku.switches.provision_limit)
+
+
+def _accept_drain(heroku: Heroku, addon: Addon, url: Any, *, is_later: bool) -> None:
+    """Make the drain that the manifest requires; who provisions later may name it later (contract §1.2)."""
+    if addon.log_drain_token is None or (url is None and is_later):
+        return
+    if not isinstance(url, str):
+        raise invalid(_generic("provision", addon.service))
+    put_drain(heroku.clock, addon, addon.log_drain_token.reveal(), url)
 
 
 def _require_success(answer: PartnerAnswer, service: AddonService, verb: str) -> None:

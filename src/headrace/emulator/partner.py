@@ -103,6 +103,10 @@ class PartnerCaller:
                     "type": "authorization_code",
                 },
             }
+            if addon.log_drain_token is not None:
+                body["log_drain_token"] = addon.log_drain_token.reveal()
+            if addon.log_input_token is not None:
+                body["log_input_url"] = addon.build_log_input_url(self.url)
         return msgspec.json.encode(body)
 
     async def _call(self, method: str, addon: Addon, path: str, body: bytes) -> PartnerAnswer:

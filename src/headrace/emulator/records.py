@@ -119,6 +119,19 @@ class Domain:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class LogDrain:
+    """Where an app's log goes; `addon` is the one whose drain it is, if it is no customer's."""
+
+    id: str
+    token: Secret
+    url: str = field(repr=False)
+    app: "App" = field(repr=False)
+    addon: "Addon | None" = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Process:
     """A process type of a formation; `started_at` has a moment for each of its dynos."""
 
@@ -149,6 +162,7 @@ class App:
     config: dict[str, str] = field(default_factory=dict)
     formation: dict[str, Process] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)
+    log_drains: dict[str, LogDrain] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
     collaborators: dict[str, Collaborator] = field(default_factory=dict)
     coupling: Coupling | None = None
@@ -181,7 +195,16 @@ class Addon:
     config: dict[str, str] = field(default_factory=dict)
     deadline: datetime | None = None
     attachments: dict[str, "Attachment"] = field(default_factory=dict)
+    log_drain_token: Secret | None = None
+    log_input_token: Secret | None = None
     provision_body: bytes = field(default=b"", repr=False)
+
+    def build_log_input_url(self, heroku_url: str) -> str | None:
+        """Return where the add-on may write to its app's log, if it may."""
+        if self.log_input_token is None:
+            return None
+        scheme, _, host = heroku_url.partition("://")
+        return f"{scheme}://token:{self.log_input_token.reveal()}@{host}/logs/{self.id}"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

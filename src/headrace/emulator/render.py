@@ -12,6 +12,7 @@ from headrace.emulator.records import (
     Attachment,
     Collaborator,
     Coupling,
+    LogDrain,
     Pipeline,
     Plan,
     Promotion,
@@ -258,7 +259,7 @@ def render_attachment(attachment: Attachment, heroku: Heroku, *, include: Collec
         "app": render_ref(attachment.app),
         "created_at": render_time(attachment.created_at),
         "id": attachment.id,
-        "log_input_url": None,
+        "log_input_url": addon.build_log_input_url(heroku.url),
         "name": attachment.name,
         "namespace": None,
         "updated_at": render_time(attachment.created_at),
@@ -269,6 +270,19 @@ def render_attachment(attachment: Attachment, heroku: Heroku, *, include: Collec
     if "config_vars" in include:
         rendered["config_vars"] = sorted(attachment.config_vars)
     return rendered
+
+
+def render_drain(drain: LogDrain) -> Json:
+    addon = drain.addon
+    return {
+        "addon": {"app": render_ref(addon.app), "id": addon.id, "name": addon.name} if addon else None,
+        "app": render_ref(drain.app),
+        "created_at": render_time(drain.created_at),
+        "id": drain.id,
+        "token": drain.token.reveal(),
+        "updated_at": render_time(drain.updated_at),
+        "url": drain.url,
+    }
 
 
 def build_web_url(addon: Addon, app: App, heroku: Heroku) -> str:

@@ -215,9 +215,13 @@ class Registry:
         return attachment
 
     def detach(self, attachment: Attachment) -> None:
-        del attachment.app.attachments[attachment.name]
-        del attachment.addon.attachments[attachment.id]
+        """Remove a link; without another one to this app the add-on's log drain goes too."""
+        addon, app = attachment.addon, attachment.app
+        del app.attachments[attachment.name]
+        del addon.attachments[attachment.id]
         del self.attachments[attachment.id]
+        if app is not addon.app and all(link.app is not app for link in addon.attachments.values()):
+            _drop_drains(addon, app)
 
     def set_addon_config(self, addon: Addon, changes: dict[str, str | None]) -> None:
         """Change config vars for the partner; only a provisioned add-on's change cuts releases (contract §3)."""
@@ -263,6 +267,7 @@ class Registry:
         addon.state = State.DEPROVISIONED
         addon.deadline = None
         self.awaited.pop(addon.id, None)
+        _drop_drains(addon, addon.app)
         del addon.app.addons[addon.id]
         self.addons.remove(addon)
 
@@ -294,6 +299,10 @@ def merge(config: dict[str, str], changes: dict[str, str | None]) -> None:
             config.pop(name, None)
         else:
             config[name] = value
+
+
+def _drop_drains(addon: Addon, app: App) -> None:
+    app.log_drains = {drain.id: drain for drain in app.log_drains.values() if drain.addon is not addon}
 
 
 def _describe(changes: dict[str, str | None]) -> str:

@@ -28,6 +28,8 @@ class Switches:
 
     # The article's legacy provision body: `heroku_id`, a callback under /vendor/apps, no grant (§1.2).
     legacy_body: bool = False
+    # The entry of a manifest's `requires` that asks for `log_input_url`; its name was not found (§5).
+    log_input_requirement: str = "log_input"
     # How long a partner may take to answer; the article speaks of 30 seconds, the reference of 25 (§1.1).
     cut_off: timedelta = timedelta(seconds=25)
     # How often a provision is sent again after a time-out, a 5xx or no answer at all (§1.2).

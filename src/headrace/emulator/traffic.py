@@ -1,5 +1,6 @@
 """What went over the wire in both directions, with every secret masked."""
 
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 MASK = "•••"
+# Credentials in a URL, and what names a log drain: its token or its URL.
+USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+DRAIN_KEY = re.compile(r"(?<=/log-drains/)(?![0-9a-f-]{36}$).+")
 KEPT_COUNT = 1000
 SECRET_MEMBERS = frozenset(
     {
@@ -21,6 +25,7 @@ SECRET_MEMBERS = frozenset(
         "refresh_token",
         "resource_token",
         "secret",
+        "sso_salt",
         "token",
         "user_scoped_resource_token",
     }
@@ -64,7 +69,7 @@ class Traffic(deque[Exchange]):
         exchange = Exchange(
             direction=direction,
             method=method,
-            path=path,
+            path=DRAIN_KEY.sub(MASK, path),
             status=status,
             ms=seconds * 1000,
             request=mask_body(request, is_config=path.endswith("/config-vars")),
@@ -99,6 +104,8 @@ def _mask_form(body: bytes) -> str:
 
 
 def _mask(value: Any) -> Any:
+    if isinstance(value, str):
+        return USER_INFO.sub(MASK, value)
     if isinstance(value, list):
         return [_mask(item) for item in value]
     if not isinstance(value, dict):

@@ -17,6 +17,7 @@ from headrace.emulator.api import ENDPOINTS, Endpoint, answer_api
 from headrace.emulator.errors import Declined
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import create_token, issue_token
+from headrace.emulator.logs import take_log
 from headrace.emulator.sso import show_launch_page
 
 Answerer = Callable[[Heroku, Request], Awaitable[Response]]
@@ -35,6 +36,7 @@ def build_app(heroku: Heroku) -> Starlette:
     routes = [
         _route(heroku, "POST", "/oauth/token", issue_token),
         _route(heroku, "POST", "/oauth/tokens", create_token),
+        _route(heroku, "POST", "/logs/{addon}", take_log),
         _route(heroku, "GET", "/sso/apps/{app}/addons/{addon}", _launch),
         *(_route(heroku, endpoint.method, endpoint.path, partial(_answer_api, endpoint)) for endpoint in ENDPOINTS),
     ]
