@@ -4,6 +4,7 @@ import re
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
 from headrace.emulator.catalogue import DEFAULT_STACK
+from headrace.emulator.eligibility import check_coupling
 from headrace.emulator.errors import Declined, invalid, not_found
 from headrace.emulator.records import Coupling, Team, User
 from headrace.emulator.render import render_coupling, render_pipeline
@@ -71,6 +72,7 @@ def list_team_couplings(call: Call) -> Answer:
 
 def create_coupling(call: Call) -> Answer:
     app, pipeline = call.app(call.text("app")), call.pipeline_from_body()
+    check_coupling(call.heroku, app, pipeline)
     return created(render_coupling(call.registry.couple(app, pipeline, call.stage()), call.heroku))
 
 

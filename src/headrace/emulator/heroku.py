@@ -27,7 +27,7 @@ class Heroku:
     partner: PartnerCaller
 
     def expire(self) -> None:
-        """Remove the add-ons whose partner let the 12 hours pass (contract §3); called before anything is looked at."""
+        """Remove the add-ons whose partner let the 12 hours pass (contract §1.4, §3); called before every look."""
         now = self.clock.now()
         for addon in [addon for addon in self.registry.awaited.values() if addon.deadline and addon.deadline <= now]:
             self.tokens.revoke(addon)

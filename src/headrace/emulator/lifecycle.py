@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import uuid4
 
+from headrace.emulator.eligibility import check_install
 from headrace.emulator.errors import Declined, invalid, unavailable
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.logs import put_drain
 from headrace.emulator.partner import PartnerAnswer
 from headrace.emulator.records import Addon, AddonService, App, Plan
-from headrace.models import Secret
+from headrace.models import Secret, State
 
 SYSLOG_DRAIN = "syslog_drain"
 ADJECTIVES = ("amber", "brisk", "calm", "deep", "fluted", "keen", "mossy", "rugged", "silver", "tidy", "vivid", "wide")
@@ -26,9 +27,10 @@ async def provision(
     """Create an add-on and have the partner provision it.
 
     Raises:
-        Declined: the partner refused or failed; the add-on is removed again.
+        Declined: the app may not have it, or the partner refused or failed; the add-on is removed again.
 
     """
+    check_install(heroku, plan.service, app)
     addon_id = str(uuid4())
     addon = heroku.registry.add_addon(
         app,
@@ -61,6 +63,8 @@ async def change_plan(heroku: Heroku, addon: Addon, plan: Plan) -> None:
         Declined: the partner refused or failed; the plan stays.
 
     """
+    if addon.state is State.DEPROVISIONING:
+        raise invalid(f"{addon.name} is being deprovisioned.")
     answer = await heroku.partner.change_plan(addon, plan.name)
     _require_success(answer, addon.service, "change the plan of")
     config = _read_config(answer.body or {}, addon.service)
@@ -73,19 +77,27 @@ async def change_plan(heroku: Heroku, addon: Addon, plan: Plan) -> None:
 async def deprovision(heroku: Heroku, addon: Addon) -> None:
     """Have the partner remove an add-on. A 404 or 410 is as good: there is nothing any more (contract §1.4).
 
+    In the asynchronous beta a 202 only begins it, and the partner keeps its tokens until it is done.
+
     Raises:
         Declined: the partner refused or failed; the add-on stays.
 
     """
+    if addon.state is State.DEPROVISIONING:
+        return
     answer = await heroku.partner.deprovision(addon)
     if not answer.is_success and answer.status not in {404, 410}:
         raise unavailable(answer.message or _generic("deprovision", addon.service))
-    if addon.id in heroku.registry.addons:
+    if addon.id not in heroku.registry.addons:
+        return
+    if answer.status == 202 and heroku.switches.async_deprovision:
+        heroku.registry.begin_removal(addon, until=heroku.clock.now() + heroku.switches.deprovision_limit)
+    else:
         remove(heroku, addon)
 
 
 async def destroy_app(heroku: Heroku, app: App) -> None:
-    """Remove an app after its add-ons.
+    """Remove an app after its add-ons, which it does not wait for longer than for an answer.
 
     Raises:
         Declined: a partner refused or failed; the app stays.
@@ -93,6 +105,8 @@ async def destroy_app(heroku: Heroku, app: App) -> None:
     """
     for addon in list(app.addons.values()):
         await deprovision(heroku, addon)
+        if addon.id in app.addons:
+            remove(heroku, addon)
     heroku.registry.remove_app(app)
 
 

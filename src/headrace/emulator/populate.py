@@ -62,6 +62,7 @@ def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:
         name=slug,
         manifest=spec.manifest,
         client_secret=Secret(spec.client_secret),
+        generations=spec.generations,
         created_at=WORLD_BEGAN_AT,
     )
     for entry in spec.plans:

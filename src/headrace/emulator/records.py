@@ -59,6 +59,7 @@ class AddonService:
     name: str
     manifest: Manifest
     client_secret: Secret
+    generations: tuple[str, ...]
     created_at: datetime
     plans: dict[str, Plan] = field(default_factory=dict)
 
@@ -179,7 +180,7 @@ class App:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Addon:
-    """A resource. `config` is under the add-on's own names, `deadline` set while it is provisioned asynchronously."""
+    """A resource. `config` is under the add-on's own names, `deadline` set while Heroku waits for its partner."""
 
     id: str
     name: str

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from headrace.emulator.eligibility import ATTACHABLE, MANY_PER_APP
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.records import (
     Addon,
@@ -199,9 +200,9 @@ def render_service(service: AddonService) -> Json:
         "id": service.id,
         "name": service.name,
         "state": "ga",
-        "supported_generations": [render_named("generation", "cedar"), render_named("generation", "fir")],
-        "supports_multiple_installations": "many_per_app" in service.manifest.requires,
-        "supports_sharing": "attachable" in service.manifest.requires,
+        "supported_generations": [render_named("generation", name) for name in service.generations],
+        "supports_multiple_installations": MANY_PER_APP in service.manifest.requires,
+        "supports_sharing": ATTACHABLE in service.manifest.requires,
         "updated_at": render_time(service.created_at),
     }
 

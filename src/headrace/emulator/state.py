@@ -235,6 +235,8 @@ class Registry:
 
     def mark_provisioned(self, addon: Addon) -> None:
         """Finish a provision; this is when apps restart (contract §3). Marking twice changes nothing."""
+        if addon.state is State.DEPROVISIONING:
+            raise invalid(f"{addon.name} is being deprovisioned.")
         if addon.state is State.PROVISIONED:
             return
         addon.state = State.PROVISIONED
@@ -246,6 +248,12 @@ class Registry:
     def await_partner(self, addon: Addon, *, until: datetime) -> None:
         addon.deadline = until
         self.awaited[addon.id] = addon
+
+    def begin_removal(self, addon: Addon, *, until: datetime) -> None:
+        """Leave an add-on as it is for its partner to clean up (contract §1.4)."""
+        addon.state = State.DEPROVISIONING
+        addon.updated_at = self.clock.now()
+        self.await_partner(addon, until=until)
 
     def change_plan(self, addon: Addon, plan: Plan) -> None:
         addon.plan = plan
@@ -261,7 +269,7 @@ class Registry:
         attachments = list(addon.attachments.values())
         for attachment in attachments:
             self.detach(attachment)
-            if addon.state is State.PROVISIONED or addon.config:
+            if addon.state is not State.PROVISIONING or addon.config:
                 description = f"Detach {attachment.name} (@{addon.name})"
                 self.cut_release(attachment.app, description, user_id=addon.service.id, email=addon.service.email)
         addon.state = State.DEPROVISIONED

@@ -39,6 +39,15 @@ class Switches:
     # How long an asynchronous provision may take (§3).
     provision_limit: timedelta = timedelta(hours=12)
 
+    # Whether an app has one add-on of a service, on its own app only, unless the manifest's `requires` has
+    # `many_per_app` and `attachable`: what the entries do was seen in code only (§5).
+    requires_enforced: bool = True
+    # Whether a pipeline takes apps of another generation than its own: not found in any text (§7.1).
+    mixed_generations: bool = False
+    # Whether the beta is on, in which a DELETE may be answered 202, and how long a partner then has (§1.4).
+    async_deprovision: bool = False
+    deprovision_limit: timedelta = timedelta(hours=12)
+
     # Whether a refresh also replaces the refresh token (§2.2).
     rotate_refresh: bool = False
     # What `expires_in` says; the token dies when it says (§2.2).

@@ -68,6 +68,7 @@ class AddonServiceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     config_vars_prefix: str | None = None
     regions: tuple[str, ...] = ("us", "eu")
     requires: tuple[str, ...] = ()
+    generations: tuple[Generation, ...] = ("cedar", "fir")
     base_url: str = ""
     sso_url: str = ""
 
@@ -108,6 +109,7 @@ class AddonServiceSpec:
     manifest_text: str
     client_secret: str
     plans: tuple[PlanEntry, ...]
+    generations: tuple[Generation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +188,11 @@ def _read_services(
             continue
         problems += [f"{place}: {key} is missing." for key in ("base_url", "sso_url") if not getattr(manifest, key)]
         yield AddonServiceSpec(
-            manifest=manifest, manifest_text=text, client_secret=entry.client_secret, plans=entry.plans
+            manifest=manifest,
+            manifest_text=text,
+            client_secret=entry.client_secret,
+            plans=entry.plans,
+            generations=entry.generations,
         )
 
 
