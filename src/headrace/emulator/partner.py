@@ -91,17 +91,13 @@ class PartnerCaller:
             "options": addon.options,
         }
         if self.switches.legacy_body:
-            heroku_id = f"app{int(addon.app.id[:6], 16)}@heroku.com"
+            heroku_id = addon.app.heroku_id
             body |= {"heroku_id": heroku_id, "callback_url": f"{self.url}/vendor/apps/{heroku_id}"}
         else:
             body |= {
                 "name": addon.name,
                 "callback_url": f"{self.url}/addons/{addon.id}",
-                "oauth_grant": {
-                    "code": grant.code.reveal(),
-                    "expires_at": grant.expires_at.astimezone(HEROKU_TIME).isoformat(),
-                    "type": "authorization_code",
-                },
+                "oauth_grant": render_grant(grant),
             }
             if addon.log_drain_token is not None:
                 body["log_drain_token"] = addon.log_drain_token.reveal()
@@ -156,3 +152,11 @@ class PartnerCaller:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+
+def render_grant(grant: IssuedGrant) -> dict[str, str]:
+    return {
+        "code": grant.code.reveal(),
+        "expires_at": grant.expires_at.astimezone(HEROKU_TIME).isoformat(),
+        "type": "authorization_code",
+    }

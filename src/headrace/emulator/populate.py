@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+
+from headrace.emulator.manifests import add_revision
 from headrace.emulator.records import AddonService, Plan, Team, User
 from headrace.emulator.runtime import scale
 from headrace.emulator.state import Registry
@@ -63,6 +66,7 @@ def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:
         manifest=spec.manifest,
         client_secret=Secret(spec.client_secret),
         generations=spec.generations,
+        environment=spec.environment,
         created_at=WORLD_BEGAN_AT,
     )
     for entry in spec.plans:
@@ -76,6 +80,7 @@ def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:
         )
         service.plans[entry.name] = plan
         registry.plans[plan.id] = plan
+    add_revision(service, msgspec.json.decode(spec.manifest_text), at=WORLD_BEGAN_AT)
     registry.addon_services.add(service)
     registry.services_by_secret[spec.client_secret] = service
 

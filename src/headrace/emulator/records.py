@@ -6,6 +6,7 @@ What has consequences for other records is changed through `state.Registry`.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from headrace.models import Secret, Stage, State
 from headrace.protocol.manifest import Manifest
@@ -51,17 +52,28 @@ class Plan:
         return f"{self.service.name}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRevision:
+    """A manifest as it was pushed; the number of the revision is its `$base`."""
+
+    id: str
+    contents: dict[str, Any] = field(repr=False)
+    created_at: datetime
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class AddonService:
-    """`name` is the slug, as the Platform API calls it."""
+    """`name` is the slug, as the Platform API calls it; `environment` the one whose URLs are called."""
 
     id: str
     name: str
     manifest: Manifest
     client_secret: Secret
     generations: tuple[str, ...]
+    environment: str
     created_at: datetime
     plans: dict[str, Plan] = field(default_factory=dict)
+    revisions: dict[str, ManifestRevision] = field(default_factory=dict)
 
     @property
     def default_plan(self) -> Plan | None:
@@ -169,6 +181,11 @@ class App:
     coupling: Coupling | None = None
     addons: dict[str, "Addon"] = field(default_factory=dict)
     attachments: dict[str, "Attachment"] = field(default_factory=dict)
+
+    @property
+    def heroku_id(self) -> str:
+        """The name that the legacy partner API had for an app (contract §1.2)."""
+        return f"app{int(self.id[:6], 16)}@heroku.com"
 
     @property
     def config_vars(self) -> dict[str, str]:

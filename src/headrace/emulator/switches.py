@@ -48,6 +48,8 @@ class Switches:
     async_deprovision: bool = False
     deprovision_limit: timedelta = timedelta(hours=12)
 
+    # Whether a grant can be had anew with the manifest's credentials; Heroku opens it to some (§2.4).
+    grant_backfill: bool = False
     # Whether a refresh also replaces the refresh token (§2.2).
     rotate_refresh: bool = False
     # What `expires_in` says; the token dies when it says (§2.2).

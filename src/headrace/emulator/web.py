@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from headrace.emulator.addons_host import ADDONS_HOST, show_grant
 from headrace.emulator.api import ENDPOINTS, Endpoint, answer_api
 from headrace.emulator.errors import Declined
 from headrace.emulator.heroku import Heroku
@@ -36,6 +37,8 @@ def build_app(heroku: Heroku) -> Starlette:
     routes = [
         _route(heroku, "POST", "/oauth/token", issue_token),
         _route(heroku, "POST", "/oauth/tokens", create_token),
+        _route(heroku, "GET", "/vendor/resources/{addon}/oauth-grant", show_grant),
+        *(_route(heroku, method, path, answerer) for method, path, answerer in ADDONS_HOST),
         _route(heroku, "POST", "/logs/{addon}", take_log),
         _route(heroku, "GET", "/sso/apps/{app}/addons/{addon}", _launch),
         *(_route(heroku, endpoint.method, endpoint.path, partial(_answer_api, endpoint)) for endpoint in ENDPOINTS),

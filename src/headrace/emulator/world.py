@@ -110,6 +110,7 @@ class AddonServiceSpec:
     client_secret: str
     plans: tuple[PlanEntry, ...]
     generations: tuple[Generation, ...]
+    environment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +194,7 @@ def _read_services(
             client_secret=entry.client_secret,
             plans=entry.plans,
             generations=entry.generations,
+            environment=entry.environment,
         )
 
 
