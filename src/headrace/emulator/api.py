@@ -25,7 +25,7 @@ from headrace.emulator import (
 from headrace.emulator.call import Answer, Call
 from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.heroku import Heroku
-from headrace.emulator.identity import read_basic
+from headrace.emulator.identity import read_token
 from headrace.emulator.paging import cut_page
 from headrace.emulator.scopes import AddonScope, Scope, UserScope
 
@@ -114,8 +114,8 @@ ENDPOINTS = (
     Endpoint("DELETE", "/apps/{app}/domains/{domain}", api_runtime.delete_domain),
     Endpoint("GET", "/apps/{app}/log-drains", api_logs.list_app_drains),
     Endpoint("POST", "/apps/{app}/log-drains", api_logs.create_drain, Partner.YES),
-    Endpoint("GET", "/apps/{app}/log-drains/{drain:path}", api_logs.show_drain),
-    Endpoint("DELETE", "/apps/{app}/log-drains/{drain:path}", api_logs.delete_drain, Partner.YES),
+    Endpoint("GET", "/apps/{app}/log-drains/{drain}", api_logs.show_drain),
+    Endpoint("DELETE", "/apps/{app}/log-drains/{drain}", api_logs.delete_drain, Partner.YES),
     Endpoint("GET", "/apps/{app}/builds", api_catalogue.list_nothing_of_app, Partner.EXTRA),
     Endpoint("GET", "/apps/{app}/features", api_catalogue.list_nothing_of_app),
     Endpoint("GET", "/pipelines", api_pipelines.list_pipelines, Partner.PIPELINES),
@@ -148,7 +148,7 @@ ENDPOINTS = (
     Endpoint("POST", "/addons/{addon}/actions/provision", api_addons.mark_provisioned, Partner.YES),
     Endpoint("POST", "/addons/{addon}/actions/deprovision", api_addons.mark_deprovisioned, Partner.YES),
     Endpoint("GET", "/addons/{addon}/log-drains", api_logs.list_addon_drains, Partner.YES),
-    Endpoint("PUT", "/addons/{addon}/log-drains/{drain:path}", api_logs.update_drain, Partner.YES),
+    Endpoint("PUT", "/addons/{addon}/log-drains/{drain}", api_logs.update_drain, Partner.YES),
     Endpoint("GET", "/addons/{addon}/addon-attachments", api_addons.list_addon_attachments, Partner.YES),
     Endpoint("GET", "/apps/{app}/addons", api_addons.list_app_addons, Partner.YES),
     Endpoint("POST", "/apps/{app}/addons", api_addons.create_addon),
@@ -166,7 +166,7 @@ ENDPOINTS = (
 )
 
 
-async def answer_api(heroku: Heroku, endpoint: Endpoint, request: Request) -> Response:
+async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Response:
     """Answer a request to the Platform API.
 
     Heroku's own tools send half a dozen variants of version 3, and all of them are taken (contract §9).
@@ -190,14 +190,12 @@ async def answer_api(heroku: Heroku, endpoint: Endpoint, request: Request) -> Re
 
 
 def find_scope(heroku: Heroku, authorization: str) -> Scope:
-    """Tell whose token this is: Bearer, or Basic with an empty user and the token as password (contract §9)."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        _, token = read_basic(authorization)
-    user = heroku.registry.authorizations.find_user(token.strip())
+    """Tell whose token this is."""
+    token = read_token(authorization)
+    user = heroku.registry.authorizations.find_user(token)
     if user is not None:
         return UserScope(user)
-    addon = heroku.tokens.find_addon(token.strip())
+    addon = heroku.tokens.find_addon(token)
     if addon is None:
         raise unauthorized()
     return AddonScope(addon, heroku)
@@ -217,8 +215,8 @@ def _check_partner(heroku: Heroku, partner: Partner) -> None:
 
 def _build_response(request: Request, answer: Answer) -> Response:
     body, status, headers = answer.body, answer.status, dict(answer.headers)
-    if answer.attributes:
-        page = cut_page(body, header=request.headers.get("range"), attributes=answer.attributes)
+    if answer.listing is not None:
+        page = cut_page(answer.listing, header=request.headers.get("range"))
         body, status = page.items, page.status
         headers |= page.headers
     raw = msgspec.json.encode(body)

@@ -8,7 +8,7 @@ from headrace.emulator.render import render_drain
 
 
 def list_app_drains(call: Call) -> Answer:
-    return listing([render_drain(drain) for drain in call.app().log_drains.values()])
+    return listing(call.app().log_drains.values(), render_drain)
 
 
 def show_drain(call: Call) -> Answer:
@@ -33,7 +33,7 @@ def delete_drain(call: Call) -> Answer:
 
 
 def list_addon_drains(call: Call) -> Answer:
-    return listing([render_drain(drain) for drain in list_drains(call.addon())])
+    return listing(list_drains(call.addon()), render_drain)
 
 
 def update_drain(call: Call) -> Answer:

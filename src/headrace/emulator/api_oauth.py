@@ -12,7 +12,7 @@ SCOPES = ("global", "identity", "read", "write", "read-protected", "write-protec
 
 
 def list_authorizations(call: Call) -> Answer:
-    return listing([_render(call, found) for found in _book(call).of(call.user).values()])
+    return listing(_book(call).of(call.user).values(), lambda authorization: _render(call, authorization))
 
 
 def create_authorization(call: Call) -> Answer:
@@ -54,7 +54,7 @@ def regenerate_tokens(call: Call) -> Answer:
 
 
 def list_clients(call: Call) -> Answer:
-    return listing([render_client(client) for client in _book(call).clients.values() if client.owner is call.user])
+    return listing((client for client in _book(call).clients.values() if client.owner is call.user), render_client)
 
 
 def create_client(call: Call) -> Answer:

@@ -18,7 +18,7 @@ MOST_DYNOS = 100
 
 def list_domains(call: Call) -> Answer:
     app = call.app()
-    return listing([render_domain(domain, app) for domain in _domains(app)], by=("id", "hostname"))
+    return listing(_domains(app), lambda domain: render_domain(domain, app), by=("id", "hostname"))
 
 
 def show_domain(call: Call) -> Answer:
@@ -77,7 +77,7 @@ def update_process(call: Call) -> Answer:
 
 def show_dynos(call: Call) -> Answer:
     app = call.app()
-    return listing([render_dyno(dyno, app) for dyno in list_dynos(app)], by=("id", "name"))
+    return listing(list_dynos(app), lambda dyno: render_dyno(dyno, app), by=("id", "name"))
 
 
 def show_dyno(call: Call) -> Answer:
@@ -117,7 +117,7 @@ def _find_domain(call: Call, app: App) -> Domain:
 
 
 def _list_formation(app: App) -> Answer:
-    return listing([render_process(process, app) for process in app.formation.values()], by=("id", "type"))
+    return listing(app.formation.values(), lambda process: render_process(process, app), by=("type",))
 
 
 def _find_process(app: App, key: str) -> Process:

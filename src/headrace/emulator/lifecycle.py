@@ -1,6 +1,8 @@
 """The life of an add-on as Heroku runs it: provision, plan change, deprovision (contract §1, §3)."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from headrace.emulator.eligibility import check_install
@@ -9,6 +11,7 @@ from headrace.emulator.heroku import Heroku
 from headrace.emulator.logs import put_drain
 from headrace.emulator.partner import PartnerAnswer
 from headrace.emulator.records import Addon, AddonService, App, Plan
+from headrace.emulator.tokens import GRANT_LIFETIME, IssuedGrant
 from headrace.models import Secret, State
 
 SYSLOG_DRAIN = "syslog_drain"
@@ -42,7 +45,7 @@ async def provision(
     )
     _issue_log_tokens(heroku, addon)
     # The partner may use its grant before it answers (contract §1.2), so all of this stands by now.
-    addon.provision_body = heroku.partner.build_provision(addon, heroku.tokens.issue_grant(addon))
+    addon.provision_body = heroku.partner.build_provision(addon, _issue_grant(heroku, addon))
     answer = await _send_provision(heroku, addon)
     if addon.id not in heroku.registry.addons:
         raise invalid(f"{plan.service.name} gave up on this add-on.")
@@ -91,7 +94,8 @@ async def deprovision(heroku: Heroku, addon: Addon) -> None:
     if addon.id not in heroku.registry.addons:
         return
     if answer.status == 202 and heroku.switches.async_deprovision:
-        heroku.registry.begin_removal(addon, until=heroku.clock.now() + heroku.switches.deprovision_limit)
+        heroku.registry.begin_removal(addon)
+        _await_partner(heroku, addon, limit=heroku.switches.deprovision_limit)
     else:
         remove(heroku, addon)
 
@@ -129,6 +133,12 @@ def _issue_log_tokens(heroku: Heroku, addon: Addon) -> None:
     addon.log_input_token = Secret(f"t.{uuid4()}") if heroku.switches.log_input_requirement in requires else None
 
 
+def _issue_grant(heroku: Heroku, addon: Addon) -> IssuedGrant:
+    path = urlsplit(addon.service.manifest.base_url).path
+    is_over = heroku.faults.draw("to partner", "POST", path, {"expired_grant"})
+    return heroku.tokens.issue_grant(addon, lifetime=timedelta(0) if is_over else GRANT_LIFETIME)
+
+
 async def _send_provision(heroku: Heroku, addon: Addon) -> PartnerAnswer:
     answer = await heroku.partner.provision(addon)
     for _ in range(heroku.switches.provision_retry_count):
@@ -152,7 +162,18 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
         heroku.registry.set_addon_config(addon, dict(config))
         heroku.registry.mark_provisioned(addon)
     elif addon.state == "provisioning":
-        heroku.registry.await_partner(addon, until=heroku.clock.now() + heroku.switches.provision_limit)
+        _await_partner(heroku, addon, limit=heroku.switches.provision_limit)
+
+
+def _await_partner(heroku: Heroku, addon: Addon, *, limit: timedelta) -> None:
+    """Give the partner its 12 hours, after which the add-on is removed (contract §1.4, §3)."""
+    addon.deadline = heroku.clock.now() + limit
+
+    def give_up() -> None:
+        if addon.deadline is not None and addon.deadline <= heroku.clock.now():
+            remove(heroku, addon)
+
+    heroku.agenda.add(addon.deadline, give_up)
 
 
 def _accept_drain(heroku: Heroku, addon: Addon, url: Any, *, is_later: bool) -> None:
