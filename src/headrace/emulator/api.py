@@ -117,6 +117,7 @@ ENDPOINTS = (
     Endpoint("DELETE", "/apps/{app}/log-drains/{drain}", api_logs.delete_drain, Partner.YES),
     Endpoint("GET", "/apps/{app}/builds", api_catalogue.list_nothing_of_app, Partner.EXTRA),
     Endpoint("GET", "/apps/{app}/features", api_catalogue.list_nothing_of_app),
+    Endpoint("GET", "/apps/{app}/sni-endpoints", api_catalogue.list_nothing_of_app),
     Endpoint("GET", "/pipelines", api_pipelines.list_pipelines, Partner.PIPELINES),
     Endpoint("POST", "/pipelines", api_pipelines.create_pipeline),
     Endpoint("POST", "/pipeline-transfers", api_pipelines.transfer_pipeline),
