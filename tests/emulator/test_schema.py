@@ -1,23 +1,27 @@
 """The emulator's answers against Heroku's published schema, which is not part of this repository."""
 
-import os
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 
-import jsonschema_rs
 import msgspec
 import pytest
+from starlette.routing import Route
 
-from headrace.emulator import Emulator
-
-from .acme import Wire
-
-SCHEMA = Path(
-    os.environ.get("HEADRACE_HEROKU_SCHEMA")
-    or Path(__file__).parents[3] / "shared" / "heroku" / "platform-api-schema.json"
+from headrace.emulator import Emulator, Exchange
+from heroku_schema import (
+    ENDPOINT_EXCEPTIONS,
+    EXPANSIONS,
+    LIST,
+    MEMBER_EXCEPTIONS,
+    HerokuSchema,
+    find_unexpected,
+    read_document,
+    read_schema,
 )
 
-# Definition, path, and whether the answer is a list.
+from .acme import Acme, Wire
+
+# What an endpoint answers with, and its path.
 DOCUMENTED = [
     ("account", "/account"),
     ("account", "/users/~"),
@@ -49,42 +53,88 @@ DOCUMENTED = [
     ("add-on-attachment", "/addons/schema-check/addon-attachments"),
 ]
 
-# Members that differ from the schema on purpose, each with its reason.
-EXCEPTIONS = {
-    "app": {"git_url": "a push must not leave this machine, so the URL is the emulator's own"},
-}
+EXPANDED = {"Accept_Expansion": "plan, addon_service"}
+RATE_LIMIT = Exchange(
+    direction="to Heroku",
+    method="GET",
+    path="/account/rate-limits",
+    status=200,
+    ms=1,
+    request="",
+    response='{"remaining":4500}',
+)
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason=f"Heroku's schema is not at {SCHEMA}; set HEADRACE_HEROKU_SCHEMA")
 @pytest.mark.parametrize(("definition", "path"), DOCUMENTED)
-@pytest.mark.parametrize("expansion", ["", "plan, addon_service"])
+@pytest.mark.parametrize("headers", [{}, EXPANDED], ids=["plain", "expanded"])
 async def test_an_answer_is_what_herokus_schema_says(
-    heroku: Emulator, wire: Wire, definition: str, path: str, expansion: str
+    heroku: Emulator, wire: Wire, exchanges: list[Exchange], definition: str, path: str, headers: dict[str, str]
 ) -> None:
+    """Every member that is documented, and no other."""
     await heroku.create_addon("storefront", "acme-search:basic", name="schema-check")
-    reply = await wire.get(path, Accept_Expansion=expansion)
-    found = reply.body if isinstance(reply.body, list) else [reply.body]
-    schema = read_schema()
+    reply = await wire.get(path, **headers)
+    link = read_schema().find_link("GET", path)
 
     assert 200 == reply.status
-    assert found
-    for item in found:
-        assert [] == find_errors(schema, definition, item)
+    assert reply.body
+    assert link is not None
+    assert definition == link.definition
+    assert [] == find_unexpected(exchanges)
 
 
-def read_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = msgspec.json.decode(SCHEMA.read_bytes())
-    return schema
+async def test_every_endpoint_is_documented_or_an_exception(heroku: Emulator) -> None:
+    """What the emulator has of its own is listed with its reason, and nothing else is."""
+    served = {
+        (method, route.path)
+        for route in heroku.asgi().routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+
+    assert set(ENDPOINT_EXCEPTIONS) == {place for place in served if read_schema().find_link(*place) is None}
 
 
-def find_errors(schema: dict[str, Any], definition: str, item: dict[str, Any]) -> list[str]:
-    properties = schema["definitions"][definition]["properties"]
-    tolerated = EXCEPTIONS.get(definition, {})
-    root = {"$ref": f"#/definitions/{definition}", "definitions": schema["definitions"]}
-    validator = jsonschema_rs.Draft4Validator(root, validate_formats=True)
-    errors = [
-        f"{list(error.instance_path)}: {error.message}"
-        for error in validator.iter_errors(item)
-        if not error.instance_path or error.instance_path[0] not in tolerated
-    ]
-    return errors + [f"{name} is missing" for name in properties if name not in item and name != "provision_message"]
+async def test_every_exception_is_needed(heroku: Emulator, acme: Acme, wire: Wire, exchanges: list[Exchange]) -> None:
+    """A difference that is gone goes from the table too."""
+    addon = await heroku.create_addon("storefront", "acme-search:basic", name="schema-check")
+    partner = await wire.authorize(acme.received[0])
+    for path in ("/apps/storefront", "/teams/lumen/apps", "/plans/acme-search:basic", f"/addons/{addon.id}"):
+        await wire.get(path, **EXPANDED)
+    await wire.get("/apps/storefront/pipeline-couplings", token=partner)
+    await wire.get("/apps/storefront/addon-attachments", Accept_Inclusion="addon:plan, config_vars")
+    unexpanded = HerokuSchema(read_document(), expansions={})
+
+    assert set(MEMBER_EXCEPTIONS) == find_broken(read_schema(), exchanges)
+    assert set(EXPANSIONS) == {
+        (definition, member.partition(".")[0]) for definition, member in find_broken(unexpanded, exchanges)
+    } & set(EXPANSIONS)
+
+
+@pytest.mark.parametrize(
+    ("definition", "member", "response"),
+    [
+        ("rate-limit", "remaining", {}),
+        ("rate-limit", "remaining", {"remaining": "many"}),
+        ("rate-limit", "extra", {"remaining": 1, "extra": 1}),
+        ("rate-limit", "", None),
+        ("rate-limit", LIST, []),
+    ],
+)
+def test_an_answer_that_breaks_the_schema_is_found(definition: str, member: str, response: object) -> None:
+    """The check of all traffic can fail."""
+    broken = replace(RATE_LIMIT, response=msgspec.json.encode(response).decode())
+
+    assert set() == find_broken(read_schema(), [RATE_LIMIT])
+    assert {(definition, member)} == find_broken(read_schema(), [broken])
+
+
+def test_an_answer_of_an_unknown_endpoint_is_found() -> None:
+    """A new endpoint is either documented by Heroku or listed as an exception."""
+    assert ["GET /nonsense: the schema has no such endpoint"] == find_unexpected(
+        [replace(RATE_LIMIT, path="/nonsense")]
+    )
+
+
+def find_broken(schema: HerokuSchema, exchanges: Iterable[Exchange]) -> set[tuple[str, str]]:
+    return {(fault.definition, fault.member) for exchange in exchanges for fault in schema.find_faults(exchange)}
