@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from acceptance.heroku_cli import HerokuCli, Terminal
-from acceptance.installs import find_chromium, install_heroku_cli
+from acceptance.installs import HEROKU_CLI, find_chromium, install_from_npm
 from acceptance.processes import Processes
 from emulator.acme import ADA
 from headrace.emulator import Emulator
@@ -21,7 +21,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 
 @pytest.fixture(scope="session")
 def heroku_program() -> Path:
-    return install_heroku_cli()
+    return install_from_npm(*HEROKU_CLI) / ".bin" / "heroku"
 
 
 @pytest.fixture
