@@ -35,9 +35,9 @@ def ask(heroku: Emulator, node_modules: Path) -> Ask:
     environment = build_environment(NODE_PATH=str(node_modules))
 
     def run(*arguments: str) -> Any:
-        command = ["node", PROGRAM, heroku.url, *arguments]
-        options: dict[str, Any] = {"env": environment, "capture_output": True, "timeout": ASK_SECONDS, "check": True}
-        return json.loads(subprocess.run(command, **options).stdout)
+        command: list[str | Path] = ["node", PROGRAM, heroku.url, *arguments]
+        answer = subprocess.run(command, env=environment, capture_output=True, timeout=ASK_SECONDS, check=True)
+        return json.loads(answer.stdout)
 
     async def ask(method: str, path: str, body: object = None, *, token: str = ADA) -> Any:
         return await asyncio.to_thread(run, token, method, path, *([] if body is None else [json.dumps(body)]))
