@@ -25,6 +25,7 @@ async def issue_token(heroku: Heroku, request: Request) -> JSONResponse:
         token = heroku.tokens.refresh(_require(form, "refresh_token"), service=service)
     else:
         token = heroku.tokens.exchange(_require(form, "code"), service=service)
+    request.state.addon_id = token.addon.id
     return JSONResponse(_render_token(token), headers={"Cache-Control": "no-store"})
 
 

@@ -26,17 +26,7 @@ async def provision(
         Declined: the partner refused or failed; the add-on is removed again.
 
     """
-    addon_id = str(uuid4())
-    addon = heroku.registry.add_addon(
-        app,
-        plan,
-        name=name or make_name(plan.service.name, addon_id),
-        attachment_name=attachment_name,
-        addon_id=addon_id,
-        options=options,
-    )
-    # The partner may use its grant before it answers (contract §1.2), so all of this stands by now.
-    addon.provision_body = heroku.partner.build_provision(addon, heroku.tokens.issue_grant(addon))
+    addon = begin_provision(heroku, app, plan, options=options, name=name, attachment_name=attachment_name)
     answer = await _send_provision(heroku, addon)
     if addon.id not in heroku.registry.addons:
         raise invalid(f"{plan.service.name} gave up on this add-on.")
@@ -47,6 +37,32 @@ async def provision(
         if heroku.switches.delete_after_failure:
             await heroku.partner.deprovision(addon)
         raise
+    return addon
+
+
+def begin_provision(
+    heroku: Heroku,
+    app: App,
+    plan: Plan,
+    *,
+    options: dict[str, str] | None = None,
+    name: str = "",
+    attachment_name: str = "",
+) -> Addon:
+    """Create an add-on that its partner has not heard of: `provision_body` is what it has to be sent.
+
+    The partner may use its grant before it answers (contract §1.2), so all that the grant leads to stands.
+    """
+    addon_id = str(uuid4())
+    addon = heroku.registry.add_addon(
+        app,
+        plan,
+        name=name or make_name(plan.service.name, addon_id),
+        attachment_name=attachment_name,
+        addon_id=addon_id,
+        options=options,
+    )
+    addon.provision_body = heroku.partner.build_provision(addon, heroku.tokens.issue_grant(addon))
     return addon
 
 

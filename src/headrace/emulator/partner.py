@@ -124,6 +124,7 @@ class PartnerCaller:
             seconds=time.perf_counter() - began,
             request=body,
             response=answer.raw,
+            addon_id=addon.id,
         )
         return answer
 

@@ -29,7 +29,10 @@ SECRET_MEMBERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request and its answer. `status` is None when no answer came, `path` carries no query."""
+    """One request and its answer. `status` is None when no answer came, `path` carries no query.
+
+    `addon_id` names the add-on that it was about to a partner, or whose grant or token Heroku was shown.
+    """
 
     direction: Literal["to Heroku", "to partner"]
     method: str
@@ -38,6 +41,7 @@ class Exchange:
     ms: float
     request: str
     response: str
+    addon_id: str = ""
 
     def __str__(self) -> str:
         return f"{self.direction:10}  {self.method:6} {self.path}  {self.status or 'no answer'}  {self.ms:.0f} ms"
@@ -60,6 +64,7 @@ class Traffic(deque[Exchange]):
         seconds: float,
         request: bytes = b"",
         response: bytes = b"",
+        addon_id: str = "",
     ) -> None:
         exchange = Exchange(
             direction=direction,
@@ -69,6 +74,7 @@ class Traffic(deque[Exchange]):
             ms=seconds * 1000,
             request=mask_body(request, is_config=path.endswith("/config-vars")),
             response=mask_body(response, is_config=path.endswith("/config-vars") and (status or 0) < 400),
+            addon_id=addon_id,
         )
         self.append(exchange)
         if self.listen:

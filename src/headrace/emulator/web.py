@@ -74,6 +74,7 @@ async def _record(heroku: Heroku, request: Request, response: Response, began: f
         seconds=time.perf_counter() - began,
         request=await request.body(),
         response=bytes(response.body),
+        addon_id=getattr(request.state, "addon_id", ""),
     )
 
 
