@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -101,7 +101,8 @@ def _mask_form(body: bytes) -> str:
     pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
     if not pairs or b"<" in body:
         return f"({len(body)} bytes)"
-    return urlencode([(name, MASK if name in SECRET_MEMBERS else value) for name, value in pairs], safe=MASK)
+    masked = urlencode([(name, MASK if name in SECRET_MEMBERS else value) for name, value in pairs])
+    return masked.replace(quote(MASK), MASK)
 
 
 def _mask(value: Any) -> Any:
