@@ -3,6 +3,7 @@
 from headrace.emulator.clock import Clock
 from headrace.emulator.emulator import Emulator
 from headrace.emulator.errors import Declined
+from headrace.emulator.faults import Fault
 from headrace.emulator.server import ReadyInfo, describe, render_json, render_text, run, serve
 from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange
@@ -14,6 +15,7 @@ __all__ = [
     "Declined",
     "Emulator",
     "Exchange",
+    "Fault",
     "ReadyInfo",
     "Switches",
     "World",

@@ -15,7 +15,7 @@ from headrace.emulator import api_account, api_addons, api_apps, api_pipelines, 
 from headrace.emulator.call import Answer, Call
 from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.heroku import Heroku
-from headrace.emulator.identity import read_basic
+from headrace.emulator.identity import read_token
 from headrace.emulator.paging import cut_page
 from headrace.emulator.scopes import AddonScope, Scope, UserScope
 
@@ -120,7 +120,7 @@ ENDPOINTS = (
 )
 
 
-async def answer_api(heroku: Heroku, endpoint: Endpoint, request: Request) -> Response:
+async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Response:
     """Answer a request to the Platform API.
 
     Heroku's own tools send half a dozen variants of version 3, and all of them are taken (contract §9).
@@ -145,14 +145,12 @@ async def answer_api(heroku: Heroku, endpoint: Endpoint, request: Request) -> Re
 
 
 def find_scope(heroku: Heroku, authorization: str) -> Scope:
-    """Tell whose token this is: Bearer, or Basic with an empty user and the token as password (contract §9)."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        _, token = read_basic(authorization)
-    user = heroku.registry.users_by_token.get(token.strip())
+    """Tell whose token this is."""
+    token = read_token(authorization)
+    user = heroku.registry.users_by_token.get(token)
     if user is not None:
         return UserScope(user)
-    addon = heroku.tokens.find_addon(token.strip())
+    addon = heroku.tokens.find_addon(token)
     if addon is None:
         raise unauthorized()
     return AddonScope(addon, heroku)
@@ -172,8 +170,8 @@ def _check_partner(heroku: Heroku, partner: Partner) -> None:
 
 def _build_response(request: Request, answer: Answer) -> Response:
     body, status, headers = answer.body, answer.status, dict(answer.headers)
-    if answer.attributes:
-        page = cut_page(body, header=request.headers.get("range"), attributes=answer.attributes)
+    if answer.listing is not None:
+        page = cut_page(answer.listing, header=request.headers.get("range"))
         body, status = page.items, page.status
         headers |= page.headers
     raw = msgspec.json.encode(body)

@@ -20,8 +20,7 @@ def show_rate_limit(call: Call) -> Answer:
 
 
 def list_teams(call: Call) -> Answer:
-    teams = [team for team in call.registry.teams if call.scope.can_see_team(team)]
-    return listing([render_team(team, role=_role(call, team)) for team in teams])
+    return listing(call.user.teams.values(), lambda team: render_team(team, role=_role(call, team)), by=("id", "name"))
 
 
 def show_team(call: Call) -> Answer:
@@ -31,13 +30,13 @@ def show_team(call: Call) -> Answer:
 
 def list_members(call: Call) -> Answer:
     team = call.team()
-    members = [render_member(team, call.registry.users[user_id]) for user_id in team.roles]
-    return listing(members, by=("email", "id"))
+    members = [call.registry.users[user_id] for user_id in team.roles]
+    return listing(members, lambda user: render_member(team, user), by=("email", "id"))
 
 
 def list_permissions(_call: Call) -> Answer:
     """The CLI's `access` asks for these of a team's app."""
-    return listing([render_permission(name) for name in PERMISSIONS], by=("name",))
+    return listing(PERMISSIONS, render_permission, by={"name": str})
 
 
 def _role(call: Call, team: Team) -> str | None:

@@ -1,25 +1,27 @@
 """Platform API: add-on services and plans, add-ons, their config, actions and attachments."""
 
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
 from headrace.emulator.errors import invalid, not_found
 from headrace.emulator.lifecycle import change_plan, deprovision, provision, remove
-from headrace.emulator.records import Addon, App, Attachment
+from headrace.emulator.records import Addon, Attachment
 from headrace.emulator.render import (
     render_addon,
-    render_addon_config,
     render_attachment,
+    render_config_var,
     render_plan,
     render_service,
 )
-from headrace.emulator.scopes import UserScope
+from headrace.emulator.scopes import UserScope, find_addons, find_attachments
 from headrace.emulator.sso import build_form
 from headrace.models import State
 
 
 def list_services(call: Call) -> Answer:
-    return listing([render_service(service) for service in call.registry.addon_services], by=("id", "name"))
+    return listing(call.registry.addon_services, render_service, by=("id", "name"))
 
 
 def show_service(call: Call) -> Answer:
@@ -27,7 +29,7 @@ def show_service(call: Call) -> Answer:
 
 
 def list_plans(call: Call) -> Answer:
-    return listing([render_plan(plan) for plan in call.service().plans.values()], by=("id", "name"))
+    return listing(call.service().plans.values(), render_plan, by=("id", "name"))
 
 
 def show_plan(call: Call) -> Answer:
@@ -53,11 +55,11 @@ async def create_addon(call: Call) -> Answer:
 
 
 def list_addons(call: Call) -> Answer:
-    return _list(call, [addon for addon in call.registry.addons if call.scope.can_see_addon(addon)])
+    return _list(call, find_addons(call.scope))
 
 
 def list_user_addons(call: Call) -> Answer:
-    person, addons = call.person(), [addon for addon in call.registry.addons if call.scope.can_see_addon(addon)]
+    person, addons = call.person(), find_addons(call.scope)
     return _list(call, [addon for addon in addons if person is None or UserScope(person).can_see_addon(addon)])
 
 
@@ -69,8 +71,7 @@ def list_app_addons(call: Call) -> Answer:
 
 
 def list_team_addons(call: Call) -> Answer:
-    team = call.team()
-    return _list(call, [addon for addon in call.registry.addons if addon.app.owner is team])
+    return _list(call, [addon for app in call.team().apps.values() for addon in app.addons.values()])
 
 
 def show_addon(call: Call) -> Answer:
@@ -112,14 +113,14 @@ def resolve_addons(call: Call) -> Answer:
 
 
 def show_config(call: Call) -> Answer:
-    return listing(render_addon_config(call.addon()), by=("name",))
+    return _list_config(call.addon())
 
 
 def update_config(call: Call) -> Answer:
     """Merge by name, null removes; the whole set is the answer (contract §6.4)."""
     addon = call.own_addon()
     call.registry.set_addon_config(addon, _read_config(call.body().get("config")))
-    return listing(render_addon_config(addon), by=("name",))
+    return _list_config(addon)
 
 
 def mark_provisioned(call: Call) -> Answer:
@@ -143,15 +144,15 @@ def show_sso(call: Call) -> Answer:
 
 
 def list_attachments(call: Call) -> Answer:
-    return _list_attachments(call, list(call.registry.attachments.values()))
+    return _list_attachments(call, find_attachments(call.scope))
 
 
 def list_app_attachments(call: Call) -> Answer:
-    return _list_attachments(call, list(call.app().attachments.values()))
+    return _list_attachments(call, _find_visible(call, call.app().attachments))
 
 
 def list_addon_attachments(call: Call) -> Answer:
-    return _list_attachments(call, list(call.addon().attachments.values()))
+    return _list_attachments(call, _find_visible(call, call.addon().attachments))
 
 
 def show_app_attachment(call: Call) -> Answer:
@@ -194,8 +195,12 @@ def resolve_attachments(call: Call) -> Answer:
     return _list_attachments(call, found)
 
 
-def _list(call: Call, addons: list[Addon]) -> Answer:
-    return listing([_render(call, addon) for addon in addons], by=("id", "name"))
+def _list(call: Call, addons: Iterable[Addon]) -> Answer:
+    return listing(addons, lambda addon: _render(call, addon), by=("id", "name"))
+
+
+def _list_config(addon: Addon) -> Answer:
+    return listing(addon.config.items(), render_config_var, by={"name": itemgetter(0)})
 
 
 def _render(call: Call, addon: Addon) -> dict[str, Any]:
@@ -245,18 +250,20 @@ def _resolve(call: Call, key: str) -> list[Addon]:
     return list({link.addon.id: link.addon for link in named}.values())
 
 
-def _apps_attachments(call: Call, app_key: str) -> list[Attachment]:
+def _apps_attachments(call: Call, app_key: str) -> Iterable[Attachment]:
     if app_key:
-        app: App = call.app(app_key)
-        return [link for link in app.attachments.values() if _can_see(call, link)]
-    return [link for link in call.registry.attachments.values() if _can_see(call, link)]
+        return _find_visible(call, call.app(app_key).attachments)
+    return find_attachments(call.scope)
+
+
+def _find_visible(call: Call, attachments: Mapping[str, Attachment]) -> list[Attachment]:
+    return [attachment for attachment in attachments.values() if _can_see(call, attachment)]
 
 
 def _can_see(call: Call, attachment: Attachment) -> bool:
     return call.scope.can_see_app(attachment.app) and call.scope.can_see_addon(attachment.addon)
 
 
-def _list_attachments(call: Call, attachments: list[Attachment]) -> Answer:
+def _list_attachments(call: Call, attachments: Iterable[Attachment]) -> Answer:
     include = call.header_words("accept-inclusion")
-    visible = [attachment for attachment in attachments if _can_see(call, attachment)]
-    return listing([render_attachment(attachment, call.heroku, include=include) for attachment in visible])
+    return listing(attachments, lambda link: render_attachment(link, call.heroku, include=include))

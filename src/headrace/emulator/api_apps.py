@@ -1,6 +1,8 @@
 """Platform API: apps with their config vars, releases and collaborators."""
 
 import re
+from collections.abc import Iterable
+from operator import itemgetter
 from uuid import uuid4
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
@@ -13,20 +15,19 @@ APP_NAME = re.compile(r"[a-z][a-z0-9-]{1,28}[a-z0-9]")
 
 
 def list_apps(call: Call) -> Answer:
-    return _list(call, [app for app in call.registry.apps if call.scope.can_see_app(app)])
+    return _list(call, call.scope.apps())
 
 
 def list_user_apps(call: Call) -> Answer:
     """Apps that a user owns or works on; a team's apps are not among them (contract §10.1)."""
-    person, visible = call.person(), (app for app in call.registry.apps if call.scope.can_see_app(app))
+    person, visible = call.person(), call.scope.apps()
     if person is None:
-        return _list(call, list(visible))
+        return _list(call, visible)
     return _list(call, [app for app in visible if app.owner is person or person.id in app.collaborators])
 
 
 def list_team_apps(call: Call) -> Answer:
-    team = call.team()
-    return _list(call, [app for app in call.registry.apps if app.owner is team])
+    return _list(call, call.team().apps.values())
 
 
 def filter_apps(call: Call) -> Answer:
@@ -81,7 +82,7 @@ def update_config(call: Call) -> Answer:
 
 def list_releases(call: Call) -> Answer:
     app = call.app()
-    return listing([render_release(release, app) for release in app.releases], by=("version", "id"))
+    return listing(app.releases, lambda release: render_release(release, app), by=("version", "id"))
 
 
 def show_release(call: Call) -> Answer:
@@ -94,8 +95,8 @@ def show_release(call: Call) -> Answer:
 
 def list_collaborators(call: Call) -> Answer:
     app = call.app()
-    others = [render_collaborator(collaborator, app) for collaborator in app.collaborators.values()]
-    return listing([render_owner(app), *others])
+    everyone = [render_owner(app), *(render_collaborator(other, app) for other in app.collaborators.values())]
+    return listing(everyone, dict, by={"id": itemgetter("id")})
 
 
 def add_collaborator(call: Call) -> Answer:
@@ -109,7 +110,7 @@ def add_collaborator(call: Call) -> Answer:
 def remove_collaborator(call: Call) -> Answer:
     app = call.app()
     collaborator = _find_collaborator(call, app)
-    del app.collaborators[collaborator.user.id]
+    call.registry.remove_collaborator(app, collaborator)
     return Answer(body=render_collaborator(collaborator, app))
 
 
@@ -121,11 +122,11 @@ def show_collaborator(call: Call) -> Answer:
 def list_nothing(call: Call) -> Answer:
     """Dynos, formation and domains: nothing runs here."""
     call.app()
-    return listing([])
+    return Answer(body=[])
 
 
-def _list(call: Call, apps: list[App]) -> Answer:
-    return listing([render_app(app, call.heroku) for app in apps], by=("id", "name"))
+def _list(call: Call, apps: Iterable[App]) -> Answer:
+    return listing(apps, lambda app: render_app(app, call.heroku), by=("id", "name"))
 
 
 def _create(call: Call, owner: User | Team) -> Answer:

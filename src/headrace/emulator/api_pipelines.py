@@ -1,11 +1,13 @@
 """Platform API: pipelines and couplings (contract §7)."""
 
 import re
+from collections.abc import Iterable
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
 from headrace.emulator.errors import Declined, invalid, not_found
 from headrace.emulator.records import Coupling, Team, User
 from headrace.emulator.render import render_coupling, render_pipeline
+from headrace.emulator.scopes import find_couplings
 
 PIPELINE_NAME = re.compile(r"[a-z][a-z0-9-]{2,29}")
 
@@ -13,8 +15,10 @@ PIPELINE_NAME = re.compile(r"[a-z][a-z0-9-]{2,29}")
 def list_pipelines(call: Call) -> Answer:
     """Every pipeline the caller sees, or those of one name: names are not unique (contract §7.5)."""
     name = call.request.query_params.get("eq[name]")
-    candidates = call.registry.pipelines if name is None else call.registry.pipelines.named(name)
-    return listing([render_pipeline(p) for p in candidates if call.scope.can_see_pipeline(p)])
+    if name is None:
+        return listing(call.scope.pipelines(), render_pipeline)
+    namesakes = call.registry.pipelines.named(name)
+    return listing([pipeline for pipeline in namesakes if call.scope.can_see_pipeline(pipeline)], render_pipeline)
 
 
 def create_pipeline(call: Call) -> Answer:
@@ -42,7 +46,8 @@ def delete_pipeline(call: Call) -> Answer:
 
 def transfer_pipeline(call: Call) -> Answer:
     pipeline = call.pipeline_from_body()
-    previous, pipeline.owner = pipeline.owner, _read_owner(call, member="new_owner")
+    previous = pipeline.owner
+    call.registry.transfer_pipeline(pipeline, _read_owner(call, member="new_owner"))
     shown = render_pipeline(pipeline)
     return created(
         {
@@ -54,16 +59,17 @@ def transfer_pipeline(call: Call) -> Answer:
 
 
 def list_couplings(call: Call) -> Answer:
-    return _list(call, list(call.registry.couplings.values()))
+    return _list(call, find_couplings(call.scope))
 
 
 def list_pipeline_couplings(call: Call) -> Answer:
-    return _list(call, list(call.pipeline().couplings.values()))
+    couplings = call.pipeline().couplings.values()
+    return _list(call, [coupling for coupling in couplings if call.scope.can_see_coupling(coupling)])
 
 
 def list_team_couplings(call: Call) -> Answer:
-    team = call.team()
-    return _list(call, [coupling for coupling in call.registry.couplings.values() if coupling.app.owner is team])
+    couplings = (app.coupling for app in call.team().apps.values())
+    return _list(call, [coupling for coupling in couplings if coupling is not None])
 
 
 def create_coupling(call: Call) -> Answer:
@@ -93,14 +99,14 @@ def show_app_coupling(call: Call) -> Answer:
     form = switches.user_couplings if call.scope.addon is None else switches.partner_couplings
     if coupling is not None:
         body = render_coupling(coupling, call.heroku)
-        return Answer(body=body) if form == "object" else listing([body])
+        return Answer(body=body if form == "object" else [body])
     if form == "object" or switches.uncoupled_array == "not_found":
         raise Declined(404, "not_found", "Not found.")
-    return listing([])
+    return Answer(body=[])
 
 
-def _list(call: Call, couplings: list[Coupling]) -> Answer:
-    return listing([render_coupling(c, call.heroku) for c in couplings if call.scope.can_see_coupling(c)])
+def _list(call: Call, couplings: Iterable[Coupling]) -> Answer:
+    return listing(couplings, lambda coupling: render_coupling(coupling, call.heroku))
 
 
 def _read_name(call: Call) -> str:

@@ -35,7 +35,7 @@ def show_promotion(call: Call) -> Answer:
 
 def list_targets(call: Call) -> Answer:
     promotion = _find(call)
-    return listing([render_promotion_target(target, promotion) for target in promotion.targets])
+    return listing(promotion.targets, lambda target: render_promotion_target(target, promotion))
 
 
 def _promote(call: Call, source: App, app: App) -> PromotionTarget:

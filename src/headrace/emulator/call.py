@@ -1,32 +1,38 @@
 """One request to the Platform API: what it names, looked up and checked against what its token may see."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 
 from headrace.emulator.errors import bad_request, forbidden, invalid, not_found
 from headrace.emulator.heroku import Heroku
+from headrace.emulator.paging import Json, Keys, Listing
 from headrace.emulator.records import Addon, AddonService, App, Coupling, Pipeline, Plan, Team, User
 from headrace.emulator.scopes import Scope, UserScope
 from headrace.emulator.state import Registry
 from headrace.models import Stage
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an endpoint answers. `attributes` is set for lists: what they can be sorted and paged by."""
+    """What an endpoint answers: a body, or a listing of which only the page that is asked for is rendered."""
 
-    body: Any
+    body: Any = None
     status: int = 200
-    attributes: tuple[str, ...] = ()
+    listing: Listing[Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def listing(items: Sequence[dict[str, Any]], *, by: tuple[str, ...] = ("id",)) -> Answer:
-    return Answer(body=items, attributes=by)
+def listing(things: Iterable[T], render: Callable[[T], Json], *, by: Keys | Sequence[str] = ("id",)) -> Answer:
+    """List things by what they can be sorted and paged by: attributes of theirs, or keys of another kind."""
+    keys = by if isinstance(by, Mapping) else {name: attrgetter(name) for name in by}
+    return Answer(listing=Listing(things=things, render=render, keys=keys))
 
 
 def created(body: dict[str, Any]) -> Answer:

@@ -1,23 +1,48 @@
 """The one clock of the emulator, so that a test can move time."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 
 @dataclass(slots=True)
 class Clock:
-    """Real time until it is frozen or advanced; an advanced clock goes on running."""
+    """Real time until it is told otherwise: it can be stopped, set, advanced, and run at another speed.
 
-    _frozen_at: datetime | None = None
-    _offset: timedelta = timedelta(0)
+    `speed` is emulated seconds per real second; 0 stands still. `listeners` are called after every such change.
+    """
+
+    speed: float = 1.0
+    listeners: list[Callable[[], None]] = field(default_factory=list)
+    # `_set_to` was the emulated time at the real time `_set_at`.
+    _set_to: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _set_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def now(self) -> datetime:
-        return (self._frozen_at or datetime.now(UTC)) + self._offset
+        if not self.speed:
+            return self._set_to
+        return self._set_to + (datetime.now(UTC) - self._set_at) * self.speed
 
     def freeze(self, at: datetime | None = None) -> None:
         """Stop at a moment, or at the present one."""
-        self._frozen_at = at or self.now()
-        self._offset = timedelta(0)
+        self._change(to=at or self.now(), speed=0.0)
+
+    def run(self, speed: float = 1.0) -> None:
+        """Go on from here at so many emulated seconds a real second."""
+        self._change(to=self.now(), speed=speed)
 
     def advance(self, by: timedelta) -> None:
-        self._offset += by
+        """Jump ahead; what ran goes on running, what stood still stands still there."""
+        self._change(to=self.now() + by, speed=self.speed)
+
+    def real_time_until(self, at: datetime) -> timedelta | None:
+        """Tell how long a moment is off if nobody touches the clock; None is for ever."""
+        left = max(timedelta(0), at - self.now())
+        if not self.speed and left:
+            return None
+        return left / self.speed if left else left
+
+    def _change(self, *, to: datetime, speed: float) -> None:
+        self._set_to, self._set_at, self.speed = to, datetime.now(UTC), speed
+        for listener in self.listeners:
+            listener()

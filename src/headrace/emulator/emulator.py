@@ -1,13 +1,16 @@
 """The emulator as Python holds it: what a customer would click, and what a test wants to know."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from headrace.emulator import lifecycle
 from headrace.emulator.call import find_plan
 from headrace.emulator.clock import Clock
+from headrace.emulator.connections import Connections
 from headrace.emulator.errors import forbidden
+from headrace.emulator.faults import FaultBook
 from headrace.emulator.heroku import build_heroku
 from headrace.emulator.records import Addon, App, Attachment, Coupling
 from headrace.emulator.scopes import UserScope
@@ -17,7 +20,7 @@ from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange, Traffic
 from headrace.emulator.web import build_app
 from headrace.emulator.world import World
-from headrace.models import Stage
+from headrace.models import Secret, Stage
 
 
 class Emulator:
@@ -39,7 +42,7 @@ class Emulator:
         """`url` is where the emulator will be reached; `listen` is called with every exchange."""
         self.world = world
         self.url = url
-        self.switches = switches or Switches()
+        self.switches = switches or replace(world.switches)
         self.clock = clock or Clock()
         self.traffic = Traffic(listen)
         self._heroku = build_heroku(world, url=url, clock=self.clock, switches=self.switches, traffic=self.traffic)
@@ -47,10 +50,20 @@ class Emulator:
     @property
     def state(self) -> Registry:
         """What exists now; an add-on whose 12 hours have passed does not (contract §3)."""
-        self._heroku.expire()
+        self._heroku.agenda.run_due()
         return self._heroku.registry
 
-    def asgi(self) -> Starlette:
+    @property
+    def faults(self) -> FaultBook:
+        """What goes wrong now; set and remove faults here."""
+        return self._heroku.faults
+
+    @property
+    def connections(self) -> Connections:
+        """The open connections, which a server has to keep here if it is to drop one on demand."""
+        return self._heroku.connections
+
+    def asgi(self) -> ASGIApp:
         return build_app(self._heroku)
 
     async def settle(self) -> None:
@@ -144,6 +157,14 @@ class Emulator:
     def expire_tokens(self, addon: Addon | str) -> None:
         """End the add-on's access tokens now; its refresh token stays good."""
         self._heroku.tokens.expire(self._addon(addon))
+
+    def revoke_tokens(self, addon: Addon | str) -> None:
+        """End everything that the add-on holds, its refresh token too."""
+        self._heroku.tokens.revoke(self._addon(addon))
+
+    def reset_secret(self, service: str) -> Secret:
+        """Give an add-on service another client secret, which ends its access tokens, and return it."""
+        return self._heroku.reset_secret(self.state.addon_services[service])
 
     def _app(self, app: App | str) -> App:
         return self.state.apps[app] if isinstance(app, str) else app

@@ -1,16 +1,22 @@
 """What the parts of the emulator share."""
 
 from dataclasses import dataclass
+from uuid import uuid4
 
+from headrace.emulator.agenda import Agenda
 from headrace.emulator.clock import Clock
+from headrace.emulator.connections import Connections
+from headrace.emulator.faults import FaultBook
 from headrace.emulator.partner import PartnerCaller
 from headrace.emulator.populate import populate
 from headrace.emulator.rates import RatePools
+from headrace.emulator.records import AddonService
 from headrace.emulator.state import Registry
 from headrace.emulator.switches import Switches
 from headrace.emulator.tokens import TokenBook
 from headrace.emulator.traffic import Traffic
 from headrace.emulator.world import World
+from headrace.models import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,31 +25,41 @@ class Heroku:
 
     url: str
     clock: Clock
+    agenda: Agenda
     switches: Switches
+    faults: FaultBook
     registry: Registry
     tokens: TokenBook
     rates: RatePools
     traffic: Traffic
     partner: PartnerCaller
+    connections: Connections
 
-    def expire(self) -> None:
-        """Remove the add-ons whose partner let the 12 hours pass (contract §3); called before anything is looked at."""
-        now = self.clock.now()
-        for addon in [addon for addon in self.registry.awaited.values() if addon.deadline and addon.deadline <= now]:
-            self.tokens.revoke(addon)
-            self.registry.remove_addon(addon)
+    def reset_secret(self, service: AddonService) -> Secret:
+        """Give a service another client secret, as the Partner Portal does: its access tokens end (contract §2.2)."""
+        del self.registry.services_by_secret[service.client_secret.reveal()]
+        service.client_secret = Secret(str(uuid4()))
+        self.registry.services_by_secret[service.client_secret.reveal()] = service
+        for addon in self.registry.addons:
+            if addon.service is service:
+                self.tokens.expire(addon)
+        return service.client_secret
 
 
 def build_heroku(world: World, *, url: str, clock: Clock, switches: Switches, traffic: Traffic) -> Heroku:
     registry = Registry(clock)
     populate(registry, world)
+    faults = FaultBook(world.faults)
     return Heroku(
         url=url,
         clock=clock,
+        agenda=Agenda(clock),
         switches=switches,
+        faults=faults,
         registry=registry,
         tokens=TokenBook(clock, switches),
         rates=RatePools(clock, switches),
         traffic=traffic,
-        partner=PartnerCaller(url=url, switches=switches, traffic=traffic),
+        partner=PartnerCaller(url=url, clock=clock, switches=switches, faults=faults, traffic=traffic),
+        connections=Connections(),
     )

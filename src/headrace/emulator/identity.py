@@ -60,6 +60,12 @@ def _read_basic_password(header: str) -> str:
     return read_basic(header)[1]
 
 
+def read_token(authorization: str) -> str:
+    """Return the token of a header: Bearer, or Basic with an empty user and the token as password (contract §9)."""
+    scheme, _, token = authorization.partition(" ")
+    return (read_basic(authorization)[1] if scheme.lower() == "basic" else token).strip()
+
+
 def read_basic(header: str) -> tuple[str, str]:
     """Return user and password of a Basic header, both empty when it is none."""
     scheme, _, encoded = header.partition(" ")

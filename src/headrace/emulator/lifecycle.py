@@ -1,12 +1,15 @@
 """The life of an add-on as Heroku runs it: provision, plan change, deprovision (contract §1, §3)."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from headrace.emulator.errors import Declined, invalid, unavailable
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.partner import PartnerAnswer
 from headrace.emulator.records import Addon, AddonService, App, Plan
+from headrace.emulator.tokens import GRANT_LIFETIME, IssuedGrant
 
 ADJECTIVES = ("amber", "brisk", "calm", "deep", "fluted", "keen", "mossy", "rugged", "silver", "tidy", "vivid", "wide")
 
@@ -62,7 +65,7 @@ def begin_provision(
         addon_id=addon_id,
         options=options,
     )
-    addon.provision_body = heroku.partner.build_provision(addon, heroku.tokens.issue_grant(addon))
+    addon.provision_body = heroku.partner.build_provision(addon, _issue_grant(heroku, addon))
     return addon
 
 
@@ -120,6 +123,12 @@ def make_name(stem: str, uuid: str) -> str:
     return f"{stem}-{ADJECTIVES[number % len(ADJECTIVES)]}-{10_000 + number % 90_000}"
 
 
+def _issue_grant(heroku: Heroku, addon: Addon) -> IssuedGrant:
+    path = urlsplit(addon.service.manifest.base_url).path
+    is_over = heroku.faults.draw("to partner", "POST", path, {"expired_grant"})
+    return heroku.tokens.issue_grant(addon, lifetime=timedelta(0) if is_over else GRANT_LIFETIME)
+
+
 async def _send_provision(heroku: Heroku, addon: Addon) -> PartnerAnswer:
     answer = await heroku.partner.provision(addon)
     for _ in range(heroku.switches.provision_retry_count):
@@ -142,7 +151,18 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
         heroku.registry.set_addon_config(addon, dict(config))
         heroku.registry.mark_provisioned(addon)
     elif addon.state == "provisioning":
-        heroku.registry.await_partner(addon, until=heroku.clock.now() + heroku.switches.provision_limit)
+        _await_partner(heroku, addon)
+
+
+def _await_partner(heroku: Heroku, addon: Addon) -> None:
+    """Give the partner its 12 hours, after which the add-on is removed (contract §3)."""
+    addon.deadline = heroku.clock.now() + heroku.switches.provision_limit
+
+    def give_up() -> None:
+        if addon.deadline is not None and addon.deadline <= heroku.clock.now():
+            remove(heroku, addon)
+
+    heroku.agenda.add(addon.deadline, give_up)
 
 
 def _require_success(answer: PartnerAnswer, service: AddonService, verb: str) -> None:

@@ -1,42 +1,57 @@
 """Lists by pages: `Range` in, 206 and `Next-Range` out (contract §9)."""
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from headrace.protocol.platform import Range, parse_range
 
 DEFAULT_SIZE = 200
 LARGEST_SIZE = 1000
+Json = dict[str, Any]
+Key = Callable[[Any], int | str]
+# What a list can be sorted by; the first is what it is sorted by unless asked.
+Keys = Mapping[str, Key]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[T]):
+    things: Iterable[T]
+    render: Callable[[T], Json]
+    keys: Keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    items: list[dict[str, Any]]
+    items: list[Json]
     status: int
     headers: dict[str, str]
 
 
-def cut_page(items: Sequence[dict[str, Any]], *, header: str | None, attributes: tuple[str, ...]) -> Page:
+def cut_page(listing: Listing[Any], *, header: str | None) -> Page:
     """Return the page that a `Range` header asks for.
 
     A header that is no range, or names something the list cannot be sorted by, counts as none: real
     clients send such, and none expects a 416.
     """
     wanted = parse_range(header or "")
-    if wanted is None or wanted.attribute not in attributes:
-        wanted = Range(attribute=attributes[0])
+    if wanted is None or wanted.attribute not in listing.keys:
+        wanted = Range(attribute=next(iter(listing.keys)))
     size = min(wanted.max or DEFAULT_SIZE, LARGEST_SIZE)
-    found = _select(items, wanted)
-    return _build_page(found[:size], replace(wanted, max=size), attributes, has_more=len(found) > size)
+    # One more than is shown tells whether there is more.
+    found = _select(listing, wanted, size + 1)
+    return _build_page(listing, found[:size], replace(wanted, max=size), has_more=len(found) > size)
 
 
-def _select(items: Sequence[dict[str, Any]], wanted: Range) -> list[dict[str, Any]]:
-    """Sort in the wanted order and keep what lies between start and end, both seen in that order."""
+def _select(listing: Listing[Any], wanted: Range, size: int) -> list[Any]:
+    """Return the first things between start and end, all seen in the wanted order."""
+    key = listing.keys[wanted.attribute]
     is_descending = wanted.order == "desc"
-    ordered = sorted(items, key=lambda item: item[wanted.attribute], reverse=is_descending)
     sign = -1 if is_descending else 1
-    return [item for item in ordered if _is_within(item[wanted.attribute], wanted, sign)]
+    within = (thing for thing in listing.things if _is_within(key(thing), wanted, sign))
+    return heapq.nlargest(size, within, key=key) if is_descending else heapq.nsmallest(size, within, key=key)
 
 
 def _is_within(value: Any, wanted: Range, sign: int) -> bool:
@@ -53,12 +68,13 @@ def _compare(value: int | str, bound: str) -> int:
     return (value > bound) - (value < bound)
 
 
-def _build_page(items: list[dict[str, Any]], wanted: Range, attributes: tuple[str, ...], *, has_more: bool) -> Page:
-    headers = {"Accept-Ranges": ", ".join(attributes)}
-    if items:
-        first, last = (str(item[wanted.attribute]) for item in (items[0], items[-1]))
+def _build_page(listing: Listing[Any], things: list[Any], wanted: Range, *, has_more: bool) -> Page:
+    headers = {"Accept-Ranges": ", ".join(listing.keys)}
+    if things:
+        key = listing.keys[wanted.attribute]
+        first, last = str(key(things[0])), str(key(things[-1]))
         shown = replace(wanted, start=first, end=last, exclusive_start=False, exclusive_end=False)
         headers["Content-Range"] = str(shown)
         if has_more:
             headers["Next-Range"] = str(replace(wanted, start=last, exclusive_start=True))
-    return Page(items=items, status=206 if has_more else 200, headers=headers)
+    return Page(items=[listing.render(thing) for thing in things], status=206 if has_more else 200, headers=headers)

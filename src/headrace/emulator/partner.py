@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta, timezone
@@ -12,14 +12,18 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from headrace.emulator.clock import Clock
+from headrace.emulator.faults import Fault, FaultBook, Kind
 from headrace.emulator.records import Addon
 from headrace.emulator.switches import Switches
 from headrace.emulator.tokens import IssuedGrant
-from headrace.emulator.traffic import Traffic
+from headrace.emulator.traffic import Exchange, Traffic
 from headrace.protocol.partner import ACCEPT, build_basic_auth
 
 # The samples of the contract have numeric offsets, never Z (§1.2).
 HEROKU_TIME = timezone(timedelta(hours=-8))
+# What can go wrong with any call to a partner.
+KINDS: frozenset[Kind] = frozenset({"status", "latency", "drop", "malform", "duplicate"})
 AWS_REGIONS = {"us": "us-east-1", "eu": "eu-west-1"}
 
 
@@ -56,9 +60,11 @@ class PartnerAnswer:
 class PartnerCaller:
     """Calls `base_url` of a manifest, and knows how many calls are under way."""
 
-    def __init__(self, *, url: str, switches: Switches, traffic: Traffic) -> None:
+    def __init__(self, *, url: str, clock: Clock, switches: Switches, faults: FaultBook, traffic: Traffic) -> None:
         self.url = url
+        self.clock = clock
         self.switches = switches
+        self.faults = faults
         self.traffic = traffic
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
@@ -112,23 +118,50 @@ class PartnerCaller:
             "Content-Type": "application/json",
             "Accept": ACCEPT,
         }
-        url = f"{manifest.base_url}{path}"
-        began = time.perf_counter()
+        return await self.send(method, f"{manifest.base_url}{path}", headers, body)
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, kinds: Collection[Kind] = KINDS
+    ) -> PartnerAnswer:
+        """Send a request with whatever goes wrong with it on purpose, and return what Heroku gets to know."""
+        faults = self.faults.draw("to partner", method, urlsplit(url).path, kinds)
         async with self._counted():
-            answer = await self._send(method, url, headers, body)
+            if any(fault.kind == "duplicate" for fault in faults):
+                twice = (self._send(method, url, headers, body, faults) for _ in range(2))
+                return (await asyncio.gather(*twice))[0]
+            return await self._send(method, url, headers, body, faults)
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, faults: Collection[Fault]
+    ) -> PartnerAnswer:
+        at, began = self.clock.now(), time.perf_counter()
+        for fault in faults:
+            if fault.kind == "latency":
+                await asyncio.sleep(fault.seconds)
+            if fault.kind == "malform":
+                body = body[: len(body) // 2]
+        lost = next((fault for fault in faults if fault.kind in {"status", "drop"}), None)
+        answer = PartnerAnswer(status=None)
+        if lost is None or lost.after_effect:
+            answer = await self._exchange(method, url, headers, body)
+        if lost is not None:
+            answer = PartnerAnswer(status=lost.status if lost.kind == "status" else None)
         self.traffic.record(
-            "to partner",
-            method,
-            urlsplit(url).path,
-            status=answer.status,
-            seconds=time.perf_counter() - began,
-            request=body,
-            response=answer.raw,
-            addon_id=addon.id,
+            Exchange(
+                direction="to partner",
+                method=method,
+                path=urlsplit(url).path,
+                status=answer.status,
+                at=at,
+                ms=(time.perf_counter() - began) * 1000,
+                fault=", ".join(str(fault) for fault in faults),
+                raw_request=body,
+                raw_response=answer.raw,
+            )
         )
         return answer
 
-    async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes) -> PartnerAnswer:
+    async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> PartnerAnswer:
         timeout = aiohttp.ClientTimeout(total=self.switches.cut_off.total_seconds())
         try:
             async with self._open().request(

@@ -18,7 +18,9 @@ def populate(registry: Registry, world: World) -> None:
     for team in world.teams:
         roles = {registry.users_by_email[email].id: role for email, role in team.members.items()}
         team_id = team.id or derive_id("team", team.name)
-        registry.teams.add(Team(id=team_id, name=team.name, roles=roles, created_at=WORLD_BEGAN_AT))
+        found = registry.teams.add(Team(id=team_id, name=team.name, roles=roles, created_at=WORLD_BEGAN_AT))
+        for user_id in roles:
+            registry.users[user_id].teams[team_id] = found
     for spec in world.addon_services:
         _add_service(registry, spec)
     for app in world.apps:

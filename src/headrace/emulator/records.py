@@ -13,11 +13,17 @@ from headrace.protocol.manifest import Manifest
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class User:
+    """`apps` and `pipelines` are the user's own; apps of others that they work on are `collaborations`."""
+
     id: str
     email: str
     name: str
     token: Secret
     created_at: datetime
+    apps: dict[str, "App"] = field(default_factory=dict, repr=False)
+    collaborations: dict[str, "App"] = field(default_factory=dict, repr=False)
+    pipelines: dict[str, "Pipeline"] = field(default_factory=dict, repr=False)
+    teams: dict[str, "Team"] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -28,6 +34,8 @@ class Team:
     name: str
     created_at: datetime
     roles: dict[str, str] = field(default_factory=dict)
+    apps: dict[str, "App"] = field(default_factory=dict, repr=False)
+    pipelines: dict[str, "Pipeline"] = field(default_factory=dict, repr=False)
 
     @property
     def email(self) -> str:

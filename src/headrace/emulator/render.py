@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 
 from headrace.emulator.heroku import Heroku
+from headrace.emulator.paging import Json
 from headrace.emulator.records import (
     Addon,
     AddonService,
@@ -22,7 +22,6 @@ from headrace.emulator.records import (
 )
 from headrace.emulator.world import derive_id
 
-Json = dict[str, Any]
 # One stack will do: nothing is built here.
 STACK = "heroku-24"
 PERMISSIONS = ("deploy", "manage", "operate", "view")
@@ -248,8 +247,9 @@ def render_addon(addon: Addon, heroku: Heroku, *, expand: Collection[str] = ()) 
     return rendered | {"provision_message": addon.message} if addon.message else rendered
 
 
-def render_addon_config(addon: Addon) -> list[Json]:
-    return [{"name": name, "value": value} for name, value in sorted(addon.config.items())]
+def render_config_var(item: tuple[str, str]) -> Json:
+    name, value = item
+    return {"name": name, "value": value}
 
 
 def render_attachment(attachment: Attachment, heroku: Heroku, *, include: Collection[str] = ()) -> Json:

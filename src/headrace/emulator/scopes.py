@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headrace.emulator.heroku import Heroku
-from headrace.emulator.records import Addon, App, Coupling, Pipeline, Team, User
+from headrace.emulator.records import Addon, App, Attachment, Coupling, Pipeline, Team, User
 
 
 class Scope(Protocol):
@@ -15,6 +15,8 @@ class Scope(Protocol):
     def owner_id(self) -> str: ...
     @property
     def addon(self) -> Addon | None: ...
+    def apps(self) -> Iterable[App]: ...
+    def pipelines(self) -> Iterable[Pipeline]: ...
     def can_see_app(self, app: App) -> bool: ...
     def can_see_addon(self, addon: Addon) -> bool: ...
     def can_see_pipeline(self, pipeline: Pipeline) -> bool: ...
@@ -35,6 +37,20 @@ class UserScope:
     @property
     def addon(self) -> Addon | None:
         return None
+
+    def apps(self) -> Iterable[App]:
+        found = self.user.apps | self.user.collaborations
+        for team in self.user.teams.values():
+            found |= team.apps
+        return found.values()
+
+    def pipelines(self) -> Iterable[Pipeline]:
+        """Their own and their teams', and those that an app of theirs is in."""
+        found = dict(self.user.pipelines)
+        for team in self.user.teams.values():
+            found |= team.pipelines
+        couplings = (app.coupling for app in self.apps())
+        return (found | {c.pipeline.id: c.pipeline for c in couplings if c is not None}).values()
 
     def can_see_app(self, app: App) -> bool:
         return self._is_owner(app.owner) or self.user.id in app.collaborators
@@ -70,6 +86,14 @@ class AddonScope:
     def addon(self) -> Addon | None:
         return self.own
 
+    def apps(self) -> Iterable[App]:
+        apps = (self.own.app, *(attachment.app for attachment in self.own.attachments.values()))
+        return {app.id: app for app in apps}.values()
+
+    def pipelines(self) -> Iterable[Pipeline]:
+        couplings = (app.coupling for app in self.apps())
+        return {c.pipeline.id: c.pipeline for c in couplings if c is not None}.values()
+
     def can_see_app(self, app: App) -> bool:
         return app.id in self._app_ids(self.own)
 
@@ -77,7 +101,7 @@ class AddonScope:
         return addon.service is self.own.service and not self._app_ids(self.own).isdisjoint(self._app_ids(addon))
 
     def can_see_pipeline(self, pipeline: Pipeline) -> bool:
-        return any(app.coupling is not None and app.coupling.pipeline is pipeline for app in self._apps())
+        return any(app.coupling is not None and app.coupling.pipeline is pipeline for app in self.apps())
 
     def can_see_coupling(self, coupling: Coupling) -> bool:
         """Whether siblings show is not documented (contract §7.5)."""
@@ -86,10 +110,23 @@ class AddonScope:
         return self.can_see_app(coupling.app)
 
     def can_see_team(self, team: Team) -> bool:
-        return any(app.owner is team for app in self._apps())
-
-    def _apps(self) -> Iterable[App]:
-        return [self.own.app, *(attachment.app for attachment in self.own.attachments.values())]
+        return any(app.owner is team for app in self.apps())
 
     def _app_ids(self, addon: Addon) -> set[str]:
         return {addon.app.id, *(attachment.app.id for attachment in addon.attachments.values())}
+
+
+def find_addons(scope: Scope) -> Iterable[Addon]:
+    """Return every add-on that a token may see: on its apps, or attached to them."""
+    found: dict[str, Addon] = {}
+    for app in scope.apps():
+        found |= app.addons | {link.addon.id: link.addon for link in app.attachments.values()}
+    return [addon for addon in found.values() if scope.can_see_addon(addon)]
+
+
+def find_attachments(scope: Scope) -> Iterable[Attachment]:
+    return [link for app in scope.apps() for link in app.attachments.values() if scope.can_see_addon(link.addon)]
+
+
+def find_couplings(scope: Scope) -> Iterable[Coupling]:
+    return [c for pipeline in scope.pipelines() for c in pipeline.couplings.values() if scope.can_see_coupling(c)]

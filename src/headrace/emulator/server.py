@@ -174,6 +174,9 @@ class _Server(uvicorn.Server):
 def _configure(emulator: Emulator) -> uvicorn.Config:
     return uvicorn.Config(
         emulator.asgi(),
+        http=emulator.connections.protocol(),
+        # Connections are known by the client's own address.
+        proxy_headers=False,
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -34,7 +34,7 @@ PAGE = """<!doctype html>
 """
 
 
-def show_launch_page(heroku: Heroku, request: Request) -> HTMLResponse:
+async def show_launch_page(heroku: Heroku, request: Request) -> HTMLResponse:
     """Log a customer in: the person that `?user=` names, or the app's owner. Other query values pass through."""
     app = heroku.registry.apps.find(request.path_params["app"])
     addon = heroku.registry.addons.find(request.path_params["addon"])

@@ -42,8 +42,6 @@ class Registry:
         self.promotions: dict[str, Promotion] = {}
         self.addons: Index[Addon] = Index()
         self.attachments: dict[str, Attachment] = {}
-        # Add-ons whose partner answered 202 and has not come back yet.
-        self.awaited: dict[str, Addon] = {}
 
     def find_owner(self, key: str) -> User | Team | None:
         return self.find_user(key) or self.teams.find(key)
@@ -74,6 +72,7 @@ class Registry:
             updated_at=created_at,
         )
         self._add_release(app, "Initial release", user_id=owner.id, email=owner.email, at=created_at)
+        owner.apps[app.id] = app
         return self.apps.add(app)
 
     def rename_app(self, app: App, name: str) -> None:
@@ -87,6 +86,9 @@ class Registry:
         self.uncouple(app)
         for attachment in list(app.attachments.values()):
             self.detach(attachment)
+        for collaborator in list(app.collaborators.values()):
+            self.remove_collaborator(app, collaborator)
+        del app.owner.apps[app.id]
         self.apps.remove(app)
 
     def set_config(self, app: App, changes: dict[str, str | None], *, user: User) -> None:
@@ -104,7 +106,12 @@ class Registry:
 
     def add_collaborator(self, app: App, user: User, *, at: datetime | None = None) -> Collaborator:
         collaborator = Collaborator(user=user, created_at=at or self.clock.now())
+        user.collaborations[app.id] = app
         return app.collaborators.setdefault(user.id, collaborator)
+
+    def remove_collaborator(self, app: App, collaborator: Collaborator) -> None:
+        del app.collaborators[collaborator.user.id]
+        del collaborator.user.collaborations[app.id]
 
     def add_pipeline(
         self,
@@ -116,16 +123,23 @@ class Registry:
         at: datetime | None = None,
     ) -> Pipeline:
         created_at = at or self.clock.now()
-        return self.pipelines.add(
-            Pipeline(
-                id=pipeline_id or str(uuid4()),
-                name=name,
-                owner=owner,
-                generation=generation,
-                created_at=created_at,
-                updated_at=created_at,
-            )
+        pipeline = Pipeline(
+            id=pipeline_id or str(uuid4()),
+            name=name,
+            owner=None,
+            generation=generation,
+            created_at=created_at,
+            updated_at=created_at,
         )
+        self.transfer_pipeline(pipeline, owner)
+        return self.pipelines.add(pipeline)
+
+    def transfer_pipeline(self, pipeline: Pipeline, owner: User | Team | None) -> None:
+        if pipeline.owner is not None:
+            del pipeline.owner.pipelines[pipeline.id]
+        if owner is not None:
+            owner.pipelines[pipeline.id] = pipeline
+        pipeline.owner = owner
 
     def rename_pipeline(self, pipeline: Pipeline, name: str) -> None:
         self.pipelines.rename(pipeline, name)
@@ -134,6 +148,7 @@ class Registry:
     def remove_pipeline(self, pipeline: Pipeline) -> None:
         for coupling in list(pipeline.couplings.values()):
             self.uncouple(coupling.app)
+        self.transfer_pipeline(pipeline, None)
         self.pipelines.remove(pipeline)
 
     def couple(
@@ -228,13 +243,8 @@ class Registry:
             return
         addon.state = State.PROVISIONED
         addon.deadline = None
-        self.awaited.pop(addon.id, None)
         addon.updated_at = self.clock.now()
         self.cut_addon_release(addon, "Attach {attachment} (@{addon})")
-
-    def await_partner(self, addon: Addon, *, until: datetime) -> None:
-        addon.deadline = until
-        self.awaited[addon.id] = addon
 
     def change_plan(self, addon: Addon, plan: Plan) -> None:
         addon.plan = plan
@@ -255,7 +265,6 @@ class Registry:
                 self.cut_release(attachment.app, description, user_id=addon.service.id, email=addon.service.email)
         addon.state = State.DEPROVISIONED
         addon.deadline = None
-        self.awaited.pop(addon.id, None)
         del addon.app.addons[addon.id]
         self.addons.remove(addon)
 

@@ -1,8 +1,11 @@
 """The points on which Heroku's documents are silent or contradict each other, each with the default we chose."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal, get_type_hints
+
+import msgspec
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,3 +53,27 @@ class Switches:
     sso_is_stale: bool = False
     sso_has_bad_token: bool = False
     sso_has_user_token: bool = True
+
+    def update(self, changes: Mapping[str, Any]) -> None:
+        """Change switches by name, all or none; durations are seconds or ISO 8601 text.
+
+        Raises:
+            msgspec.ValidationError: there is no such switch, or it cannot be set to that.
+
+        """
+        kinds = get_type_hints(type(self))
+        read = {}
+        for name, value in msgspec.convert(changes, dict[str, Any]).items():
+            if name not in kinds:
+                raise msgspec.ValidationError(f"there is no switch {name}; there are {', '.join(kinds)}")
+            try:
+                read[name] = msgspec.convert(value, kinds[name], strict=kinds[name] is not timedelta)
+            except msgspec.ValidationError as error:
+                raise msgspec.ValidationError(f"{name}: {error}") from None
+        for name, value in read.items():
+            setattr(self, name, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every switch by name, durations as seconds."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: v.total_seconds() if isinstance(v, timedelta) else v for name, v in values.items()}

@@ -1,7 +1,7 @@
 """Grants and tokens of add-ons, as the id host issues them (contract §2)."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -34,8 +34,17 @@ class IssuedToken:
     lifetime: timedelta
 
 
+@dataclass(slots=True)
+class Holdings:
+    """The texts of what one add-on holds."""
+
+    grants: set[str] = field(default_factory=set)
+    access: set[str] = field(default_factory=set)
+    refresh: set[str] = field(default_factory=set)
+
+
 class TokenBook:
-    """Every live grant, access token and refresh token, by its text."""
+    """Every live grant, access token and refresh token, by its text, and for each add-on what it holds."""
 
     def __init__(self, clock: Clock, switches: Switches) -> None:
         self.clock = clock
@@ -43,15 +52,20 @@ class TokenBook:
         self._grants: dict[str, IssuedGrant] = {}
         self._access: dict[str, IssuedToken] = {}
         self._refresh: dict[str, Addon] = {}
+        self._held: dict[str, Holdings] = {}
 
-    def issue_grant(self, addon: Addon) -> IssuedGrant:
-        grant = IssuedGrant(code=Secret(str(uuid4())), addon=addon, expires_at=self.clock.now() + GRANT_LIFETIME)
-        self._grants[grant.code.reveal()] = grant
+    def issue_grant(self, addon: Addon, *, lifetime: timedelta = GRANT_LIFETIME) -> IssuedGrant:
+        code = str(uuid4())
+        grant = IssuedGrant(code=Secret(code), addon=addon, expires_at=self.clock.now() + lifetime)
+        self._grants[code] = grant
+        self._holdings(addon).grants.add(code)
         return grant
 
     def exchange(self, code: str, *, service: AddonService) -> IssuedToken:
         """Spend a code. One that is unknown, used, late or another service's is refused alike."""
         grant = self._grants.pop(code, None)
+        if grant is not None:
+            self._holdings(grant.addon).grants.discard(code)
         if grant is None or grant.addon.service is not service or self.clock.now() >= grant.expires_at:
             raise unauthorized("The authorization code is invalid or has expired.")
         return self._issue(grant.addon, str(uuid4()))
@@ -63,6 +77,7 @@ class TokenBook:
             raise unauthorized("The refresh token is invalid.")
         if self.switches.rotate_refresh:
             del self._refresh[refresh_token]
+            self._holdings(addon).refresh.discard(refresh_token)
             refresh_token = str(uuid4())
         return self._issue(addon, refresh_token)
 
@@ -73,18 +88,24 @@ class TokenBook:
             return None
         if self.clock.now() >= token.expires_at:
             del self._access[access_token]
+            self._holdings(token.addon).access.discard(access_token)
             return None
         return token.addon
 
     def expire(self, addon: Addon) -> None:
         """End the add-on's access tokens before their time; its refresh token stays good."""
-        self._access = {text: token for text, token in self._access.items() if token.addon is not addon}
+        held = self._holdings(addon).access
+        while held:
+            del self._access[held.pop()]
 
     def revoke(self, addon: Addon) -> None:
         """End everything that the add-on holds, as its removal does (contract §1.4)."""
         self.expire(addon)
-        self._grants = {text: grant for text, grant in self._grants.items() if grant.addon is not addon}
-        self._refresh = {text: owner for text, owner in self._refresh.items() if owner is not addon}
+        held = self._held.pop(addon.id)
+        for code in held.grants:
+            del self._grants[code]
+        for text in held.refresh:
+            del self._refresh[text]
 
     def _issue(self, addon: Addon, refresh_token: str) -> IssuedToken:
         lifetime = self.switches.token_lifetime
@@ -95,9 +116,18 @@ class TokenBook:
             expires_at=self.clock.now() + lifetime,
             lifetime=lifetime,
         )
+        held = self._holdings(addon)
+        for text in [text for text in held.access if self.clock.now() >= self._access[text].expires_at]:
+            held.access.discard(text)
+            del self._access[text]
         self._access[token.access.reveal()] = token
         self._refresh[refresh_token] = addon
+        held.access.add(token.access.reveal())
+        held.refresh.add(refresh_token)
         return token
+
+    def _holdings(self, addon: Addon) -> Holdings:
+        return self._held.setdefault(addon.id, Holdings())
 
 
 def _make_access_token() -> str:

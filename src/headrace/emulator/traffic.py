@@ -2,11 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
+
+from headrace.emulator.faults import Direction
 
 MASK = "•••"
 KEPT_COUNT = 1000
@@ -27,24 +31,40 @@ SECRET_MEMBERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Exchange:
     """One request and its answer. `status` is None when no answer came, `path` carries no query.
 
-    `addon_id` names the add-on that it was about to a partner, or whose grant or token Heroku was shown.
+    `request` and `response` are masked text; the raw bodies are for those in this process who verify them.
+    `fault` says what went wrong on purpose. `addon_id` names the add-on whose grant or token Heroku was shown.
     """
 
-    direction: Literal["to Heroku", "to partner"]
+    direction: Direction
     method: str
     path: str
     status: int | None
+    at: datetime
     ms: float
-    request: str
-    response: str
+    fault: str = ""
     addon_id: str = ""
+    raw_request: bytes = field(default=b"", repr=False)
+    raw_response: bytes = field(default=b"", repr=False)
+
+    @cached_property
+    def request(self) -> str:
+        return mask_body(self.raw_request, is_config=self._is_config)
+
+    @cached_property
+    def response(self) -> str:
+        return mask_body(self.raw_response, is_config=self._is_config and (self.status or 0) < 400)
+
+    @property
+    def _is_config(self) -> bool:
+        return self.path.endswith("/config-vars")
 
     def __str__(self) -> str:
-        return f"{self.direction:10}  {self.method:6} {self.path}  {self.status or 'no answer'}  {self.ms:.0f} ms"
+        line = f"{self.direction:10}  {self.method:6} {self.path}  {self.status or 'no answer'}  {self.ms:.0f} ms"
+        return f"{line}  ({self.fault})" if self.fault else line
 
 
 class Traffic(deque[Exchange]):
@@ -54,28 +74,7 @@ class Traffic(deque[Exchange]):
         super().__init__(maxlen=KEPT_COUNT)
         self.listen = listen
 
-    def record(
-        self,
-        direction: Literal["to Heroku", "to partner"],
-        method: str,
-        path: str,
-        *,
-        status: int | None,
-        seconds: float,
-        request: bytes = b"",
-        response: bytes = b"",
-        addon_id: str = "",
-    ) -> None:
-        exchange = Exchange(
-            direction=direction,
-            method=method,
-            path=path,
-            status=status,
-            ms=seconds * 1000,
-            request=mask_body(request, is_config=path.endswith("/config-vars")),
-            response=mask_body(response, is_config=path.endswith("/config-vars") and (status or 0) < 400),
-            addon_id=addon_id,
-        )
+    def record(self, exchange: Exchange) -> None:
         self.append(exchange)
         if self.listen:
             self.listen(exchange)

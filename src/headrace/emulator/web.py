@@ -1,94 +1,118 @@
 """The emulator as an ASGI app: one port for API, id host and login pages, and a record of every exchange."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from uuid import uuid4
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from headrace.emulator.api import ENDPOINTS, Endpoint, answer_api
+from headrace.emulator.api import ENDPOINTS, answer_api
 from headrace.emulator.errors import Declined
+from headrace.emulator.faults import Fault
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import issue_token
+from headrace.emulator.mishap import KINDS, answer_with_faults
+from headrace.emulator.paths import PathTree
 from headrace.emulator.sso import show_launch_page
+from headrace.emulator.traffic import Exchange
 
 Answerer = Callable[[Heroku, Request], Awaitable[Response]]
 
 
-def build_app(heroku: Heroku) -> Starlette:
-    """Return the ASGI app; its lifespan closes what was opened to call partners."""
+def build_app(heroku: Heroku) -> ASGIApp:
+    """Return the ASGI app; while its lifespan lasts the emulated Heroku also acts by itself."""
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: ASGIApp) -> AsyncIterator[None]:
+        running = asyncio.create_task(heroku.agenda.run())
         try:
             yield
         finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
             await heroku.partner.close()
 
-    routes = [
-        _route(heroku, "POST", "/oauth/token", issue_token),
-        _route(heroku, "GET", "/sso/apps/{app}/addons/{addon}", _launch),
-        *(_route(heroku, endpoint.method, endpoint.path, partial(_answer_api, endpoint)) for endpoint in ENDPOINTS),
-    ]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: partial(_refuse, heroku)})
-    # A trailing slash makes another path, an unknown one (contract §9).
-    app.router.redirect_slashes = False
-    return app
+    paths = _build_paths()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await _serve(heroku, request, _find(paths, request))
+        await response(scope, receive, send)
+
+    return Router(default=answer, lifespan=lifespan)
 
 
-def _route(heroku: Heroku, method: str, path: str, answerer: Answerer) -> Route:
-    async def endpoint(request: Request) -> Response:
-        return await _serve(heroku, request, answerer)
+def _build_paths() -> PathTree[Answerer]:
+    paths: PathTree[Answerer] = PathTree()
+    paths.add("POST", "/oauth/token", issue_token)
+    paths.add("GET", "/sso/apps/{app}/addons/{addon}", show_launch_page)
+    for endpoint in ENDPOINTS:
+        paths.add(endpoint.method, endpoint.path, partial(answer_api, endpoint))
+    return paths
 
-    return Route(path, endpoint, methods=[method])
+
+def _find(paths: PathTree[Answerer], request: Request) -> Answerer:
+    """Neither an unknown path nor an unknown method is told apart from a thing that is not there."""
+    method = "GET" if request.method == "HEAD" else request.method
+    found = paths.find(method, request.scope["raw_path"].decode("latin-1"))
+    if found is None:
+        return _find_nothing
+    answerer, request.scope["path_params"] = found
+    return answerer
 
 
 async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Response:
-    began = time.perf_counter()
-    heroku.expire()
+    at, began = heroku.clock.now(), time.perf_counter()
+    heroku.agenda.run_due()
+    faults = heroku.faults.draw("to Heroku", request.method, request.url.path, KINDS)
     try:
-        response = await answerer(heroku, request)
+        response = await answer_with_faults(heroku, request, faults, partial(_answer, heroku, request, answerer))
     except Declined as declined:
         response = _render_declined(declined)
-    response.headers["Request-Id"] = str(uuid4())
-    owner = getattr(request.state, "pool_owner", None)
-    if owner is not None:
-        response.headers["RateLimit-Remaining"] = str(heroku.rates.remaining(owner))
-    await _record(heroku, request, response, began)
+    _add_headers(heroku, request, response)
+    heroku.traffic.record(
+        Exchange(
+            direction="to Heroku",
+            method=request.method,
+            path=request.url.path,
+            status=_find_status(response, faults),
+            at=at,
+            ms=(time.perf_counter() - began) * 1000,
+            fault=", ".join(str(fault) for fault in faults),
+            raw_request=await request.body(),
+            raw_response=bytes(response.body),
+            addon_id=getattr(request.state, "addon_id", ""),
+        )
+    )
     return response
 
 
-async def _record(heroku: Heroku, request: Request, response: Response, began: float) -> None:
-    heroku.traffic.record(
-        "to Heroku",
-        request.method,
-        request.url.path,
-        status=response.status_code,
-        seconds=time.perf_counter() - began,
-        request=await request.body(),
-        response=bytes(response.body),
-        addon_id=getattr(request.state, "addon_id", ""),
-    )
+async def _answer(heroku: Heroku, request: Request, answerer: Answerer) -> Response:
+    try:
+        return await answerer(heroku, request)
+    except Declined as declined:
+        return _render_declined(declined)
 
 
-async def _answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Response:
-    return await answer_api(heroku, endpoint, request)
+def _add_headers(heroku: Heroku, request: Request, response: Response) -> None:
+    response.headers["Request-Id"] = str(uuid4())
+    owner = getattr(request.state, "pool_owner", None)
+    if getattr(request.state, "pool_is_empty", False):
+        response.headers["RateLimit-Remaining"] = "0"
+    elif owner is not None:
+        response.headers["RateLimit-Remaining"] = str(heroku.rates.remaining(owner))
 
 
-async def _launch(heroku: Heroku, request: Request) -> Response:
-    return show_launch_page(heroku, request)
-
-
-async def _refuse(heroku: Heroku, request: Request, _error: Exception) -> Response:
-    """Neither an unknown path nor an unknown method is told apart from a thing that is not there."""
-    return await _serve(heroku, request, _find_nothing)
+def _find_status(response: Response, faults: Sequence[Fault]) -> int | None:
+    return None if any(fault.kind in {"drop", "truncate"} for fault in faults) else response.status_code
 
 
 async def _find_nothing(_heroku: Heroku, request: Request) -> Response:

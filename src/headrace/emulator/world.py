@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,6 +10,8 @@ from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
+from headrace.emulator.faults import Fault
+from headrace.emulator.switches import Switches
 from headrace.errors import ConfigurationError
 from headrace.models import Stage
 from headrace.protocol.manifest import Manifest, parse_manifest
@@ -113,6 +115,8 @@ class World:
     apps: tuple[AppEntry, ...]
     pipelines: tuple[PipelineEntry, ...]
     couplings: tuple[CouplingEntry, ...]
+    faults: tuple[Fault, ...] = ()
+    switches: Switches = field(default_factory=Switches)
 
 
 def load_world(toml_text: str, *, directory: Path | None = None) -> World:
@@ -123,10 +127,11 @@ def load_world(toml_text: str, *, directory: Path | None = None) -> World:
 
     """
     tables = _parse_toml(toml_text)
-    problems = [f"{key}: there is no such table." for key in sorted(set(tables) - set(KINDS))]
+    problems = [f"{key}: there is no such table." for key in sorted(set(tables) - {*KINDS, "switches"})]
     entries = {kind: _read_entries(tables.get(kind, []), kind, problems) for kind in KINDS}
     services = tuple(_read_services(entries["addon_services"], directory or Path(), problems))
-    world = World(**{**entries, "addon_services": services})
+    switches = _read_switches(tables.get("switches", {}), problems)
+    world = World(**{**entries, "addon_services": services}, switches=switches)
     problems += _find_problems(world)
     if problems:
         raise ConfigurationError(problems)
@@ -144,6 +149,7 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {
     "apps": AppEntry,
     "pipelines": PipelineEntry,
     "couplings": CouplingEntry,
+    "faults": Fault,
 }
 T = TypeVar("T")
 
@@ -166,6 +172,15 @@ def _read_entries(table: Any, kind: str, problems: list[str]) -> tuple[Any, ...]
         except msgspec.ValidationError as error:
             problems.append(f"{kind}, number {number}: {error}")
     return tuple(found)
+
+
+def _read_switches(table: Any, problems: list[str]) -> Switches:
+    switches = Switches()
+    try:
+        switches.update(table)
+    except msgspec.ValidationError as error:
+        problems.append(f"switches: {error}")
+    return switches
 
 
 def _read_services(

@@ -1,0 +1,124 @@
+"""What goes wrong on demand: rules that say with which calls, how often, and what."""
+
+import random
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import count
+from typing import Annotated, Literal
+
+import msgspec
+
+Direction = Literal["to Heroku", "to partner"]
+Kind = Literal[
+    "status",
+    "latency",
+    "drop",
+    "truncate",
+    "malform",
+    "duplicate",
+    "reorder",
+    "expired_grant",
+    "expired_token",
+    "revoked_token",
+]
+# A call has one end at most; whatever else hits it comes on top.
+ENDS: frozenset[Kind] = frozenset({"status", "drop", "truncate", "malform"})
+ONLY_TO_HEROKU: frozenset[Kind] = frozenset({"truncate", "expired_token", "revoked_token"})
+ONLY_TO_PARTNER: frozenset[Kind] = frozenset({"duplicate", "reorder", "expired_grant"})
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule. `method` and `path` may be patterns with `*`; `count` is how many calls it hits, None all.
+
+    status: answered with `status` instead, in Heroku's shape and, for 429, with an empty pool.
+    latency: held up for `seconds` of real time.
+    drop: the connection ends without an answer.
+    truncate: the connection ends in the middle of the answer.
+    malform: half of a JSON text, sent as if it were whole.
+    duplicate: sent to the partner twice at once.
+    reorder: a webhook delivery that later ones overtake.
+    expired_grant: the grant in a provision request is over when it arrives.
+    expired_token: the access token that comes with a call has just ended; a refresh helps.
+    revoked_token: every token of the add-on that calls has just ended; nothing helps.
+
+    With `after_effect` the call is first carried out, so that only its answer is lost.
+    """
+
+    kind: Kind
+    direction: Direction = "to Heroku"
+    method: str = "*"
+    path: str = "*"
+    count: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    probability: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 503
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 5.0
+    after_effect: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind in ONLY_TO_HEROKU and self.direction != "to Heroku":
+            raise ValueError(f'{self.kind} happens to calls "to Heroku" only')
+        if self.kind in ONLY_TO_PARTNER and self.direction != "to partner":
+            raise ValueError(f'{self.kind} happens to calls "to partner" only')
+
+    def concerns(self, direction: Direction, method: str, path: str) -> bool:
+        return self.direction == direction and fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
+
+    def __str__(self) -> str:
+        return {"status": str(self.status), "latency": f"{self.seconds:g} s late"}.get(self.kind, self.kind)
+
+
+@dataclass(slots=True, kw_only=True)
+class Rule:
+    """A fault that is on, and how many calls it has `left` to hit."""
+
+    id: str
+    fault: Fault
+    left: int | None
+
+
+class FaultBook:
+    """The faults that are on, in the order in which they were set. One `seed` makes runs repeat."""
+
+    def __init__(self, faults: Collection[Fault] = (), *, seed: int = 0) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - no secret depends on it
+        self._numbers = count(1)
+        self._rules: dict[str, Rule] = {}
+        for fault in faults:
+            self.add(fault)
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self._rules.values())
+
+    def add(self, fault: Fault) -> str:
+        """Set a fault and return the id by which it can be removed."""
+        rule_id = str(next(self._numbers))
+        self._rules[rule_id] = Rule(id=rule_id, fault=fault, left=fault.count)
+        return rule_id
+
+    def remove(self, rule_id: str) -> None:
+        """Raise KeyError when there is no such fault."""
+        del self._rules[rule_id]
+
+    def clear(self) -> None:
+        self._rules.clear()
+
+    def draw(self, direction: Direction, method: str, path: str, kinds: Collection[Kind]) -> tuple[Fault, ...]:
+        """Return the faults of these kinds that hit a call, of which one at most is its end."""
+        drawn: list[Fault] = []
+        for rule in list(self._rules.values()):
+            fault = rule.fault
+            if fault.kind not in kinds or not fault.concerns(direction, method, path):
+                continue
+            if fault.kind in ENDS and any(other.kind in ENDS for other in drawn):
+                continue
+            if self._random.random() < fault.probability:
+                self._count(rule)
+                drawn.append(fault)
+        return tuple(drawn)
+
+    def _count(self, rule: Rule) -> None:
+        if rule.left is not None:
+            rule.left -= 1
+            if not rule.left:
+                del self._rules[rule.id]

@@ -1,0 +1,53 @@
+"""Paths with parameters, found by walking their segments rather than by trying one after the other."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import unquote
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Node(Generic[T]):
+    exact: dict[str, "_Node[T]"] = field(default_factory=dict)
+    parameter: "_Node[T] | None" = None
+    values: dict[str, tuple[T, tuple[str, ...]]] = field(default_factory=dict)
+
+
+class PathTree(Generic[T]):
+    """Values by method and path, such as `/apps/{app}/addons`; a segment that is spelt out goes before a parameter."""
+
+    def __init__(self) -> None:
+        self._root: _Node[T] = _Node()
+
+    def add(self, method: str, path: str, value: T) -> None:
+        node, names = self._root, []
+        for segment in path.split("/")[1:]:
+            if segment.startswith("{"):
+                names.append(segment[1:-1])
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+            else:
+                node = node.exact.setdefault(segment, _Node())
+        node.values[method] = (value, tuple(names))
+
+    def find(self, method: str, raw_path: str) -> tuple[T, dict[str, str]] | None:
+        """`raw_path` is still percent-encoded, so that a parameter may hold a slash."""
+        found = _walk(self._root, raw_path.split("/")[1:], method, ())
+        if found is None:
+            return None
+        (value, names), texts = found
+        return value, dict(zip(names, texts, strict=True))
+
+
+def _walk(
+    node: _Node[T], segments: list[str], method: str, texts: tuple[str, ...]
+) -> tuple[tuple[T, tuple[str, ...]], tuple[str, ...]] | None:
+    if not segments:
+        return (node.values[method], texts) if method in node.values else None
+    first, rest = unquote(segments[0]), segments[1:]
+    if first in node.exact and (found := _walk(node.exact[first], rest, method, texts)):
+        return found
+    if node.parameter is not None and first:
+        return _walk(node.parameter, rest, method, (*texts, first))
+    return None
