@@ -4,6 +4,7 @@ from headrace.checker.bench import Bench
 from headrace.checker.check import Check, Feature
 from headrace.checker.features.asynchronous import asynchronous
 from headrace.checker.features.authentication import authentication
+from headrace.checker.features.bad_days import bad_days
 from headrace.checker.features.bodies import bodies
 from headrace.checker.features.config import config
 from headrace.checker.features.deprovision import deprovision
@@ -27,6 +28,7 @@ PROVIDER_FEATURES: tuple[Feature[Bench], ...] = (
     config,
     timing,
     tokens,
+    bad_days,
 )
 FEATURES: tuple[Feature[ManifestFile] | Feature[Bench], ...] = (manifest, *PROVIDER_FEATURES)
 MANIFEST_CHECKS: tuple[Check[ManifestFile], ...] = tuple(manifest.checks)

@@ -104,6 +104,9 @@ async def _answer(heroku: Heroku, request: Request, answerer: Answerer) -> Respo
 
 def _add_headers(heroku: Heroku, request: Request, response: Response) -> None:
     response.headers["Request-Id"] = str(uuid4())
+    retry_after = getattr(request.state, "retry_after", None)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
     owner = getattr(request.state, "pool_owner", None)
     if getattr(request.state, "pool_is_empty", False):
         response.headers["RateLimit-Remaining"] = "0"

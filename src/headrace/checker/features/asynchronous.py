@@ -4,6 +4,7 @@ from headrace.checker.articles import ASYNCHRONOUS, PARTNERS, PLATFORM_API
 from headrace.checker.bench import Bench, Resource
 from headrace.checker.calls import describe, is_action, is_config, is_done, is_token, read_config_vars
 from headrace.checker.check import Complaint, Feature, NotJudged, Sureness, Why
+from headrace.emulator.records import Addon
 
 asynchronous: Feature[Bench] = Feature(
     "asynchronous", "What a provider does at Heroku after it answered a provision 202.", needs_callback=True
@@ -69,12 +70,23 @@ async def own_token(bench: Bench) -> Complaint | None:
 @asynchronous.should(PLATFORM_API, Sureness.UNCERTAIN)
 async def asks_for_version_3(bench: Bench) -> Complaint | None:
     """Every request asks for `application/vnd.heroku+json; version=3`."""
-    await bench.finish(await find_first(bench))
+    addon = await begin_another(bench)
     with bench.switched(needs_accept=True):
-        resource = await bench.accepted()
-        if await bench.until_settled(resource):
-            return None
-    return complain_of_calls(bench, resource, "an Accept header that asks for version 3 (Heroku may answer 406 else)")
+        return await complain_unless_provisioned(bench, addon)
+
+
+async def begin_another(bench: Bench) -> Addon:
+    """Create an add-on for a provider that has shown that it can provision one when nothing goes wrong."""
+    await bench.finish(await find_first(bench))
+    return bench.begin()
+
+
+async def complain_unless_provisioned(bench: Bench, addon: Addon) -> Complaint | None:
+    """Ask for an add-on, whatever goes wrong meanwhile, and expect it to be provisioned all the same."""
+    resource = bench.require_accepted(await bench.ask_for(addon))
+    if await bench.until_settled(resource):
+        return None
+    return complain_of_calls(bench, resource, f"a provisioned add-on within {bench.limits.wait:g} s")
 
 
 async def find_first(bench: Bench) -> Resource:

@@ -1,15 +1,13 @@
 """Tokens that die before their time: a provider refreshes them and goes on."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from headrace.checker.articles import PARTNERS
 from headrace.checker.bench import Bench
-from headrace.checker.calls import describe, is_done, is_token
+from headrace.checker.calls import is_done, is_token
 from headrace.checker.check import Complaint, Feature, NotJudged, Sureness, Why
-from headrace.checker.features.asynchronous import find_first
+from headrace.checker.features.asynchronous import begin_another, complain_unless_provisioned
 from headrace.emulator import Exchange
-from headrace.emulator.records import Addon
 
 tokens: Feature[Bench] = Feature("tokens", "What a provider does about tokens that die.", needs_callback=True)
 
@@ -20,7 +18,7 @@ SHORT = timedelta(seconds=1)
 @tokens.must(PARTNERS)
 async def dead_access_token(bench: Bench) -> Complaint | None:
     """An access token that dies in the middle of a provision is refreshed, and the provision goes on."""
-    addon = await begin(bench)
+    addon = await begin_another(bench)
     killed: list[Exchange] = []
 
     def kill(call: Exchange) -> None:
@@ -30,14 +28,14 @@ async def dead_access_token(bench: Bench) -> Complaint | None:
             bench.heroku.switches.token_lifetime = lifetime
 
     lifetime = bench.heroku.switches.token_lifetime
-    with bench.switched(token_lifetime=SHORT):
-        return await end_provisioned(bench, addon, kill)
+    with bench.switched(token_lifetime=SHORT), bench.reacting(kill):
+        return await complain_unless_provisioned(bench, addon)
 
 
 @tokens.should(PARTNERS, Sureness.UNCERTAIN)
 async def rotated_refresh_token(bench: Bench) -> Complaint | None:
     """A refresh that brings a new refresh token replaces the old one: the next refresh works too."""
-    addon = await begin(bench)
+    addon = await begin_another(bench)
     seen: list[Exchange] = []
 
     def kill(call: Exchange) -> None:
@@ -50,27 +48,8 @@ async def rotated_refresh_token(bench: Bench) -> Complaint | None:
         if is_first or is_second_in_use:
             bench.heroku.expire_tokens(addon)
 
-    with bench.switched(rotate_refresh=True):
-        complaint = await end_provisioned(bench, addon, kill)
+    with bench.switched(rotate_refresh=True), bench.reacting(kill):
+        complaint = await complain_unless_provisioned(bench, addon)
     if complaint is None and sum(is_token(call) for call in seen) < 3:
         raise NotJudged(Why.NOT_DECLARED, "the provider made too few calls to need a second refresh")
     return complaint
-
-
-async def begin(bench: Bench) -> Addon:
-    """Create an add-on for a provider that has shown that it can provision one when nothing goes wrong."""
-    await bench.finish(await find_first(bench))
-    return bench.begin()
-
-
-async def end_provisioned(bench: Bench, addon: Addon, react: Callable[[Exchange], None]) -> Complaint | None:
-    """Ask for the add-on while Heroku reacts to the provider's calls, and expect it to be provisioned all the same."""
-    with bench.reacting(react):
-        resource = bench.require_accepted(await bench.ask_for(addon))
-        if await bench.until_settled(resource):
-            return None
-    return Complaint(
-        expected=f"a provisioned add-on within {bench.limits.wait:g} s",
-        sent=str(resource.answer.sent),
-        came=describe(bench.list_calls(resource)),
-    )
