@@ -7,8 +7,10 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -53,6 +55,12 @@ class Provider:
     """Answers 202 and finishes in the background; a subclass may do otherwise, and one thing wrong."""
 
     is_asynchronous = True
+    accept = "application/vnd.heroku+json; version=3"
+    exchange_tries = TRIES
+    base_path = "/heroku/resources"
+    password = PASSWORD
+    # Members of the manifest's `api` that are not as usual.
+    api: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -62,11 +70,11 @@ class Provider:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        urls = {"base_url": f"{self.url}/heroku/resources", "sso_url": f"{self.url}/sso/login"}
+        urls = {"base_url": f"{self.url}{self.base_path}", "sso_url": f"{self.url}/sso/login"}
         api = {
             "version": "3",
             "config_vars": ["PIPESCOPE_URL", "PIPESCOPE_TOKEN"],
-            "password": PASSWORD,
+            "password": self.password,
             "sso_salt": SALT,
             "regions": ["us", "eu"],
             "requires": [],
@@ -74,15 +82,16 @@ class Provider:
                 name: url.replace("http://127.0.0.1", "https://pipescope.example") for name, url in urls.items()
             },
             "test": urls,
+            **self.api,
         }
         return {"id": SLUG, "name": "PipeScope", "api": api}
 
     def asgi(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/heroku/resources", self.on_post, methods=["POST"]),
-                Route("/heroku/resources/{uuid}", self.on_put, methods=["PUT"]),
-                Route("/heroku/resources/{uuid}", self.on_delete, methods=["DELETE"]),
+                Route(self.base_path, self.on_post, methods=["POST"]),
+                Route(f"{self.base_path}/{{uuid}}", self.on_put, methods=["PUT"]),
+                Route(f"{self.base_path}/{{uuid}}", self.on_delete, methods=["DELETE"]),
                 Route("/sso/login", self.on_login, methods=["POST"]),
             ],
             exception_handlers={Refusal: self.on_refusal},
@@ -122,7 +131,7 @@ class Provider:
             given = base64.b64decode(encoded, validate=True)
         except binascii.Error:
             given = b""
-        if scheme.lower() != "basic" or not hmac.compare_digest(given, f"{SLUG}:{PASSWORD}".encode()):
+        if scheme.lower() != "basic" or not hmac.compare_digest(given, f"{SLUG}:{self.password}".encode()):
             raise Refusal(401, "Who are you?")
 
     async def read(self, request: Request) -> bytes:
@@ -214,7 +223,7 @@ class Provider:
         for _ in range(TRIES):
             headers = {
                 "Authorization": f"Bearer {resource.access_token}",
-                "Accept": "application/vnd.heroku+json; version=3",
+                "Accept": self.accept,
             }
             status = None
             with suppress(aiohttp.ClientError):
@@ -234,7 +243,7 @@ class Provider:
 
     async def exchange(self, http: aiohttp.ClientSession, resource: Resource, **form: str) -> bool:
         """Get a token, again while Heroku is away, and tell whether there is one."""
-        for _ in range(TRIES):
+        for _ in range(self.exchange_tries):
             with suppress(aiohttp.ClientError):
                 async with http.post(
                     f"{self.heroku_url}/oauth/token", data={**form, "client_secret": CLIENT_SECRET}

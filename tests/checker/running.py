@@ -17,7 +17,7 @@ QUICK = Limits(soon=0.4, patience=3.0, wait=0.8)
 
 @asynccontextmanager
 async def listening(kind: type[Provider]) -> AsyncIterator[Provider]:
-    with socket.socket() as bound:
+    with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         provider = kind(f"http://127.0.0.1:{bound.getsockname()[1]}")
         async with serving(provider.asgi(), bound):

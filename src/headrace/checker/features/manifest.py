@@ -119,7 +119,7 @@ async def base_path(file: ManifestFile) -> Complaint | None:
 @manifest.should(KENSA, Sureness.SEEN)
 async def long_secrets(file: ManifestFile) -> Complaint | None:
     """Password and salt have 32 characters or more, as Heroku's generator makes them."""
-    short = [name for name in ("password", "sso_salt") if len(str(file.api.get(name, ""))) < SECRET_LENGTH]
+    short = [name for name in ("password", "sso_salt") if 0 < len(str(file.api.get(name, ""))) < SECRET_LENGTH]
     if not short:
         return None
     return Complaint(expected=f"{SECRET_LENGTH} random characters", came=f"fewer in {' and '.join(short)}")
