@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -60,7 +60,7 @@ class Provider:
     base_path = "/heroku/resources"
     password = PASSWORD
     # Members of the manifest's `api` that are not as usual.
-    api: Mapping[str, Any] = MappingProxyType({})
+    api: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, url: str) -> None:
         self.url = url

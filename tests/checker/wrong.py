@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 from starlette.requests import Request
@@ -544,17 +544,17 @@ class HasShortSecrets(Provider):
 
 @caught_by()
 class DeclaresAStrangeName(Provider):
-    api = {"config_vars": ["PIPESCOPE_URL", "token"]}
+    api: ClassVar = {"config_vars": ["PIPESCOPE_URL", "token"]}
 
 
 @caught_by()
 class HasNoRegions(Provider):
-    api = {"regions": []}
+    api: ClassVar = {"regions": []}
 
 
 @caught_by()
 class HasNoSalt(Provider):
-    api = {"sso_salt": ""}
+    api: ClassVar = {"sso_salt": ""}
 
 
 @caught_by()
@@ -564,4 +564,4 @@ class HasAPathOfItsOwn(Provider):
 
 @caught_by()
 class SpeaksVersion1(Provider):
-    api = {"version": "1"}
+    api: ClassVar = {"version": "1"}

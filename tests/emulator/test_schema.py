@@ -10,7 +10,7 @@ import pytest
 
 from headrace.emulator import Emulator
 
-from .acme import Wire
+from .acme import CLIENT_SECRET, Acme, Wire, answer, change_manifest
 
 SCHEMA = Path(
     os.environ.get("HEADRACE_HEROKU_SCHEMA")
@@ -25,11 +25,22 @@ DOCUMENTED = [
     ("team", "/teams"),
     ("team", "/teams/lumen"),
     ("team-member", "/teams/lumen/members"),
+    ("oauth-authorization", "/oauth/authorizations"),
+    ("oauth-client", "/oauth/clients"),
+    ("region", "/regions"),
+    ("region", "/regions/eu"),
+    ("stack", "/stacks"),
     ("app", "/apps"),
     ("app", "/apps/storefront"),
     ("app", "/users/~/apps"),
     ("release", "/apps/storefront/releases"),
     ("release", "/apps/storefront/releases/1"),
+    ("domain", "/apps/storefront/domains"),
+    ("domain", "/apps/storefront/domains/storefront.herokuapp.com"),
+    ("formation", "/apps/storefront/formation"),
+    ("formation", "/apps/storefront/formation/web"),
+    ("dyno", "/apps/storefront/dynos"),
+    ("dyno", "/apps/storefront/dynos/web.1"),
     ("collaborator", "/apps/help-centre/collaborators"),
     ("pipeline", "/pipelines"),
     ("pipeline", "/pipelines/storefront"),
@@ -44,14 +55,19 @@ DOCUMENTED = [
     ("add-on", "/apps/storefront/addons"),
     ("add-on", "/apps/storefront/addons/schema-check"),
     ("add-on-config", "/addons/schema-check/config"),
+    ("log-drain", "/apps/storefront/log-drains"),
+    ("log-drain", "/addons/schema-check/log-drains"),
     ("add-on-attachment", "/addon-attachments"),
     ("add-on-attachment", "/apps/storefront/addon-attachments"),
     ("add-on-attachment", "/addons/schema-check/addon-attachments"),
 ]
 
+PROVISIONED = {"id": "one", "config": {"ACME_SEARCH_URL": "https://in.acme"}, "log_drain_url": "https://logs.acme"}
+
 # Members that differ from the schema on purpose, each with its reason.
 EXCEPTIONS = {
     "app": {"git_url": "a push must not leave this machine, so the URL is the emulator's own"},
+    "domain": {"hostname": "the schema wants a URI, while its own example is a bare host name"},
 }
 
 
@@ -59,9 +75,9 @@ EXCEPTIONS = {
 @pytest.mark.parametrize(("definition", "path"), DOCUMENTED)
 @pytest.mark.parametrize("expansion", ["", "plan, addon_service"])
 async def test_an_answer_is_what_herokus_schema_says(
-    heroku: Emulator, wire: Wire, definition: str, path: str, expansion: str
+    heroku: Emulator, acme: Acme, wire: Wire, definition: str, path: str, expansion: str
 ) -> None:
-    await heroku.create_addon("storefront", "acme-search:basic", name="schema-check")
+    await make_one_of_each(heroku, acme, wire)
     reply = await wire.get(path, Accept_Expansion=expansion)
     found = reply.body if isinstance(reply.body, list) else [reply.body]
     schema = read_schema()
@@ -70,6 +86,29 @@ async def test_an_answer_is_what_herokus_schema_says(
     assert found
     for item in found:
         assert [] == find_errors(schema, definition, item)
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason=f"Heroku's schema is not at {SCHEMA}; set HEADRACE_HEROKU_SCHEMA")
+async def test_a_token_is_what_herokus_schema_says(heroku: Emulator, acme: Acme, wire: Wire) -> None:
+    await heroku.create_addon("storefront", "acme-search:basic")
+    grant = {"code": acme.received[0].body["oauth_grant"]["code"], "type": "authorization_code"}
+    body = {"client": {"secret": CLIENT_SECRET}, "grant": grant, "refresh_token": {}}
+    reply = await wire.send("POST", "/oauth/tokens", token=None, json=body)
+
+    assert [] == find_errors(read_schema(), "oauth-token", reply.body)
+
+
+async def make_one_of_each(heroku: Emulator, acme: Acme, wire: Wire) -> None:
+    change_manifest(heroku, requires=("log_input", "syslog_drain"))
+    acme.reactions["POST"] = answer(200, PROVISIONED)
+    await heroku.create_addon("storefront", "acme-search:basic", name="schema-check")
+    for path, body in (
+        ("/oauth/clients", {"name": "bot", "redirect_uri": "https://bot.example"}),
+        ("/oauth/authorizations", {"scope": ["read"], "description": "for CI", "expires_in": 60}),
+        ("/apps/storefront/log-drains", {"url": "https://drain.example"}),
+        ("/apps/storefront/domains", {"hostname": "shop.example.com"}),
+    ):
+        assert 201 == (await wire.send("POST", path, json=body)).status
 
 
 def read_schema() -> dict[str, Any]:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any, TypeVar
 
 import msgspec
 
 from headrace.checker.check import NotJudged, Why
+from headrace.checker.heroku import Customer
 from headrace.checker.provider import Answer, Credentials, Provider
 from headrace.emulator import Emulator, Exchange
 from headrace.emulator.records import Addon
@@ -63,7 +63,7 @@ class Bench:
         self.plans = plans
         self.limits = limits
         self.has_callback = has_callback
-        self._apps = cycle(app.name for app in heroku.world.apps)
+        self._customer = Customer(heroku, provider.manifest)
         self._heard: list[Exchange] = []
         self._changed = asyncio.Event()
         self._react: Callable[[Exchange], None] | None = None
@@ -107,8 +107,8 @@ class Bench:
         return Resource(addon=addon, answer=await self.send_provision(addon, changes))
 
     def begin(self, plan: str = "") -> Addon:
-        """Create an add-on at Heroku only; each is on another app, in and outside of a pipeline."""
-        return self.heroku.begin_provision(next(self._apps), f"{self.manifest.id}:{plan or self.plans[0]}")
+        """Create an add-on at Heroku only; each is on an app of its own, in or outside of a pipeline."""
+        return self.heroku.begin_provision(self._customer.create_app(), f"{self.manifest.id}:{plan or self.plans[0]}")
 
     async def send_provision(
         self, addon: Addon, changes: Mapping[str, Any] | None = None, *, credentials: Credentials | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from headrace.checker.bench import Bench, Limits
 from headrace.checker.catalogue import CHECKS, FEATURES, MANIFEST_CHECKS, PROVIDER_CHECKS
 from headrace.checker.check import Check, NotJudged, Subject, Why
-from headrace.checker.features.manifest import read_manifest
+from headrace.checker.features.manifest import ManifestFile, read_manifest
 from headrace.checker.heroku import build_world
 from headrace.checker.provider import Provider
 from headrace.checker.report import Report, Result, conclude, skip
@@ -85,7 +85,7 @@ async def check_provider(order: Order, *, announce: Announce, show: Show) -> Rep
         results += [await _judge(check, file, selection, show) for check in MANIFEST_CHECKS]
         results += [_skip(check, selection, show) for check in PROVIDER_CHECKS]
     else:
-        async with _set_up(manifest, order, announce, left) as bench:
+        async with _set_up(file, manifest, order, announce, left) as bench:
             results += [await _judge(check, file, selection, show) for check in MANIFEST_CHECKS]
             results += [await _judge(check, bench, selection, show) for check in PROVIDER_CHECKS]
     return Report(
@@ -98,9 +98,17 @@ async def check_provider(order: Order, *, announce: Announce, show: Show) -> Rep
 
 
 @asynccontextmanager
-async def _set_up(manifest: Manifest, order: Order, announce: Announce, left: list[str]) -> AsyncIterator[Bench]:
+async def _set_up(
+    file: ManifestFile, manifest: Manifest, order: Order, announce: Announce, left: list[str]
+) -> AsyncIterator[Bench]:
     """Start a Heroku and wait for the provider; afterwards remove what was made, and note what is left."""
-    world = build_world(manifest, client_secret=order.client_secret, plans=order.plans)
+    world = build_world(
+        manifest,
+        manifest_text=file.text,
+        environment=file.environment,
+        client_secret=order.client_secret,
+        plans=order.plans,
+    )
     async with run_emulator(world, host=order.host, port=order.port) as heroku:
         announce(heroku.url, manifest)
         provider = Provider(manifest, patience=order.limits.patience)

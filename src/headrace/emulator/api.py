@@ -11,7 +11,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headrace.emulator import api_account, api_addons, api_apps, api_pipelines, api_promotions
+from headrace.emulator import (
+    api_account,
+    api_addons,
+    api_apps,
+    api_catalogue,
+    api_logs,
+    api_oauth,
+    api_pipelines,
+    api_promotions,
+    api_runtime,
+)
 from headrace.emulator.call import Answer, Call
 from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.heroku import Heroku
@@ -45,6 +55,24 @@ class Endpoint:
 ENDPOINTS = (
     Endpoint("GET", "/account", api_account.show_account),
     Endpoint("GET", "/account/rate-limits", api_account.show_rate_limit, Partner.YES, is_free=True),
+    Endpoint("GET", "/account/keys", api_catalogue.list_nothing),
+    Endpoint("GET", "/account/features", api_catalogue.list_nothing),
+    Endpoint("GET", "/regions", api_catalogue.list_regions, Partner.YES),
+    Endpoint("GET", "/regions/{region}", api_catalogue.show_region, Partner.YES),
+    Endpoint("GET", "/stacks", api_catalogue.list_stacks, Partner.YES),
+    Endpoint("GET", "/stacks/{stack}", api_catalogue.show_stack, Partner.YES),
+    Endpoint("GET", "/oauth/authorizations", api_oauth.list_authorizations),
+    Endpoint("POST", "/oauth/authorizations", api_oauth.create_authorization),
+    Endpoint("GET", "/oauth/authorizations/{authorization}", api_oauth.show_authorization),
+    Endpoint("PATCH", "/oauth/authorizations/{authorization}", api_oauth.update_authorization),
+    Endpoint("DELETE", "/oauth/authorizations/{authorization}", api_oauth.delete_authorization),
+    Endpoint("POST", "/oauth/authorizations/{authorization}/actions/regenerate-tokens", api_oauth.regenerate_tokens),
+    Endpoint("GET", "/oauth/clients", api_oauth.list_clients),
+    Endpoint("POST", "/oauth/clients", api_oauth.create_client),
+    Endpoint("GET", "/oauth/clients/{client}", api_oauth.show_client),
+    Endpoint("PATCH", "/oauth/clients/{client}", api_oauth.update_client),
+    Endpoint("DELETE", "/oauth/clients/{client}", api_oauth.delete_client),
+    Endpoint("POST", "/oauth/clients/{client}/actions/rotate-credentials", api_oauth.rotate_credentials),
     Endpoint("GET", "/teams", api_account.list_teams),
     Endpoint("GET", "/teams/permissions", api_account.list_permissions),
     Endpoint("POST", "/teams/apps", api_apps.create_team_app),
@@ -71,9 +99,25 @@ ENDPOINTS = (
     Endpoint("POST", "/apps/{app}/collaborators", api_apps.add_collaborator),
     Endpoint("GET", "/apps/{app}/collaborators/{collaborator}", api_apps.show_collaborator),
     Endpoint("DELETE", "/apps/{app}/collaborators/{collaborator}", api_apps.remove_collaborator),
-    Endpoint("GET", "/apps/{app}/dynos", api_apps.list_nothing, Partner.EXTRA),
-    Endpoint("GET", "/apps/{app}/formation", api_apps.list_nothing, Partner.EXTRA),
-    Endpoint("GET", "/apps/{app}/domains", api_apps.list_nothing, Partner.YES),
+    Endpoint("GET", "/apps/{app}/dynos", api_runtime.show_dynos, Partner.EXTRA),
+    Endpoint("DELETE", "/apps/{app}/dynos", api_runtime.restart_dynos),
+    Endpoint("GET", "/apps/{app}/dynos/{dyno}", api_runtime.show_dyno, Partner.EXTRA),
+    Endpoint("DELETE", "/apps/{app}/dynos/{dyno}", api_runtime.restart_dyno),
+    Endpoint("POST", "/apps/{app}/dynos/{dyno}/actions/stop", api_runtime.restart_dyno, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/formation", api_runtime.list_formation, Partner.EXTRA),
+    Endpoint("PATCH", "/apps/{app}/formation", api_runtime.update_formation),
+    Endpoint("GET", "/apps/{app}/formation/{process}", api_runtime.show_process, Partner.EXTRA),
+    Endpoint("PATCH", "/apps/{app}/formation/{process}", api_runtime.update_process),
+    Endpoint("GET", "/apps/{app}/domains", api_runtime.list_domains, Partner.YES),
+    Endpoint("POST", "/apps/{app}/domains", api_runtime.create_domain),
+    Endpoint("GET", "/apps/{app}/domains/{domain}", api_runtime.show_domain, Partner.YES),
+    Endpoint("DELETE", "/apps/{app}/domains/{domain}", api_runtime.delete_domain),
+    Endpoint("GET", "/apps/{app}/log-drains", api_logs.list_app_drains),
+    Endpoint("POST", "/apps/{app}/log-drains", api_logs.create_drain, Partner.YES),
+    Endpoint("GET", "/apps/{app}/log-drains/{drain}", api_logs.show_drain),
+    Endpoint("DELETE", "/apps/{app}/log-drains/{drain}", api_logs.delete_drain, Partner.YES),
+    Endpoint("GET", "/apps/{app}/builds", api_catalogue.list_nothing_of_app, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/features", api_catalogue.list_nothing_of_app),
     Endpoint("GET", "/pipelines", api_pipelines.list_pipelines, Partner.PIPELINES),
     Endpoint("POST", "/pipelines", api_pipelines.create_pipeline),
     Endpoint("POST", "/pipeline-transfers", api_pipelines.transfer_pipeline),
@@ -103,6 +147,8 @@ ENDPOINTS = (
     Endpoint("PATCH", "/addons/{addon}/config", api_addons.update_config, Partner.YES),
     Endpoint("POST", "/addons/{addon}/actions/provision", api_addons.mark_provisioned, Partner.YES),
     Endpoint("POST", "/addons/{addon}/actions/deprovision", api_addons.mark_deprovisioned, Partner.YES),
+    Endpoint("GET", "/addons/{addon}/log-drains", api_logs.list_addon_drains, Partner.YES),
+    Endpoint("PUT", "/addons/{addon}/log-drains/{drain}", api_logs.update_drain, Partner.YES),
     Endpoint("GET", "/addons/{addon}/addon-attachments", api_addons.list_addon_attachments, Partner.YES),
     Endpoint("GET", "/apps/{app}/addons", api_addons.list_app_addons, Partner.YES),
     Endpoint("POST", "/apps/{app}/addons", api_addons.create_addon),
@@ -147,7 +193,7 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
 def find_scope(heroku: Heroku, authorization: str) -> Scope:
     """Tell whose token this is."""
     token = read_token(authorization)
-    user = heroku.registry.users_by_token.get(token)
+    user = heroku.registry.authorizations.find_user(token)
     if user is not None:
         return UserScope(user)
     addon = heroku.tokens.find_addon(token)

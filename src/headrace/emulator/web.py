@@ -13,15 +13,17 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from headrace.emulator.addons_host import ADDONS_HOST, show_grant
 from headrace.emulator.api import ENDPOINTS, answer_api
 from headrace.emulator.errors import Declined
 from headrace.emulator.faults import Fault
 from headrace.emulator.heroku import Heroku
-from headrace.emulator.identity import issue_token
+from headrace.emulator.identity import create_token, issue_token
+from headrace.emulator.logs import take_log
 from headrace.emulator.mishap import KINDS, answer_with_faults
 from headrace.emulator.paths import PathTree
 from headrace.emulator.sso import show_launch_page
-from headrace.emulator.traffic import Exchange
+from headrace.emulator.traffic import Exchange, mask_path
 
 Answerer = Callable[[Heroku, Request], Awaitable[Response]]
 
@@ -53,7 +55,12 @@ def build_app(heroku: Heroku) -> ASGIApp:
 def _build_paths() -> PathTree[Answerer]:
     paths: PathTree[Answerer] = PathTree()
     paths.add("POST", "/oauth/token", issue_token)
+    paths.add("POST", "/oauth/tokens", create_token)
+    paths.add("GET", "/vendor/resources/{addon}/oauth-grant", show_grant)
+    paths.add("POST", "/logs/{addon}", take_log)
     paths.add("GET", "/sso/apps/{app}/addons/{addon}", show_launch_page)
+    for method, path, answerer in ADDONS_HOST:
+        paths.add(method, path, answerer)
     for endpoint in ENDPOINTS:
         paths.add(endpoint.method, endpoint.path, partial(answer_api, endpoint))
     return paths
@@ -82,7 +89,7 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
         Exchange(
             direction="to Heroku",
             method=request.method,
-            path=request.url.path,
+            path=mask_path(request.url.path),
             status=_find_status(response, faults),
             at=at,
             ms=(time.perf_counter() - began) * 1000,

@@ -25,6 +25,10 @@ class ManifestFile:
     problems: tuple[str, ...]
     parsed: Manifest | None
 
+    @property
+    def text(self) -> str:
+        return msgspec.json.encode(self.content).decode()
+
     def require_readable(self) -> None:
         if any(problem.startswith(UNREADABLE) for problem in self.problems):
             raise NotJudged(Why.NEEDS, "a manifest that can be read")
