@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from headrace.checker import Limits, Order, Report, Result, Selection, Verdict, check_provider
 from headrace.protocol.manifest import Manifest
@@ -13,6 +14,8 @@ from .provider import CLIENT_SECRET, PLANS, Provider
 
 # Long for a provider in the same process, and short for a test.
 QUICK = Limits(soon=0.4, patience=3.0, wait=0.8)
+# For a provider that never answers, where it is asked little.
+IMPATIENT = replace(QUICK, patience=1.0)
 
 
 @asynccontextmanager

@@ -74,7 +74,10 @@ Judge = Callable[[Subject], Awaitable[Complaint | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(Generic[Subject]):
-    """`needs_callback` tells that the provider has to be able to call the checker's Heroku."""
+    """`concerns` names another feature without which there is nothing to judge.
+
+    `needs_callback` tells that the provider has to be able to call the checker's Heroku.
+    """
 
     id: str
     feature: str
@@ -83,6 +86,7 @@ class Check(Generic[Subject]):
     sureness: Sureness
     level: Level
     judge: Judge[Subject] = field(repr=False)
+    concerns: str = ""
     needs_callback: bool = False
 
 
@@ -116,6 +120,7 @@ class Feature(Generic[Subject]):
         level: Level,
         article: Article,
         sureness: Sureness = Sureness.STATED,
+        concerns: str = "",
     ) -> None:
         """Add a check that a table describes."""
         self.checks.append(
@@ -127,6 +132,7 @@ class Feature(Generic[Subject]):
                 sureness=sureness,
                 level=level,
                 judge=judge,
+                concerns=concerns,
                 needs_callback=self.needs_callback,
             )
         )

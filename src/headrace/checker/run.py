@@ -41,10 +41,9 @@ class Selection:
 
     def find_reason(self, check: Check[Subject]) -> str:
         """Return why a check is left out, or nothing when it is judged."""
-        names = {check.feature, check.id}
-        if names & self.exclude:
+        if self.exclude & {check.feature, check.concerns, check.id}:
             return "left out with --exclude"
-        if self.only and not names & self.only:
+        if self.only and not self.only & {check.feature, check.id}:
             return "left out with --only"
         if check.needs_callback and not self.has_callback:
             return "the provider cannot call the checker's Heroku"

@@ -101,11 +101,6 @@ async def refuses_body(bench: Bench, *, body: bytes) -> Complaint | None:
     return expect_status(await bench.provider.call("POST", body=body), REFUSAL)
 
 
-async def refuses_plan_change(bench: Bench, *, body: bytes) -> Complaint | None:
-    resource = await bench.first_provisioned()
-    return expect_status(await bench.provider.call("PUT", resource.path, body=body), REFUSAL)
-
-
 def _refuse(name: str, fact: str, judge: Any) -> None:
     bodies.add(name, fact, judge, level=Level.SHOULD, article=PARTNER_API, sureness=Sureness.UNCERTAIN)
 
@@ -126,10 +121,3 @@ for _name, _words, _body in (
     ("not-utf-8", "that is not UTF-8", b'{"uuid": "\xff\xfe"}'),
 ):
     _refuse(_name, f"A provision with a body {_words} is refused with a 4xx.", partial(refuses_body, body=_body))
-
-for _name, _words, _body in (
-    ("plan-change-garbage", "with a body that is not JSON", b"{garbage"),
-    ("plan-change-without-plan", "without `plan`", b"{}"),
-    ("plan-change-wrong-plan", "whose `plan` is a number", b'{"plan": 4711}'),
-):
-    _refuse(_name, f"A plan change {_words} is refused with a 4xx.", partial(refuses_plan_change, body=_body))

@@ -7,7 +7,7 @@ from headrace.checker.articles import KENSA, PARTNER_API
 from headrace.checker.bench import Bench
 from headrace.checker.calls import is_config, read_config_vars
 from headrace.checker.check import Complaint, Feature, NotJudged, Sureness, Why
-from headrace.protocol.manifest import is_loopback, read_origin
+from headrace.protocol.manifest import read_origin
 
 config: Feature[Bench] = Feature("config", "The config vars that the customer's app gets.")
 
@@ -46,15 +46,6 @@ async def absolute_url(bench: Bench) -> Complaint | None:
     urls = await find_urls(bench)
     wrong = [name for name, url in urls.items() if not all(read_origin(url))]
     return complain("a scheme and a host in every URL", f"none in {', '.join(wrong)}") if wrong else None
-
-
-@config.should(KENSA, Sureness.SEEN)
-async def reachable_url(bench: Bench) -> Complaint | None:
-    """No URL points at the customer's own machine."""
-    if is_loopback(bench.manifest.base_url):
-        raise NotJudged(Why.NOT_DECLARED, "the provider itself runs on this machine")
-    wrong = [name for name, url in (await find_urls(bench)).items() if is_loopback(url)]
-    return complain("a host that the customer's app reaches", f"localhost in {', '.join(wrong)}") if wrong else None
 
 
 async def find_urls(bench: Bench) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """What a provider answers when a customer changes the plan."""
 
+from functools import partial
 from uuid import uuid4
 
 import msgspec
 
 from headrace.checker.articles import BEST_PRACTICES, PARTNER_API
 from headrace.checker.bench import Bench
-from headrace.checker.check import Complaint, Feature, NotJudged, Sureness, Why
+from headrace.checker.check import Complaint, Feature, Level, NotJudged, Sureness, Why
 from headrace.checker.judging import (
     REFUSAL,
     SUCCESS,
@@ -103,3 +104,23 @@ async def change_to_other(bench: Bench) -> Answer:
     if len(bench.plans) < 2:
         raise NotJudged(Why.NOT_DECLARED, "a second plan was not named; name it with --plan")
     return await bench.change_plan(await bench.provisioned(), bench.plans[1])
+
+
+async def refuses_body(bench: Bench, *, body: bytes) -> Complaint | None:
+    resource = await bench.first_provisioned()
+    return expect_status(await bench.provider.call("PUT", resource.path, body=body), REFUSAL)
+
+
+for _name, _words, _body in (
+    ("garbage", "with a body that is not JSON", b"{garbage"),
+    ("without-plan", "without `plan`", b"{}"),
+    ("wrong-plan", "whose `plan` is a number", b'{"plan": 4711}'),
+):
+    plan_change.add(
+        _name,
+        f"A plan change {_words} is refused with a 4xx.",
+        partial(refuses_body, body=_body),
+        level=Level.SHOULD,
+        article=PARTNER_API,
+        sureness=Sureness.UNCERTAIN,
+    )

@@ -42,6 +42,7 @@ for _name, _ask in (("provision", provision), ("plan change", change_plan), ("de
         partial(answers_at_all, ask=_ask),
         level=Level.MUST,
         article=PARTNER_API,
+        concerns=_name.replace(" ", "-"),
     )
     timing.add(
         f"{_name.replace(' ', '-')}-soon",
@@ -49,4 +50,5 @@ for _name, _ask in (("provision", provision), ("plan change", change_plan), ("de
         partial(answers_soon, ask=_ask),
         level=Level.SHOULD,
         article=PARTNER_API,
+        concerns=_name.replace(" ", "-"),
     )
