@@ -69,7 +69,7 @@ def begin_provision(
     addon = heroku.registry.add_addon(
         app,
         plan,
-        name=name or make_name(plan.service.name, addon_id),
+        name=name or _find_free_name(heroku, plan.service.name, addon_id),
         attachment_name=attachment_name,
         addon_id=addon_id,
         options=options,
@@ -157,6 +157,12 @@ def _issue_grant(heroku: Heroku, addon: Addon) -> IssuedGrant:
     path = urlsplit(addon.service.manifest.base_url).path
     is_over = heroku.faults.draw("to partner", "POST", path, {"expired_grant"})
     return heroku.tokens.issue_grant(addon, lifetime=timedelta(0) if is_over else GRANT_LIFETIME)
+
+
+def _find_free_name(heroku: Heroku, stem: str, uuid: str) -> str:
+    """Names are fewer than uuids, so that two of these may come to one of those."""
+    name = make_name(stem, uuid)
+    return name if name not in heroku.registry.addons else _find_free_name(heroku, stem, str(uuid4()))
 
 
 async def _send_provision(heroku: Heroku, addon: Addon) -> PartnerAnswer:
