@@ -183,6 +183,7 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
     scope = find_scope(heroku, request.headers.get("authorization", ""))
     # The sender of the answer shows what is left of this pool, refusals included.
     request.state.pool_owner = scope.owner_id
+    request.state.addon_id = scope.addon.id if scope.addon else ""
     if not endpoint.is_free:
         heroku.rates.spend(scope.owner_id)
     if heroku.switches.needs_accept and not VERSION_3.match(request.headers.get("accept", "")):

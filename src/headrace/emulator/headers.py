@@ -44,6 +44,9 @@ def add_headers(heroku: Heroku, request: Request, response: Response) -> None:
     if "origin" in request.headers and getattr(state, "is_cross_origin", False):
         headers["Access-Control-Allow-Origin"] = "*"
         headers["Access-Control-Expose-Headers"] = ", ".join(EXPOSED)
+    retry_after = getattr(state, "retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
     owner = getattr(state, "pool_owner", None)
     if getattr(state, "pool_is_empty", False):
         headers["RateLimit-Remaining"] = "0"

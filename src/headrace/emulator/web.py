@@ -97,6 +97,7 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
             fault=", ".join(str(fault) for fault in faults),
             raw_request=await request.body(),
             raw_response=bytes(response.body),
+            addon_id=getattr(request.state, "addon_id", ""),
         )
     )
     return response
