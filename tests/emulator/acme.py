@@ -27,6 +27,10 @@ class Received:
     raw: bytes
 
     @property
+    def is_delivery(self) -> bool:
+        return self.path.startswith("/webhooks")
+
+    @property
     def body(self) -> dict[str, Any]:
         value: dict[str, Any] = msgspec.json.decode(self.raw) if self.raw else {}
         return value
@@ -53,20 +57,30 @@ async def accept_for_later(received: Received) -> Response:
 
 @dataclass(slots=True)
 class Acme:
-    """A partner that keeps what it was sent and answers as it is told to."""
+    """A partner that keeps what it was sent and answers as it is told to; its webhooks stand below `/webhooks`."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
     reactions: dict[str, Reaction] = field(
-        default_factory=lambda: {"POST": provision_at_once, "PUT": answer(200, {}), "DELETE": answer(204, raw=b"")}
+        default_factory=lambda: {
+            "POST": provision_at_once,
+            "PUT": answer(200, {}),
+            "DELETE": answer(204, raw=b""),
+            "webhook": answer(204, raw=b""),
+        }
     )
+
+    @property
+    def delivered(self) -> list[Received]:
+        """The webhook deliveries among what was received."""
+        return [received for received in self.received if received.is_delivery]
 
     async def handle(self, request: Request) -> Response:
         received = Received(
             method=request.method, path=request.url.path, headers=request.headers, raw=await request.body()
         )
         self.received.append(received)
-        return await self.reactions[request.method](received)
+        return await self.reactions["webhook" if received.is_delivery else request.method](received)
 
     def asgi(self) -> Starlette:
         return Starlette(routes=[Route("/{path:path}", self.handle, methods=["POST", "PUT", "DELETE"])])

@@ -11,8 +11,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headrace.emulator import api_account, api_addons, api_apps, api_pipelines, api_promotions
+from headrace.emulator import api_account, api_addons, api_apps, api_pipelines, api_promotions, api_webhooks
 from headrace.emulator.call import Answer, Call
+from headrace.emulator.changes import acting
 from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import read_token
@@ -40,6 +41,21 @@ class Endpoint:
     answer: Callable[[Call], Answer | Awaitable[Answer]]
     partner: Partner = Partner.NO
     is_free: bool = False
+
+
+def _list_webhook_endpoints(owner: str, partner: Partner) -> tuple[Endpoint, ...]:
+    """Apps and add-ons have the same ones."""
+    return (
+        Endpoint("GET", f"{owner}/webhooks", api_webhooks.list_webhooks, partner),
+        Endpoint("POST", f"{owner}/webhooks", api_webhooks.create_webhook, partner),
+        Endpoint("GET", f"{owner}/webhooks/{{webhook}}", api_webhooks.show_webhook, partner),
+        Endpoint("PATCH", f"{owner}/webhooks/{{webhook}}", api_webhooks.update_webhook, partner),
+        Endpoint("DELETE", f"{owner}/webhooks/{{webhook}}", api_webhooks.delete_webhook, partner),
+        Endpoint("GET", f"{owner}/webhook-deliveries", api_webhooks.list_deliveries, partner),
+        Endpoint("GET", f"{owner}/webhook-deliveries/{{delivery}}", api_webhooks.show_delivery, partner),
+        Endpoint("GET", f"{owner}/webhook-events", api_webhooks.list_events, partner),
+        Endpoint("GET", f"{owner}/webhook-events/{{event}}", api_webhooks.show_event, partner),
+    )
 
 
 ENDPOINTS = (
@@ -117,6 +133,8 @@ ENDPOINTS = (
     Endpoint("DELETE", "/addon-attachments/{attachment}", api_addons.delete_attachment),
     Endpoint("GET", "/apps/{app}/addon-attachments", api_addons.list_app_attachments, Partner.YES),
     Endpoint("GET", "/apps/{app}/addon-attachments/{attachment}", api_addons.show_app_attachment, Partner.YES),
+    *_list_webhook_endpoints("/apps/{app}", Partner.NO),
+    *_list_webhook_endpoints("/addons/{addon}", Partner.YES),
 )
 
 
@@ -138,8 +156,10 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
         raise Declined(406, "not_acceptable", "Ask for application/vnd.heroku+json; version=3.")
     if scope.addon is not None:
         _check_partner(heroku, endpoint.partner)
-    outcome = endpoint.answer(Call(heroku=heroku, scope=scope, request=request, raw=await request.body()))
-    answer = await outcome if inspect.isawaitable(outcome) else outcome
+    call = Call(heroku=heroku, scope=scope, request=request, raw=await request.body())
+    with acting(scope.actor):
+        outcome = endpoint.answer(call)
+        answer = await outcome if inspect.isawaitable(outcome) else outcome
     return _build_response(request, answer)
 
 

@@ -38,6 +38,7 @@ def build_app(heroku: Heroku) -> ASGIApp:
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
+            await heroku.agenda.close()
             await heroku.partner.close()
 
     paths = _build_paths()
