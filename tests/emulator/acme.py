@@ -88,8 +88,10 @@ class Acme:
 
 @asynccontextmanager
 async def serve_acme() -> AsyncIterator[Acme]:
-    with socket.socket() as bound:
+    # asyncio sends small answers at once only on sockets that say they are TCP.
+    with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
+        bound.listen()
         acme = Acme(f"http://127.0.0.1:{bound.getsockname()[1]}")
         server = QuietServer(
             uvicorn.Config(acme.asgi(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
