@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -14,6 +14,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from headrace.emulator import Emulator
 
 ADA = "ada-token"
 CLIENT_SECRET = "acme-client-secret"
@@ -108,6 +110,12 @@ class QuietServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def change_manifest(heroku: Emulator, **members: Any) -> None:
+    """Have the add-on service declare something else from now on."""
+    service = heroku.state.addon_services["acme-search"]
+    service.manifest = replace(service.manifest, **members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,17 @@ from headrace.emulator.records import Addon
 from headrace.models import Secret
 from headrace.protocol.webhooks import parse_event, verify_delivery
 
-from .acme import Acme, Received, Reply, Wire, answer
+from .acme import Acme, Received, Reply, Wire, answer, change_manifest
 
-APP_ENTITIES = ["api:addon", "api:addon-attachment", "api:app", "api:collaborator", "api:release"]
+APP_ENTITIES = [
+    "api:addon",
+    "api:addon-attachment",
+    "api:app",
+    "api:collaborator",
+    "api:domain",
+    "api:formation",
+    "api:release",
+]
 PARTNER_ENTITIES = ["api:addon", "api:addon-attachment", "api:app", "api:collaborator"]
 ADA_EMAIL = "ada@lumen.example"
 PARTNER_EMAIL = "acme-search@addons.heroku.com"
@@ -196,6 +204,45 @@ async def test_an_addon_hears_of_every_app_it_is_attached_to(heroku: Emulator, a
         ("api:collaborator", "create"),
         ("api:addon-attachment", "destroy"),
     ] == [describe(received)[:2] for received in acme.delivered]
+
+
+async def test_an_app_hears_what_its_customer_does(heroku: Emulator, acme: Acme, wire: Wire) -> None:
+    """Each change is one event, with what it changed, in the customer's name."""
+    await subscribe_app(wire, acme)
+    for method, path, body in (
+        ("PATCH", "", {"maintenance": True}),
+        ("PATCH", "/config-vars", {"COLOUR": "green"}),
+        ("POST", "/collaborators", {"user": "linus@orbit.example"}),
+        ("DELETE", "/collaborators/linus@orbit.example", None),
+        ("POST", "/domains", {"hostname": "shop.example.com"}),
+        ("DELETE", "/domains/shop.example.com", None),
+        ("PATCH", "/formation/web", {"quantity": 3}),
+    ):
+        assert (await wire.send(method, f"/apps/storefront{path}", json=body)).status in {200, 201}
+    await heroku.settle()
+
+    assert [
+        ("api:app", "update", {"maintenance": False}),
+        ("api:release", "create", {}),
+        ("api:collaborator", "create", {}),
+        ("api:collaborator", "destroy", {}),
+        ("api:domain", "create", {}),
+        ("api:domain", "destroy", {}),
+        ("api:formation", "update", {"quantity": 2}),
+    ] == [(*describe(received)[:2], received.body["previous_data"]) for received in acme.delivered]
+    assert {ADA_EMAIL} == {describe(received)[2] for received in acme.delivered}
+
+
+async def test_the_address_of_an_apps_log_is_in_no_event(heroku: Emulator, acme: Acme, wire: Wire) -> None:
+    """It is the add-on's own, and it holds a token."""
+    change_manifest(heroku, requires=("log_input",))
+    await subscribe_app(wire, acme)
+    addon = await heroku.create_addon("storefront", "acme-search:basic")
+    await heroku.settle()
+    token = addon.log_input_token
+
+    assert token is not None
+    assert [] == [received for received in acme.delivered if token.reveal() in received.raw.decode()]
 
 
 async def test_a_partners_own_change_names_the_partner(heroku: Emulator, acme: Acme, wire: Wire) -> None:

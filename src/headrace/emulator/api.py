@@ -1,23 +1,33 @@
 """The Platform API: every endpoint in one table, and the way a request takes to it (contract §6, §9, §10.1)."""
 
-import hashlib
 import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headrace.emulator import api_account, api_addons, api_apps, api_pipelines, api_promotions, api_webhooks
+from headrace.emulator import (
+    api_account,
+    api_addons,
+    api_apps,
+    api_catalogue,
+    api_logs,
+    api_oauth,
+    api_pipelines,
+    api_promotions,
+    api_runtime,
+    api_webhooks,
+)
 from headrace.emulator.call import Answer, Call
 from headrace.emulator.changes import acting
 from headrace.emulator.errors import Declined, forbidden, unauthorized
+from headrace.emulator.headers import allow_cross_origin
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import read_token
-from headrace.emulator.paging import cut_page
+from headrace.emulator.responses import build_response, require_match
 from headrace.emulator.scopes import AddonScope, Scope, UserScope
 
 VERSION_3 = re.compile(r"application/vnd\.heroku\+json; *version=3(\.|$|,)")
@@ -61,6 +71,24 @@ def _list_webhook_endpoints(owner: str, partner: Partner) -> tuple[Endpoint, ...
 ENDPOINTS = (
     Endpoint("GET", "/account", api_account.show_account),
     Endpoint("GET", "/account/rate-limits", api_account.show_rate_limit, Partner.YES, is_free=True),
+    Endpoint("GET", "/account/keys", api_catalogue.list_nothing),
+    Endpoint("GET", "/account/features", api_catalogue.list_nothing),
+    Endpoint("GET", "/regions", api_catalogue.list_regions, Partner.YES),
+    Endpoint("GET", "/regions/{region}", api_catalogue.show_region, Partner.YES),
+    Endpoint("GET", "/stacks", api_catalogue.list_stacks, Partner.YES),
+    Endpoint("GET", "/stacks/{stack}", api_catalogue.show_stack, Partner.YES),
+    Endpoint("GET", "/oauth/authorizations", api_oauth.list_authorizations),
+    Endpoint("POST", "/oauth/authorizations", api_oauth.create_authorization),
+    Endpoint("GET", "/oauth/authorizations/{authorization}", api_oauth.show_authorization),
+    Endpoint("PATCH", "/oauth/authorizations/{authorization}", api_oauth.update_authorization),
+    Endpoint("DELETE", "/oauth/authorizations/{authorization}", api_oauth.delete_authorization),
+    Endpoint("POST", "/oauth/authorizations/{authorization}/actions/regenerate-tokens", api_oauth.regenerate_tokens),
+    Endpoint("GET", "/oauth/clients", api_oauth.list_clients),
+    Endpoint("POST", "/oauth/clients", api_oauth.create_client),
+    Endpoint("GET", "/oauth/clients/{client}", api_oauth.show_client),
+    Endpoint("PATCH", "/oauth/clients/{client}", api_oauth.update_client),
+    Endpoint("DELETE", "/oauth/clients/{client}", api_oauth.delete_client),
+    Endpoint("POST", "/oauth/clients/{client}/actions/rotate-credentials", api_oauth.rotate_credentials),
     Endpoint("GET", "/teams", api_account.list_teams),
     Endpoint("GET", "/teams/permissions", api_account.list_permissions),
     Endpoint("POST", "/teams/apps", api_apps.create_team_app),
@@ -87,9 +115,26 @@ ENDPOINTS = (
     Endpoint("POST", "/apps/{app}/collaborators", api_apps.add_collaborator),
     Endpoint("GET", "/apps/{app}/collaborators/{collaborator}", api_apps.show_collaborator),
     Endpoint("DELETE", "/apps/{app}/collaborators/{collaborator}", api_apps.remove_collaborator),
-    Endpoint("GET", "/apps/{app}/dynos", api_apps.list_nothing, Partner.EXTRA),
-    Endpoint("GET", "/apps/{app}/formation", api_apps.list_nothing, Partner.EXTRA),
-    Endpoint("GET", "/apps/{app}/domains", api_apps.list_nothing, Partner.YES),
+    Endpoint("GET", "/apps/{app}/dynos", api_runtime.show_dynos, Partner.EXTRA),
+    Endpoint("DELETE", "/apps/{app}/dynos", api_runtime.restart_dynos),
+    Endpoint("GET", "/apps/{app}/dynos/{dyno}", api_runtime.show_dyno, Partner.EXTRA),
+    Endpoint("DELETE", "/apps/{app}/dynos/{dyno}", api_runtime.restart_dyno),
+    Endpoint("POST", "/apps/{app}/dynos/{dyno}/actions/stop", api_runtime.restart_dyno, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/formation", api_runtime.list_formation, Partner.EXTRA),
+    Endpoint("PATCH", "/apps/{app}/formation", api_runtime.update_formation),
+    Endpoint("GET", "/apps/{app}/formation/{process}", api_runtime.show_process, Partner.EXTRA),
+    Endpoint("PATCH", "/apps/{app}/formation/{process}", api_runtime.update_process),
+    Endpoint("GET", "/apps/{app}/domains", api_runtime.list_domains, Partner.YES),
+    Endpoint("POST", "/apps/{app}/domains", api_runtime.create_domain),
+    Endpoint("GET", "/apps/{app}/domains/{domain}", api_runtime.show_domain, Partner.YES),
+    Endpoint("DELETE", "/apps/{app}/domains/{domain}", api_runtime.delete_domain),
+    Endpoint("GET", "/apps/{app}/log-drains", api_logs.list_app_drains),
+    Endpoint("POST", "/apps/{app}/log-drains", api_logs.create_drain, Partner.YES),
+    Endpoint("GET", "/apps/{app}/log-drains/{drain}", api_logs.show_drain),
+    Endpoint("DELETE", "/apps/{app}/log-drains/{drain}", api_logs.delete_drain, Partner.YES),
+    Endpoint("GET", "/apps/{app}/builds", api_catalogue.list_nothing_of_app, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/features", api_catalogue.list_nothing_of_app),
+    Endpoint("GET", "/apps/{app}/sni-endpoints", api_catalogue.list_nothing_of_app),
     Endpoint("GET", "/pipelines", api_pipelines.list_pipelines, Partner.PIPELINES),
     Endpoint("POST", "/pipelines", api_pipelines.create_pipeline),
     Endpoint("POST", "/pipeline-transfers", api_pipelines.transfer_pipeline),
@@ -119,6 +164,8 @@ ENDPOINTS = (
     Endpoint("PATCH", "/addons/{addon}/config", api_addons.update_config, Partner.YES),
     Endpoint("POST", "/addons/{addon}/actions/provision", api_addons.mark_provisioned, Partner.YES),
     Endpoint("POST", "/addons/{addon}/actions/deprovision", api_addons.mark_deprovisioned, Partner.YES),
+    Endpoint("GET", "/addons/{addon}/log-drains", api_logs.list_addon_drains, Partner.YES),
+    Endpoint("PUT", "/addons/{addon}/log-drains/{drain}", api_logs.update_drain, Partner.YES),
     Endpoint("GET", "/addons/{addon}/addon-attachments", api_addons.list_addon_attachments, Partner.YES),
     Endpoint("GET", "/apps/{app}/addons", api_addons.list_app_addons, Partner.YES),
     Endpoint("POST", "/apps/{app}/addons", api_addons.create_addon),
@@ -137,6 +184,9 @@ ENDPOINTS = (
     *_list_webhook_endpoints("/addons/{addon}", Partner.YES),
 )
 
+# What shows a thing, by its path.
+READS = {endpoint.path: endpoint for endpoint in ENDPOINTS if endpoint.method == "GET"}
+
 
 async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Response:
     """Answer a request to the Platform API.
@@ -147,6 +197,7 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
         Declined: the token, its scope, the pool or the endpoint says no.
 
     """
+    allow_cross_origin(request)
     scope = find_scope(heroku, request.headers.get("authorization", ""))
     # The sender of the answer shows what is left of this pool, refusals included.
     request.state.pool_owner = scope.owner_id
@@ -157,22 +208,28 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
     if scope.addon is not None:
         _check_partner(heroku, endpoint.partner)
     call = Call(heroku=heroku, scope=scope, request=request, raw=await request.body())
+    if "if-match" in request.headers and endpoint.path in READS:
+        require_match(request, await _ask(READS[endpoint.path], call))
     with acting(scope.actor):
-        outcome = endpoint.answer(call)
-        answer = await outcome if inspect.isawaitable(outcome) else outcome
-    return _build_response(request, answer)
+        answer = await _ask(endpoint, call)
+    return build_response(request, answer)
 
 
 def find_scope(heroku: Heroku, authorization: str) -> Scope:
     """Tell whose token this is."""
     token = read_token(authorization)
-    user = heroku.registry.users_by_token.get(token)
+    user = heroku.registry.authorizations.find_user(token)
     if user is not None:
         return UserScope(user)
     addon = heroku.tokens.find_addon(token)
     if addon is None:
         raise unauthorized()
     return AddonScope(addon, heroku)
+
+
+async def _ask(endpoint: Endpoint, call: Call) -> Answer:
+    outcome = endpoint.answer(call)
+    return await outcome if inspect.isawaitable(outcome) else outcome
 
 
 def _check_partner(heroku: Heroku, partner: Partner) -> None:
@@ -185,24 +242,3 @@ def _check_partner(heroku: Heroku, partner: Partner) -> None:
     }
     if not is_allowed[partner]:
         raise forbidden("Add-on tokens may not use this endpoint.")
-
-
-def _build_response(request: Request, answer: Answer) -> Response:
-    body, status, headers = answer.body, answer.status, dict(answer.headers)
-    if answer.listing is not None:
-        page = cut_page(answer.listing, header=request.headers.get("range"))
-        body, status = page.items, page.status
-        headers |= page.headers
-    raw = msgspec.json.encode(body)
-    if request.method in {"GET", "HEAD"}:
-        headers["ETag"] = f'W/"{hashlib.sha256(raw).hexdigest()[:32]}"'
-        headers["Cache-Control"] = "private, no-cache"
-        if status == 200 and _has_etag(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-    return Response(raw, status_code=status, headers=headers, media_type="application/json")
-
-
-def _has_etag(request: Request, etag: str) -> bool:
-    """Weak comparison, as `If-None-Match` wants it."""
-    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
-    return any(tag in {"*", etag.removeprefix("W/")} for tag in known)

@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
+from headrace.emulator.eligibility import check_attachment
 from headrace.emulator.errors import invalid, not_found
 from headrace.emulator.lifecycle import change_plan, deprovision, provision, remove
 from headrace.emulator.records import Addon, Attachment
@@ -100,7 +101,7 @@ async def delete_addon(call: Call) -> Answer:
     # Its config vars are part of the answer and gone after it.
     body = _render(call, addon)
     await deprovision(call.heroku, addon)
-    return Answer(body=body | {"state": str(State.DEPROVISIONED)})
+    return Answer(body=body | {"state": str(addon.state)})
 
 
 def resolve_addons(call: Call) -> Answer:
@@ -165,6 +166,7 @@ def show_app_attachment(call: Call) -> Answer:
 
 def create_attachment(call: Call) -> Answer:
     addon, app = call.addon(call.text("addon")), call.app(call.text("app"))
+    check_attachment(call.heroku, addon, app)
     attachment = call.registry.attach(addon, app, read_reference(call.body().get("name")))
     user = call.user
     call.registry.cut_release(app, f"Attach {attachment.name} (@{addon.name})", user_id=user.id, email=user.email)

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterable
 from operator import itemgetter
+from typing import Any
 from uuid import uuid4
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
+from headrace.emulator.catalogue import DEFAULT_STACK, STACKS
 from headrace.emulator.errors import invalid, not_found
 from headrace.emulator.lifecycle import destroy_app, make_name
 from headrace.emulator.records import App, Collaborator, Team, User
 from headrace.emulator.render import render_app, render_collaborator, render_owner, render_release
+from headrace.emulator.world import derive_id
 
 APP_NAME = re.compile(r"[a-z][a-z0-9-]{1,28}[a-z0-9]")
 
@@ -53,9 +56,17 @@ def show_app(call: Call) -> Answer:
 
 
 def update_app(call: Call) -> Answer:
-    app = call.app()
-    if "name" in call.body():
+    """Change the name, maintenance mode, or the stack of the builds to come."""
+    app, body = call.app(), call.body()
+    maintenance = body.get("maintenance", app.maintenance)
+    if not isinstance(maintenance, bool):
+        raise invalid("maintenance has to be true or false.")
+    build_stack = _read_stack(body["build_stack"]) if body.get("build_stack") else app.build_stack
+    if "name" in body:
         call.registry.rename_app(app, _read_name(call))
+    if body.keys() & {"maintenance", "build_stack"}:
+        with call.registry.changing(app, app):
+            app.maintenance, app.build_stack, app.updated_at = maintenance, build_stack, call.heroku.clock.now()
     return Answer(body=render_app(app, call.heroku))
 
 
@@ -119,12 +130,6 @@ def show_collaborator(call: Call) -> Answer:
     return Answer(body=render_collaborator(_find_collaborator(call, app), app))
 
 
-def list_nothing(call: Call) -> Answer:
-    """Dynos, formation and domains: nothing runs here."""
-    call.app()
-    return Answer(body=[])
-
-
 def _list(call: Call, apps: Iterable[App]) -> Answer:
     return listing(apps, lambda app: render_app(app, call.heroku), by=("id", "name"))
 
@@ -133,8 +138,20 @@ def _create(call: Call, owner: User | Team) -> Answer:
     body = call.body()
     name = _read_name(call) if body.get("name") else make_name("app", str(uuid4()))
     region = read_reference(body.get("region")) or "us"
-    app = call.registry.add_app(name, owner=owner, region=region)
+    stack = _read_stack(body["stack"]) if body.get("stack") else ""
+    app = call.registry.add_app(name, owner=owner, region=region, stack=stack)
     return created(render_app(app, call.heroku))
+
+
+def _read_stack(value: Any) -> str:
+    """By name or id. heroku3 asks for `cedar`, which is long gone and means the default stack."""
+    key = read_reference(value)
+    for name in STACKS:
+        if key in {name, derive_id("stack", name)}:
+            return name
+    if key == "cedar":
+        return DEFAULT_STACK["cedar"]
+    raise invalid(f"There is no stack {key}.")
 
 
 def _read_name(call: Call) -> str:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
+from headrace.emulator.catalogue import DEFAULT_STACK
+from headrace.emulator.eligibility import check_coupling
 from headrace.emulator.errors import Declined, invalid, not_found
 from headrace.emulator.records import Coupling, Team, User
 from headrace.emulator.render import render_coupling, render_pipeline
@@ -25,6 +27,8 @@ def create_pipeline(call: Call) -> Answer:
     body = call.body()
     owner = _read_owner(call) if body.get("owner") else call.user
     generation = read_reference(body.get("generation")) or "cedar"
+    if generation not in DEFAULT_STACK:
+        raise invalid(f"There is no generation {generation}.")
     return created(render_pipeline(call.registry.add_pipeline(_read_name(call), owner=owner, generation=generation)))
 
 
@@ -74,6 +78,7 @@ def list_team_couplings(call: Call) -> Answer:
 
 def create_coupling(call: Call) -> Answer:
     app, pipeline = call.app(call.text("app")), call.pipeline_from_body()
+    check_coupling(call.heroku, app, pipeline)
     return created(render_coupling(call.registry.couple(app, pipeline, call.stage()), call.heroku))
 
 

@@ -7,6 +7,7 @@ from headrace.emulator.call import Answer, Call, created, listing, require_text
 from headrace.emulator.errors import invalid, not_found
 from headrace.emulator.records import App, Pipeline, Promotion, PromotionTarget
 from headrace.emulator.render import render_promotion, render_promotion_target
+from headrace.emulator.runtime import receive_code
 
 
 def create_promotion(call: Call) -> Answer:
@@ -40,6 +41,7 @@ def list_targets(call: Call) -> Answer:
 
 def _promote(call: Call, source: App, app: App) -> PromotionTarget:
     user, version = call.user, source.releases[-1].version
+    receive_code(app, source, at=call.heroku.clock.now())
     description = f"Promote {source.name} v{version}"
     release = call.registry.cut_release(app, description, user_id=user.id, email=user.email)
     return PromotionTarget(id=str(uuid4()), app=app, release=release)

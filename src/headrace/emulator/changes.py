@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from headrace.emulator.records import Addon, AddonService, App, Attachment, Collaborator, Release, Team, User
+from headrace.emulator.records import (
+    Addon,
+    AddonService,
+    App,
+    Attachment,
+    Collaborator,
+    Domain,
+    Process,
+    Release,
+    Team,
+    User,
+)
 from headrace.protocol.webhooks import Actor
 
 # Pipelines and couplings are not among them, here as at Heroku (contract §8.1).
-Thing = App | Addon | Attachment | Collaborator | Release
+Thing = App | Addon | Attachment | Collaborator | Domain | Process | Release
 Action = Literal["create", "update", "destroy"]
 
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)

@@ -21,7 +21,7 @@ KEPT_COUNT = 1000
 
 def publish(heroku: Heroku, change: Change) -> None:
     """Make a change an event for everybody who has subscribed to such, and send it to them."""
-    entity = ENTITY_OF[type(change.thing)]
+    entity = ENTITY_OF[type(change.thing)].name
     for webhooks in find_audience(change):
         subscriptions = [one for one in webhooks.subscriptions.values() if entity in one.include]
         if subscriptions:

@@ -12,6 +12,7 @@ from headrace.emulator.changes import acting
 from headrace.emulator.clock import Clock
 from headrace.emulator.connections import Connections
 from headrace.emulator.deliveries import publish
+from headrace.emulator.eligibility import check_attachment, check_coupling
 from headrace.emulator.errors import forbidden
 from headrace.emulator.faults import FaultBook
 from headrace.emulator.heroku import build_heroku
@@ -96,7 +97,9 @@ class Emulator:
         await lifecycle.destroy_app(self._heroku, self._app(app))
 
     def couple(self, app: App | str, pipeline: str, stage: Stage | str) -> Coupling:
-        return self.state.couple(self._app(app), self.state.pipelines[pipeline], Stage(stage))
+        found, place = self._app(app), self.state.pipelines[pipeline]
+        check_coupling(self._heroku, found, place)
+        return self.state.couple(found, place, Stage(stage))
 
     def move(self, app: App | str, stage: Stage | str) -> None:
         """Change the stage of a coupled app."""
@@ -148,7 +151,9 @@ class Emulator:
 
     def attach(self, addon: Addon | str, app: App | str, name: str = "") -> Attachment:
         """Make an add-on's config vars appear on one more app."""
-        return self.state.attach(self._addon(addon), self._app(app), name)
+        found, place = self._addon(addon), self._app(app)
+        check_attachment(self._heroku, found, place)
+        return self.state.attach(found, place, name)
 
     def deliveries(self, owner: Addon | App) -> list[Delivery]:
         """Return the latest webhook deliveries of an add-on or app, oldest first, even when it is gone."""

@@ -4,28 +4,63 @@ import base64
 import binascii
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from headrace.emulator.errors import invalid, unauthorized
+from headrace.emulator.errors import bad_request, invalid, unauthorized
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.records import AddonService
+from headrace.emulator.render_oauth import render_token
 from headrace.emulator.tokens import IssuedToken
 from headrace.emulator.world import derive_id
+
+
+class _ClientMember(msgspec.Struct, frozen=True, kw_only=True):
+    secret: str | None = None
+
+
+class _GrantMember(msgspec.Struct, frozen=True, kw_only=True):
+    code: str | None = None
+    type: str | None = None
+
+
+class _RefreshTokenMember(msgspec.Struct, frozen=True, kw_only=True):
+    token: str | None = None
+
+
+class _TokenBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What the id host sends on; the schema wants all three members, which nobody fills."""
+
+    client: _ClientMember = _ClientMember()
+    grant: _GrantMember = _GrantMember()
+    refresh_token: _RefreshTokenMember = _RefreshTokenMember()
 
 
 async def issue_token(heroku: Heroku, request: Request) -> JSONResponse:
     """Values may stand in the form or in the query, the secret in a Basic header too (contract §2.1)."""
     form = dict(request.query_params) | dict(parse_qsl((await request.body()).decode("latin-1")))
+    token = _issue(heroku, form, request.headers.get("authorization", ""))
+    return JSONResponse(_render_token(token), headers={"Cache-Control": "no-store"})
+
+
+async def create_token(heroku: Heroku, request: Request) -> JSONResponse:
+    """Do the same on the API host, where the id host asks: JSON in and out, 201 (contract §2.3)."""
+    form = _read_json(await request.body())
+    token = _issue(heroku, form, request.headers.get("authorization", ""))
+    grant = {"code": form.get("code", ""), "type": form.get("grant_type", "authorization_code")}
+    body = render_token(token, grant=grant, now=heroku.clock.now())
+    return JSONResponse(body, 201, headers={"Cache-Control": "no-store"})
+
+
+def _issue(heroku: Heroku, form: dict[str, str], authorization: str) -> IssuedToken:
     grant_type = form.get("grant_type", "authorization_code")
     if grant_type not in {"authorization_code", "refresh_token"}:
         raise invalid(f"grant_type {grant_type} is not supported.")
-    service = _find_service(heroku, form, request.headers.get("authorization", ""))
+    service = _find_service(heroku, form, authorization)
     if grant_type == "refresh_token":
-        token = heroku.tokens.refresh(_require(form, "refresh_token"), service=service)
-    else:
-        token = heroku.tokens.exchange(_require(form, "code"), service=service)
-    return JSONResponse(_render_token(token), headers={"Cache-Control": "no-store"})
+        return heroku.tokens.refresh(_require(form, "refresh_token"), service=service)
+    return heroku.tokens.exchange(_require(form, "code"), service=service)
 
 
 def _find_service(heroku: Heroku, form: dict[str, str], authorization: str) -> AddonService:
@@ -36,6 +71,21 @@ def _find_service(heroku: Heroku, form: dict[str, str], authorization: str) -> A
     if service is None:
         raise unauthorized("The client secret is wrong.")
     return service
+
+
+def _read_json(raw: bytes) -> dict[str, str]:
+    """Return what stands in the schema's nested members, under the names of the form."""
+    try:
+        body = msgspec.json.decode(raw, type=_TokenBody)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise bad_request(f"Unable to read the request body: {error}") from None
+    found = {
+        "client_secret": body.client.secret,
+        "code": body.grant.code,
+        "grant_type": body.grant.type,
+        "refresh_token": body.refresh_token.token,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _require(form: dict[str, str], name: str) -> str:

@@ -5,12 +5,16 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from headrace.emulator.eligibility import check_install
 from headrace.emulator.errors import Declined, invalid, unavailable
 from headrace.emulator.heroku import Heroku
+from headrace.emulator.logs import put_drain
 from headrace.emulator.partner import PartnerAnswer
 from headrace.emulator.records import Addon, AddonService, App, Plan
 from headrace.emulator.tokens import GRANT_LIFETIME, IssuedGrant
+from headrace.models import Secret, State
 
+SYSLOG_DRAIN = "syslog_drain"
 ADJECTIVES = ("amber", "brisk", "calm", "deep", "fluted", "keen", "mossy", "rugged", "silver", "tidy", "vivid", "wide")
 
 
@@ -26,9 +30,10 @@ async def provision(
     """Create an add-on and have the partner provision it.
 
     Raises:
-        Declined: the partner refused or failed; the add-on is removed again.
+        Declined: the app may not have it, or the partner refused or failed; the add-on is removed again.
 
     """
+    check_install(heroku, plan.service, app)
     addon_id = str(uuid4())
     addon = heroku.registry.add_addon(
         app,
@@ -38,6 +43,7 @@ async def provision(
         addon_id=addon_id,
         options=options,
     )
+    _issue_log_tokens(heroku, addon)
     # The partner may use its grant before it answers (contract §1.2), so all of this stands by now.
     addon.provision_body = heroku.partner.build_provision(addon, _issue_grant(heroku, addon))
     answer = await _send_provision(heroku, addon)
@@ -60,6 +66,8 @@ async def change_plan(heroku: Heroku, addon: Addon, plan: Plan) -> None:
         Declined: the partner refused or failed; the plan stays.
 
     """
+    if addon.state is State.DEPROVISIONING:
+        raise invalid(f"{addon.name} is being deprovisioned.")
     answer = await heroku.partner.change_plan(addon, plan.name)
     _require_success(answer, addon.service, "change the plan of")
     config = _read_config(answer.body or {}, addon.service)
@@ -71,19 +79,28 @@ async def change_plan(heroku: Heroku, addon: Addon, plan: Plan) -> None:
 async def deprovision(heroku: Heroku, addon: Addon) -> None:
     """Have the partner remove an add-on. A 404 or 410 is as good: there is nothing any more (contract §1.4).
 
+    In the asynchronous beta a 202 only begins it, and the partner keeps its tokens until it is done.
+
     Raises:
         Declined: the partner refused or failed; the add-on stays.
 
     """
+    if addon.state is State.DEPROVISIONING:
+        return
     answer = await heroku.partner.deprovision(addon)
     if not answer.is_success and answer.status not in {404, 410}:
         raise unavailable(answer.message or _generic("deprovision", addon.service))
-    if addon.id in heroku.registry.addons:
+    if addon.id not in heroku.registry.addons:
+        return
+    if answer.status == 202 and heroku.switches.async_deprovision:
+        heroku.registry.begin_removal(addon)
+        _await_partner(heroku, addon, limit=heroku.switches.deprovision_limit)
+    else:
         remove(heroku, addon)
 
 
 async def destroy_app(heroku: Heroku, app: App) -> None:
-    """Remove an app after its add-ons.
+    """Remove an app after its add-ons, which it does not wait for longer than for an answer.
 
     Raises:
         Declined: a partner refused or failed; the app stays.
@@ -91,6 +108,8 @@ async def destroy_app(heroku: Heroku, app: App) -> None:
     """
     for addon in list(app.addons.values()):
         await deprovision(heroku, addon)
+        if addon.id in app.addons:
+            remove(heroku, addon)
     heroku.registry.remove_app(app)
 
 
@@ -104,6 +123,13 @@ def make_name(stem: str, uuid: str) -> str:
     """Service, adjective, number, as Heroku names add-ons and apps (contract §1.2)."""
     number = int(uuid[:8], 16)
     return f"{stem}-{ADJECTIVES[number % len(ADJECTIVES)]}-{10_000 + number % 90_000}"
+
+
+def _issue_log_tokens(heroku: Heroku, addon: Addon) -> None:
+    """Give what the manifest requires for logs; Fir apps have neither (contract §11)."""
+    requires = addon.service.manifest.requires if addon.app.generation == "cedar" else ()
+    addon.log_drain_token = Secret(f"d.{uuid4()}") if SYSLOG_DRAIN in requires else None
+    addon.log_input_token = Secret(f"t.{uuid4()}") if heroku.switches.log_input_requirement in requires else None
 
 
 def _issue_grant(heroku: Heroku, addon: Addon) -> IssuedGrant:
@@ -128,23 +154,33 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
     if not isinstance(provider_id, str) or not provider_id:
         raise invalid(_generic("provision", addon.service))
     config = _read_config(body, addon.service)
+    _accept_drain(heroku, addon, body.get("log_drain_url"), is_later=answer.status == 202)
     heroku.registry.accept_provision(addon, provider_id=provider_id, message=answer.message)
     if answer.status != 202:
         heroku.registry.set_addon_config(addon, dict(config))
         heroku.registry.mark_provisioned(addon)
     elif addon.state == "provisioning":
-        _await_partner(heroku, addon)
+        _await_partner(heroku, addon, limit=heroku.switches.provision_limit)
 
 
-def _await_partner(heroku: Heroku, addon: Addon) -> None:
-    """Give the partner its 12 hours, after which the add-on is removed (contract §3)."""
-    addon.deadline = heroku.clock.now() + heroku.switches.provision_limit
+def _await_partner(heroku: Heroku, addon: Addon, *, limit: timedelta) -> None:
+    """Give the partner its 12 hours, after which the add-on is removed (contract §1.4, §3)."""
+    addon.deadline = heroku.clock.now() + limit
 
     def give_up() -> None:
         if addon.deadline is not None and addon.deadline <= heroku.clock.now():
             remove(heroku, addon)
 
     heroku.agenda.add(addon.deadline, give_up)
+
+
+def _accept_drain(heroku: Heroku, addon: Addon, url: Any, *, is_later: bool) -> None:
+    """Make the drain that the manifest requires; who provisions later may name it later (contract §1.2)."""
+    if addon.log_drain_token is None or (url is None and is_later):
+        return
+    if not isinstance(url, str):
+        raise invalid(_generic("provision", addon.service))
+    put_drain(heroku.clock, addon, addon.log_drain_token.reveal(), url)
 
 
 def _require_success(answer: PartnerAnswer, service: AddonService, verb: str) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from headrace.emulator.catalogue import REGIONS
 from headrace.emulator.clock import Clock
 from headrace.emulator.faults import Fault, FaultBook, Kind
 from headrace.emulator.records import Addon
@@ -24,7 +25,6 @@ from headrace.protocol.partner import ACCEPT, build_basic_auth
 HEROKU_TIME = timezone(timedelta(hours=-8))
 # What can go wrong with any call to a partner.
 KINDS: frozenset[Kind] = frozenset({"status", "latency", "drop", "malform", "duplicate"})
-AWS_REGIONS = {"us": "us-east-1", "eu": "eu-west-1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +97,22 @@ class PartnerCaller:
         body: dict[str, Any] = {
             "uuid": addon.id,
             "plan": addon.plan.name,
-            "region": f"amazon-web-services::{AWS_REGIONS.get(addon.app.region, addon.app.region)}",
+            "region": f"amazon-web-services::{REGIONS[addon.app.region].aws}",
             "options": addon.options,
         }
         if self.switches.legacy_body:
-            heroku_id = f"app{int(addon.app.id[:6], 16)}@heroku.com"
+            heroku_id = addon.app.heroku_id
             body |= {"heroku_id": heroku_id, "callback_url": f"{self.url}/vendor/apps/{heroku_id}"}
         else:
             body |= {
                 "name": addon.name,
                 "callback_url": f"{self.url}/addons/{addon.id}",
-                "oauth_grant": {
-                    "code": grant.code.reveal(),
-                    "expires_at": grant.expires_at.astimezone(HEROKU_TIME).isoformat(),
-                    "type": "authorization_code",
-                },
+                "oauth_grant": render_grant(grant),
             }
+            if addon.log_drain_token is not None:
+                body["log_drain_token"] = addon.log_drain_token.reveal()
+            if addon.log_input_token is not None:
+                body["log_input_url"] = addon.build_log_input_url(self.url)
         return msgspec.json.encode(body)
 
     async def _call(self, method: str, addon: Addon, path: str, body: bytes) -> PartnerAnswer:
@@ -217,3 +217,11 @@ def _build_lost(fault: Fault) -> PartnerAnswer:
     if fault.kind == "status":
         return PartnerAnswer(status=fault.status)
     return PartnerAnswer(status=None, error=aiohttp.ServerDisconnectedError.__name__)
+
+
+def render_grant(grant: IssuedGrant) -> dict[str, str]:
+    return {
+        "code": grant.code.reveal(),
+        "expires_at": grant.expires_at.astimezone(HEROKU_TIME).isoformat(),
+        "type": "authorization_code",
+    }

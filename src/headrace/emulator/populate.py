@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+
+from headrace.emulator.manifests import add_revision
 from headrace.emulator.records import AddonService, Plan, Team, User
+from headrace.emulator.runtime import scale
 from headrace.emulator.state import Registry
 from headrace.emulator.world import AddonServiceSpec, AppEntry, PipelineEntry, World, derive_id
 from headrace.models import Secret
@@ -47,7 +51,13 @@ def _add_user(registry: Registry, email: str, name: str, token: str, user_id: st
     )
     registry.users[user.id] = user
     registry.users_by_email[email] = user
-    registry.users_by_token[token] = user
+    registry.authorizations.add(
+        user,
+        description="The token that the world gives",
+        token=user.token,
+        authorization_id=derive_id("authorization", email),
+        at=WORLD_BEGAN_AT,
+    )
 
 
 def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:
@@ -57,6 +67,8 @@ def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:
         name=slug,
         manifest=spec.manifest,
         client_secret=Secret(spec.client_secret),
+        generations=spec.generations,
+        environment=spec.environment,
         created_at=WORLD_BEGAN_AT,
     )
     for entry in spec.plans:
@@ -70,6 +82,7 @@ def _add_service(registry: Registry, spec: AddonServiceSpec) -> None:
         )
         service.plans[entry.name] = plan
         registry.plans[plan.id] = plan
+    add_revision(service, msgspec.json.decode(spec.manifest_text), at=WORLD_BEGAN_AT)
     registry.addon_services.add(service)
     registry.services_by_secret[spec.client_secret] = service
 
@@ -86,6 +99,7 @@ def _add_world_app(registry: Registry, entry: AppEntry) -> None:
         at=WORLD_BEGAN_AT,
     )
     app.config |= entry.config
+    scale(app, entry.formation, at=WORLD_BEGAN_AT)
     for email in entry.collaborators:
         registry.add_collaborator(app, registry.users_by_email[email], at=WORLD_BEGAN_AT)
 

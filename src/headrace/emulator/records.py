@@ -60,16 +60,28 @@ class Plan:
         return f"{self.service.name}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRevision:
+    """A manifest as it was pushed; the number of the revision is its `$base`."""
+
+    id: str
+    contents: dict[str, Any] = field(repr=False)
+    created_at: datetime
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class AddonService:
-    """`name` is the slug, as the Platform API calls it."""
+    """`name` is the slug, as the Platform API calls it; `environment` the one whose URLs are called."""
 
     id: str
     name: str
     manifest: Manifest
     client_secret: Secret
+    generations: tuple[str, ...]
+    environment: str
     created_at: datetime
     plans: dict[str, Plan] = field(default_factory=dict)
+    revisions: dict[str, ManifestRevision] = field(default_factory=dict)
 
     @property
     def default_plan(self) -> Plan | None:
@@ -134,6 +146,41 @@ class Webhooks:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Domain:
+    id: str
+    hostname: str
+    created_at: datetime
+    is_custom: bool = True
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class LogDrain:
+    """Where an app's log goes; `addon` is the one whose drain it is, if it is no customer's."""
+
+    id: str
+    token: Secret
+    url: str = field(repr=False)
+    app: "App" = field(repr=False)
+    addon: "Addon | None" = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Process:
+    """A process type of a formation; `started_at` has a moment for each of its dynos."""
+
+    type: str
+    created_at: datetime
+    updated_at: datetime
+    started_at: list[datetime] = field(default_factory=list)
+
+    @property
+    def quantity(self) -> int:
+        return len(self.started_at)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class App:
     """`config` holds what the customer set; `config_vars` adds what the attached add-ons set."""
 
@@ -142,15 +189,26 @@ class App:
     owner: User | Team
     region: str
     generation: str
+    stack: str
+    build_stack: str
     created_at: datetime
     updated_at: datetime
+    maintenance: bool = False
     config: dict[str, str] = field(default_factory=dict)
+    formation: dict[str, Process] = field(default_factory=dict)
+    domains: dict[str, Domain] = field(default_factory=dict)
+    log_drains: dict[str, LogDrain] = field(default_factory=dict)
     releases: list[Release] = field(default_factory=list)
     collaborators: dict[str, Collaborator] = field(default_factory=dict)
     coupling: Coupling | None = None
     addons: dict[str, "Addon"] = field(default_factory=dict)
     attachments: dict[str, "Attachment"] = field(default_factory=dict)
     webhooks: Webhooks = field(default_factory=Webhooks, repr=False)
+
+    @property
+    def heroku_id(self) -> str:
+        """The name that the legacy partner API had for an app (contract §1.2)."""
+        return f"app{int(self.id[:6], 16)}@heroku.com"
 
     @property
     def config_vars(self) -> dict[str, str]:
@@ -162,7 +220,7 @@ class App:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Addon:
-    """A resource. `config` is under the add-on's own names, `deadline` set while it is provisioned asynchronously."""
+    """A resource. `config` is under the add-on's own names, `deadline` set while Heroku waits for its partner."""
 
     id: str
     name: str
@@ -178,8 +236,17 @@ class Addon:
     config: dict[str, str] = field(default_factory=dict)
     deadline: datetime | None = None
     attachments: dict[str, "Attachment"] = field(default_factory=dict)
+    log_drain_token: Secret | None = None
+    log_input_token: Secret | None = None
     webhooks: Webhooks = field(default_factory=Webhooks, repr=False)
     provision_body: bytes = field(default=b"", repr=False)
+
+    def build_log_input_url(self, heroku_url: str) -> str | None:
+        """Return where the add-on may write to its app's log, if it may."""
+        if self.log_input_token is None:
+            return None
+        scheme, _, host = heroku_url.partition("://")
+        return f"{scheme}://token:{self.log_input_token.reveal()}@{host}/logs/{self.id}"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+from headrace.emulator.eligibility import ATTACHABLE, MANY_PER_APP
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.paging import Json
 from headrace.emulator.records import (
@@ -12,6 +13,7 @@ from headrace.emulator.records import (
     Attachment,
     Collaborator,
     Coupling,
+    LogDrain,
     Pipeline,
     Plan,
     Promotion,
@@ -22,8 +24,6 @@ from headrace.emulator.records import (
 )
 from headrace.emulator.world import derive_id
 
-# One stack will do: nothing is built here.
-STACK = "heroku-24"
 PERMISSIONS = ("deploy", "manage", "operate", "view")
 
 
@@ -90,24 +90,24 @@ def render_app(app: App, heroku: Heroku) -> Json:
     return {
         "acm": False,
         "archived_at": None,
-        "build_stack": _named("stack", STACK),
+        "build_stack": render_named("stack", app.build_stack),
         "buildpack_provided_description": None,
         "created_at": render_time(app.created_at),
-        "generation": _named("generation", app.generation),
+        "generation": render_named("generation", app.generation),
         # A push must not leave this machine, so this is not the address at Heroku.
         "git_url": f"{heroku.url}/git/{app.name}.git",
         "id": app.id,
         "internal_routing": None,
-        "maintenance": False,
+        "maintenance": app.maintenance,
         "name": app.name,
         "organization": team,
         "owner": {"email": app.owner.email, "id": app.owner.id},
-        "region": _named("region", app.region),
+        "region": render_named("region", app.region),
         "released_at": render_time(app.releases[-1].created_at),
         "repo_size": None,
         "slug_size": None,
         "space": None,
-        "stack": _named("stack", STACK),
+        "stack": render_named("stack", app.stack),
         "team": team,
         "updated_at": render_time(app.updated_at),
         "web_url": f"https://{app.name}.herokuapp.com/",
@@ -117,7 +117,7 @@ def render_app(app: App, heroku: Heroku) -> Json:
 def render_release(release: Release, app: App) -> Json:
     return {
         "addon_plan_names": list(release.addon_plan_names),
-        "app": _ref(app),
+        "app": render_ref(app),
         "artifacts": [],
         "created_at": render_time(release.created_at),
         "current": release is app.releases[-1],
@@ -147,7 +147,7 @@ def render_pipeline(pipeline: Pipeline) -> Json:
     kind = "team" if isinstance(owner, Team) else "user"
     return {
         "created_at": render_time(pipeline.created_at),
-        "generation": _named("generation", pipeline.generation),
+        "generation": render_named("generation", pipeline.generation),
         "id": pipeline.id,
         "name": pipeline.name,
         "owner": {"id": owner.id, "type": kind} if owner else None,
@@ -199,16 +199,16 @@ def render_service(service: AddonService) -> Json:
         "id": service.id,
         "name": service.name,
         "state": "ga",
-        "supported_generations": [_named("generation", "cedar"), _named("generation", "fir")],
-        "supports_multiple_installations": "many_per_app" in service.manifest.requires,
-        "supports_sharing": "attachable" in service.manifest.requires,
+        "supported_generations": [render_named("generation", name) for name in service.generations],
+        "supports_multiple_installations": MANY_PER_APP in service.manifest.requires,
+        "supports_sharing": ATTACHABLE in service.manifest.requires,
         "updated_at": render_time(service.created_at),
     }
 
 
 def render_plan(plan: Plan) -> Json:
     return {
-        "addon_service": _ref(plan.service),
+        "addon_service": render_ref(plan.service),
         "compliance": None,
         "created_at": render_time(plan.created_at),
         "default": plan.is_default,
@@ -230,10 +230,10 @@ def render_addon(addon: Addon, heroku: Heroku, *, expand: Collection[str] = ()) 
     """`expand` names the members to show whole, as the CLI asks in `Accept-Expansion`."""
     rendered = {
         "actions": [],
-        "addon_service": render_service(addon.service) if "addon_service" in expand else _ref(addon.service),
-        "app": _ref(addon.app),
+        "addon_service": render_service(addon.service) if "addon_service" in expand else render_ref(addon.service),
+        "app": render_ref(addon.app),
         "billed_price": {"cents": addon.plan.price_cents, "contract": False, "unit": "month"},
-        "billing_entity": {**_ref(addon.app), "type": "app"},
+        "billing_entity": {**render_ref(addon.app), "type": "app"},
         "config_vars": _list_config_vars(addon),
         "created_at": render_time(addon.created_at),
         "id": addon.id,
@@ -256,11 +256,11 @@ def render_attachment(attachment: Attachment, heroku: Heroku, *, include: Collec
     """`include` names what the CLI wants besides, in `Accept-Inclusion`."""
     addon = attachment.addon
     rendered: Json = {
-        "addon": {"app": _ref(addon.app), "id": addon.id, "name": addon.name},
-        "app": _ref(attachment.app),
+        "addon": {"app": render_ref(addon.app), "id": addon.id, "name": addon.name},
+        "app": render_ref(attachment.app),
         "created_at": render_time(attachment.created_at),
         "id": attachment.id,
-        "log_input_url": None,
+        "log_input_url": addon.build_log_input_url(heroku.url),
         "name": attachment.name,
         "namespace": None,
         "updated_at": render_time(attachment.created_at),
@@ -271,6 +271,19 @@ def render_attachment(attachment: Attachment, heroku: Heroku, *, include: Collec
     if "config_vars" in include:
         rendered["config_vars"] = sorted(attachment.config_vars)
     return rendered
+
+
+def render_drain(drain: LogDrain) -> Json:
+    addon = drain.addon
+    return {
+        "addon": {"app": render_ref(addon.app), "id": addon.id, "name": addon.name} if addon else None,
+        "app": render_ref(drain.app),
+        "created_at": render_time(drain.created_at),
+        "id": drain.id,
+        "token": drain.token.reveal(),
+        "updated_at": render_time(drain.updated_at),
+        "url": drain.url,
+    }
 
 
 def build_web_url(addon: Addon, app: App, heroku: Heroku) -> str:
@@ -286,7 +299,7 @@ def _list_config_vars(addon: Addon) -> list[str]:
 
 def _access(app: App, person: User | Team, *, role: str, since: datetime) -> Json:
     return {
-        "app": _ref(app),
+        "app": render_ref(app),
         "created_at": render_time(since),
         "id": derive_id("collaborator", f"{app.id}:{person.id}"),
         "permissions": [render_permission(name) for name in PERMISSIONS],
@@ -304,9 +317,9 @@ def _price(plan: Plan) -> Json:
     return {"cents": plan.price_cents, "contract": False, "metered": False, "unit": "month"}
 
 
-def _ref(thing: App | AddonService) -> Json:
+def render_ref(thing: App | AddonService) -> Json:
     return {"id": thing.id, "name": thing.name}
 
 
-def _named(kind: str, name: str) -> Json:
+def render_named(kind: str, name: str) -> Json:
     return {"id": derive_id(kind, name), "name": name}

@@ -6,6 +6,8 @@ from copy import copy
 from datetime import datetime
 from uuid import uuid4
 
+from headrace.emulator.authorizations import AuthorizationBook
+from headrace.emulator.catalogue import DEFAULT_STACK, REGIONS
 from headrace.emulator.changes import Action, Change, Thing, find_actor, name_actor
 from headrace.emulator.clock import Clock
 from headrace.emulator.errors import invalid
@@ -36,7 +38,7 @@ class Registry:
         self.clock = clock
         self.listeners: list[Callable[[Change], None]] = []
         self.users: dict[str, User] = {}
-        self.users_by_token: dict[str, User] = {}
+        self.authorizations = AuthorizationBook(clock)
         self.users_by_email: dict[str, User] = {}
         self.teams: Index[Team] = Index()
         self.addon_services: Index[AddonService] = Index()
@@ -62,18 +64,23 @@ class Registry:
         owner: User | Team,
         region: str = "us",
         generation: str = "cedar",
+        stack: str = "",
         app_id: str = "",
         at: datetime | None = None,
     ) -> App:
         if name in self.apps:
             raise invalid("Name is already taken")
-        created_at = at or self.clock.now()
+        if region not in REGIONS:
+            raise invalid(f"There is no region {region}.")
+        created_at, stack = at or self.clock.now(), stack or DEFAULT_STACK[generation]
         app = App(
             id=app_id or str(uuid4()),
             name=name,
             owner=owner,
             region=region,
             generation=generation,
+            stack=stack,
+            build_stack=stack,
             created_at=created_at,
             updated_at=created_at,
         )
@@ -249,10 +256,14 @@ class Registry:
         return attachment
 
     def detach(self, attachment: Attachment) -> None:
-        del attachment.app.attachments[attachment.name]
-        del attachment.addon.attachments[attachment.id]
+        """Remove a link; without another one to this app the add-on's log drain goes too."""
+        addon, app = attachment.addon, attachment.app
+        del app.attachments[attachment.name]
+        del addon.attachments[attachment.id]
         del self.attachments[attachment.id]
-        self.tell("destroy", attachment, attachment.app)
+        if app is not addon.app and all(link.app is not app for link in addon.attachments.values()):
+            _drop_drains(addon, app)
+        self.tell("destroy", attachment, app)
 
     def set_addon_config(self, addon: Addon, changes: dict[str, str | None]) -> None:
         """Change config vars for the partner; only a provisioned add-on's change cuts releases (contract §3)."""
@@ -274,6 +285,8 @@ class Registry:
 
     def mark_provisioned(self, addon: Addon) -> None:
         """Finish a provision; this is when apps restart (contract §3). Marking twice changes nothing."""
+        if addon.state is State.DEPROVISIONING:
+            raise invalid(f"{addon.name} is being deprovisioned.")
         if addon.state is State.PROVISIONED:
             return
         with self.changing(addon, addon.app, actor=name_actor(addon.service)):
@@ -281,6 +294,12 @@ class Registry:
             addon.deadline = None
             addon.updated_at = self.clock.now()
         self.cut_addon_release(addon, "Attach {attachment} (@{addon})")
+
+    def begin_removal(self, addon: Addon) -> None:
+        """Leave an add-on as it is for its partner to clean up (contract §1.4)."""
+        with self.changing(addon, addon.app):
+            addon.state = State.DEPROVISIONING
+            addon.updated_at = self.clock.now()
 
     def change_plan(self, addon: Addon, plan: Plan, *, message: str) -> None:
         with self.changing(addon, addon.app):
@@ -300,11 +319,12 @@ class Registry:
         attachments = list(addon.attachments.values())
         for attachment in attachments:
             self.detach(attachment)
-            if addon.state is State.PROVISIONED or addon.config:
+            if addon.state is not State.PROVISIONING or addon.config:
                 description = f"Detach {attachment.name} (@{addon.name})"
                 self.cut_release(attachment.app, description, user_id=addon.service.id, email=addon.service.email)
         addon.state = State.DEPROVISIONED
         addon.deadline = None
+        _drop_drains(addon, addon.app)
         del addon.app.addons[addon.id]
         self.addons.remove(addon)
         self.tell("destroy", addon, addon.app)
@@ -358,6 +378,10 @@ def merge(config: dict[str, str], changes: dict[str, str | None]) -> None:
             config.pop(name, None)
         else:
             config[name] = value
+
+
+def _drop_drains(addon: Addon, app: App) -> None:
+    app.log_drains = {drain.id: drain for drain in app.log_drains.values() if drain.addon is not addon}
 
 
 def _describe(changes: dict[str, str | None]) -> str:

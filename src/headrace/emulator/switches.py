@@ -31,6 +31,8 @@ class Switches:
 
     # The article's legacy provision body: `heroku_id`, a callback under /vendor/apps, no grant (§1.2).
     legacy_body: bool = False
+    # The entry of a manifest's `requires` that asks for `log_input_url`; its name was not found (§5).
+    log_input_requirement: str = "log_input"
     # How long a partner may take to answer; the article speaks of 30 seconds, the reference of 25 (§1.1).
     cut_off: timedelta = timedelta(seconds=25)
     # How often a provision is sent again after a time-out, a 5xx or no answer at all (§1.2).
@@ -39,6 +41,18 @@ class Switches:
     delete_after_failure: bool = False
     # How long an asynchronous provision may take (§3).
     provision_limit: timedelta = timedelta(hours=12)
+
+    # Whether an app has one add-on of a service, on its own app only, unless the manifest's `requires` has
+    # `many_per_app` and `attachable`: what the entries do was seen in code only (§5).
+    requires_enforced: bool = True
+    # Whether a pipeline takes apps of another generation than its own: not found in any text (§7.1).
+    mixed_generations: bool = False
+    # Whether the beta is on, in which a DELETE may be answered 202, and how long a partner then has (§1.4).
+    async_deprovision: bool = False
+    deprovision_limit: timedelta = timedelta(hours=12)
+
+    # Whether a grant can be had anew with the manifest's credentials; Heroku opens it to some (§2.4).
+    grant_backfill: bool = False
 
     # How long a webhook's receiver may take to answer (§8.4).
     webhook_cut_off: timedelta = timedelta(seconds=10)

@@ -110,7 +110,7 @@ class TokenBook:
     def _issue(self, addon: Addon, refresh_token: str) -> IssuedToken:
         lifetime = self.switches.token_lifetime
         token = IssuedToken(
-            access=Secret(_make_access_token()),
+            access=Secret(make_access_token()),
             refresh=Secret(refresh_token),
             addon=addon,
             expires_at=self.clock.now() + lifetime,
@@ -130,6 +130,6 @@ class TokenBook:
         return self._held.setdefault(addon.id, Holdings())
 
 
-def _make_access_token() -> str:
+def make_access_token() -> str:
     """The prefix and 58 characters, the shape of today's tokens (contract §2.2)."""
     return f"HRKU-AA{secrets.token_urlsafe(44)[:58]}"

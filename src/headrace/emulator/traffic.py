@@ -1,5 +1,6 @@
 """What went over the wire in both directions, with every secret masked."""
 
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ import msgspec
 from headrace.emulator.faults import Direction
 
 MASK = "•••"
+# Credentials in a URL, and what names a log drain: its token or its URL.
+USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+DRAIN_KEY = re.compile(r"(?<=/log-drains/)(?![0-9a-f-]{36}$).+")
 KEPT_COUNT = 1000
 SECRET_MEMBERS = frozenset(
     {
@@ -26,6 +30,7 @@ SECRET_MEMBERS = frozenset(
         "refresh_token",
         "resource_token",
         "secret",
+        "sso_salt",
         "token",
         "user_scoped_resource_token",
     }
@@ -80,6 +85,11 @@ class Traffic(deque[Exchange]):
             self.listen(exchange)
 
 
+def mask_path(path: str) -> str:
+    """Return a path without the token or the URL that may name a log drain."""
+    return DRAIN_KEY.sub(MASK, path)
+
+
 def mask_body(body: bytes, *, is_config: bool) -> str:
     """Return a body as text without its secrets; one that is neither JSON nor a form is only counted.
 
@@ -104,6 +114,8 @@ def _mask_form(body: bytes) -> str:
 
 
 def _mask(value: Any) -> Any:
+    if isinstance(value, str):
+        return USER_INFO.sub(MASK, value)
     if isinstance(value, list):
         return [_mask(item) for item in value]
     if not isinstance(value, dict):

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
@@ -13,15 +12,18 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from headrace.emulator.addons_host import ADDONS_HOST, show_grant
 from headrace.emulator.api import ENDPOINTS, answer_api
 from headrace.emulator.errors import Declined
 from headrace.emulator.faults import Fault
+from headrace.emulator.headers import add_headers, answer_preflight, find_method
 from headrace.emulator.heroku import Heroku
-from headrace.emulator.identity import issue_token
+from headrace.emulator.identity import create_token, issue_token
+from headrace.emulator.logs import take_log
 from headrace.emulator.mishap import KINDS, answer_with_faults
 from headrace.emulator.paths import PathTree
 from headrace.emulator.sso import show_launch_page
-from headrace.emulator.traffic import Exchange
+from headrace.emulator.traffic import Exchange, mask_path
 
 Answerer = Callable[[Heroku, Request], Awaitable[Response]]
 
@@ -54,16 +56,21 @@ def build_app(heroku: Heroku) -> ASGIApp:
 def _build_paths() -> PathTree[Answerer]:
     paths: PathTree[Answerer] = PathTree()
     paths.add("POST", "/oauth/token", issue_token)
+    paths.add("POST", "/oauth/tokens", create_token)
+    paths.add("GET", "/vendor/resources/{addon}/oauth-grant", show_grant)
+    paths.add("POST", "/logs/{addon}", take_log)
     paths.add("GET", "/sso/apps/{app}/addons/{addon}", show_launch_page)
+    for method, path, answerer in ADDONS_HOST:
+        paths.add(method, path, answerer)
     for endpoint in ENDPOINTS:
         paths.add(endpoint.method, endpoint.path, partial(answer_api, endpoint))
+        paths.add("OPTIONS", endpoint.path, answer_preflight)
     return paths
 
 
 def _find(paths: PathTree[Answerer], request: Request) -> Answerer:
     """Neither an unknown path nor an unknown method is told apart from a thing that is not there."""
-    method = "GET" if request.method == "HEAD" else request.method
-    found = paths.find(method, request.scope["raw_path"].decode("latin-1"))
+    found = paths.find(find_method(request), request.scope["raw_path"].decode("latin-1"))
     if found is None:
         return _find_nothing
     answerer, request.scope["path_params"] = found
@@ -78,12 +85,12 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
         response = await answer_with_faults(heroku, request, faults, partial(_answer, heroku, request, answerer))
     except Declined as declined:
         response = _render_declined(declined)
-    _add_headers(heroku, request, response)
+    add_headers(heroku, request, response)
     heroku.traffic.record(
         Exchange(
             direction="to Heroku",
             method=request.method,
-            path=request.url.path,
+            path=mask_path(request.url.path),
             status=_find_status(response, faults),
             at=at,
             ms=(time.perf_counter() - began) * 1000,
@@ -100,15 +107,6 @@ async def _answer(heroku: Heroku, request: Request, answerer: Answerer) -> Respo
         return await answerer(heroku, request)
     except Declined as declined:
         return _render_declined(declined)
-
-
-def _add_headers(heroku: Heroku, request: Request, response: Response) -> None:
-    response.headers["Request-Id"] = str(uuid4())
-    owner = getattr(request.state, "pool_owner", None)
-    if getattr(request.state, "pool_is_empty", False):
-        response.headers["RateLimit-Remaining"] = "0"
-    elif owner is not None:
-        response.headers["RateLimit-Remaining"] = str(heroku.rates.remaining(owner))
 
 
 def _find_status(response: Response, faults: Sequence[Fault]) -> int | None:

@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
+from headrace.emulator.catalogue import REGIONS
 from headrace.emulator.faults import Fault
 from headrace.emulator.switches import Switches
 from headrace.errors import ConfigurationError
@@ -24,6 +25,9 @@ NAMESPACE = uuid5(NAMESPACE_DNS, "headrace.emulator")
 
 # An empty token or secret would let everybody in.
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Generation = Literal["cedar", "fir"]
+ProcessType = Annotated[str, msgspec.Meta(pattern=r"^[-\w]{1,128}$")]
+Quantity = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 
 class UserEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,19 +70,21 @@ class AddonServiceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     config_vars_prefix: str | None = None
     regions: tuple[str, ...] = ("us", "eu")
     requires: tuple[str, ...] = ()
+    generations: tuple[Generation, ...] = ("cedar", "fir")
     base_url: str = ""
     sso_url: str = ""
 
 
 class AppEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An app; `owner` is a user's e-mail address or the name of a team."""
+    """An app; `owner` is a user's e-mail address or the name of a team, `formation` the dynos of each process type."""
 
     name: str
     owner: str
     region: str = "us"
-    generation: str = "cedar"
+    generation: Generation = "cedar"
     collaborators: tuple[str, ...] = ()
     config: dict[str, str] = {}
+    formation: dict[ProcessType, Quantity] = {}
     id: str = ""
 
 
@@ -87,7 +93,7 @@ class PipelineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     name: str
     owner: str | None = None
-    generation: str = "cedar"
+    generation: Generation = "cedar"
     id: str = ""
 
 
@@ -105,6 +111,8 @@ class AddonServiceSpec:
     manifest_text: str
     client_secret: str
     plans: tuple[PlanEntry, ...]
+    generations: tuple[Generation, ...]
+    environment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +204,12 @@ def _read_services(
             continue
         problems += [f"{place}: {key} is missing." for key in ("base_url", "sso_url") if not getattr(manifest, key)]
         yield AddonServiceSpec(
-            manifest=manifest, manifest_text=text, client_secret=entry.client_secret, plans=entry.plans
+            manifest=manifest,
+            manifest_text=text,
+            client_secret=entry.client_secret,
+            plans=entry.plans,
+            generations=entry.generations,
+            environment=entry.environment,
         )
 
 
@@ -238,6 +251,7 @@ def _find_problems(world: World) -> Iterator[str]:
     for app in world.apps:
         yield from _find_strangers(f"apps, {app.name}", [app.owner], owners)
         yield from _find_strangers(f"apps, {app.name}", app.collaborators, emails)
+        yield from _find_strangers(f"apps, {app.name}", [app.region], REGIONS)
     for pipeline in world.pipelines:
         yield from _find_strangers(f"pipelines, {pipeline.name}", [pipeline.owner] if pipeline.owner else [], owners)
     for coupling in world.couplings:
