@@ -55,7 +55,7 @@ def list_names(acme: Acme, *, path: str = "a") -> list[str]:
 
 
 def list_deliveries(heroku: Emulator) -> list[Delivery]:
-    return heroku.deliveries(next(app for app in heroku.state.apps if app.webhooks.subscriptions))
+    return heroku.deliveries(next(app.name for app in heroku.state.apps if app.webhooks.subscriptions))
 
 
 async def test_a_failing_delivery_holds_back_the_rest(heroku: Emulator, acme: Acme, wire: Wire) -> None:

@@ -269,6 +269,20 @@ async def test_a_removed_addon_gets_its_last_event_and_then_none(heroku: Emulato
     assert 401 == (await wire.get(f"/addons/{addon.id}/webhooks", token=token)).status
 
 
+async def test_the_last_event_of_a_removed_addon_is_tried_again(heroku: Emulator, acme: Acme, wire: Wire) -> None:
+    """Whoever is away when it goes hears of it later."""
+    addon, _, _ = await subscribe_addon(heroku, wire, acme, include=["api:addon"])
+    acme.reactions["webhook"] = answer(500)
+    await heroku.deprovision(addon)
+    await heroku.settle()
+    before = [delivery.status for delivery in heroku.deliveries(addon)]
+    acme.reactions["webhook"] = answer(204, raw=b"")
+    heroku.clock.advance(timedelta(hours=1))
+    await heroku.settle()
+
+    assert (["retrying"], ["succeeded"]) == (before, [delivery.status for delivery in heroku.deliveries(addon)])
+
+
 async def test_a_destroyed_app_is_told_to_those_who_are_attached(heroku: Emulator, acme: Acme, wire: Wire) -> None:
     """The add-on of another app loses its attachment with the app."""
     addon, _, _ = await subscribe_addon(heroku, wire, acme)
@@ -336,6 +350,7 @@ async def test_some_entities_need_an_extra_permission(heroku: Emulator, acme: Ac
         {"url": "acme.example/webhooks"},
         {"url": "ftp://acme.example"},
         {"url": "http://acme.example:port"},
+        {"url": f"http://{'a' * 64}.example"},
         {"secret": ""},
         {"authorization": "two\nlines"},
         {"authorization": "Bearer one", "url": "http://user:other@acme.example"},

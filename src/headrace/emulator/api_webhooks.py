@@ -146,9 +146,10 @@ def _read_url(value: Any) -> str:
 def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        host, port = (parts.hostname or "").encode("idna"), parts.port
     except ValueError:
         return False
+    return parts.scheme in {"http", "https"} and bool(host) and port != 0
 
 
 def _read_secret(value: Any) -> Secret:

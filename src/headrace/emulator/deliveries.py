@@ -74,7 +74,8 @@ def _enqueue(heroku: Heroku, webhooks: Webhooks, subscription: Subscription, eve
         created_at=event.created_at,
         updated_at=event.created_at,
     )
-    if not any(other.is_held for other in subscription.waiting):
+    # What comes after one that is held is the one that overtakes.
+    if not (subscription.waiting and subscription.waiting[-1].is_held):
         path = urlsplit(subscription.url).path
         delivery.is_held = bool(heroku.faults.draw("to partner", "POST", path, {"reorder"}))
     webhooks.deliveries[delivery.id] = delivery

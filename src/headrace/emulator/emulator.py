@@ -155,8 +155,10 @@ class Emulator:
         check_attachment(self._heroku, found, place)
         return self.state.attach(found, place, name)
 
-    def deliveries(self, owner: Addon | App) -> list[Delivery]:
-        """Return the latest webhook deliveries of an add-on or app, oldest first, even when it is gone."""
+    def deliveries(self, owner: Addon | App | str) -> list[Delivery]:
+        """Return the latest webhook deliveries of an add-on or app, oldest first; of one that is gone by its record."""
+        if isinstance(owner, str):
+            owner = self.state.addons.find(owner) or self.state.apps[owner]
         return list(owner.webhooks.deliveries.values())
 
     def sso_form(self, addon: Addon | str, user_email: str | None = None) -> tuple[str, dict[str, str]]:
