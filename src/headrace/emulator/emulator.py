@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from starlette.types import ASGIApp
 
 from headrace.emulator import lifecycle
 from headrace.emulator.call import find_plan
+from headrace.emulator.changes import acting
 from headrace.emulator.clock import Clock
 from headrace.emulator.connections import Connections
+from headrace.emulator.deliveries import publish
 from headrace.emulator.eligibility import check_attachment, check_coupling
 from headrace.emulator.errors import forbidden
 from headrace.emulator.faults import FaultBook
 from headrace.emulator.heroku import build_heroku
-from headrace.emulator.records import Addon, App, Attachment, Coupling
+from headrace.emulator.records import Addon, App, Attachment, Coupling, Delivery, User
 from headrace.emulator.scopes import UserScope
 from headrace.emulator.sso import build_form, find_person
 from headrace.emulator.state import Registry
@@ -25,7 +28,9 @@ from headrace.models import Secret, Stage
 
 
 class Emulator:
-    """A stateful local Heroku. Nothing of it reaches Heroku; it calls the partners of its world only.
+    """A stateful local Heroku. Nothing of it reaches Heroku.
+
+    It calls the partners of its world and the URLs of the webhooks that were subscribed to here, nobody else.
 
     Things are named by name, id, or the record itself. What Heroku would decline raises
     `headrace.emulator.Declined`.
@@ -47,6 +52,7 @@ class Emulator:
         self.clock = clock or Clock()
         self.traffic = Traffic(listen)
         self._heroku = build_heroku(world, url=url, clock=self.clock, switches=self.switches, traffic=self.traffic)
+        self._heroku.registry.listeners.append(partial(publish, self._heroku))
 
     @property
     def state(self) -> Registry:
@@ -68,11 +74,13 @@ class Emulator:
         return build_app(self._heroku)
 
     async def settle(self) -> None:
-        """Wait until no call to a partner is under way."""
+        """Wait until no call to a partner is under way, and every webhook delivery that is due has been tried."""
         await self._heroku.partner.settle()
+        await self._heroku.agenda.settle()
 
     async def close(self) -> None:
         """Let go of the connections to partners; the ASGI app's lifespan does it too."""
+        await self._heroku.agenda.close()
         await self._heroku.partner.close()
 
     def create_app(self, name: str, *, owner: str, region: str = "us") -> App:
@@ -117,9 +125,11 @@ class Emulator:
         `user` is the e-mail address of who does it, and has to see the app; without one nobody is asked.
         """
         found, place = find_plan(self.state, plan), self._app(app)
-        if user is not None and not UserScope(self.state.users_by_email[user]).can_see_app(place):
+        customer = place.owner if user is None else self.state.users_by_email[user]
+        if isinstance(customer, User) and not UserScope(customer).can_see_app(place):
             raise forbidden(f"{user} does not have access to the app {place.name}.")
-        return await lifecycle.provision(self._heroku, place, found, options=dict(options or {}), name=name)
+        with acting(customer):
+            return await lifecycle.provision(self._heroku, place, found, options=dict(options or {}), name=name)
 
     def begin_provision(self, app: App | str, plan: str) -> Addon:
         """Create an add-on without a call to its partner: who asks for it sends `provision_body` itself."""
@@ -152,6 +162,12 @@ class Emulator:
         found, place = self._addon(addon), self._app(app)
         check_attachment(self._heroku, found, place)
         return self.state.attach(found, place, name)
+
+    def deliveries(self, owner: Addon | App | str) -> list[Delivery]:
+        """Return the latest webhook deliveries of an add-on or app, oldest first; of one that is gone by its record."""
+        if isinstance(owner, str):
+            owner = self.state.addons.find(owner) or self.state.apps[owner]
+        return list(owner.webhooks.deliveries.values())
 
     def sso_form(self, addon: Addon | str, user_email: str | None = None) -> tuple[str, dict[str, str]]:
         """Return the URL and the fields of the login form, for a user or the app's owner."""

@@ -91,8 +91,7 @@ async def change_plan(heroku: Heroku, addon: Addon, plan: Plan) -> None:
     answer = await heroku.partner.change_plan(addon, plan.name)
     _require_success(answer, addon.service, "change the plan of")
     config = _read_config(answer.body or {}, addon.service)
-    heroku.registry.change_plan(addon, plan)
-    addon.message = answer.message
+    heroku.registry.change_plan(addon, plan, message=answer.message)
     if config:
         heroku.registry.set_addon_config(addon, dict(config))
 
@@ -182,8 +181,7 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
         raise invalid(_generic("provision", addon.service))
     config = _read_config(body, addon.service)
     _accept_drain(heroku, addon, body.get("log_drain_url"), is_later=answer.status == 202)
-    addon.provider_id = provider_id
-    addon.message = answer.message
+    heroku.registry.accept_provision(addon, provider_id=provider_id, message=answer.message)
     if answer.status != 202:
         heroku.registry.set_addon_config(addon, dict(config))
         heroku.registry.mark_provisioned(addon)

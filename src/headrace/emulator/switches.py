@@ -26,7 +26,7 @@ class Switches:
     siblings_visible: bool = False
     # Whether every pipeline call of a partner is answered 403 (§6.2).
     pipelines_forbidden: bool = False
-    # Formation, releases and dynos are open to a partner only on request (§6.2).
+    # Formation, releases and dynos, and webhooks about them, are open to a partner only on request (§6.2, §8.3).
     extras_allowed: bool = False
 
     # The article's legacy provision body: `heroku_id`, a callback under /vendor/apps, no grant (§1.2).
@@ -53,6 +53,15 @@ class Switches:
 
     # Whether a grant can be had anew with the manifest's credentials; Heroku opens it to some (§2.4).
     grant_backfill: bool = False
+
+    # How long a webhook's receiver may take to answer (§8.4).
+    webhook_cut_off: timedelta = timedelta(seconds=10)
+    # When a failed delivery is first tried again. It doubles up to an hour; from one second on that makes the
+    # "about 180 tries in 7 days" of the early documents (§8.4).
+    webhook_delay: timedelta = timedelta(seconds=1)
+    # How many webhook subscriptions an add-on may have; only the limit of apps is known (§8.2).
+    addon_webhook_limit: int = 10
+
     # Whether a refresh also replaces the refresh token (§2.2).
     rotate_refresh: bool = False
     # What `expires_in` says; the token dies when it says (§2.2).

@@ -21,6 +21,7 @@ KEPT_COUNT = 1000
 SECRET_MEMBERS = frozenset(
     {
         "access_token",
+        "authorization",
         "client_secret",
         "code",
         "log_drain_token",

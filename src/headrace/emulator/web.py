@@ -40,6 +40,7 @@ def build_app(heroku: Heroku) -> ASGIApp:
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
+            await heroku.agenda.close()
             await heroku.partner.close()
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
