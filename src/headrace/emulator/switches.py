@@ -55,7 +55,7 @@ class Switches:
     sso_has_user_token: bool = True
 
     def update(self, changes: Mapping[str, Any]) -> None:
-        """Change switches by name, all or none; durations are seconds or ISO 8601 text.
+        """Change switches by name, all or none; a duration is seconds or ISO 8601, and text may stand for a number.
 
         Raises:
             msgspec.ValidationError: there is no such switch, or it cannot be set to that.
@@ -67,7 +67,7 @@ class Switches:
             if name not in kinds:
                 raise msgspec.ValidationError(f"there is no switch {name}; there are {', '.join(kinds)}")
             try:
-                read[name] = msgspec.convert(value, kinds[name], strict=kinds[name] is not timedelta)
+                read[name] = msgspec.convert(value, kinds[name], strict=False)
             except msgspec.ValidationError as error:
                 raise msgspec.ValidationError(f"{name}: {error}") from None
         for name, value in read.items():
