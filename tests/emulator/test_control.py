@@ -182,13 +182,18 @@ async def test_faults_are_set_listed_and_removed(heroku: Emulator, wire: Wire) -
 
 
 async def test_switches_are_shown_and_changed(heroku: Emulator, wire: Wire) -> None:
-    """All of them by name, durations as seconds; a wrong one changes none."""
+    """All of them by name, durations as seconds, each with its default and meaning; a wrong one changes none."""
     before = await order(wire, "GET", "/switches")
     changed = await order(wire, "PATCH", "/switches", json={"cut_off": 30, "user_couplings": "array"})
     refused = await order(wire, "PATCH", "/switches", json={"cut_off": 1, "no_such": True})
 
-    assert (25.0, "object") == (before.body["cut_off"], before.body["user_couplings"])
-    assert (30.0, "array") == (changed.body["cut_off"], changed.body["user_couplings"])
+    assert (25.0, "object") == (before.body["cut_off"]["value"], before.body["user_couplings"]["value"])
+    assert (30.0, 25.0, "array") == (
+        changed.body["cut_off"]["value"],
+        changed.body["cut_off"]["default"],
+        changed.body["user_couplings"]["value"],
+    )
+    assert before.body["cut_off"]["about"].startswith("How long a partner may take to answer")
     assert (422, "invalid_params") == refused.error
     assert "there is no switch no_such" in refused.body["message"]
     assert timedelta(seconds=30) == heroku.switches.cut_off

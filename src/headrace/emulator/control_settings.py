@@ -10,6 +10,7 @@ from headrace.emulator.clock import Clock
 from headrace.emulator.errors import Declined, invalid
 from headrace.emulator.faults import Direction, Fault, Rule
 from headrace.emulator.order import Order
+from headrace.emulator.switches import Switches, read_explanations
 
 # Far enough from both ends of the calendar that every deadline has a date.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -57,6 +58,14 @@ class ShownRule(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     left: int | None
     fault: Fault
+
+
+class ShownSwitch(msgspec.Struct, frozen=True, kw_only=True):
+    """`about` is which uncertainty of Heroku's documents it settles."""
+
+    value: Any
+    default: Any
+    about: str
 
 
 class ShownExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,17 +150,20 @@ def clear_faults(order: Order) -> None:
     order.emulator.faults.clear()
 
 
-def show_switches(order: Order) -> dict[str, Any]:
-    return order.emulator.switches.to_dict()
+def show_switches(order: Order) -> dict[str, ShownSwitch]:
+    about, defaults = read_explanations(), Switches().to_dict()
+    return {
+        name: ShownSwitch(value=value, default=defaults[name], about=about[name])
+        for name, value in order.emulator.switches.to_dict().items()
+    }
 
 
-def change_switches(order: Order) -> dict[str, Any]:
-    switches = order.emulator.switches
+def change_switches(order: Order) -> dict[str, ShownSwitch]:
     try:
-        switches.update(order.members)
+        order.emulator.switches.update(order.members)
     except msgspec.ValidationError as error:
         raise invalid(f"{error}.") from None
-    return switches.to_dict()
+    return show_switches(order)
 
 
 def list_traffic(order: Order) -> dict[str, Any]:
