@@ -149,6 +149,9 @@ def test_the_console_works_the_emulator(processes: Processes, browser: Browser) 
         return selected.locator("[data-state=provisioned]").count() == 1
 
     wait_until(is_provisioned)
+    with page.expect_popup() as opened:
+        selected.get_by_role("button", name="Open SSO").click()
+    opened.value.wait_for_url(f"{town.acme_url}/board")
     selected.get_by_label("Stage").select_option("production")
     selected.get_by_role("button", name="Move stage").click()
     expect(selected.get_by_role("heading", level=3)).to_contain_text("production")
@@ -164,9 +167,6 @@ def test_the_console_works_the_emulator(processes: Processes, browser: Browser) 
     coupling = town.call("GET", "/apps/storefront-staging/pipeline-couplings", user=ADA)
     assert "production" == coupling["stage"]
     assert [] == complaints
-    with page.expect_popup() as opened:
-        selected.get_by_role("button", name="Open SSO").click()
-    opened.value.wait_for_url(f"{town.acme_url}/board")
 
 
 def test_the_console_fits_its_window_by_day_and_by_night(processes: Processes, browser: Browser) -> None:

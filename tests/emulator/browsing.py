@@ -8,6 +8,9 @@ from urllib.parse import urlencode
 from .acme import Reply, Wire
 
 VOID = {"meta", "link", "input", "path"}
+# What a browser moves elsewhere when it stands in a line of text.
+INLINE = {"p", "span", "a", "button", "label", "small", "code", "b", "h1", "h2", "h3"}
+BLOCK = {"div", "form", "p", "ul", "ol", "li", "section", "table", "details", "header", "h1", "h2", "h3", "pre"}
 
 
 @dataclass(slots=True)
@@ -33,7 +36,7 @@ class Element:
 
 
 class Page(HTMLParser):
-    """A page as a tree; what is opened has to be closed, in order."""
+    """A page as a tree; what is opened has to be closed, in order, and has to stand where it may."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -43,6 +46,7 @@ class Page(HTMLParser):
         assert self._open is self.root, f"{self._open.tag} is not closed"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert self._open.tag not in INLINE or tag not in BLOCK, f"<{tag}> stands in <{self._open.tag}>"
         element = Element(tag, {name: value or "" for name, value in attrs}, self._open)
         self._open.children.append(element)
         if tag not in VOID:
