@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,6 +15,7 @@ from headrace.protocol.sso import verify_sso
 
 from .acme import CLIENT_SECRET, Acme, Reply, Wire, accept_for_later, answer
 
+DOCS = Path(__file__).parents[2] / "docs" / "emulator.md"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -328,3 +330,15 @@ async def test_another_machine_is_refused(address: str, status: int) -> None:
 def test_no_operation_stands_there_twice() -> None:
     """One method and path is one operation."""
     assert len(CONTROLS) == len({(control.method, control.path) for control in CONTROLS})
+
+
+def test_every_operation_is_documented() -> None:
+    """docs/emulator.md has the list, by method and path."""
+    lines = [line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    cells = [line.split("|")[1] for line in lines]
+
+    assert [] == [
+        f"{control.method} {control.path}"
+        for control in CONTROLS
+        if not any(f" {control.path}`" in cell and f"`{control.method}" in cell for cell in cells)
+    ]
