@@ -1,11 +1,15 @@
 """The points on which Heroku's documents are silent or contradict each other, each with the default we chose."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from inspect import getsource
 from typing import Any, Literal, get_type_hints
 
 import msgspec
+
+FIELD = re.compile(r"(\w+): .* = ")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class Switches:
     sso_has_user_token: bool = True
 
     def update(self, changes: Mapping[str, Any]) -> None:
-        """Change switches by name, all or none; durations are seconds or ISO 8601 text.
+        """Change switches by name, all or none; a duration is seconds or ISO 8601, and text may stand for a number.
 
         Raises:
             msgspec.ValidationError: there is no such switch, or it cannot be set to that.
@@ -89,7 +93,7 @@ class Switches:
             if name not in kinds:
                 raise msgspec.ValidationError(f"there is no switch {name}; there are {', '.join(kinds)}")
             try:
-                read[name] = msgspec.convert(value, kinds[name], strict=kinds[name] is not timedelta)
+                read[name] = msgspec.convert(value, kinds[name], strict=False)
             except msgspec.ValidationError as error:
                 raise msgspec.ValidationError(f"{name}: {error}") from None
         for name, value in read.items():
@@ -99,3 +103,17 @@ class Switches:
         """Return every switch by name, durations as seconds."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: v.total_seconds() if isinstance(v, timedelta) else v for name, v in values.items()}
+
+
+def read_explanations() -> dict[str, str]:
+    """Return what the comment above each switch says, which neighbours share, so that it is written once."""
+    found: dict[str, str] = {}
+    told: list[str] = []
+    is_comment = False
+    for line in map(str.strip, getsource(Switches).splitlines()):
+        if line.startswith("# "):
+            told = [*told, line[2:]] if is_comment else [line[2:]]
+        elif name := FIELD.match(line):
+            found[name[1]] = " ".join(told)
+        is_comment = line.startswith("# ")
+    return found
