@@ -94,6 +94,7 @@ ENDPOINTS = (
     Endpoint("PATCH", "/apps/{app}/config-vars", api_apps.update_config),
     Endpoint("GET", "/apps/{app}/releases", api_apps.list_releases, Partner.EXTRA),
     Endpoint("GET", "/apps/{app}/releases/{release}", api_apps.show_release, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/releases/{release}/config-vars", api_apps.show_release_config),
     Endpoint("GET", "/apps/{app}/collaborators", api_apps.list_collaborators, Partner.YES),
     Endpoint("POST", "/apps/{app}/collaborators", api_apps.add_collaborator),
     Endpoint("GET", "/apps/{app}/collaborators/{collaborator}", api_apps.show_collaborator),

@@ -42,11 +42,9 @@ def build_app(heroku: Heroku) -> ASGIApp:
                 await running
             await heroku.partner.close()
 
-    paths = _build_paths()
-
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await _serve(heroku, request, _find(paths, request))
+        response = await _serve(heroku, request, _find(request))
         await response(scope, receive, send)
 
     return Router(default=answer, lifespan=lifespan)
@@ -67,9 +65,12 @@ def _build_paths() -> PathTree[Answerer]:
     return paths
 
 
-def _find(paths: PathTree[Answerer], request: Request) -> Answerer:
+PATHS = _build_paths()
+
+
+def _find(request: Request) -> Answerer:
     """Neither an unknown path nor an unknown method is told apart from a thing that is not there."""
-    found = paths.find(find_method(request), request.scope["raw_path"].decode("latin-1"))
+    found = PATHS.find(find_method(request), request.scope["raw_path"].decode("latin-1"))
     if found is None:
         return _find_nothing
     answerer, request.scope["path_params"] = found
@@ -88,7 +89,7 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
     heroku.traffic.record(
         Exchange(
             direction="to Heroku",
-            method=request.method,
+            method=find_method(request),
             path=mask_path(request.url.path),
             status=_find_status(response, faults),
             at=at,
