@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from headrace.emulator import Exchange
+from headrace.emulator.traffic import MASK
 
 SCHEMA = Path(
     os.environ.get("HEADRACE_HEROKU_SCHEMA")
@@ -137,7 +138,7 @@ class HerokuSchema:
         if definition not in self._validators:
             root = {"$ref": f"#/definitions/{definition}", "definitions": self._definitions}
             self._validators[definition] = jsonschema_rs.Draft4Validator(
-                root, validate_formats=True, formats={"uuid": _is_uuid}
+                root, validate_formats=True, formats={"uuid": _is_uuid}, mask=MASK
             )
         return self._validators[definition]
 

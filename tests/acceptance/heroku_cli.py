@@ -1,9 +1,11 @@
 """The official Heroku CLI, unmodified, pointed at the emulator."""
 
 import asyncio
+import json
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from acceptance.processes import build_environment
 
@@ -21,9 +23,14 @@ class Terminal:
 
     def run(self, *arguments: str) -> str:
         """Return what a command printed; it has to succeed."""
+        answer = self.complete(*arguments)
+        return answer.stdout + answer.stderr
+
+    def complete(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command that has to succeed."""
         answer = self.try_run(*arguments)
         assert answer.returncode == 0, f"heroku {' '.join(arguments)}\n{answer.stdout}{answer.stderr}"
-        return answer.stdout + answer.stderr
+        return answer
 
     def try_run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command and return how it ended."""
@@ -57,6 +64,10 @@ class Terminal:
     async def enter(self, *arguments: str) -> str:
         """Run a command that succeeds while the emulator serves in this process; return its words, one space apart."""
         return join_words(await asyncio.to_thread(self.run, *arguments))
+
+    async def read(self, *arguments: str) -> Any:
+        """Run a command that prints JSON, likewise, and return it."""
+        return json.loads((await asyncio.to_thread(self.complete, *arguments)).stdout)
 
     async def enter_in_vain(self, *arguments: str) -> str:
         """Run a command that fails, likewise."""

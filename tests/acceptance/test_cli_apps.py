@@ -1,4 +1,4 @@
-"""The official CLI, command by command: account, teams, apps, config vars, releases, access, dynos."""
+"""The official CLI, command by command: account, teams, apps, config vars, releases, access."""
 
 import re
 from dataclasses import replace
@@ -126,7 +126,3 @@ async def test_access_to_an_app_is_given_and_taken(ada: Terminal) -> None:
     assert "grace@lumen.example" not in alone
     assert "ada@lumen.example admin" in of_team
     assert "Couldn't find that user." in stranger
-
-
-async def test_an_app_without_a_formation_has_no_dynos(ada: Terminal) -> None:
-    assert "No dynos on ada-notes" in await ada.enter("ps", "--app", "ada-notes")

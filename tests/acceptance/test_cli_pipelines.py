@@ -1,7 +1,5 @@
 """The official CLI, command by command: pipelines, couplings, transfers, promotions."""
 
-import json
-
 import pytest
 
 from acceptance.heroku_cli import Terminal
@@ -60,7 +58,7 @@ async def test_a_pipeline_goes_from_a_team_to_a_user(ada: Terminal, heroku: Emul
     team_made = await ada.enter(
         "pipelines:create", "notes-line", "--app", "ada-notes", "--stage", "production", "--team", "lumen"
     )
-    of_team = json.loads(await ada.enter("pipelines:info", "notes-line", "--json"))
+    of_team = await ada.read("pipelines:info", "notes-line", "--json")
     given = await ada.enter(
         "pipelines:transfer", "ada@lumen.example", "--pipeline", "notes-line", "--confirm", "notes-line"
     )

@@ -150,15 +150,43 @@ async def test_it_adds_upgrades_and_removes_an_addon(heroku: Emulator, acme: Acm
 
 
 async def test_it_reads_dynos_formation_and_domains(heroku: Emulator, session: Any) -> None:
-    """Each list in an order that it has no attribute for counts as any other."""
+    """It asks for some lists in an order that they do not have, which counts as any other."""
+    client = await log_in(heroku, session)
+
+    def work() -> None:
+        app = client.app("storefront")
+        formation = app.process_formation()
+
+        assert {"web": 2, "worker": 1} == {process.type: process.quantity for process in formation}
+        assert ["web.1", "web.2", "worker.1"] == sorted(dyno.name for dyno in app.dynos())
+        assert ["storefront.herokuapp.com"] == [domain.hostname for domain in app.domains()]
+        assert 1 == formation["web"].scale(1).quantity
+        assert 1 == app.process_formation()["web"].quantity
+
+    await asyncio.to_thread(work)
+
+
+async def test_it_reads_authorizations_and_clients(heroku: Emulator, session: Any) -> None:
+    """Making them is beyond it: its own calls for that fail before they send anything."""
+    client = await log_in(heroku, session)
+
+    def work() -> None:
+        (authorization,) = client.oauthauthorizations()
+
+        assert ADA == authorization.access_token.token
+        assert authorization.id == client.oauthauthorization(authorization.id).id
+        assert [] == list(client.oauthclients())
+
+    await asyncio.to_thread(work)
+
+
+async def test_what_the_emulator_has_none_of_is_an_empty_list(heroku: Emulator, session: Any) -> None:
     client = await log_in(heroku, session)
 
     def work() -> None:
         app = client.app("ada-notes")
 
-        assert [] == list(app.dynos())
-        assert [] == list(app.process_formation())
-        assert {"ada-notes.herokuapp.com"} >= {domain.hostname for domain in app.domains()}
+        assert [] == [*client.keys(), *client.features(), *app.builds(), *app.features()]
 
     await asyncio.to_thread(work)
 

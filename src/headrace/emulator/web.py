@@ -89,7 +89,7 @@ def _find(request: Request) -> Answerer:
 async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Response:
     at, began = heroku.clock.now(), time.perf_counter()
     heroku.agenda.run_due()
-    faults = heroku.faults.draw("to Heroku", request.method, request.url.path, KINDS)
+    faults = heroku.faults.draw("to Heroku", find_method(request), request.url.path, KINDS)
     try:
         response = await answer_with_faults(heroku, request, faults, partial(_answer, heroku, request, answerer))
     except Declined as declined:
