@@ -184,7 +184,7 @@ async def play_pair(
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         world = load_world(WORLD.replace("SERVICE", url))
         async with run_emulator(world, switches=switches, clock=clock) as heroku, aiohttp.ClientSession() as http:
-            settings = describe(world, heroku.url).addon_services[0].settings
+            settings = describe(heroku).addon_services[0].settings
             service = AddonService(
                 read_settings({**settings, "DATABASE_URL": database_url, **environment}),
                 retries=QUICK_RETRIES,

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from headrace.cli import load_service, main
-from headrace.emulator import describe, load_world
+from headrace.emulator import describe
 from headrace.errors import ConfigurationError
 from headrace.settings import SETTINGS
 from headrace.store.database import Database
@@ -25,7 +25,7 @@ from headrace.store.schema import METADATA
 from headrace.store.seal import KeyRing, make_key
 from headrace.store.secrets import SecretStore
 from headrace.workflows.lease import WorkerLease
-from pair import WORLD, Pair, play_pair
+from pair import Pair, play_pair
 from store.making import add_resource
 from test_settings import GOOD
 
@@ -376,8 +376,7 @@ async def _inspect(pair: Pair, database_url: str, *arguments: str) -> Result:
 
 
 def _settings_of(pair: Pair, database_url: str) -> dict[str, str]:
-    world = load_world(WORLD.replace("SERVICE", pair.url))
-    settings = describe(world, pair.heroku.url).addon_services[0].settings
+    settings = describe(pair.heroku).addon_services[0].settings
     return {**settings, "DATABASE_URL": database_url}
 
 

@@ -90,7 +90,17 @@ def worker(target: str | None, port: int | None, env_file: str | None) -> None:
 @click.option(
     "--env-file", type=click.Path(dir_okay=False), help="Write the settings of the first add-on service here."
 )
-def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+@click.option("--load", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Begin with what was saved.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Save everything here at the end.")
+def emulate(  # noqa: PLR0917
+    world: str | None,
+    host: str,
+    port: int,
+    as_json: bool,  # noqa: FBT001
+    env_file: str | None,
+    load: Path | None,
+    save: Path | None,
+) -> None:
     """Run a Heroku on this machine: apps, teams, pipelines, and your add-on service."""
     from headrace.emulator import BUILT_IN_WORLD, ReadyInfo, load_world
     from headrace.emulator import serve as serve_emulator
@@ -100,6 +110,8 @@ def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: st
             lines = [f"{name}='{value}'\n" for name, value in info.addon_services[0].settings.items()]
             Path(env_file).write_text("".join(lines), encoding="utf-8")
 
+    if world and load:
+        raise click.UsageError("--world and --load: what was saved has a world already.")
     if world:
         loaded = load_world(Path(world).read_text(encoding="utf-8"), directory=Path(world).parent)
     else:
@@ -112,6 +124,8 @@ def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: st
             as_json=as_json,
             out=sys.stdout,
             log=None if as_json else sys.stderr,
+            load=load,
+            save=save,
             ready=write_env_file,
         )
     )

@@ -65,7 +65,7 @@ async def test_a_provision_survives_the_end_of_its_worker(
     world = load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))
     async with run_emulator(world, listen=exchanges.append) as heroku:
         environment = {
-            **describe(world, heroku.url).addon_services[0].settings,
+            **describe(heroku).addon_services[0].settings,
             "DATABASE_URL": database_url,
             "ACME_FOLDER": str(tmp_path),
         }

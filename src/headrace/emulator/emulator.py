@@ -1,7 +1,8 @@
 """The emulator as Python holds it: what a customer would click, and what a test wants to know."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -12,8 +13,10 @@ from headrace.emulator.connections import Connections
 from headrace.emulator.errors import forbidden
 from headrace.emulator.faults import FaultBook
 from headrace.emulator.heroku import build_heroku
+from headrace.emulator.populate import populate
 from headrace.emulator.records import Addon, App, Attachment, Coupling
 from headrace.emulator.scopes import UserScope
+from headrace.emulator.snapshot import Snapshot, read_file, restore, take_blank, take_snapshot, write_file
 from headrace.emulator.sso import build_form, find_person
 from headrace.emulator.state import Registry
 from headrace.emulator.switches import Switches
@@ -21,6 +24,14 @@ from headrace.emulator.traffic import Exchange, Traffic
 from headrace.emulator.web import build_app
 from headrace.emulator.world import World
 from headrace.models import Secret, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What an emulator began with: a snapshot, and the world that is put into it, if it was begun with one."""
+
+    snapshot: Snapshot
+    world: World | None = None
 
 
 class Emulator:
@@ -40,12 +51,12 @@ class Emulator:
         listen: Callable[[Exchange], None] | None = None,
     ) -> None:
         """`url` is where the emulator will be reached; `listen` is called with every exchange."""
-        self.world = world
         self.url = url
         self.switches = switches or replace(world.switches)
         self.clock = clock or Clock()
         self.traffic = Traffic(listen)
         self._heroku = build_heroku(world, url=url, clock=self.clock, switches=self.switches, traffic=self.traffic)
+        self._start = Start(snapshot=take_blank(self._heroku), world=world)
 
     @property
     def state(self) -> Registry:
@@ -65,6 +76,28 @@ class Emulator:
 
     def asgi(self) -> ASGIApp:
         return build_app(self._heroku)
+
+    def save(self, path: Path | str) -> None:
+        """Write everything that exists, tokens included, to a file that `load` reads; `settle` before it."""
+        self._heroku.agenda.run_due()
+        write_file(take_snapshot(self._heroku), Path(path))
+
+    def load(self, path: Path | str) -> None:
+        """Make everything as it was saved, which `reset` returns to from now on.
+
+        Raises:
+            ConfigurationError: every problem that the file has; nothing is changed.
+
+        """
+        snapshot = read_file(Path(path))
+        restore(self._heroku, snapshot)
+        self._start = Start(snapshot=snapshot)
+
+    def reset(self) -> None:
+        """Return to what was there at the start, or loaded since: world, switches, faults and clock."""
+        restore(self._heroku, self._start.snapshot)
+        if self._start.world is not None:
+            populate(self._heroku.registry, self._start.world)
 
     async def settle(self) -> None:
         """Wait until no call to a partner is under way."""

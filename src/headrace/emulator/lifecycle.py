@@ -1,6 +1,6 @@
 """The life of an add-on as Heroku runs it: provision, plan change, deprovision (contract §1, §3)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -10,6 +10,7 @@ from headrace.emulator.heroku import Heroku
 from headrace.emulator.partner import PartnerAnswer
 from headrace.emulator.records import Addon, AddonService, App, Plan
 from headrace.emulator.tokens import GRANT_LIFETIME, IssuedGrant
+from headrace.models import State
 
 ADJECTIVES = ("amber", "brisk", "calm", "deep", "fluted", "keen", "mossy", "rugged", "silver", "tidy", "vivid", "wide")
 
@@ -41,7 +42,7 @@ async def provision(
     # The partner may use its grant before it answers (contract §1.2), so all of this stands by now.
     addon.provision_body = heroku.partner.build_provision(addon, _issue_grant(heroku, addon))
     answer = await _send_provision(heroku, addon)
-    if addon.id not in heroku.registry.addons:
+    if heroku.registry.addons.get(addon.id) is not addon:
         raise invalid(f"{plan.service.name} gave up on this add-on.")
     try:
         _accept_provision(heroku, addon, answer)
@@ -79,7 +80,7 @@ async def deprovision(heroku: Heroku, addon: Addon) -> None:
     answer = await heroku.partner.deprovision(addon)
     if not answer.is_success and answer.status not in {404, 410}:
         raise unavailable(answer.message or _generic("deprovision", addon.service))
-    if addon.id in heroku.registry.addons:
+    if heroku.registry.addons.get(addon.id) is addon:
         remove(heroku, addon)
 
 
@@ -99,6 +100,15 @@ def remove(heroku: Heroku, addon: Addon) -> None:
     """Take an add-on away; its tokens die with it (contract §1.4)."""
     heroku.tokens.revoke(addon)
     heroku.registry.remove_addon(addon)
+
+
+def plan_deadlines(heroku: Heroku) -> None:
+    """Plan the end of every add-on that waits for its partner; whose call was lost with a restart begins to wait."""
+    for addon in heroku.registry.addons:
+        if addon.deadline is not None:
+            _plan_end(heroku, addon, addon.deadline)
+        elif addon.state is State.PROVISIONING:
+            _await_partner(heroku, addon)
 
 
 def make_name(stem: str, uuid: str) -> str:
@@ -139,14 +149,19 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
 
 
 def _await_partner(heroku: Heroku, addon: Addon) -> None:
-    """Give the partner its 12 hours, after which the add-on is removed (contract §3)."""
+    """Give the partner its 12 hours (contract §3)."""
     addon.deadline = heroku.clock.now() + heroku.switches.provision_limit
+    _plan_end(heroku, addon, addon.deadline)
+
+
+def _plan_end(heroku: Heroku, addon: Addon, deadline: datetime) -> None:
+    """Remove an add-on when its deadline comes, unless it has none by then or a later one."""
 
     def give_up() -> None:
         if addon.deadline is not None and addon.deadline <= heroku.clock.now():
             remove(heroku, addon)
 
-    heroku.agenda.add(addon.deadline, give_up)
+    heroku.agenda.add(deadline, give_up)
 
 
 def _require_success(answer: PartnerAnswer, service: AddonService, verb: str) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from shlex import quote
 from typing import TextIO
 
@@ -13,10 +14,12 @@ import uvicorn
 
 from headrace.emulator.clock import Clock
 from headrace.emulator.emulator import Emulator
+from headrace.emulator.records import AddonService
 from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange
 from headrace.emulator.world import World
 from headrace.errors import ConfigurationError
+from headrace.protocol.manifest import render_manifest
 
 # A stop does not wait for a partner that takes its 25 seconds.
 GRACE_SECONDS = 2
@@ -47,27 +50,13 @@ class ReadyInfo(msgspec.Struct, frozen=True, kw_only=True):
     addon_services: tuple[ReadyAddonService, ...]
 
 
-def describe(world: World, url: str) -> ReadyInfo:
+def describe(emulator: Emulator) -> ReadyInfo:
+    state = emulator.state
     return ReadyInfo(
-        url=url,
-        users=tuple(ReadyUser(email=user.email, token=user.token) for user in world.users),
-        teams=tuple(team.name for team in world.teams),
-        addon_services=tuple(
-            ReadyAddonService(
-                slug=spec.manifest.id,
-                plans=tuple(plan.name for plan in spec.plans),
-                base_url=spec.manifest.base_url,
-                sso_url=spec.manifest.sso_url,
-                client_secret=spec.client_secret,
-                settings={
-                    "HEADRACE_MANIFEST": spec.manifest_text,
-                    "HEADRACE_CLIENT_SECRET": spec.client_secret,
-                    "HEROKU_API_URL": url,
-                    "HEROKU_ID_URL": url,
-                },
-            )
-            for spec in world.addon_services
-        ),
+        url=emulator.url,
+        users=tuple(ReadyUser(email=user.email, token=user.token.reveal()) for user in state.users.values()),
+        teams=tuple(team.name for team in state.teams),
+        addon_services=tuple(_describe_service(service, emulator.url) for service in state.addon_services),
     )
 
 
@@ -106,12 +95,14 @@ async def serve(
     as_json: bool,
     out: TextIO,
     log: TextIO | None = None,
+    load: Path | None = None,
+    save: Path | None = None,
     ready: Callable[[ReadyInfo], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; first print what a person, or with `as_json` a program, needs to know.
 
     For a person a line about every exchange follows, on `log` or else `out`, never with a secret in it.
-    `ready` is called before anything is printed.
+    It begins with what was saved to `load` and saves to `save` at the end. Before it prints anything it calls `ready`.
     """
     log = log or (None if as_json else out)
 
@@ -120,12 +111,16 @@ async def serve(
             print(exchange, file=log, flush=True)
 
     async with run(world, host=host, port=port, listen=write_line) as emulator:
-        info = describe(world, emulator.url)
+        if load is not None:
+            emulator.load(load)
+        info = describe(emulator)
         with _listen_for_signals() as stop:
             if ready is not None:
                 ready(info)
             print(render_json(info) if as_json else render_text(info), file=out, flush=True)
             await stop.wait()
+        if save is not None:
+            emulator.save(save)
 
 
 def render_json(info: ReadyInfo) -> str:
@@ -182,6 +177,22 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
         access_log=False,
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _describe_service(service: AddonService, url: str) -> ReadyAddonService:
+    return ReadyAddonService(
+        slug=service.name,
+        plans=tuple(service.plans),
+        base_url=service.manifest.base_url,
+        sso_url=service.manifest.sso_url,
+        client_secret=service.client_secret.reveal(),
+        settings={
+            "HEADRACE_MANIFEST": render_manifest(service.manifest),
+            "HEADRACE_CLIENT_SECRET": service.client_secret.reveal(),
+            "HEROKU_API_URL": url,
+            "HEROKU_ID_URL": url,
+        },
     )
 
 

@@ -1,5 +1,6 @@
 """The state of the emulated Heroku, and every change that can be made to it."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
@@ -24,24 +25,24 @@ from headrace.emulator.world import derive_id
 from headrace.models import Stage, State
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Registry:
     """Everything that exists at the emulated Heroku."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.users: dict[str, User] = {}
-        self.users_by_token: dict[str, User] = {}
-        self.users_by_email: dict[str, User] = {}
-        self.teams: Index[Team] = Index()
-        self.addon_services: Index[AddonService] = Index()
-        self.services_by_secret: dict[str, AddonService] = {}
-        self.plans: dict[str, Plan] = {}
-        self.apps: Index[App] = Index()
-        self.pipelines: Index[Pipeline] = Index()
-        self.couplings: dict[str, Coupling] = {}
-        self.promotions: dict[str, Promotion] = {}
-        self.addons: Index[Addon] = Index()
-        self.attachments: dict[str, Attachment] = {}
+    clock: Clock
+    users: dict[str, User] = field(default_factory=dict)
+    users_by_token: dict[str, User] = field(default_factory=dict)
+    users_by_email: dict[str, User] = field(default_factory=dict)
+    teams: Index[Team] = field(default_factory=Index)
+    addon_services: Index[AddonService] = field(default_factory=Index)
+    services_by_secret: dict[str, AddonService] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    apps: Index[App] = field(default_factory=Index)
+    pipelines: Index[Pipeline] = field(default_factory=Index)
+    couplings: dict[str, Coupling] = field(default_factory=dict)
+    promotions: dict[str, Promotion] = field(default_factory=dict)
+    addons: Index[Addon] = field(default_factory=Index)
+    attachments: dict[str, Attachment] = field(default_factory=dict)
 
     def find_owner(self, key: str) -> User | Team | None:
         return self.find_user(key) or self.teams.find(key)
