@@ -141,15 +141,19 @@ class Emulator:
         user: str | None = None,
         options: Mapping[str, str] | None = None,
         name: str = "",
+        addon_id: str = "",
     ) -> Addon:
         """Create an add-on as `heroku addons:create` does; `plan` reads `service:plan`.
 
-        `user` is the e-mail address of who does it, and has to see the app; without one nobody is asked.
+        `user` is the e-mail address of who does it, and has to see the app; without one nobody is asked. Name and id
+        (the partner's uuid) are made up where they are not given.
         """
         found, place = find_plan(self.state, plan), self._app(app)
         if user is not None and not UserScope(self.state.users_by_email[user]).can_see_app(place):
             raise forbidden(f"{user} does not have access to the app {place.name}.")
-        return await lifecycle.provision(self._heroku, place, found, options=dict(options or {}), name=name)
+        return await lifecycle.provision(
+            self._heroku, place, found, options=dict(options or {}), name=name, addon_id=addon_id
+        )
 
     async def send_provision(self, addon: Addon | str, *, times: int = 1) -> list[tuple[int | None, bytes]]:
         """Deliver the identical provision request again and return each answer's status and body.
@@ -178,6 +182,11 @@ class Emulator:
         found = self._addon(addon)
         user = find_person(self._heroku, found.app, user_email)
         return found.service.manifest.sso_url, build_form(self._heroku, found, user, app=found.app)
+
+    def point(self, service: str, *, base_url: str, sso_url: str | None = None) -> None:
+        """Call an add-on service at another address from now on."""
+        found = self.state.addon_services[service]
+        found.manifest = replace(found.manifest, base_url=base_url, sso_url=sso_url or found.manifest.sso_url)
 
     def expire_tokens(self, addon: Addon | str) -> None:
         """End the add-on's access tokens now; its refresh token stays good."""

@@ -23,6 +23,7 @@ async def provision(
     options: dict[str, str] | None = None,
     name: str = "",
     attachment_name: str = "",
+    addon_id: str = "",
 ) -> Addon:
     """Create an add-on and have the partner provision it.
 
@@ -30,7 +31,7 @@ async def provision(
         Declined: the partner refused or failed; the add-on is removed again.
 
     """
-    addon_id = str(uuid4())
+    addon_id = addon_id or str(uuid4())
     addon = heroku.registry.add_addon(
         app,
         plan,

@@ -1,7 +1,7 @@
 """What went over the wire in both directions, with every secret masked."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from headrace.emulator.faults import Direction
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 MASK = "•••"
 KEPT_COUNT = 1000
@@ -35,7 +37,7 @@ SECRET_MEMBERS = frozenset(
 class Exchange:
     """One request and its answer. `status` is None when no answer came, `path` carries no query.
 
-    `request` and `response` are masked text; the raw bodies are for those in this process who verify them.
+    `request` and `response` are masked text; what is raw is for those in this process who verify it.
     `fault` says what went wrong on purpose.
     """
 
@@ -48,6 +50,8 @@ class Exchange:
     fault: str = ""
     raw_request: bytes = field(default=b"", repr=False)
     raw_response: bytes = field(default=b"", repr=False)
+    raw_request_headers: RawHeaders = field(default=(), repr=False)
+    raw_response_headers: RawHeaders = field(default=(), repr=False)
 
     @cached_property
     def request(self) -> str:
@@ -67,16 +71,16 @@ class Exchange:
 
 
 class Traffic(deque[Exchange]):
-    """The latest exchanges, oldest first; `listen` is called with each."""
+    """The latest exchanges, oldest first; each of the `listeners` is called with each."""
 
     def __init__(self, listen: Callable[[Exchange], None] | None = None) -> None:
         super().__init__(maxlen=KEPT_COUNT)
-        self.listen = listen
+        self.listeners = [listen] if listen else []
 
     def record(self, exchange: Exchange) -> None:
         self.append(exchange)
-        if self.listen:
-            self.listen(exchange)
+        for listener in self.listeners:
+            listener(exchange)
 
 
 def mask_body(body: bytes, *, is_config: bool) -> str:

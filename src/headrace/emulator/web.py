@@ -89,6 +89,8 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
             fault=", ".join(str(fault) for fault in faults),
             raw_request=await request.body(),
             raw_response=bytes(response.body),
+            raw_request_headers=request.scope["headers"],
+            raw_response_headers=response.raw_headers,
         )
     )
     return response
