@@ -22,9 +22,10 @@ from headrace.emulator import run as run_emulator
 from headrace.errors import MisuseError, Refused
 from headrace.models import State
 from headrace.store.database import Database
+from headrace.testing import eventually
 from headrace.workflows.engine import Engine, Run, StepFailed
 from headrace.workflows.lease import WorkerLease
-from pair import QUICK_RETRIES, WORLD, eventually
+from pair import QUICK_RETRIES, WORLD
 
 HEADRACE = Path(sys.executable).with_name("headrace")
 UUID = "01234567-89ab-cdef-0123-456789abcdef"

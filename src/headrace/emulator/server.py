@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
@@ -14,12 +13,12 @@ import uvicorn
 
 from headrace.emulator.clock import Clock
 from headrace.emulator.emulator import Emulator
+from headrace.emulator.listening import bind, build_url, listening
 from headrace.emulator.recording import record
 from headrace.emulator.records import AddonService
 from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange
 from headrace.emulator.world import World
-from headrace.errors import ConfigurationError
 from headrace.protocol.manifest import render_manifest
 
 # A stop does not wait for a partner that takes its 25 seconds.
@@ -76,16 +75,10 @@ async def run(
 
     `url` is needed only where others reach the emulator under another address than its own.
     """
-    with _bind(host, port) as bound:
-        emulator = Emulator(world, url=url or _build_url(host, bound), switches=switches, clock=clock, listen=listen)
-        server = _Server(_configure(emulator))
-        serving = asyncio.create_task(server.serve(sockets=[bound]))
-        try:
-            await _wait_until_started(server, serving)
+    with bind(host, port) as bound:
+        emulator = Emulator(world, url=url or build_url(host, bound), switches=switches, clock=clock, listen=listen)
+        async with listening(_configure(emulator), bound):
             yield emulator
-        finally:
-            server.should_exit = True
-            await serving
 
 
 async def serve(
@@ -161,14 +154,6 @@ def _render_service(service: ReadyAddonService) -> Iterator[str]:
     yield from (f"  export {name}={quote(value)}" for name, value in service.settings.items())
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the program it runs in."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _configure(emulator: Emulator) -> uvicorn.Config:
     return uvicorn.Config(
         emulator.asgi(),
@@ -197,35 +182,6 @@ def _describe_service(service: AddonService, url: str) -> ReadyAddonService:
             "HEROKU_ID_URL": url,
         },
     )
-
-
-@contextmanager
-def _bind(host: str, port: int) -> Iterator[socket.socket]:
-    """Bind before anything starts, so that the URL is known; uvicorn listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where it sees the protocol; with it each answer takes 40 ms.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((host, port))
-        except OSError as error:
-            raise ConfigurationError(
-                [f"Port {port} on {host} cannot be had: {error.strerror}. Choose another."]
-            ) from None
-        yield bound
-
-
-def _build_url(host: str, bound: socket.socket) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{bound.getsockname()[1]}"
-
-
-async def _wait_until_started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
-    while not server.started:
-        if serving.done():
-            serving.result()
-            raise OSError("The emulator could not start.")
-        await asyncio.sleep(0.01)
 
 
 @contextmanager
