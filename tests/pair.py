@@ -1,6 +1,5 @@
 """The two roles in one process: the emulator of Heroku on one socket, an add-on service on another."""
 
-import asyncio
 import json
 import socket
 import threading
@@ -23,6 +22,7 @@ from headrace.service import AddonService, Parts
 from headrace.serving import serving
 from headrace.settings import read_settings
 from headrace.store.resources import EventRow, ResourceRow, find_resource, list_events
+from headrace.testing import eventually
 from headrace.workflows.hooks import PlanChange, Provision, Resource, StageChange
 
 SLUG = "acme-search"
@@ -185,7 +185,7 @@ async def play_pair(
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         world = load_world(WORLD.replace("SERVICE", url))
         async with run_emulator(world, switches=switches, clock=clock) as heroku, aiohttp.ClientSession() as http:
-            settings = describe(world, heroku.url).addon_services[0].settings
+            settings = describe(heroku).addon_services[0].settings
             service = AddonService(
                 read_settings({**settings, "DATABASE_URL": database_url, **environment}),
                 retries=QUICK_RETRIES,
@@ -194,13 +194,3 @@ async def play_pair(
             partner.register(service)
             async with serving(service.asgi(), bound):
                 yield Pair(heroku=heroku, parts=service.assemble(), acme=partner, url=url, http=http)
-
-
-async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> None:
-    """Wait for a condition, which may be a coroutine function."""
-    async with asyncio.timeout(within):
-        while True:
-            value = condition()
-            if await value if asyncio.iscoroutine(value) else value:
-                return
-            await asyncio.sleep(0.02)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from headrace.cli import load_service, main
-from headrace.emulator import describe, load_world
+from headrace.emulator import describe
 from headrace.errors import ConfigurationError
 from headrace.settings import SETTINGS
 from headrace.store.database import Database
@@ -25,7 +25,7 @@ from headrace.store.schema import METADATA
 from headrace.store.seal import KeyRing, make_key
 from headrace.store.secrets import SecretStore
 from headrace.workflows.lease import WorkerLease
-from pair import WORLD, Pair, play_pair
+from pair import Pair, play_pair
 from store.making import add_resource
 from test_settings import GOOD
 
@@ -88,7 +88,7 @@ def test_help_names_every_command() -> None:
     result = invoke("--help")
 
     assert 0 == result.exit_code
-    for command in ("serve", "worker", "emulate", "check", "demo", "inspect", "migrate", "secrets"):
+    for command in ("serve", "worker", "emulate", "check", "replay", "demo", "inspect", "migrate", "secrets"):
         assert f"\n  {command} " in result.output
 
 
@@ -102,7 +102,9 @@ def test_help_comes_without_the_heavy_imports() -> None:
     assert "[]\n" == done
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "emulate", "check", "demo", "inspect", "migrate", "secrets"])
+@pytest.mark.parametrize(
+    "command", ["serve", "worker", "emulate", "check", "replay", "demo", "inspect", "migrate", "secrets"]
+)
 def test_every_command_has_help(command: str) -> None:
     """No command hides what it takes."""
     result = invoke(command, "--help")
@@ -376,8 +378,7 @@ async def _inspect(pair: Pair, database_url: str, *arguments: str) -> Result:
 
 
 def _settings_of(pair: Pair, database_url: str) -> dict[str, str]:
-    world = load_world(WORLD.replace("SERVICE", pair.url))
-    settings = describe(world, pair.heroku.url).addon_services[0].settings
+    settings = describe(pair.heroku).addon_services[0].settings
     return {**settings, "DATABASE_URL": database_url}
 
 

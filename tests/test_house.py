@@ -9,6 +9,7 @@ import pytest
 
 from headrace.checker.catalogue import CHECKS, FEATURES
 from headrace.checker.check import Level, Sureness
+from headrace.cli import main
 from headrace.protocol.lifecycle import TABLE, Call
 
 ROOT = Path(__file__).parents[1]
@@ -122,6 +123,25 @@ def test_every_metric_is_documented() -> None:
 
     assert names
     assert set() == {name for name in names if f"`{name}" not in page}
+
+
+def test_every_fixture_for_partners_is_documented() -> None:
+    """docs/testing.md says what each is."""
+    fixtures = [function.name for function in find_functions(ROOT / "src" / "headrace" / "pytest_plugin.py")]
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+
+    assert fixtures
+    assert [] == [name for name in fixtures if f"| `{name}` |" not in page]
+
+
+@pytest.mark.parametrize("command", ["emulate", "replay"])
+def test_every_option_of_the_emulator_is_documented(command: str) -> None:
+    """docs/emulator.md says what each does."""
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    options = [option for parameter in main.commands[command].params for option in parameter.opts if option[0] == "-"]
+
+    assert options
+    assert [] == [option for option in options if f"{option}" not in page]
 
 
 def test_the_readme_shows_the_example_that_is_run() -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import click
 from headrace.errors import ConfigurationError, HeadraceError
 
 if TYPE_CHECKING:
+    from headrace.emulator import World
     from headrace.models import Inspection
     from headrace.service import AddonService, Parts
 
@@ -90,9 +92,21 @@ def worker(target: str | None, port: int | None, env_file: str | None) -> None:
 @click.option(
     "--env-file", type=click.Path(dir_okay=False), help="Write the settings of the first add-on service here."
 )
-def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+@click.option("--load", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Begin with what was saved.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Save everything here at the end.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write the traffic here, masked.")
+def emulate(  # noqa: PLR0917
+    world: str | None,
+    host: str,
+    port: int,
+    as_json: bool,  # noqa: FBT001
+    env_file: str | None,
+    load: Path | None,
+    save: Path | None,
+    record: Path | None,
+) -> None:
     """Run a Heroku on this machine: apps, teams, pipelines, and your add-on service."""
-    from headrace.emulator import BUILT_IN_WORLD, ReadyInfo, load_world
+    from headrace.emulator import ReadyInfo
     from headrace.emulator import serve as serve_emulator
 
     def write_env_file(info: ReadyInfo) -> None:
@@ -100,18 +114,19 @@ def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: st
             lines = [f"{name}='{value}'\n" for name, value in info.addon_services[0].settings.items()]
             Path(env_file).write_text("".join(lines), encoding="utf-8")
 
-    if world:
-        loaded = load_world(Path(world).read_text(encoding="utf-8"), directory=Path(world).parent)
-    else:
-        loaded = load_world(BUILT_IN_WORLD)
+    if world and load:
+        raise click.UsageError("--world and --load: what was saved has a world already.")
     asyncio.run(
         serve_emulator(
-            loaded,
+            read_world(world),
             host=host,
             port=port,
             as_json=as_json,
             out=sys.stdout,
             log=None if as_json else sys.stderr,
+            load=load,
+            save=save,
+            record_to=record,
             ready=write_env_file,
         )
     )
@@ -146,6 +161,46 @@ def check(**options: Any) -> None:
     from headrace.checker.command import run_check
 
     sys.exit(0 if asyncio.run(run_check(**options)) else 1)
+
+
+@main.command()
+@click.argument("recording", type=click.Path(exists=True, dir_okay=False))
+@click.option("--base-url", help="Where the provider is (default: where the world has it).")
+@click.option("--world", type=click.Path(exists=True, dir_okay=False), help="The world that was recorded.")
+@click.option("--load", type=click.Path(exists=True, dir_okay=False), help="Begin with what was saved instead.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=4999, show_default=True, help="Where the provider finds Heroku.")
+@click.option("--speed", type=float, help="Keep the distances between calls; 1 is as recorded (default: none).")
+@click.option("--wait", default=30.0, show_default=True, help="Seconds for what the provider calls back with.")
+def replay(  # noqa: PLR0917
+    recording: str,
+    base_url: str | None,
+    world: str | None,
+    load: str | None,
+    host: str,
+    port: int,
+    speed: float | None,
+    wait: float,
+) -> None:
+    """Send what `emulate --record` saw go to a provider again, and compare the answers."""
+    from headrace.emulator import Report, read_recording, run
+    from headrace.emulator import replay as replay_recording
+
+    if world and load:
+        raise click.UsageError("--world and --load: what was saved has a world already.")
+    exchanges = read_recording(recording)
+
+    async def play() -> Report:
+        async with run(read_world(world), host=host, port=port) as emulator:
+            if load:
+                emulator.load(load)
+            for service in {exchange.subject.service for exchange in exchanges if exchange.subject and base_url}:
+                emulator.point(service, base_url=base_url or "")
+            return await replay_recording(emulator, exchanges, speed=speed, callback_within=timedelta(seconds=wait))
+
+    report = asyncio.run(play())
+    click.echo(str(report))
+    sys.exit(0 if report.is_good else 1)
 
 
 @main.command()
@@ -244,6 +299,15 @@ def load_service(target: str | None, env_file: str | None) -> "AddonService":
     if not isinstance(service, AddonService):
         raise ConfigurationError([f"{target} is a {type(service).__name__}, not an AddonService."])
     return service
+
+
+def read_world(path: str | None) -> "World":
+    """Return the world of a file, or the built-in one."""
+    from headrace.emulator import BUILT_IN_WORLD, load_world
+
+    if path is None:
+        return load_world(BUILT_IN_WORLD)
+    return load_world(Path(path).read_text(encoding="utf-8"), directory=Path(path).parent)
 
 
 def describe_problems(problems: Sequence[str]) -> str:

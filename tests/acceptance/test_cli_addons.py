@@ -8,7 +8,7 @@ import pytest
 from acceptance.heroku_cli import Terminal
 from emulator.acme import Acme, accept_for_later, answer
 from headrace.emulator import Emulator, Exchange
-from pair import eventually
+from headrace.testing import eventually
 
 pytestmark = pytest.mark.acceptance
 

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from headrace.checker.catalogue import CHECKS, FEATURES
-from pair import eventually
+from headrace.testing import eventually
 
 from .provider import CLIENT_SECRET, PASSWORD, SALT, Provider
 from .running import listening

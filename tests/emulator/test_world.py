@@ -72,7 +72,7 @@ def test_a_world_that_is_no_toml_says_so() -> None:
 
 
 def test_a_manifest_may_come_from_a_file(tmp_path: Path) -> None:
-    service = describe(load_world(BUILT_IN_WORLD), URL).addon_services[0]
+    service = describe(Emulator(load_world(BUILT_IN_WORLD), url=URL)).addon_services[0]
     (tmp_path / "addon-manifest.json").write_text(service.settings["HEADRACE_MANIFEST"])
     world = load_world(
         '[[addon_services]]\nmanifest = "addon-manifest.json"\nclient_secret = "s"\nplans = [{ name = "basic" }]',
@@ -84,7 +84,7 @@ def test_a_manifest_may_come_from_a_file(tmp_path: Path) -> None:
 
 def test_the_ready_info_holds_what_a_service_needs_to_run() -> None:
     world = load_world(BUILT_IN_WORLD)
-    line = render_json(describe(world, URL))
+    line = render_json(describe(Emulator(world, url=URL)))
     info = msgspec.json.decode(line)
     [service] = info["addon_services"]
     settings = service["settings"]
@@ -101,7 +101,7 @@ def test_the_ready_info_holds_what_a_service_needs_to_run() -> None:
 
 
 def test_people_are_told_first_that_nothing_reaches_heroku() -> None:
-    text = render_text(describe(load_world(BUILT_IN_WORLD), URL))
+    text = render_text(describe(Emulator(load_world(BUILT_IN_WORLD), url=URL)))
 
     assert text.startswith(f"This is an emulator of Heroku, at {URL}. Nothing here reaches Heroku.")
     for expected in (f"HEROKU_HOST={URL}", f"HEROKU_PARTICLEBOARD_URL={URL}", "HEROKU_API_KEY=ada-token"):

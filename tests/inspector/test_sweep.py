@@ -16,7 +16,8 @@ from headrace.store.placements import (
     find_check,
     find_current_placement,
 )
-from pair import Pair, eventually, play_pair
+from headrace.testing import eventually
+from pair import Pair, play_pair
 
 RECHECK = timedelta(minutes=5)
 

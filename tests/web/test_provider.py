@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from headrace.models import Secret, State
 from headrace.protocol.partner import BODY_LIMIT, build_basic_auth
 from headrace.store.schema import lifecycle_event, plan_change, resource, secret
-from pair import PASSWORD, SLUG, Acme, Pair, eventually, play_pair
+from headrace.testing import eventually
+from pair import PASSWORD, SLUG, Acme, Pair, play_pair
 
 MEMBERS = ("plan", "name", "region")
 UUID = "01234567-89ab-cdef-0123-456789abcdef"

@@ -11,8 +11,9 @@ from headrace.models import State
 from headrace.service import AddonService
 from headrace.store.placements import find_current_placement, list_placements
 from headrace.store.schema import secret
+from headrace.testing import eventually
 from headrace.workflows.hooks import PlanChange, Provision, Resource
-from pair import Acme, Pair, eventually, play_pair
+from pair import Acme, Pair, play_pair
 
 
 class DroppingAcme(Acme):

@@ -22,9 +22,10 @@ from headrace.emulator import run as run_emulator
 from headrace.errors import MisuseError, Refused
 from headrace.models import State
 from headrace.store.database import Database
+from headrace.testing import eventually
 from headrace.workflows.engine import Engine, Run, StepFailed
 from headrace.workflows.lease import WorkerLease
-from pair import QUICK_RETRIES, WORLD, eventually
+from pair import QUICK_RETRIES, WORLD
 
 HEADRACE = Path(sys.executable).with_name("headrace")
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -65,7 +66,7 @@ async def test_a_provision_survives_the_end_of_its_worker(
     world = load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))
     async with run_emulator(world, listen=exchanges.append) as heroku:
         environment = {
-            **describe(world, heroku.url).addon_services[0].settings,
+            **describe(heroku).addon_services[0].settings,
             "DATABASE_URL": database_url,
             "ACME_FOLDER": str(tmp_path),
         }

@@ -8,8 +8,9 @@ from headrace.emulator import Declined, Switches
 from headrace.models import State
 from headrace.service import AddonService
 from headrace.store.resources import PlanChangeRow, find_plan_change
+from headrace.testing import eventually
 from headrace.workflows.hooks import PlanChange, Provision, Resource
-from pair import Acme, Pair, eventually, play_pair
+from pair import Acme, Pair, play_pair
 
 QUICK_ANSWER = "0.2"
 

@@ -7,7 +7,8 @@ import pytest
 from headrace.emulator import Declined, Switches
 from headrace.errors import MisuseError, Refused
 from headrace.models import Outcome, Stage, State
-from pair import Acme, eventually, play_pair
+from headrace.testing import eventually
+from pair import Acme, play_pair
 
 
 async def test_a_provision_knows_its_pipeline_before_the_hook_runs(database_url: str) -> None:

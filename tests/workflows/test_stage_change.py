@@ -3,7 +3,8 @@
 from headrace.models import Outcome, Stage
 from headrace.store.board import BoardRow, list_board_rows
 from headrace.store.placements import PlacementRow, find_check, list_placements
-from pair import Acme, Pair, eventually, play_pair
+from headrace.testing import eventually
+from pair import Acme, Pair, play_pair
 
 Place = tuple[str | None, str | None]
 

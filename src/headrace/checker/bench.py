@@ -73,7 +73,7 @@ class Bench:
         self._accepted: dict[str, Addon] = {}
         self._made: dict[Callable[[Bench], Awaitable[Any]], Any] = {}
         self._is_never_provisioned = False
-        heroku.traffic.listen = self._hear
+        heroku.traffic.listeners.append(self._hear)
 
     @property
     def manifest(self) -> Manifest:

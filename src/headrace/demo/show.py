@@ -73,7 +73,7 @@ async def _play_set() -> AsyncIterator[Set]:
         world = load_world(BUILT_IN_WORLD.replace(WORLD_URL, url))
         async with run_emulator(world) as emulator:
             environment = {
-                **describe(world, emulator.url).addon_services[0].settings,
+                **describe(emulator).addon_services[0].settings,
                 "DATABASE_URL": f"sqlite:///{Path(folder) / 'demo.db'}",
                 "HEADRACE_RECHECK_SECONDS": RECHECK_SECONDS,
             }

@@ -4,6 +4,8 @@ from headrace.emulator.clock import Clock
 from headrace.emulator.emulator import Emulator
 from headrace.emulator.errors import Declined
 from headrace.emulator.faults import Fault
+from headrace.emulator.recording import read_recording, record
+from headrace.emulator.replay import Replayed, Report, replay
 from headrace.emulator.server import ReadyInfo, describe, render_json, render_text, run, serve
 from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange
@@ -17,12 +19,17 @@ __all__ = [
     "Exchange",
     "Fault",
     "ReadyInfo",
+    "Replayed",
+    "Report",
     "Switches",
     "World",
     "describe",
     "load_world",
+    "read_recording",
+    "record",
     "render_json",
     "render_text",
+    "replay",
     "run",
     "serve",
 ]

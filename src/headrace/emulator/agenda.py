@@ -42,7 +42,10 @@ class Agenda:
         task.add_done_callback(self._under_way.discard)
 
     def clear(self) -> None:
+        """Forget what was planned, and end the work that is under way."""
         self._entries.clear()
+        for task in self._under_way:
+            task.cancel()
 
     def run_due(self) -> None:
         """Do everything whose moment has come; called before anything is looked at."""
@@ -53,13 +56,12 @@ class Agenda:
         """Do what is due until nothing is, and wait for the work of it."""
         self.run_due()
         while self._under_way:
-            await asyncio.gather(*self._under_way)
+            await asyncio.wait(self._under_way)
             self.run_due()
 
     async def close(self) -> None:
-        """End the work that is under way."""
-        for task in self._under_way:
-            task.cancel()
+        """End everything, and wait until it has ended."""
+        self.clear()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def run(self) -> None:

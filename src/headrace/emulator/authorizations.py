@@ -1,7 +1,7 @@
 """Users' own tokens: OAuth authorizations and the clients that they may belong to (contract §10.1)."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -48,14 +48,14 @@ class Authorization:
         return None if self.lifetime is None else self.issued_at + self.lifetime
 
 
+@dataclass(slots=True, eq=False)
 class AuthorizationBook:
     """Every authorization by its id, by its owner and by its token, and every client by its id."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.clients: dict[str, OAuthClient] = {}
-        self._by_token: dict[str, Authorization] = {}
-        self._by_user: dict[str, dict[str, Authorization]] = {}
+    clock: Clock
+    clients: dict[str, OAuthClient] = field(default_factory=dict)
+    _by_token: dict[str, Authorization] = field(default_factory=dict, repr=False)
+    _by_user: dict[str, dict[str, Authorization]] = field(default_factory=dict)
 
     def find_user(self, access_token: str) -> User | None:
         """Tell whose token this is, as long as it lives."""

@@ -5,6 +5,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a clock showed and how fast it went; `ahead` of real time it was by so much, if it ran."""
+
+    at: datetime
+    ahead: timedelta | None
+    speed: float
+
+    def continued(self, real_time: datetime) -> datetime:
+        """Tell where the clock goes on: one that stood goes on where it stood, one that ran as far ahead as it was."""
+        return self.at if self.ahead is None else real_time + self.ahead
+
+
 @dataclass(slots=True)
 class Clock:
     """Real time until it is told otherwise: it can be stopped, set, advanced, and run at another speed.
@@ -38,6 +51,14 @@ class Clock:
     def set(self, at: datetime) -> None:
         """Go to a moment, be it in the past; what ran goes on running from there."""
         self._change(to=at, speed=self.speed)
+
+    def read(self) -> Reading:
+        real_time = datetime.now(UTC)
+        at = self.now()
+        return Reading(at=at, ahead=at - real_time if self.speed else None, speed=self.speed)
+
+    def go_on_from(self, reading: Reading) -> None:
+        self._change(to=reading.continued(datetime.now(UTC)), speed=reading.speed)
 
     def real_time_until(self, at: datetime) -> timedelta | None:
         """Tell how long a moment is off if nobody touches the clock; None is for ever."""

@@ -1,8 +1,9 @@
 """The emulator as Python holds it: what a customer would click, and what a test wants to know."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from starlette.types import ASGIApp
@@ -18,8 +19,10 @@ from headrace.emulator.eligibility import check_attachment, check_coupling
 from headrace.emulator.errors import Declined, forbidden, invalid
 from headrace.emulator.faults import FaultBook
 from headrace.emulator.heroku import build_heroku
+from headrace.emulator.populate import populate
 from headrace.emulator.records import Addon, App, Attachment, Coupling, Delivery, Pipeline, Promotion, Team, User
 from headrace.emulator.scopes import UserScope
+from headrace.emulator.snapshot import Snapshot, read_file, restore, take_blank, take_snapshot, write_file
 from headrace.emulator.sso import build_form, find_person
 from headrace.emulator.state import Registry
 from headrace.emulator.switches import Switches
@@ -29,6 +32,14 @@ from headrace.emulator.world import World
 from headrace.models import Secret, Stage
 
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What an emulator began with: a snapshot, and the world that is put into it, if it was begun with one."""
+
+    snapshot: Snapshot
+    world: World | None = None
 
 
 class Emulator:
@@ -50,13 +61,13 @@ class Emulator:
         listen: Callable[[Exchange], None] | None = None,
     ) -> None:
         """`url` is where the emulator will be reached; `listen` is called with every exchange."""
-        self.world = world
         self.url = url
         self.switches = switches or replace(world.switches)
         self.clock = clock or Clock()
         self.traffic = Traffic(listen)
         self._heroku = build_heroku(world, url=url, clock=self.clock, switches=self.switches, traffic=self.traffic)
         self._heroku.registry.listeners.append(partial(publish, self._heroku))
+        self._start = Start(snapshot=take_blank(self._heroku), world=world)
 
     @property
     def state(self) -> Registry:
@@ -79,6 +90,28 @@ class Emulator:
         from headrace.emulator.local import build_local
 
         return build_app(self._heroku, build_local(self))
+
+    def save(self, path: Path | str) -> None:
+        """Write everything that exists, tokens included, to a file that `load` reads; `settle` before it."""
+        self._heroku.agenda.run_due()
+        write_file(take_snapshot(self._heroku), Path(path))
+
+    def load(self, path: Path | str) -> None:
+        """Make everything as it was saved, which `reset` returns to from now on.
+
+        Raises:
+            ConfigurationError: every problem that the file has; nothing is changed.
+
+        """
+        snapshot = read_file(Path(path))
+        restore(self._heroku, snapshot)
+        self._start = Start(snapshot=snapshot)
+
+    def reset(self) -> None:
+        """Return to what was there at the start, or loaded since: world, switches, faults and clock."""
+        restore(self._heroku, self._start.snapshot)
+        if self._start.world is not None:
+            populate(self._heroku.registry, self._start.world)
 
     async def settle(self) -> None:
         """Wait until no call to a partner is under way, and every webhook delivery that is due has been tried."""
@@ -134,17 +167,21 @@ class Emulator:
         user: str | None = None,
         options: Mapping[str, str] | None = None,
         name: str = "",
+        addon_id: str = "",
     ) -> Addon:
         """Create an add-on as `heroku addons:create` does; `plan` reads `service:plan`.
 
-        `user` is the e-mail address of who does it, and has to see the app; without one nobody is asked.
+        `user` is the e-mail address of who does it, and has to see the app; without one nobody is asked. Name and id
+        (the partner's uuid) are made up where they are not given.
         """
         found, place = find_plan(self.state, plan), self._app(app)
         customer = place.owner if user is None else self._user(user)
         if isinstance(customer, User) and not UserScope(customer).can_see_app(place):
             raise forbidden(f"{user} does not have access to the app {place.name}.")
         with acting(customer):
-            return await lifecycle.provision(self._heroku, place, found, options=dict(options or {}), name=name)
+            return await lifecycle.provision(
+                self._heroku, place, found, options=dict(options or {}), name=name, addon_id=addon_id
+            )
 
     def begin_provision(self, app: App | str, plan: str) -> Addon:
         """Create an add-on without a call to its partner: who asks for it sends `provision_body` itself."""
@@ -195,6 +232,11 @@ class Emulator:
         found = self._addon(addon)
         user = find_person(self._heroku, found.app, user_email)
         return found.service.manifest.sso_url, build_form(self._heroku, found, user, app=found.app)
+
+    def point(self, service: str, *, base_url: str, sso_url: str | None = None) -> None:
+        """Call an add-on service at another address from now on."""
+        found = self.state.addon_services[service]
+        found.manifest = replace(found.manifest, base_url=base_url, sso_url=sso_url or found.manifest.sso_url)
 
     def expire_tokens(self, addon: Addon | str) -> None:
         """End the add-on's access tokens now; its refresh token stays good."""

@@ -1,7 +1,7 @@
 """What goes wrong on demand: rules that say with which calls, how often, and what."""
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
@@ -83,9 +83,8 @@ class FaultBook:
     """The faults that are on, in the order in which they were set. One `seed` makes runs repeat."""
 
     def __init__(self, faults: Collection[Fault] = (), *, seed: int = 0) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - no secret depends on it
-        self._numbers = count(1)
-        self._rules: dict[str, Rule] = {}
+        self._seed = seed
+        self.restore(())
         for fault in faults:
             self.add(fault)
 
@@ -104,6 +103,12 @@ class FaultBook:
 
     def clear(self) -> None:
         self._rules.clear()
+
+    def restore(self, rules: Iterable[Rule]) -> None:
+        """Have these rules and no others; chance begins anew."""
+        self._random = random.Random(self._seed)  # noqa: S311 - no secret depends on it
+        self._rules = {rule.id: rule for rule in rules}
+        self._numbers = count(max(map(int, self._rules), default=0) + 1)
 
     def draw(self, direction: Direction, method: str, path: str, kinds: Collection[Kind]) -> tuple[Fault, ...]:
         """Return the faults of these kinds that hit a call, of which one at most is its end."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from headrace.emulator.agenda import Agenda
+from headrace.emulator.authorizations import AuthorizationBook
 from headrace.emulator.clock import Clock
 from headrace.emulator.connections import Connections
 from headrace.emulator.faults import FaultBook
@@ -47,7 +48,7 @@ class Heroku:
 
 
 def build_heroku(world: World, *, url: str, clock: Clock, switches: Switches, traffic: Traffic) -> Heroku:
-    registry = Registry(clock)
+    registry = Registry(clock, AuthorizationBook(clock))
     populate(registry, world)
     faults = FaultBook(world.faults)
     return Heroku(

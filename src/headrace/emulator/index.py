@@ -1,6 +1,6 @@
 """Things found by id or by name, without a search."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 
@@ -15,9 +15,11 @@ T = TypeVar("T", bound=Named)
 class Index(Generic[T]):
     """A collection keyed by id and by name. Names need not be unique: a shared one finds nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, things: Iterable[T] = ()) -> None:
         self._by_id: dict[str, T] = {}
         self._by_name: dict[str, dict[str, T]] = {}
+        for thing in things:
+            self.add(thing)
 
     def __iter__(self) -> Iterator[T]:
         return iter(self._by_id.values())

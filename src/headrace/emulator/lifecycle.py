@@ -1,6 +1,6 @@
 """The life of an add-on as Heroku runs it: provision, plan change, deprovision (contract §1, §3)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -26,6 +26,7 @@ async def provision(
     options: dict[str, str] | None = None,
     name: str = "",
     attachment_name: str = "",
+    addon_id: str = "",
 ) -> Addon:
     """Create an add-on and have the partner provision it.
 
@@ -33,9 +34,11 @@ async def provision(
         Declined: the app may not have it, or the partner refused or failed; the add-on is removed again.
 
     """
-    addon = begin_provision(heroku, app, plan, options=options, name=name, attachment_name=attachment_name)
+    addon = begin_provision(
+        heroku, app, plan, options=options, name=name, attachment_name=attachment_name, addon_id=addon_id
+    )
     answer = await _send_provision(heroku, addon)
-    if addon.id not in heroku.registry.addons:
+    if heroku.registry.addons.get(addon.id) is not addon:
         raise invalid(f"{plan.service.name} gave up on this add-on.")
     try:
         _accept_provision(heroku, addon, answer)
@@ -55,6 +58,7 @@ def begin_provision(
     options: dict[str, str] | None = None,
     name: str = "",
     attachment_name: str = "",
+    addon_id: str = "",
 ) -> Addon:
     """Create an add-on that its partner has not heard of: `provision_body` is what it has to be sent.
 
@@ -65,7 +69,7 @@ def begin_provision(
 
     """
     check_install(heroku, plan.service, app)
-    addon_id = str(uuid4())
+    addon_id = addon_id or str(uuid4())
     addon = heroku.registry.add_addon(
         app,
         plan,
@@ -112,7 +116,7 @@ async def deprovision(heroku: Heroku, addon: Addon) -> None:
     answer = await heroku.partner.deprovision(addon)
     if not answer.is_success and answer.status not in {404, 410}:
         raise unavailable(answer.message or _generic("deprovision", addon.service))
-    if addon.id not in heroku.registry.addons:
+    if heroku.registry.addons.get(addon.id) is not addon:
         return
     if answer.status == 202 and heroku.switches.async_deprovision:
         heroku.registry.begin_removal(addon)
@@ -153,6 +157,15 @@ def remove(heroku: Heroku, addon: Addon) -> None:
     """Take an add-on away; its tokens die with it (contract §1.4)."""
     heroku.tokens.revoke(addon)
     heroku.registry.remove_addon(addon)
+
+
+def plan_deadlines(heroku: Heroku) -> None:
+    """Plan the end of every add-on that waits for its partner; whose call was lost with a restart begins to wait."""
+    for addon in heroku.registry.addons:
+        if addon.deadline is not None:
+            _plan_end(heroku, addon, addon.deadline)
+        elif addon.state is State.PROVISIONING:
+            _await_partner(heroku, addon, limit=heroku.switches.provision_limit)
 
 
 def make_name(stem: str, uuid: str) -> str:
@@ -206,14 +219,19 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
 
 
 def _await_partner(heroku: Heroku, addon: Addon, *, limit: timedelta) -> None:
-    """Give the partner its 12 hours, after which the add-on is removed (contract §1.4, §3)."""
+    """Give the partner its 12 hours (contract §1.4, §3)."""
     addon.deadline = heroku.clock.now() + limit
+    _plan_end(heroku, addon, addon.deadline)
+
+
+def _plan_end(heroku: Heroku, addon: Addon, deadline: datetime) -> None:
+    """Remove an add-on when its deadline comes, unless it has none by then or a later one."""
 
     def give_up() -> None:
         if addon.deadline is not None and addon.deadline <= heroku.clock.now():
             remove(heroku, addon)
 
-    heroku.agenda.add(addon.deadline, give_up)
+    heroku.agenda.add(deadline, give_up)
 
 
 def _accept_drain(heroku: Heroku, addon: Addon, url: Any, *, is_later: bool) -> None:

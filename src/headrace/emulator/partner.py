@@ -18,7 +18,7 @@ from headrace.emulator.faults import Fault, FaultBook, Kind
 from headrace.emulator.records import Addon
 from headrace.emulator.switches import Switches
 from headrace.emulator.tokens import IssuedGrant
-from headrace.emulator.traffic import Exchange, Traffic
+from headrace.emulator.traffic import Exchange, RawHeaders, Traffic
 from headrace.protocol.partner import ACCEPT, build_basic_auth
 
 # The samples of the contract have numeric offsets, never Z (§1.2).
@@ -37,6 +37,7 @@ class PartnerAnswer:
     status: int | None
     error: str = ""
     raw: bytes = field(default=b"", repr=False)
+    headers: RawHeaders = field(default=(), repr=False)
 
     @property
     def body(self) -> dict[str, Any] | None:
@@ -179,6 +180,8 @@ class PartnerCaller:
                 fault=", ".join(str(fault) for fault in faults),
                 raw_request=body,
                 raw_response=answer.raw,
+                raw_request_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+                raw_response_headers=answer.headers,
             )
         )
         return answer
@@ -191,7 +194,7 @@ class PartnerCaller:
             async with self._open().request(
                 method, url, headers=headers, data=body or None, timeout=timeout, allow_redirects=False
             ) as response:
-                return PartnerAnswer(status=response.status, raw=await response.read())
+                return PartnerAnswer(status=response.status, raw=await response.read(), headers=response.raw_headers)
         except (aiohttp.ClientError, TimeoutError) as error:
             return PartnerAnswer(status=None, error=type(error).__name__)
 

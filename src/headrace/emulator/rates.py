@@ -34,6 +34,10 @@ class RatePools:
             raise Declined(429, "rate_limit", "Your account reached the API rate limit. Please wait a few minutes.")
         pool.level -= 1
 
+    def fill(self) -> None:
+        """Make every pool full."""
+        self._pools.clear()
+
     def _refilled(self, owner: str) -> Pool:
         now, full = self.clock.now(), float(self.switches.rate_limit)
         pool = self._pools.setdefault(owner, Pool(full, now))

@@ -2,9 +2,9 @@
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
 from shlex import quote
 from typing import TextIO
 
@@ -13,11 +13,14 @@ import uvicorn
 
 from headrace.emulator.clock import Clock
 from headrace.emulator.emulator import Emulator
+from headrace.emulator.listening import bind, build_url, listening
+from headrace.emulator.recording import record
+from headrace.emulator.records import AddonService
 from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange
 from headrace.emulator.web import LOCAL_PREFIX
 from headrace.emulator.world import World
-from headrace.errors import ConfigurationError
+from headrace.protocol.manifest import render_manifest
 
 # A stop does not wait for a partner that takes its 25 seconds.
 GRACE_SECONDS = 2
@@ -49,28 +52,14 @@ class ReadyInfo(msgspec.Struct, frozen=True, kw_only=True):
     addon_services: tuple[ReadyAddonService, ...]
 
 
-def describe(world: World, url: str) -> ReadyInfo:
+def describe(emulator: Emulator) -> ReadyInfo:
+    state = emulator.state
     return ReadyInfo(
-        url=url,
-        console_url=f"{url}{LOCAL_PREFIX}",
-        users=tuple(ReadyUser(email=user.email, token=user.token) for user in world.users),
-        teams=tuple(team.name for team in world.teams),
-        addon_services=tuple(
-            ReadyAddonService(
-                slug=spec.manifest.id,
-                plans=tuple(plan.name for plan in spec.plans),
-                base_url=spec.manifest.base_url,
-                sso_url=spec.manifest.sso_url,
-                client_secret=spec.client_secret,
-                settings={
-                    "HEADRACE_MANIFEST": spec.manifest_text,
-                    "HEADRACE_CLIENT_SECRET": spec.client_secret,
-                    "HEROKU_API_URL": url,
-                    "HEROKU_ID_URL": url,
-                },
-            )
-            for spec in world.addon_services
-        ),
+        url=emulator.url,
+        console_url=f"{emulator.url}{LOCAL_PREFIX}",
+        users=tuple(ReadyUser(email=user.email, token=user.token.reveal()) for user in state.users.values()),
+        teams=tuple(team.name for team in state.teams),
+        addon_services=tuple(_describe_service(service, emulator.url) for service in state.addon_services),
     )
 
 
@@ -89,16 +78,10 @@ async def run(
 
     `url` is needed only where others reach the emulator under another address than its own.
     """
-    with _bind(host, port) as bound:
-        emulator = Emulator(world, url=url or _build_url(host, bound), switches=switches, clock=clock, listen=listen)
-        server = _Server(_configure(emulator))
-        serving = asyncio.create_task(server.serve(sockets=[bound]))
-        try:
-            await _wait_until_started(server, serving)
+    with bind(host, port) as bound:
+        emulator = Emulator(world, url=url or build_url(host, bound), switches=switches, clock=clock, listen=listen)
+        async with listening(_configure(emulator), bound):
             yield emulator
-        finally:
-            server.should_exit = True
-            await serving
 
 
 async def serve(
@@ -109,12 +92,16 @@ async def serve(
     as_json: bool,
     out: TextIO,
     log: TextIO | None = None,
+    load: Path | None = None,
+    save: Path | None = None,
+    record_to: Path | None = None,
     ready: Callable[[ReadyInfo], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; first print what a person, or with `as_json` a program, needs to know.
 
     For a person a line about every exchange follows, on `log` or else `out`, never with a secret in it.
-    `ready` is called before anything is printed.
+    It begins with what was saved to `load`, saves to `save` at the end and records its traffic to `record_to`. Before
+    anything is printed `ready` is called.
     """
     log = log or (None if as_json else out)
 
@@ -123,12 +110,16 @@ async def serve(
             print(exchange, file=log, flush=True)
 
     async with run(world, host=host, port=port, listen=write_line) as emulator:
-        info = describe(world, emulator.url)
-        with _listen_for_signals() as stop:
+        if load is not None:
+            emulator.load(load)
+        info = describe(emulator)
+        with _listen_for_signals() as stop, record(emulator, record_to) if record_to else nullcontext():
             if ready is not None:
                 ready(info)
             print(render_json(info) if as_json else render_text(info), file=out, flush=True)
             await stop.wait()
+        if save is not None:
+            emulator.save(save)
 
 
 def render_json(info: ReadyInfo) -> str:
@@ -167,14 +158,6 @@ def _render_service(service: ReadyAddonService) -> Iterator[str]:
     yield from (f"  export {name}={quote(value)}" for name, value in service.settings.items())
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the program it runs in."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _configure(emulator: Emulator) -> uvicorn.Config:
     return uvicorn.Config(
         emulator.asgi(),
@@ -189,33 +172,20 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
     )
 
 
-@contextmanager
-def _bind(host: str, port: int) -> Iterator[socket.socket]:
-    """Bind before anything starts, so that the URL is known; uvicorn listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where it sees the protocol; with it each answer takes 40 ms.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((host, port))
-        except OSError as error:
-            raise ConfigurationError(
-                [f"Port {port} on {host} cannot be had: {error.strerror}. Choose another."]
-            ) from None
-        yield bound
-
-
-def _build_url(host: str, bound: socket.socket) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{bound.getsockname()[1]}"
-
-
-async def _wait_until_started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
-    while not server.started:
-        if serving.done():
-            serving.result()
-            raise OSError("The emulator could not start.")
-        await asyncio.sleep(0.01)
+def _describe_service(service: AddonService, url: str) -> ReadyAddonService:
+    return ReadyAddonService(
+        slug=service.name,
+        plans=tuple(service.plans),
+        base_url=service.manifest.base_url,
+        sso_url=service.manifest.sso_url,
+        client_secret=service.client_secret.reveal(),
+        settings={
+            "HEADRACE_MANIFEST": render_manifest(service.manifest),
+            "HEADRACE_CLIENT_SECRET": service.client_secret.reveal(),
+            "HEROKU_API_URL": url,
+            "HEROKU_ID_URL": url,
+        },
+    )
 
 
 @contextmanager

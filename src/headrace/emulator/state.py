@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
@@ -31,25 +32,25 @@ from headrace.models import Stage, State
 from headrace.protocol.webhooks import Actor
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Registry:
     """Everything that exists at the emulated Heroku. `listeners` are told of what happens to it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.listeners: list[Callable[[Change], None]] = []
-        self.users: dict[str, User] = {}
-        self.authorizations = AuthorizationBook(clock)
-        self.users_by_email: dict[str, User] = {}
-        self.teams: Index[Team] = Index()
-        self.addon_services: Index[AddonService] = Index()
-        self.services_by_secret: dict[str, AddonService] = {}
-        self.plans: dict[str, Plan] = {}
-        self.apps: Index[App] = Index()
-        self.pipelines: Index[Pipeline] = Index()
-        self.couplings: dict[str, Coupling] = {}
-        self.promotions: dict[str, Promotion] = {}
-        self.addons: Index[Addon] = Index()
-        self.attachments: dict[str, Attachment] = {}
+    clock: Clock
+    authorizations: AuthorizationBook
+    listeners: list[Callable[[Change], None]] = field(default_factory=list, init=False)
+    users: dict[str, User] = field(default_factory=dict)
+    users_by_email: dict[str, User] = field(default_factory=dict)
+    teams: Index[Team] = field(default_factory=Index)
+    addon_services: Index[AddonService] = field(default_factory=Index)
+    services_by_secret: dict[str, AddonService] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    apps: Index[App] = field(default_factory=Index)
+    pipelines: Index[Pipeline] = field(default_factory=Index)
+    couplings: dict[str, Coupling] = field(default_factory=dict)
+    promotions: dict[str, Promotion] = field(default_factory=dict)
+    addons: Index[Addon] = field(default_factory=Index)
+    attachments: dict[str, Attachment] = field(default_factory=dict)
 
     def find_owner(self, key: str) -> User | Team | None:
         return self.find_user(key) or self.teams.find(key)

@@ -34,7 +34,7 @@ class IssuedToken:
     lifetime: timedelta
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Holdings:
     """The texts of what one add-on holds."""
 
@@ -43,16 +43,16 @@ class Holdings:
     refresh: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TokenBook:
     """Every live grant, access token and refresh token, by its text, and for each add-on what it holds."""
 
-    def __init__(self, clock: Clock, switches: Switches) -> None:
-        self.clock = clock
-        self.switches = switches
-        self._grants: dict[str, IssuedGrant] = {}
-        self._access: dict[str, IssuedToken] = {}
-        self._refresh: dict[str, Addon] = {}
-        self._held: dict[str, Holdings] = {}
+    clock: Clock
+    switches: Switches
+    _grants: dict[str, IssuedGrant] = field(default_factory=dict)
+    _access: dict[str, IssuedToken] = field(default_factory=dict)
+    _refresh: dict[str, Addon] = field(default_factory=dict)
+    _held: dict[str, Holdings] = field(default_factory=dict)
 
     def issue_grant(self, addon: Addon, *, lifetime: timedelta = GRANT_LIFETIME) -> IssuedGrant:
         code = str(uuid4())

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 from headrace.emulator.faults import Direction
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 MASK = "•••"
 # Credentials in a URL, and what names a log drain: its token or its URL.
@@ -41,7 +43,7 @@ SECRET_MEMBERS = frozenset(
 class Exchange:
     """One request and its answer. `status` is None when no answer came, `path` carries no query.
 
-    `request` and `response` are masked text; the raw bodies are for those in this process who verify them.
+    `request` and `response` are masked text; what is raw is for those in this process who verify it.
     `fault` says what went wrong on purpose. `addon_id` names the add-on whose grant or token Heroku was shown.
     """
 
@@ -55,6 +57,8 @@ class Exchange:
     addon_id: str = ""
     raw_request: bytes = field(default=b"", repr=False)
     raw_response: bytes = field(default=b"", repr=False)
+    raw_request_headers: RawHeaders = field(default=(), repr=False)
+    raw_response_headers: RawHeaders = field(default=(), repr=False)
 
     @cached_property
     def request(self) -> str:
@@ -79,18 +83,18 @@ class Exchange:
 
 
 class Traffic(deque[Exchange]):
-    """The latest exchanges, oldest first; `listen` is called with each."""
+    """The latest exchanges, oldest first; each of the `listeners` is called with each."""
 
     def __init__(self, listen: Callable[[Exchange], None] | None = None) -> None:
         super().__init__(maxlen=KEPT_COUNT)
-        self.listen = listen
+        self.listeners = [listen] if listen else []
         self.recorded_count = 0
 
     def record(self, exchange: Exchange) -> None:
         self.append(exchange)
         self.recorded_count += 1
-        if self.listen:
-            self.listen(exchange)
+        for listener in self.listeners:
+            listener(exchange)
 
     def numbered(self) -> Iterable[tuple[int, Exchange]]:
         """Return what is kept with its number: the first exchange ever was number 1."""

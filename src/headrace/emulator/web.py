@@ -107,6 +107,8 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
             raw_request=await request.body(),
             raw_response=bytes(response.body),
             addon_id=getattr(request.state, "addon_id", ""),
+            raw_request_headers=request.scope["headers"],
+            raw_response_headers=response.raw_headers,
         )
     )
     return response

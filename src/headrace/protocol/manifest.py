@@ -67,6 +67,22 @@ def parse_manifest(text: str | bytes, *, environment: str = "production") -> Man
     )
 
 
+def render_manifest(manifest: Manifest) -> str:
+    """Return a text that parses to this manifest, whatever the environment."""
+    urls = {"base_url": manifest.base_url, "sso_url": manifest.sso_url}
+    api = _ApiBody(
+        password=manifest.password.reveal(),
+        sso_salt=manifest.sso_salt.reveal(),
+        config_vars=list(manifest.config_vars),
+        config_vars_prefix=manifest.config_vars_prefix,
+        regions=list(manifest.regions),
+        requires=list(manifest.requires),
+        production=urls,
+        test=urls,
+    )
+    return msgspec.json.encode(_ManifestBody(id=manifest.id, name=manifest.name, api=api)).decode()
+
+
 class _ApiBody(msgspec.Struct, kw_only=True):
     password: str = ""
     sso_salt: str = ""

@@ -1,0 +1,60 @@
+"""Serving an ASGI app on a socket in the running event loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from headrace.errors import ConfigurationError
+
+
+@contextmanager
+def bind(host: str, port: int) -> Iterator[socket.socket]:
+    """Bind before anything starts, so that the URL is known; uvicorn listens."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where it sees the protocol; with it each answer takes 40 ms.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                [f"Port {port} on {host} cannot be had: {error.strerror}. Choose another."]
+            ) from None
+        yield bound
+
+
+def build_url(host: str, bound: socket.socket) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{bound.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def listening(config: uvicorn.Config, bound: socket.socket) -> AsyncIterator[None]:
+    """Serve until the block ends."""
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        await _wait_until_started(server, serving)
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the program it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _wait_until_started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise OSError("The server could not start.")
+        await asyncio.sleep(0.01)
