@@ -55,7 +55,7 @@ def find_records(kinds: Iterable[Any], shared: AbstractSet[type]) -> dict[str, t
         seen.add(hint)
         if is_record(hint):
             found[hint.__name__] = hint
-        waiting += get_args(hint) or (read_hints(hint).values() if _has_members(hint) else ())
+        waiting += get_args(hint) or _own_hints(hint, frozenset(shared))
     return found
 
 
@@ -194,6 +194,10 @@ class _Reader:
 def _own_fields(kind: Any, shared: frozenset[type]) -> list["Field[Any]"]:
     hints = read_hints(kind)
     return [member for member in fields(kind) if member.init and hints[member.name] not in shared]
+
+
+def _own_hints(kind: Any, shared: frozenset[type]) -> list[Any]:
+    return [read_hints(kind)[member.name] for member in _own_fields(kind, shared)] if _has_members(kind) else []
 
 
 def _has_members(thing: Any) -> bool:

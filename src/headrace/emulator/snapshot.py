@@ -115,6 +115,7 @@ def read_file(path: Path) -> Snapshot:
 
 
 def _take_over(old: Any, new: Any) -> None:
-    """Give a part that others know the state of another."""
+    """Give a part that others know the state of another; it keeps what is of this run, such as who listens to it."""
     for member in fields(old):
-        setattr(old, member.name, getattr(new, member.name))
+        if member.init:
+            setattr(old, member.name, getattr(new, member.name))
