@@ -21,7 +21,7 @@ async def create(provision: Provision) -> dict[str, str]:
 
 @service.on_plan_change
 async def resize(change: PlanChange) -> None:
-    if documents.get(change.uuid, 0) > ROOM[change.new_plan]:
+    if documents.get(change.uuid, 0) > ROOM.get(change.new_plan, 0):
         raise Refused("Your data does not fit this plan.")
 
 

@@ -1,10 +1,10 @@
-"""Real databases for every test that asks for one: a file of SQLite and a PostgreSQL server, each test its own."""
+"""What tests ask for by name: an emulated Heroku with a partner, and real databases, each test its own."""
 
 import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -12,11 +12,14 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from emulator.acme import Acme, serve_acme
 from headrace.client import read_clock
+from headrace.emulator import BUILT_IN_WORLD, Emulator, Exchange, load_world, run
 from headrace.settings import normalise_database_url
 from headrace.store.database import Database
 from headrace.store.migrate import migrate
 from headrace.workflows.engine import Engine
+from heroku_schema import find_unexpected
 
 # One server for all processes of a test run; each test has a database of its own on it.
 POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.getuid()}"
@@ -25,6 +28,27 @@ POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.get
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+async def acme() -> AsyncIterator[Acme]:
+    async with serve_acme() as partner:
+        yield partner
+
+
+@pytest.fixture
+def exchanges() -> Iterator[list[Exchange]]:
+    """What went over the wire; in the end all of it has to be what Heroku's schema says."""
+    seen: list[Exchange] = []
+    yield seen
+    assert [] == find_unexpected(seen)
+
+
+@pytest.fixture
+async def heroku(acme: Acme, exchanges: list[Exchange]) -> AsyncIterator[Emulator]:
+    world = load_world(BUILT_IN_WORLD.replace("http://127.0.0.1:5050", acme.url))
+    async with run(world, listen=exchanges.append) as emulator:
+        yield emulator
 
 
 @pytest.fixture(scope="session")

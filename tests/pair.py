@@ -63,6 +63,7 @@ couplings = [
 slug = "acme-search"
 name = "Acme Search"
 password = "manifest-pass"
+requires = ["many_per_app", "attachable"]
 sso_salt = "s4lt-for-tests"
 client_secret = "client-secret"
 config_vars = ["ACME_SEARCH_URL", "ACME_SEARCH_TOKEN"]

@@ -118,6 +118,31 @@ def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: st
 
 
 @main.command()
+@click.option(
+    "--manifest",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The add-on manifest.",
+)
+@click.option("--base-url", default="", help="Where the provider is called (default: the manifest's test address).")
+@click.option("--sso-url", default="", help="Where the provider takes login forms (default: the manifest's).")
+@click.option("--plan", "plans", multiple=True, help="A plan to provision; a second one to change to (default: test).")
+@click.option("--only", multiple=True, metavar="FEATURE", help="Judge this feature only; may be repeated.")
+@click.option("--exclude", multiple=True, metavar="FEATURE", help="Leave this feature out; may be repeated.")
+@click.option("--no-callback", is_flag=True, help="The provider cannot be set to call the checker's Heroku.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the checker's Heroku listens.")
+@click.option("--port", default=5055, show_default=True, help="Its port; 0 takes any free one.")
+@click.option("--client-secret", envvar="HEADRACE_CLIENT_SECRET", help="What the provider exchanges grants with.")
+@click.option("--wait", default=60.0, show_default=True, help="Seconds to wait for what a provider does after a 202.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
+def check(**options: Any) -> None:
+    """Judge whether a provider keeps Heroku's contract, whatever it is written in. Exit 0: it does, 1: it does not."""
+    from headrace.checker.command import run_check
+
+    sys.exit(0 if asyncio.run(run_check(**options)) else 1)
+
+
+@main.command()
 @click.option("--once", is_flag=True, help="Do the work, print the board, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: print the board as JSON.")
 def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.heroku_cli import HerokuCli
-from acceptance.installs import find_chromium, install_heroku_cli
+from acceptance.heroku_cli import HerokuCli, Terminal
+from acceptance.installs import HEROKU_CLI, find_chromium, install_from_npm
 from acceptance.processes import Processes
+from emulator.acme import ADA
+from headrace.emulator import Emulator
 
 
 @pytest.fixture
@@ -19,13 +21,19 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 
 @pytest.fixture(scope="session")
 def heroku_program() -> Path:
-    return install_heroku_cli()
+    return install_from_npm(*HEROKU_CLI) / ".bin" / "heroku"
 
 
 @pytest.fixture
 def heroku_cli(heroku_program: Path, tmp_path: Path) -> HerokuCli:
     """The official CLI, in a home of this test's own."""
     return HerokuCli(program=heroku_program, home=tmp_path / "home")
+
+
+@pytest.fixture
+def ada(heroku_cli: HerokuCli, heroku: Emulator) -> Terminal:
+    """Ada's terminal, where the emulator serves in this process."""
+    return heroku_cli.log_in(heroku.url, ADA)
 
 
 @pytest.fixture(scope="session")

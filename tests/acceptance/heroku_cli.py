@@ -1,28 +1,31 @@
 """The official Heroku CLI, unmodified, pointed at the emulator."""
 
+import asyncio
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from acceptance.processes import Town, build_environment
+from acceptance.processes import build_environment
 
 COMMAND_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HerokuCli:
-    """Runs commands of the CLI. It writes into a home and a git configuration of the test's own."""
+class Terminal:
+    """Where one user of one Heroku types commands of the CLI."""
 
     program: Path
     home: Path
+    heroku_url: str
+    token: str = field(repr=False)
 
-    def run(self, town: Town, *arguments: str, user: str) -> str:
+    def run(self, *arguments: str) -> str:
         """Return what a command printed; it has to succeed."""
-        answer = self.try_run(town, *arguments, user=user)
+        answer = self.try_run(*arguments)
         assert answer.returncode == 0, f"heroku {' '.join(arguments)}\n{answer.stdout}{answer.stderr}"
         return answer.stdout + answer.stderr
 
-    def try_run(self, town: Town, *arguments: str, user: str) -> "subprocess.CompletedProcess[str]":
+    def try_run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command and return how it ended."""
         self.home.mkdir(exist_ok=True)
         environment = build_environment(
@@ -31,9 +34,9 @@ class HerokuCli:
             XDG_CONFIG_HOME=str(self.home / "config"),
             XDG_DATA_HOME=str(self.home / "data"),
             GIT_CONFIG_GLOBAL=str(self.home / "gitconfig"),
-            HEROKU_HOST=town.heroku_url,
-            HEROKU_PARTICLEBOARD_URL=town.heroku_url,
-            HEROKU_API_KEY=town.tokens[user],
+            HEROKU_HOST=self.heroku_url,
+            HEROKU_PARTICLEBOARD_URL=self.heroku_url,
+            HEROKU_API_KEY=self.token,
             DISABLE_TELEMETRY="true",
             HEROKU_SKIP_NEW_VERSION_CHECK="true",
             HEROKU_DISABLE_AUTOUPDATE="1",
@@ -50,3 +53,29 @@ class HerokuCli:
             timeout=COMMAND_SECONDS,
             check=False,
         )
+
+    async def enter(self, *arguments: str) -> str:
+        """Run a command that succeeds while the emulator serves in this process; return its words, one space apart."""
+        return join_words(await asyncio.to_thread(self.run, *arguments))
+
+    async def enter_in_vain(self, *arguments: str) -> str:
+        """Run a command that fails, likewise."""
+        answer = await asyncio.to_thread(self.try_run, *arguments)
+        assert answer.returncode != 0, f"heroku {' '.join(arguments)}\n{answer.stdout}{answer.stderr}"
+        return join_words(answer.stdout + answer.stderr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HerokuCli:
+    """The CLI as it is installed. It writes into a home and a git configuration of the test's own."""
+
+    program: Path
+    home: Path
+
+    def log_in(self, heroku_url: str, token: str) -> Terminal:
+        return Terminal(program=self.program, home=self.home, heroku_url=heroku_url, token=token)
+
+
+def join_words(text: str) -> str:
+    """Undo what the CLI does for the eye: columns, line breaks, and the mark before each line of an error."""
+    return " ".join(text.replace("\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", " ").split())

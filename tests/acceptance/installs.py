@@ -1,4 +1,4 @@
-"""The outside world's own programs: the Heroku CLI and a browser, installed once into a cache folder.
+"""The outside world's own programs: what npm has for Heroku, and a browser, installed once into a cache folder.
 
 What cannot be had fails in CI and is left out elsewhere, each with a plain reason.
 """
@@ -15,7 +15,8 @@ from typing import NoReturn
 
 import pytest
 
-CLI_VERSION = "11.10.0"
+HEROKU_CLI = ("heroku", "11.10.0")
+HEROKU_CLIENT = ("heroku-client", "3.1.4")
 OLDEST_NODE = 20
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 INSTALL_SECONDS = 900.0
@@ -27,20 +28,20 @@ def find_cache() -> Path:
     return folder
 
 
-def install_heroku_cli() -> Path:
-    """Return the official CLI's program, installed from npm by the first who asks."""
-    folder = find_cache() / f"heroku-{CLI_VERSION}"
-    program, marker = folder / "node_modules" / ".bin" / "heroku", folder / "installed"
-    with lock("heroku-cli"):
+def install_from_npm(name: str, version: str) -> Path:
+    """Return the folder of modules that has a package of npm's, installed by the first who asks."""
+    folder = find_cache() / f"{name}-{version}"
+    marker = folder / "installed"
+    with lock("npm"):
         if not has_node():
             install_packages("nodejs", "npm")
         if not has_node():
-            leave_out(f"no Node.js {OLDEST_NODE} or newer with npm, which the Heroku CLI needs")
+            leave_out(f"no Node.js {OLDEST_NODE} or newer with npm, which {name} needs")
         if not marker.exists():
             options = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
-            run("npm", "install", "--prefix", str(folder), *options, f"heroku@{CLI_VERSION}", wanted="the Heroku CLI")
+            run("npm", "install", "--prefix", str(folder), *options, f"{name}@{version}", wanted=name)
             marker.touch()
-    return program
+    return folder / "node_modules"
 
 
 def find_chromium() -> Path:

@@ -23,10 +23,7 @@ def find_addon(town: Town, app: str) -> str:
 def test_an_addon_of_the_cli_stands_on_the_board(processes: Processes, heroku_cli: HerokuCli) -> None:
     """Apps and a pipeline made with the CLI: each hook knows the stage of its app, and so does the board."""
     town = processes.start_heroku_and_acme()
-
-    def heroku(*arguments: str) -> str:
-        return heroku_cli.run(town, *arguments, user=ADA)
-
+    heroku = heroku_cli.log_in(town.heroku_url, town.tokens[ADA]).run
     for app in ("kiosk", "kiosk-pr-1"):
         heroku("apps:create", app)
     heroku("pipelines:create", "kiosk-line", "--app", "kiosk", "--stage", "production")
@@ -71,20 +68,15 @@ def test_the_cli_changes_the_plan_and_removes_the_addon(processes: Processes, he
     """The customer reads what the add-on answers; a plan that the hook refuses stays as it was."""
     town = processes.start_heroku_and_acme()
     uuid = town.add_acme("ada-notes", user=ADA)["ada-notes"]
+    terminal = heroku_cli.log_in(town.heroku_url, town.tokens[ADA])
 
-    upgraded = heroku_cli.run(
-        town, "addons:upgrade", "acme-search", "acme-search:standard", "--app", "ada-notes", user=ADA
-    )
-    refused = heroku_cli.try_run(
-        town, "addons:upgrade", "acme-search", "acme-search:free", "--app", "ada-notes", user=ADA
-    )
-    addon_info = heroku_cli.run(town, "addons:info", "acme-search", "--app", "ada-notes", user=ADA)
+    upgraded = terminal.run("addons:upgrade", "acme-search", "acme-search:standard", "--app", "ada-notes")
+    refused = terminal.try_run("addons:upgrade", "acme-search", "acme-search:free", "--app", "ada-notes")
+    addon_info = terminal.run("addons:info", "acme-search", "--app", "ada-notes")
     with httpx2.Client() as browser:
         page = log_in(town.build_login_url("ada-notes", uuid, user=ADA), browser)
-        destroyed = heroku_cli.run(
-            town, "addons:destroy", "acme-search", "--app", "ada-notes", "--confirm", "ada-notes", user=ADA
-        )
-        config = heroku_cli.run(town, "config", "--app", "ada-notes", user=ADA)
+        destroyed = terminal.run("addons:destroy", "acme-search", "--app", "ada-notes", "--confirm", "ada-notes")
+        config = terminal.run("config", "--app", "ada-notes")
         gone = browser.get(f"{town.acme_url}/board")
 
     assert "The plan is standard now." in upgraded

@@ -159,6 +159,16 @@ async def test_what_a_client_writes_the_next_read_shows(wire: Wire) -> None:
     assert 404 == (await wire.get("/apps/fresher-app")).status
 
 
+async def test_a_release_keeps_the_config_vars_of_its_time(wire: Wire) -> None:
+    """The CLI's `releases:info` shows them."""
+    for value in ("first", "second"):
+        await wire.send("PATCH", "/apps/ada-notes/config-vars", json={"A": value})
+    shown = [(await wire.get(f"/apps/ada-notes/releases/{version}/config-vars")).body for version in (1, 2, 3)]
+
+    assert [{}, {"A": "first"}, {"A": "second"}] == shown
+    assert (404, "not_found") == (await wire.get("/apps/ada-notes/releases/4/config-vars")).error
+
+
 async def test_an_app_name_is_taken_once(wire: Wire) -> None:
     reply = await wire.send("POST", "/apps", json={"name": "storefront"})
 
@@ -170,6 +180,15 @@ async def test_apps_are_found_in_a_batch_by_id(heroku: Emulator, wire: Wire) -> 
     reply = await wire.send("POST", "/filters/apps", json={"in": {"id": wanted}}, Range="id ..; max=1000;")
 
     assert {"storefront", "atlas"} == {app["name"] for app in reply.body}
+
+
+async def test_a_teams_app_says_whether_the_reader_works_on_it(wire: Wire) -> None:
+    """A member may see an app without having joined it."""
+    await wire.send("POST", "/apps/storefront/collaborators", json={"user": "grace@lumen.example"})
+    apps = {token: (await wire.get("/teams/lumen/apps", token=token)).body for token in (ADA, "grace-token")}
+    joined = {token: {app["name"] for app in found if app["joined"]} for token, found in apps.items()}
+
+    assert {ADA: set(), "grace-token": {"storefront"}} == joined
 
 
 async def test_a_user_lists_their_own_and_shared_apps_without_those_of_teams(wire: Wire) -> None:

@@ -36,6 +36,15 @@ async def test_a_429_shows_an_empty_pool(heroku: Emulator, wire: Wire) -> None:
     reply = await wire.get("/apps")
 
     assert ((429, "rate_limit"), "0") == (reply.error, reply.headers["RateLimit-Remaining"])
+    assert "Retry-After" not in reply.headers
+
+
+async def test_a_refusal_may_say_when_to_come_back(heroku: Emulator, wire: Wire) -> None:
+    """Heroku documents no Retry-After; a fault may carry one, so that a test need not wait long."""
+    heroku.faults.add(Fault(kind="status", status=429, retry_after=2))
+    reply = await wire.get("/apps")
+
+    assert (429, "2") == (reply.status, reply.headers["Retry-After"])
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,9 @@ async def test_regions_and_stacks_are_found_by_name_and_id(wire: Wire) -> None:
     assert (404, "not_found") == (await wire.get("/regions/moon")).error
 
 
-@pytest.mark.parametrize("path", ["/account/keys", "/account/features", "/apps/storefront/features"])
+@pytest.mark.parametrize(
+    "path", ["/account/keys", "/account/features", "/apps/storefront/features", "/apps/storefront/sni-endpoints"]
+)
 async def test_what_nobody_has_here_is_an_empty_list(wire: Wire, path: str) -> None:
     reply = await wire.get(path)
 

@@ -1,23 +1,28 @@
 """The emulator's answers against Heroku's published schema, which is not part of this repository."""
 
-import os
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 
-import jsonschema_rs
 import msgspec
 import pytest
 
-from headrace.emulator import Emulator
+from headrace.emulator import Emulator, Exchange
+from headrace.emulator.web import PATHS
+from heroku_schema import (
+    ENDPOINT_EXCEPTIONS,
+    EXPANSIONS,
+    LIST,
+    MEMBER_EXCEPTIONS,
+    HerokuSchema,
+    find_unexpected,
+    read_document,
+    read_schema,
+)
 
 from .acme import CLIENT_SECRET, Acme, Wire, answer, change_manifest
 
-SCHEMA = Path(
-    os.environ.get("HEADRACE_HEROKU_SCHEMA")
-    or Path(__file__).parents[3] / "shared" / "heroku" / "platform-api-schema.json"
-)
-
-# Definition, path, and whether the answer is a list.
+# What an endpoint answers with, and its path.
 DOCUMENTED = [
     ("account", "/account"),
     ("account", "/users/~"),
@@ -63,39 +68,52 @@ DOCUMENTED = [
 ]
 
 PROVISIONED = {"id": "one", "config": {"ACME_SEARCH_URL": "https://in.acme"}, "log_drain_url": "https://logs.acme"}
+EXPANDED = {"Accept_Expansion": "plan, addon_service"}
+RATE_LIMIT = Exchange(
+    direction="to Heroku",
+    method="GET",
+    path="/account/rate-limits",
+    status=200,
+    at=datetime(2026, 11, 23, tzinfo=UTC),
+    ms=1,
+    raw_response=b'{"remaining":4500}',
+)
 
-# Members that differ from the schema on purpose, each with its reason.
-EXCEPTIONS = {
-    "app": {"git_url": "a push must not leave this machine, so the URL is the emulator's own"},
-    "domain": {"hostname": "the schema wants a URI, while its own example is a bare host name"},
-}
 
-
-@pytest.mark.skipif(not SCHEMA.exists(), reason=f"Heroku's schema is not at {SCHEMA}; set HEADRACE_HEROKU_SCHEMA")
 @pytest.mark.parametrize(("definition", "path"), DOCUMENTED)
-@pytest.mark.parametrize("expansion", ["", "plan, addon_service"])
+@pytest.mark.parametrize("headers", [{}, EXPANDED], ids=["plain", "expanded"])
 async def test_an_answer_is_what_herokus_schema_says(
-    heroku: Emulator, acme: Acme, wire: Wire, definition: str, path: str, expansion: str
+    heroku: Emulator,
+    acme: Acme,
+    wire: Wire,
+    exchanges: list[Exchange],
+    definition: str,
+    path: str,
+    headers: dict[str, str],
 ) -> None:
+    """Every member that is documented, and no other."""
     await make_one_of_each(heroku, acme, wire)
-    reply = await wire.get(path, Accept_Expansion=expansion)
-    found = reply.body if isinstance(reply.body, list) else [reply.body]
-    schema = read_schema()
+    reply = await wire.get(path, **headers)
+    link = read_schema().find_link("GET", path)
 
     assert 200 == reply.status
-    assert found
-    for item in found:
-        assert [] == find_errors(schema, definition, item)
+    assert reply.body
+    assert link is not None
+    assert definition == link.definition
+    assert [] == find_unexpected(exchanges)
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason=f"Heroku's schema is not at {SCHEMA}; set HEADRACE_HEROKU_SCHEMA")
-async def test_a_token_is_what_herokus_schema_says(heroku: Emulator, acme: Acme, wire: Wire) -> None:
+async def test_a_token_is_what_herokus_schema_says(
+    heroku: Emulator, acme: Acme, wire: Wire, exchanges: list[Exchange]
+) -> None:
+    """The API host issues tokens as the id host asks it to (contract §2.3)."""
     await heroku.create_addon("storefront", "acme-search:basic")
     grant = {"code": acme.received[0].body["oauth_grant"]["code"], "type": "authorization_code"}
     body = {"client": {"secret": CLIENT_SECRET}, "grant": grant, "refresh_token": {}}
     reply = await wire.send("POST", "/oauth/tokens", token=None, json=body)
 
-    assert [] == find_errors(read_schema(), "oauth-token", reply.body)
+    assert 201 == reply.status
+    assert [] == find_unexpected(exchanges)
 
 
 async def make_one_of_each(heroku: Emulator, acme: Acme, wire: Wire) -> None:
@@ -111,19 +129,56 @@ async def make_one_of_each(heroku: Emulator, acme: Acme, wire: Wire) -> None:
         assert 201 == (await wire.send("POST", path, json=body)).status
 
 
-def read_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = msgspec.json.decode(SCHEMA.read_bytes())
-    return schema
+def test_every_endpoint_is_documented_or_an_exception() -> None:
+    """What the emulator has of its own is listed with its reason, and nothing else is."""
+    assert set(ENDPOINT_EXCEPTIONS) == {
+        place for place in PATHS.places if place[0] != "OPTIONS" and read_schema().find_link(*place) is None
+    }
 
 
-def find_errors(schema: dict[str, Any], definition: str, item: dict[str, Any]) -> list[str]:
-    properties = schema["definitions"][definition]["properties"]
-    tolerated = EXCEPTIONS.get(definition, {})
-    root = {"$ref": f"#/definitions/{definition}", "definitions": schema["definitions"]}
-    validator = jsonschema_rs.Draft4Validator(root, validate_formats=True)
-    errors = [
-        f"{list(error.instance_path)}: {error.message}"
-        for error in validator.iter_errors(item)
-        if not error.instance_path or error.instance_path[0] not in tolerated
-    ]
-    return errors + [f"{name} is missing" for name in properties if name not in item and name != "provision_message"]
+async def test_every_exception_is_needed(heroku: Emulator, acme: Acme, wire: Wire, exchanges: list[Exchange]) -> None:
+    """A difference that is gone goes from the table too."""
+    addon = await heroku.create_addon("storefront", "acme-search:basic", name="schema-check")
+    partner = await wire.authorize(acme.received[0])
+    for path in ("/apps/storefront", "/teams/lumen/apps", "/apps/storefront/domains", f"/addons/{addon.id}"):
+        await wire.get(path, **EXPANDED)
+    heroku.switches.async_deprovision = True
+    acme.reactions["DELETE"] = answer(202, {})
+    await wire.get("/apps/storefront/pipeline-couplings", token=partner)
+    await wire.get("/apps/storefront/addon-attachments", Accept_Inclusion="addon:plan, config_vars")
+    await wire.send("DELETE", f"/apps/storefront/addons/{addon.id}")
+    unexpanded = HerokuSchema(read_document(), expansions={})
+
+    assert set(MEMBER_EXCEPTIONS) == find_broken(read_schema(), exchanges)
+    assert set(EXPANSIONS) == {
+        (definition, member.partition(".")[0]) for definition, member in find_broken(unexpanded, exchanges)
+    } & set(EXPANSIONS)
+
+
+@pytest.mark.parametrize(
+    ("definition", "member", "response"),
+    [
+        ("rate-limit", "remaining", {}),
+        ("rate-limit", "remaining", {"remaining": "many"}),
+        ("rate-limit", "extra", {"remaining": 1, "extra": 1}),
+        ("rate-limit", "", None),
+        ("rate-limit", LIST, []),
+    ],
+)
+def test_an_answer_that_breaks_the_schema_is_found(definition: str, member: str, response: object) -> None:
+    """The check of all traffic can fail."""
+    broken = replace(RATE_LIMIT, raw_response=msgspec.json.encode(response))
+
+    assert set() == find_broken(read_schema(), [RATE_LIMIT])
+    assert {(definition, member)} == find_broken(read_schema(), [broken])
+
+
+def test_an_answer_of_an_unknown_endpoint_is_found() -> None:
+    """A new endpoint is either documented by Heroku or listed as an exception."""
+    assert ["GET /nonsense: the schema has no such endpoint"] == find_unexpected(
+        [replace(RATE_LIMIT, path="/nonsense")]
+    )
+
+
+def find_broken(schema: HerokuSchema, exchanges: Iterable[Exchange]) -> set[tuple[str, str]]:
+    return {(fault.definition, fault.member) for exchange in exchanges for fault in schema.find_faults(exchange)}

@@ -158,6 +158,19 @@ async def test_a_resource_that_is_not_there_cannot_be_opened(sqlite_url: str) ->
         assert {None} == {page.cookie for page in (gone, unknown, no_uuid)}
 
 
+async def test_a_resource_that_is_being_removed_cannot_be_opened(sqlite_url: str) -> None:
+    """410 from the moment that Heroku was told yes, however long the partner's hook takes."""
+    async with play_pair(sqlite_url) as pair:
+        addon = await provision(pair)
+        form = pair.heroku.sso_form(addon, ADA)[1]
+        pair.acme.drop_error = ConnectionError("the cloud is away")
+        await pair.heroku.deprovision(addon)
+        going = await visit(pair, "/sso/login", form=form)
+        pair.acme.drop_error = None
+
+        assert (410, None) == (going.status, going.cookie)
+
+
 async def test_a_form_without_a_field_is_malformed(sqlite_url: str) -> None:
     """400 that names the field; one that says nothing in it is missing too."""
     async with play_pair(sqlite_url) as pair:

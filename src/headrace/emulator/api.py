@@ -1,13 +1,11 @@
 """The Platform API: every endpoint in one table, and the way a request takes to it (contract §6, §9, §10.1)."""
 
-import hashlib
 import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,9 +22,10 @@ from headrace.emulator import (
 )
 from headrace.emulator.call import Answer, Call
 from headrace.emulator.errors import Declined, forbidden, unauthorized
+from headrace.emulator.headers import allow_cross_origin
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import read_token
-from headrace.emulator.paging import cut_page
+from headrace.emulator.responses import build_response, require_match
 from headrace.emulator.scopes import AddonScope, Scope, UserScope
 
 VERSION_3 = re.compile(r"application/vnd\.heroku\+json; *version=3(\.|$|,)")
@@ -95,6 +94,7 @@ ENDPOINTS = (
     Endpoint("PATCH", "/apps/{app}/config-vars", api_apps.update_config),
     Endpoint("GET", "/apps/{app}/releases", api_apps.list_releases, Partner.EXTRA),
     Endpoint("GET", "/apps/{app}/releases/{release}", api_apps.show_release, Partner.EXTRA),
+    Endpoint("GET", "/apps/{app}/releases/{release}/config-vars", api_apps.show_release_config),
     Endpoint("GET", "/apps/{app}/collaborators", api_apps.list_collaborators, Partner.YES),
     Endpoint("POST", "/apps/{app}/collaborators", api_apps.add_collaborator),
     Endpoint("GET", "/apps/{app}/collaborators/{collaborator}", api_apps.show_collaborator),
@@ -118,6 +118,7 @@ ENDPOINTS = (
     Endpoint("DELETE", "/apps/{app}/log-drains/{drain}", api_logs.delete_drain, Partner.YES),
     Endpoint("GET", "/apps/{app}/builds", api_catalogue.list_nothing_of_app, Partner.EXTRA),
     Endpoint("GET", "/apps/{app}/features", api_catalogue.list_nothing_of_app),
+    Endpoint("GET", "/apps/{app}/sni-endpoints", api_catalogue.list_nothing_of_app),
     Endpoint("GET", "/pipelines", api_pipelines.list_pipelines, Partner.PIPELINES),
     Endpoint("POST", "/pipelines", api_pipelines.create_pipeline),
     Endpoint("POST", "/pipeline-transfers", api_pipelines.transfer_pipeline),
@@ -165,6 +166,9 @@ ENDPOINTS = (
     Endpoint("GET", "/apps/{app}/addon-attachments/{attachment}", api_addons.show_app_attachment, Partner.YES),
 )
 
+# What shows a thing, by its path.
+READS = {endpoint.path: endpoint for endpoint in ENDPOINTS if endpoint.method == "GET"}
+
 
 async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Response:
     """Answer a request to the Platform API.
@@ -175,18 +179,21 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
         Declined: the token, its scope, the pool or the endpoint says no.
 
     """
+    allow_cross_origin(request)
     scope = find_scope(heroku, request.headers.get("authorization", ""))
     # The sender of the answer shows what is left of this pool, refusals included.
     request.state.pool_owner = scope.owner_id
+    request.state.addon_id = scope.addon.id if scope.addon else ""
     if not endpoint.is_free:
         heroku.rates.spend(scope.owner_id)
     if heroku.switches.needs_accept and not VERSION_3.match(request.headers.get("accept", "")):
         raise Declined(406, "not_acceptable", "Ask for application/vnd.heroku+json; version=3.")
     if scope.addon is not None:
         _check_partner(heroku, endpoint.partner)
-    outcome = endpoint.answer(Call(heroku=heroku, scope=scope, request=request, raw=await request.body()))
-    answer = await outcome if inspect.isawaitable(outcome) else outcome
-    return _build_response(request, answer)
+    call = Call(heroku=heroku, scope=scope, request=request, raw=await request.body())
+    if "if-match" in request.headers and endpoint.path in READS:
+        require_match(request, await _ask(READS[endpoint.path], call))
+    return build_response(request, await _ask(endpoint, call))
 
 
 def find_scope(heroku: Heroku, authorization: str) -> Scope:
@@ -201,6 +208,11 @@ def find_scope(heroku: Heroku, authorization: str) -> Scope:
     return AddonScope(addon, heroku)
 
 
+async def _ask(endpoint: Endpoint, call: Call) -> Answer:
+    outcome = endpoint.answer(call)
+    return await outcome if inspect.isawaitable(outcome) else outcome
+
+
 def _check_partner(heroku: Heroku, partner: Partner) -> None:
     switches = heroku.switches
     is_allowed = {
@@ -211,24 +223,3 @@ def _check_partner(heroku: Heroku, partner: Partner) -> None:
     }
     if not is_allowed[partner]:
         raise forbidden("Add-on tokens may not use this endpoint.")
-
-
-def _build_response(request: Request, answer: Answer) -> Response:
-    body, status, headers = answer.body, answer.status, dict(answer.headers)
-    if answer.listing is not None:
-        page = cut_page(answer.listing, header=request.headers.get("range"))
-        body, status = page.items, page.status
-        headers |= page.headers
-    raw = msgspec.json.encode(body)
-    if request.method in {"GET", "HEAD"}:
-        headers["ETag"] = f'W/"{hashlib.sha256(raw).hexdigest()[:32]}"'
-        headers["Cache-Control"] = "private, no-cache"
-        if status == 200 and _has_etag(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-    return Response(raw, status_code=status, headers=headers, media_type="application/json")
-
-
-def _has_etag(request: Request, etag: str) -> bool:
-    """Weak comparison, as `If-None-Match` wants it."""
-    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
-    return any(tag in {"*", etag.removeprefix("W/")} for tag in known)

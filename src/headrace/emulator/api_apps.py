@@ -10,8 +10,9 @@ from headrace.emulator.call import Answer, Call, created, listing, read_referenc
 from headrace.emulator.catalogue import DEFAULT_STACK, STACKS
 from headrace.emulator.errors import invalid, not_found
 from headrace.emulator.lifecycle import destroy_app, make_name
-from headrace.emulator.records import App, Collaborator, Team, User
-from headrace.emulator.render import render_app, render_collaborator, render_owner, render_release
+from headrace.emulator.records import App, Collaborator, Release, Team, User
+from headrace.emulator.render import render_app, render_collaborator, render_owner, render_release, render_team_app
+from headrace.emulator.scopes import UserScope
 from headrace.emulator.world import derive_id
 
 APP_NAME = re.compile(r"[a-z][a-z0-9-]{1,28}[a-z0-9]")
@@ -30,7 +31,7 @@ def list_user_apps(call: Call) -> Answer:
 
 
 def list_team_apps(call: Call) -> Answer:
-    return _list(call, call.team().apps.values())
+    return _list_team_apps(call, call.team().apps.values())
 
 
 def filter_apps(call: Call) -> Answer:
@@ -40,15 +41,16 @@ def filter_apps(call: Call) -> Answer:
     if not isinstance(ids, list):
         raise invalid("in.id is required.")
     found = (call.registry.apps.get(app_id) for app_id in ids if isinstance(app_id, str))
-    return _list(call, [app for app in found if app is not None and call.scope.can_see_app(app)])
+    return _list_team_apps(call, [app for app in found if app is not None and call.scope.can_see_app(app)])
 
 
 def create_app(call: Call) -> Answer:
-    return _create(call, call.user)
+    return created(render_app(_create(call, call.user), call.heroku))
 
 
 def create_team_app(call: Call) -> Answer:
-    return _create(call, call.team(call.text("team")))
+    app = _create(call, call.team(call.text("team")))
+    return created(render_team_app(app, call.heroku, reader=call.user))
 
 
 def show_app(call: Call) -> Answer:
@@ -95,11 +97,13 @@ def list_releases(call: Call) -> Answer:
 
 
 def show_release(call: Call) -> Answer:
-    app, key = call.app(), call.part("release")
-    for release in app.releases:
-        if key in {release.id, str(release.version)}:
-            return Answer(body=render_release(release, app))
-    raise not_found("release")
+    app = call.app()
+    return Answer(body=render_release(_find_release(call, app), app))
+
+
+def show_release_config(call: Call) -> Answer:
+    """The config vars as they were at that release."""
+    return Answer(body=_find_release(call, call.app()).config_vars)
 
 
 def list_collaborators(call: Call) -> Answer:
@@ -132,13 +136,17 @@ def _list(call: Call, apps: Iterable[App]) -> Answer:
     return listing(apps, lambda app: render_app(app, call.heroku), by=("id", "name"))
 
 
-def _create(call: Call, owner: User | Team) -> Answer:
+def _list_team_apps(call: Call, apps: Iterable[App]) -> Answer:
+    reader = call.scope.user if isinstance(call.scope, UserScope) else None
+    return listing(apps, lambda app: render_team_app(app, call.heroku, reader=reader), by=("id", "name"))
+
+
+def _create(call: Call, owner: User | Team) -> App:
     body = call.body()
     name = _read_name(call) if body.get("name") else make_name("app", str(uuid4()))
     region = read_reference(body.get("region")) or "us"
     stack = _read_stack(body["stack"]) if body.get("stack") else ""
-    app = call.registry.add_app(name, owner=owner, region=region, stack=stack)
-    return created(render_app(app, call.heroku))
+    return call.registry.add_app(name, owner=owner, region=region, stack=stack)
 
 
 def _read_stack(value: Any) -> str:
@@ -160,6 +168,14 @@ def _read_name(call: Call) -> str:
             "lowercase letters, digits, and dashes."
         )
     return name
+
+
+def _find_release(call: Call, app: App) -> Release:
+    key = call.part("release")
+    for release in app.releases:
+        if key in {release.id, str(release.version)}:
+            return release
+    raise not_found("release")
 
 
 def _find_collaborator(call: Call, app: App) -> Collaborator:

@@ -31,7 +31,7 @@ def list_nothing(_call: Call) -> Answer:
 
 
 def list_nothing_of_app(call: Call) -> Answer:
-    """An app's builds and features: nothing is built here."""
+    """An app's builds, features and certificates: there are none."""
     call.app()
     return Answer(body=[])
 

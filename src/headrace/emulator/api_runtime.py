@@ -77,7 +77,7 @@ def update_process(call: Call) -> Answer:
 
 def show_dynos(call: Call) -> Answer:
     app = call.app()
-    return listing(list_dynos(app), lambda dyno: render_dyno(dyno, app), by=("id", "name"))
+    return listing(list_dynos(app), lambda dyno: render_dyno(dyno, app), by=("name", "id"))
 
 
 def show_dyno(call: Call) -> Answer:

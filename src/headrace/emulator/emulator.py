@@ -121,6 +121,14 @@ class Emulator:
             raise forbidden(f"{user} does not have access to the app {place.name}.")
         return await lifecycle.provision(self._heroku, place, found, options=dict(options or {}), name=name)
 
+    def begin_provision(self, app: App | str, plan: str) -> Addon:
+        """Create an add-on without a call to its partner: who asks for it sends `provision_body` itself."""
+        return lifecycle.begin_provision(self._heroku, self._app(app), find_plan(self.state, plan))
+
+    def remove_addon(self, addon: Addon | str) -> None:
+        """Take an add-on and its tokens away without a call to its partner."""
+        lifecycle.remove(self._heroku, self._addon(addon))
+
     async def send_provision(self, addon: Addon | str, *, times: int = 1) -> list[tuple[int | None, bytes]]:
         """Deliver the identical provision request again and return each answer's status and body.
 

@@ -30,9 +30,8 @@ def forbidden(message: str = "This token may not do that.") -> Declined:
 
 def not_found(what: str) -> Declined:
     """`what` is the kind of thing in words, such as `add on`; its slug becomes `resource`."""
-    return Declined(
-        HTTPStatus.NOT_FOUND, "not_found", f"Couldn't find that {what}.", resource=what.replace(" ", "_").lower()
-    )
+    slug = what.replace(" ", "_").replace("-", "_").lower()
+    return Declined(HTTPStatus.NOT_FOUND, "not_found", f"Couldn't find that {what}.", resource=slug)
 
 
 def invalid(message: str) -> Declined:

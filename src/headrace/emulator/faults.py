@@ -31,7 +31,8 @@ ONLY_TO_PARTNER: frozenset[Kind] = frozenset({"duplicate", "reorder", "expired_g
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rule. `method` and `path` may be patterns with `*`; `count` is how many calls it hits, None all.
 
-    status: answered with `status` instead, in Heroku's shape and, for 429, with an empty pool.
+    status: answered with `status` instead, in Heroku's shape and, for 429, with an empty pool; `retry_after`
+        seconds, if given, stand in the header of that name, which Heroku does not document.
     latency: held up for `seconds` of real time.
     drop: the connection ends without an answer.
     truncate: the connection ends in the middle of the answer.
@@ -52,6 +53,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     count: Annotated[int, msgspec.Meta(ge=1)] | None = None
     probability: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 503
+    retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 5.0
     after_effect: bool = False
 

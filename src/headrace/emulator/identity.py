@@ -40,27 +40,30 @@ class _TokenBody(msgspec.Struct, frozen=True, kw_only=True):
 async def issue_token(heroku: Heroku, request: Request) -> JSONResponse:
     """Values may stand in the form or in the query, the secret in a Basic header too (contract §2.1)."""
     form = dict(request.query_params) | dict(parse_qsl((await request.body()).decode("latin-1")))
-    token = _issue(heroku, form, request.headers.get("authorization", ""))
+    token = _issue(heroku, form, request)
     return JSONResponse(_render_token(token), headers={"Cache-Control": "no-store"})
 
 
 async def create_token(heroku: Heroku, request: Request) -> JSONResponse:
     """Do the same on the API host, where the id host asks: JSON in and out, 201 (contract §2.3)."""
     form = _read_json(await request.body())
-    token = _issue(heroku, form, request.headers.get("authorization", ""))
+    token = _issue(heroku, form, request)
     grant = {"code": form.get("code", ""), "type": form.get("grant_type", "authorization_code")}
     body = render_token(token, grant=grant, now=heroku.clock.now())
     return JSONResponse(body, 201, headers={"Cache-Control": "no-store"})
 
 
-def _issue(heroku: Heroku, form: dict[str, str], authorization: str) -> IssuedToken:
+def _issue(heroku: Heroku, form: dict[str, str], request: Request) -> IssuedToken:
     grant_type = form.get("grant_type", "authorization_code")
     if grant_type not in {"authorization_code", "refresh_token"}:
         raise invalid(f"grant_type {grant_type} is not supported.")
-    service = _find_service(heroku, form, authorization)
+    service = _find_service(heroku, form, request.headers.get("authorization", ""))
     if grant_type == "refresh_token":
-        return heroku.tokens.refresh(_require(form, "refresh_token"), service=service)
-    return heroku.tokens.exchange(_require(form, "code"), service=service)
+        token = heroku.tokens.refresh(_require(form, "refresh_token"), service=service)
+    else:
+        token = heroku.tokens.exchange(_require(form, "code"), service=service)
+    request.state.addon_id = token.addon.id
+    return token
 
 
 def _find_service(heroku: Heroku, form: dict[str, str], authorization: str) -> AddonService:

@@ -33,19 +33,7 @@ async def provision(
         Declined: the app may not have it, or the partner refused or failed; the add-on is removed again.
 
     """
-    check_install(heroku, plan.service, app)
-    addon_id = str(uuid4())
-    addon = heroku.registry.add_addon(
-        app,
-        plan,
-        name=name or make_name(plan.service.name, addon_id),
-        attachment_name=attachment_name,
-        addon_id=addon_id,
-        options=options,
-    )
-    _issue_log_tokens(heroku, addon)
-    # The partner may use its grant before it answers (contract §1.2), so all of this stands by now.
-    addon.provision_body = heroku.partner.build_provision(addon, _issue_grant(heroku, addon))
+    addon = begin_provision(heroku, app, plan, options=options, name=name, attachment_name=attachment_name)
     answer = await _send_provision(heroku, addon)
     if addon.id not in heroku.registry.addons:
         raise invalid(f"{plan.service.name} gave up on this add-on.")
@@ -56,6 +44,38 @@ async def provision(
         if heroku.switches.delete_after_failure:
             await heroku.partner.deprovision(addon)
         raise
+    return addon
+
+
+def begin_provision(
+    heroku: Heroku,
+    app: App,
+    plan: Plan,
+    *,
+    options: dict[str, str] | None = None,
+    name: str = "",
+    attachment_name: str = "",
+) -> Addon:
+    """Create an add-on that its partner has not heard of: `provision_body` is what it has to be sent.
+
+    The partner may use its grant before it answers (contract §1.2), so all that the grant leads to stands.
+
+    Raises:
+        Declined: the app may not have it.
+
+    """
+    check_install(heroku, plan.service, app)
+    addon_id = str(uuid4())
+    addon = heroku.registry.add_addon(
+        app,
+        plan,
+        name=name or _find_free_name(heroku, plan.service.name, addon_id),
+        attachment_name=attachment_name,
+        addon_id=addon_id,
+        options=options,
+    )
+    _issue_log_tokens(heroku, addon)
+    addon.provision_body = heroku.partner.build_provision(addon, _issue_grant(heroku, addon))
     return addon
 
 
@@ -137,6 +157,12 @@ def _issue_grant(heroku: Heroku, addon: Addon) -> IssuedGrant:
     path = urlsplit(addon.service.manifest.base_url).path
     is_over = heroku.faults.draw("to partner", "POST", path, {"expired_grant"})
     return heroku.tokens.issue_grant(addon, lifetime=timedelta(0) if is_over else GRANT_LIFETIME)
+
+
+def _find_free_name(heroku: Heroku, stem: str, uuid: str) -> str:
+    """Names are fewer than uuids, so that two of these may come to one of those."""
+    name = make_name(stem, uuid)
+    return name if name not in heroku.registry.addons else _find_free_name(heroku, stem, str(uuid4()))
 
 
 async def _send_provision(heroku: Heroku, addon: Addon) -> PartnerAnswer:

@@ -96,4 +96,5 @@ def _decline(request: Request, fault: Fault) -> Declined:
     if fault.status == 429:
         # The pool says the same as the answer.
         request.state.pool_is_empty = True
+    request.state.retry_after = fault.retry_after
     return Declined(fault.status, ERROR_IDS.get(fault.status, "unavailable"), "The emulator answers so on purpose.")

@@ -18,9 +18,11 @@ class PathTree(Generic[T]):
     """Values by method and path, such as `/apps/{app}/addons`; a segment that is spelt out goes before a parameter."""
 
     def __init__(self) -> None:
+        self.places: list[tuple[str, str]] = []
         self._root: _Node[T] = _Node()
 
     def add(self, method: str, path: str, value: T) -> None:
+        self.places.append((method, path))
         node, names = self._root, []
         for segment in path.split("/")[1:]:
             if segment.startswith("{"):

@@ -95,10 +95,10 @@ def _add_world_app(registry: Registry, entry: AppEntry) -> None:
         owner=owner,
         region=entry.region,
         generation=entry.generation,
+        config=entry.config,
         app_id=entry.id or derive_id("app", entry.name),
         at=WORLD_BEGAN_AT,
     )
-    app.config |= entry.config
     scale(app, entry.formation, at=WORLD_BEGAN_AT)
     for email in entry.collaborators:
         registry.add_collaborator(app, registry.users_by_email[email], at=WORLD_BEGAN_AT)

@@ -102,6 +102,7 @@ class Release:
     email: str
     created_at: datetime
     addon_plan_names: tuple[str, ...]
+    config_vars: dict[str, str] = field(repr=False)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -114,6 +114,14 @@ def render_app(app: App, heroku: Heroku) -> Json:
     }
 
 
+def render_team_app(app: App, heroku: Heroku, *, reader: User | None) -> Json:
+    """An app as Heroku lists those of a team, and those that a filter found; `reader` is the person who asks."""
+    whole = render_app(app, heroku)
+    shown = {name: value for name, value in whole.items() if name not in {"acm", "generation", "organization"}}
+    is_joined = reader is not None and reader.id in app.collaborators
+    return shown | {"joined": is_joined, "locked": False, "team": whole["team"] and {"name": whole["team"]["name"]}}
+
+
 def render_release(release: Release, app: App) -> Json:
     return {
         "addon_plan_names": list(release.addon_plan_names),

@@ -1,5 +1,6 @@
 """The state of the emulated Heroku, and every change that can be made to it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
@@ -59,6 +60,7 @@ class Registry:
         region: str = "us",
         generation: str = "cedar",
         stack: str = "",
+        config: Mapping[str, str] | None = None,
         app_id: str = "",
         at: datetime | None = None,
     ) -> App:
@@ -77,6 +79,7 @@ class Registry:
             build_stack=stack,
             created_at=created_at,
             updated_at=created_at,
+            config=dict(config or {}),
         )
         self._add_release(app, "Initial release", user_id=owner.id, email=owner.email, at=created_at)
         owner.apps[app.id] = app
@@ -303,6 +306,7 @@ class Registry:
             email=email,
             created_at=at,
             addon_plan_names=tuple(attachment.addon.plan.full_name for attachment in app.attachments.values()),
+            config_vars=app.config_vars,
         )
         app.releases.append(release)
         return release

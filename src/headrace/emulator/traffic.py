@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Exchange:
     """One request and its answer. `status` is None when no answer came, `path` carries no query.
 
     `request` and `response` are masked text; the raw bodies are for those in this process who verify them.
-    `fault` says what went wrong on purpose.
+    `fault` says what went wrong on purpose. `addon_id` names the add-on whose grant or token Heroku was shown.
     """
 
     direction: Direction
@@ -51,6 +51,7 @@ class Exchange:
     at: datetime
     ms: float
     fault: str = ""
+    addon_id: str = ""
     raw_request: bytes = field(default=b"", repr=False)
     raw_response: bytes = field(default=b"", repr=False)
 
@@ -109,7 +110,8 @@ def _mask_form(body: bytes) -> str:
     pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
     if not pairs or b"<" in body:
         return f"({len(body)} bytes)"
-    return urlencode([(name, MASK if name in SECRET_MEMBERS else value) for name, value in pairs], safe=MASK)
+    masked = urlencode([(name, MASK if name in SECRET_MEMBERS else value) for name, value in pairs])
+    return masked.replace(quote(MASK), MASK)
 
 
 def _mask(value: Any) -> Any:

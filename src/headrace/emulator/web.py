@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from headrace.emulator.addons_host import ADDONS_HOST, show_grant
 from headrace.emulator.api import ENDPOINTS, answer_api
 from headrace.emulator.errors import Declined
 from headrace.emulator.faults import Fault
+from headrace.emulator.headers import add_headers, answer_preflight, find_method
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import create_token, issue_token
 from headrace.emulator.logs import take_log
@@ -42,11 +42,9 @@ def build_app(heroku: Heroku) -> ASGIApp:
                 await running
             await heroku.partner.close()
 
-    paths = _build_paths()
-
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await _serve(heroku, request, _find(paths, request))
+        response = await _serve(heroku, request, _find(request))
         await response(scope, receive, send)
 
     return Router(default=answer, lifespan=lifespan)
@@ -63,13 +61,16 @@ def _build_paths() -> PathTree[Answerer]:
         paths.add(method, path, answerer)
     for endpoint in ENDPOINTS:
         paths.add(endpoint.method, endpoint.path, partial(answer_api, endpoint))
+        paths.add("OPTIONS", endpoint.path, answer_preflight)
     return paths
 
 
-def _find(paths: PathTree[Answerer], request: Request) -> Answerer:
+PATHS = _build_paths()
+
+
+def _find(request: Request) -> Answerer:
     """Neither an unknown path nor an unknown method is told apart from a thing that is not there."""
-    method = "GET" if request.method == "HEAD" else request.method
-    found = paths.find(method, request.scope["raw_path"].decode("latin-1"))
+    found = PATHS.find(find_method(request), request.scope["raw_path"].decode("latin-1"))
     if found is None:
         return _find_nothing
     answerer, request.scope["path_params"] = found
@@ -84,11 +85,11 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
         response = await answer_with_faults(heroku, request, faults, partial(_answer, heroku, request, answerer))
     except Declined as declined:
         response = _render_declined(declined)
-    _add_headers(heroku, request, response)
+    add_headers(heroku, request, response)
     heroku.traffic.record(
         Exchange(
             direction="to Heroku",
-            method=request.method,
+            method=find_method(request),
             path=mask_path(request.url.path),
             status=_find_status(response, faults),
             at=at,
@@ -96,6 +97,7 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
             fault=", ".join(str(fault) for fault in faults),
             raw_request=await request.body(),
             raw_response=bytes(response.body),
+            addon_id=getattr(request.state, "addon_id", ""),
         )
     )
     return response
@@ -106,15 +108,6 @@ async def _answer(heroku: Heroku, request: Request, answerer: Answerer) -> Respo
         return await answerer(heroku, request)
     except Declined as declined:
         return _render_declined(declined)
-
-
-def _add_headers(heroku: Heroku, request: Request, response: Response) -> None:
-    response.headers["Request-Id"] = str(uuid4())
-    owner = getattr(request.state, "pool_owner", None)
-    if getattr(request.state, "pool_is_empty", False):
-        response.headers["RateLimit-Remaining"] = "0"
-    elif owner is not None:
-        response.headers["RateLimit-Remaining"] = str(heroku.rates.remaining(owner))
 
 
 def _find_status(response: Response, faults: Sequence[Fault]) -> int | None:

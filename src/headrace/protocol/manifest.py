@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -132,13 +131,17 @@ def read_origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.hostname or ""
 
 
-def _urls(wire: _ManifestBody, environment: str) -> dict[str, str]:
-    """The environment's URLs; a bare root URL stands for both (contract §5)."""
-    urls: Any = getattr(wire.api, environment) or {}
+def expand_urls(urls: dict[str, str] | str) -> dict[str, str]:
+    """Return the URLs of an environment; a bare root URL stands for both (contract §5)."""
     if isinstance(urls, str):
         root = urls.rstrip("/")
-        return {"base_url": f"{root}/heroku/resources", "sso_url": f"{root}/sso/login"}
+        return {"base_url": f"{root}/heroku/resources", "sso_url": f"{root}/sso/login"} if root else {}
     return dict(urls)
+
+
+def _urls(wire: _ManifestBody, environment: str) -> dict[str, str]:
+    urls: dict[str, str] | str = getattr(wire.api, environment)
+    return expand_urls(urls)
 
 
 def _prefix(wire: _ManifestBody) -> str:

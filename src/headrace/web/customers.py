@@ -146,7 +146,7 @@ class Customers:
         row = await self.database.read(find_resource, uuid)
         if row is None:
             raise UnknownResource(uuid)
-        if row.state is State.DEPROVISIONED:
+        if row.state in (State.DEPROVISIONING, State.DEPROVISIONED):
             raise ResourceGone(uuid)
         return uuid
 

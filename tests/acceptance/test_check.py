@@ -1,0 +1,53 @@
+"""The example add-on, served as a partner serves it, keeps Heroku's contract."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from acceptance.processes import EXAMPLES, Processes, find_free_port, is_ready, wait_until
+
+pytestmark = pytest.mark.acceptance
+
+
+def write_manifest(folder: Path, url: str) -> Path:
+    urls = {"base_url": f"{url}/heroku/resources", "sso_url": f"{url}/sso/login"}
+    api = {
+        "version": "3",
+        "config_vars": ["ACME_SEARCH_URL"],
+        "regions": ["us", "eu"],
+        "password": "manifest-pass-manifest-pass-mani",
+        "sso_salt": "s4lt-for-tests-s4lt-for-tests-s4",
+        "production": {name: address.replace("http:", "https:") for name, address in urls.items()},
+        "test": urls,
+    }
+    manifest = folder / "addon-manifest.json"
+    manifest.write_text(json.dumps({"id": "acme-search", "name": "Acme Search", "api": api}), encoding="utf-8")
+    return manifest
+
+
+def test_the_example_passes_the_checker(processes: Processes) -> None:
+    """`headrace check` finds nothing to fail and nothing to warn of, and leaves nothing behind."""
+    url, heroku = (f"http://127.0.0.1:{find_free_port()}" for _ in range(2))
+    manifest = write_manifest(processes.folder, url)
+    environment = {
+        "HEADRACE_MANIFEST": str(manifest),
+        "HEADRACE_CLIENT_SECRET": "checker-client-secret",
+        "HEROKU_API_URL": heroku,
+        "HEROKU_ID_URL": heroku,
+        "DATABASE_URL": f"sqlite:///{processes.folder / 'acme.db'}",
+    }
+    service = processes.headrace(
+        "serve", "acme:service", "--port", url.rpartition(":")[2], cwd=EXAMPLES, environment=environment
+    )
+    wait_until(lambda: is_ready(f"{url}/ready"), why=service.render)
+    plans = ("--plan", "basic", "--plan", "standard")
+    checker = processes.headrace(
+        "check", "--manifest", manifest, "--port", heroku.rpartition(":")[2], *plans, "--format", "json"
+    )
+    status = checker.wait(within=120)
+    report = json.loads("".join(checker.out))
+
+    assert (0, True, []) == (status, report["passed"], report["left"])
+    assert [] == [result for result in report["results"] if result["verdict"] in {"fail", "warn"}]
+    assert [] == [result for result in report["results"] if result["why"] == "needs"]
