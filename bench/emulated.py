@@ -69,7 +69,7 @@ async def _serve_partner() -> AsyncIterator[str]:
     async def provision(request: Request) -> Response:
         return JSONResponse({"id": (await request.json())["uuid"]})
 
-    with socket.socket() as bound:
+    with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         async with serving(Starlette(routes=[Route("/heroku/resources", provision, methods=["POST"])]), bound):
             yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -88,7 +88,7 @@ async def _serve_floor() -> None:
         await Response(build_body(scope["path"]), media_type="application/json")(scope, receive, send)
 
     app = Router(default=answer)
-    with socket.socket() as bound:
+    with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         print(bound.getsockname()[1], flush=True)
         await uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False)).serve([bound])
