@@ -88,7 +88,7 @@ def test_help_names_every_command() -> None:
     result = invoke("--help")
 
     assert 0 == result.exit_code
-    for command in ("serve", "worker", "emulate", "demo", "inspect", "migrate", "secrets"):
+    for command in ("serve", "worker", "emulate", "check", "demo", "inspect", "migrate", "secrets"):
         assert f"\n  {command} " in result.output
 
 
@@ -102,7 +102,7 @@ def test_help_comes_without_the_heavy_imports() -> None:
     assert "[]\n" == done
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "emulate", "demo", "inspect", "migrate", "secrets"])
+@pytest.mark.parametrize("command", ["serve", "worker", "emulate", "check", "demo", "inspect", "migrate", "secrets"])
 def test_every_command_has_help(command: str) -> None:
     """No command hides what it takes."""
     result = invoke(command, "--help")

@@ -1,4 +1,4 @@
-"""The rules of the house that a command can check; run as a script, it draws docs/lifecycle.md anew."""
+"""The rules of the house that a command can check; run as a script, it draws docs/lifecycle.md and checker.md anew."""
 
 import ast
 import re
@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from headrace.checker.catalogue import CHECKS, FEATURES
+from headrace.checker.check import Level, Sureness
 from headrace.protocol.lifecycle import TABLE, Call
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 LIFECYCLE = ROOT / "docs" / "lifecycle.md"
+CHECKER = ROOT / "docs" / "checker.md"
 DRAWN = re.compile(r"(?<=<!-- drawn from lifecycle.TABLE -->\n).*(?=<!-- end -->)", re.DOTALL)
+LISTED = re.compile(r"(?<=<!-- drawn from the catalogue of checks -->\n).*(?=<!-- end -->)", re.DOTALL)
 
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 60
@@ -148,6 +152,25 @@ def test_the_lifecycle_page_is_drawn_from_the_table() -> None:
     assert render_lifecycle() == drawn[0]
 
 
+def test_the_checkers_page_lists_every_check() -> None:
+    """With its fact, its article, and how sure that is."""
+    listed = LISTED.search(CHECKER.read_text(encoding="utf-8"))
+
+    assert listed is not None
+    assert render_checks() == listed[0]
+
+
+def test_what_must_hold_is_written_somewhere() -> None:
+    """A fact that is uncertain is advice; only one that Heroku states, or that code shows, can fail a provider."""
+    assert [] == [check.id for check in CHECKS if check.level is Level.MUST and check.sureness is Sureness.UNCERTAIN]
+
+
+def test_every_check_is_named_once_and_states_its_fact_in_a_sentence() -> None:
+    """A report is read by its names and facts."""
+    assert len(CHECKS) == len({check.id for check in CHECKS})
+    assert [] == [check.id for check in CHECKS if not check.fact.endswith(".") or "\n" in check.fact]
+
+
 def render_lifecycle() -> str:
     """Draw the table and the diagram of docs/lifecycle.md."""
     rows = [
@@ -171,7 +194,21 @@ def render_lifecycle() -> str:
     return "\n".join(["", *table, "", *diagram, "", ""])
 
 
+def render_checks() -> str:
+    """Draw the tables of docs/checker.md, one for each feature."""
+    lines = []
+    for feature in FEATURES:
+        lines += ["", f"### {feature.name}", "", feature.about, "", "| check | the fact | level | how sure | article |"]
+        lines.append("|---|---|---|---|---|")
+        for check in feature.checks:
+            article = f"[{check.article.title}]({check.article.url})"
+            lines.append(f"| `{check.id}` | {check.fact} | {check.level} | {check.sureness} | {article} |")
+    return "\n".join([*lines, "", ""])
+
+
 if __name__ == "__main__":
     assert set(Call) == {call for _, call in TABLE}
     page = LIFECYCLE.read_text(encoding="utf-8")
     LIFECYCLE.write_text(DRAWN.sub(lambda _: render_lifecycle(), page), encoding="utf-8")
+    page = CHECKER.read_text(encoding="utf-8")
+    CHECKER.write_text(LISTED.sub(lambda _: render_checks(), page), encoding="utf-8")

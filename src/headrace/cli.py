@@ -133,7 +133,13 @@ def emulate(world: str | None, host: str, port: int, as_json: bool, env_file: st
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the checker's Heroku listens.")
 @click.option("--port", default=5055, show_default=True, help="Its port; 0 takes any free one.")
 @click.option("--client-secret", envvar="HEADRACE_CLIENT_SECRET", help="What the provider exchanges grants with.")
-@click.option("--wait", default=60.0, show_default=True, help="Seconds to wait for what a provider does after a 202.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for what a provider does after a 202.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
 def check(**options: Any) -> None:
     """Judge whether a provider keeps Heroku's contract, whatever it is written in. Exit 0: it does, 1: it does not."""

@@ -1,4 +1,4 @@
-"""The board in a real browser: Chromium comes by single sign-on from the emulator, as a customer does from Heroku."""
+"""Pages in a real browser: the board, to which Chromium comes by single sign-on as a customer does, and the console."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +130,57 @@ def test_a_move_shows_at_the_next_look(processes: Processes, browser: Browser) -
     wait_until(has_moved)
     expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_text(["storefront-pr-411"])
     expect(find_stage(page, "storefront", "Review").locator("h4")).to_have_count(0)
+
+
+def test_the_console_works_the_emulator(processes: Processes, browser: Browser) -> None:
+    """Provision, single sign-on, a move, a fault and a jump of the clock, each by the button that says so."""
+    town = processes.start_heroku_and_acme()
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(f"{town.heroku_url}/__emulator__")
+    app = page.get_by_role("listitem").filter(has=page.get_by_role("link", name="storefront-staging", exact=True))
+    app.get_by_role("button", name="Provision").click()
+    selected = page.locator("#selected")
+    expect(selected.get_by_role("heading", level=3)).to_contain_text("storefront-staging")
+
+    def is_provisioned() -> bool:
+        page.reload()
+        return selected.locator("[data-state=provisioned]").count() == 1
+
+    wait_until(is_provisioned)
+    with page.expect_popup() as opened:
+        selected.get_by_role("button", name="Open SSO").click()
+    opened.value.wait_for_url(f"{town.acme_url}/board")
+    selected.get_by_label("Stage").select_option("production")
+    selected.get_by_role("button", name="Move stage").click()
+    expect(selected.get_by_role("heading", level=3)).to_contain_text("production")
+    page.get_by_role("switch", name="Answer 503").click()
+    expect(page.get_by_role("switch", name="Answer 503")).to_be_checked()
+    page.get_by_role("switch", name="Answer 503").click()
+    expect(page.get_by_role("switch", name="Answer 503")).not_to_be_checked()
+    page.get_by_role("button", name="Stop").click()
+    before = page.locator("time.clock").get_attribute("datetime")
+    page.get_by_role("button", name="+8 h").click()
+    expect(page.locator("time.clock")).not_to_have_attribute("datetime", before or "")
+
+    coupling = town.call("GET", "/apps/storefront-staging/pipeline-couplings", user=ADA)
+    assert "production" == coupling["stage"]
+    assert [] == complaints
+
+
+def test_the_console_fits_its_window_by_day_and_by_night(processes: Processes, browser: Browser) -> None:
+    """With everything unfolded, on a phone and on a desk, nothing sticks out sideways."""
+    town = processes.start_heroku_and_acme()
+    town.add_acme("storefront", user=ADA)
+    overflows: dict[tuple[str, int], int] = {}
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(f"{town.heroku_url}/__emulator__?app=storefront")
+        for folded in page.locator("details > summary").all():
+            folded.click()
+        for width in (PHONE, DESK):
+            page.set_viewport_size({"width": width, "height": 844})
+            overflows[scheme, width] = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+
+    assert {} == {window: overflow for window, overflow in overflows.items() if overflow > 0}

@@ -29,6 +29,10 @@ class Received:
     raw: bytes
 
     @property
+    def is_delivery(self) -> bool:
+        return self.path.startswith("/webhooks")
+
+    @property
     def body(self) -> dict[str, Any]:
         value: dict[str, Any] = msgspec.json.decode(self.raw) if self.raw else {}
         return value
@@ -55,20 +59,30 @@ async def accept_for_later(received: Received) -> Response:
 
 @dataclass(slots=True)
 class Acme:
-    """A partner that keeps what it was sent and answers as it is told to."""
+    """A partner that keeps what it was sent and answers as it is told to; its webhooks stand below `/webhooks`."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
     reactions: dict[str, Reaction] = field(
-        default_factory=lambda: {"POST": provision_at_once, "PUT": answer(200, {}), "DELETE": answer(204, raw=b"")}
+        default_factory=lambda: {
+            "POST": provision_at_once,
+            "PUT": answer(200, {}),
+            "DELETE": answer(204, raw=b""),
+            "webhook": answer(204, raw=b""),
+        }
     )
+
+    @property
+    def delivered(self) -> list[Received]:
+        """The webhook deliveries among what was received."""
+        return [received for received in self.received if received.is_delivery]
 
     async def handle(self, request: Request) -> Response:
         received = Received(
             method=request.method, path=request.url.path, headers=request.headers, raw=await request.body()
         )
         self.received.append(received)
-        return await self.reactions[request.method](received)
+        return await self.reactions["webhook" if received.is_delivery else request.method](received)
 
     def asgi(self) -> Starlette:
         return Starlette(routes=[Route("/{path:path}", self.handle, methods=["POST", "PUT", "DELETE"])])
@@ -76,8 +90,10 @@ class Acme:
 
 @asynccontextmanager
 async def serve_acme() -> AsyncIterator[Acme]:
-    with socket.socket() as bound:
+    # asyncio sends small answers at once only on sockets that say they are TCP.
+    with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
+        bound.listen()
         acme = Acme(f"http://127.0.0.1:{bound.getsockname()[1]}")
         server = QuietServer(
             uvicorn.Config(acme.asgi(), log_config=None, access_log=False, timeout_graceful_shutdown=1)

@@ -3,6 +3,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.responses import JSONResponse, Response
 
@@ -395,3 +396,18 @@ async def test_a_grant_dies_five_minutes_after_the_request(heroku: Emulator, acm
     await heroku.create_addon("storefront", "acme-search:basic")
 
     assert "2026-11-23T10:05:00-08:00" == acme.received[0].body["oauth_grant"]["expires_at"]
+
+
+async def test_a_provision_can_be_begun_without_telling_the_partner(heroku: Emulator, acme: Acme, wire: Wire) -> None:
+    """Whoever sends the request itself has its body, whose grant works; removed again, nothing is left of it."""
+    addon = heroku.begin_provision("storefront-staging", "acme-search:basic")
+    code = msgspec.json.decode(addon.provision_body)["oauth_grant"]["code"]
+    token = (await wire.exchange(code)).body["access_token"]
+    shown = await wire.get(f"/addons/{addon.id}", token=token)
+    heroku.remove_addon(addon)
+    gone = await wire.get(f"/addons/{addon.id}", token=token)
+
+    assert [] == acme.received
+    assert (200, "provisioning") == (shown.status, shown.body["state"])
+    assert (401, "unauthorized") == gone.error
+    assert [addon.id, addon.id, ""] == [exchange.addon_id for exchange in heroku.traffic]

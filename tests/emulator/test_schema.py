@@ -67,6 +67,16 @@ DOCUMENTED = [
     ("add-on-attachment", "/addons/schema-check/addon-attachments"),
 ]
 
+# Definition and path; items of lists and what is read by its id have to fit.
+WEBHOOKS = [
+    ("app-webhook/definitions/app_webhook", "/apps/storefront/webhooks"),
+    ("app-webhook-delivery", "/apps/storefront/webhook-deliveries"),
+    ("app-webhook-event", "/apps/storefront/webhook-events"),
+    ("add-on-webhook/definitions/addon_webhook", "/addons/schema-check/webhooks"),
+    ("app-webhook-delivery", "/addons/schema-check/webhook-deliveries"),
+    ("app-webhook-event", "/addons/schema-check/webhook-events"),
+]
+
 PROVISIONED = {"id": "one", "config": {"ACME_SEARCH_URL": "https://in.acme"}, "log_drain_url": "https://logs.acme"}
 EXPANDED = {"Accept_Expansion": "plan, addon_service"}
 RATE_LIMIT = Exchange(
@@ -113,6 +123,36 @@ async def test_a_token_is_what_herokus_schema_says(
     reply = await wire.send("POST", "/oauth/tokens", token=None, json=body)
 
     assert 201 == reply.status
+    assert [] == find_unexpected(exchanges)
+
+
+@pytest.mark.parametrize(("definition", "path"), WEBHOOKS)
+@pytest.mark.parametrize("status", [204, 500])
+async def test_webhooks_are_what_herokus_schema_says(
+    heroku: Emulator,
+    acme: Acme,
+    wire: Wire,
+    exchanges: list[Exchange],
+    definition: str,
+    path: str,
+    status: int,
+) -> None:
+    """In the list and by itself, delivered or waiting behind one that failed."""
+    await heroku.create_addon("storefront", "acme-search:basic", name="schema-check")
+    acme.reactions["webhook"] = answer(status, raw=b"")
+    wanted = {"include": ["api:addon"], "level": "sync", "url": f"{acme.url}/webhooks/schema"}
+    for owner in ("/apps/storefront", "/addons/schema-check"):
+        assert 201 == (await wire.send("POST", f"{owner}/webhooks", json=wanted)).status
+    await heroku.change_plan("schema-check", "standard")
+    await heroku.change_plan("schema-check", "basic")
+    await heroku.settle()
+    link = read_schema().find_link("GET", path)
+    listed = (await wire.get(path)).body
+    alone = (await wire.get(f"{path}/{listed[0]['id']}")).body
+
+    assert alone == listed[0]
+    assert link is not None
+    assert definition == link.definition
     assert [] == find_unexpected(exchanges)
 
 

@@ -28,6 +28,7 @@ async def test_serving_prints_one_line_for_programs_and_ends_on_a_signal(number:
     await task
 
     assert 200 == reply.status
+    assert f"{info['url']}/__emulator__" == info["console_url"]
     assert 1 == out.getvalue().count("\n")
     assert "to Heroku   GET    /account  200" in log.getvalue()
     assert "secret" not in log.getvalue()

@@ -227,7 +227,8 @@ async def test_an_altered_session_is_none(sqlite_url: str) -> None:
         payload = URLSafeTimedSerializer(keys, salt="headrace session").loads(cookie)
         forged = {**payload, "resource_uuid": shop.id}
         cookies = [
-            cookie[:-1] + ("A" if cookie[-1] != "A" else "B"),
+            # Not the last character, of which some bits count for nothing.
+            cookie[:-5] + ("A" if cookie[-5] != "A" else "B") + cookie[-4:],
             cookie.partition(".")[0],
             "A" + cookie,
             str(URLSafeTimedSerializer(b"another key", salt="headrace session").dumps(forged)),

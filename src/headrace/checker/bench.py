@@ -10,6 +10,7 @@ import msgspec
 
 from headrace.checker.check import NotJudged, Why
 from headrace.checker.heroku import Customer
+from headrace.checker.judging import REFUSAL
 from headrace.checker.provider import Answer, Credentials, Provider
 from headrace.emulator import Emulator, Exchange
 from headrace.emulator.records import Addon
@@ -67,7 +68,9 @@ class Bench:
         self._heard: list[Exchange] = []
         self._changed = asyncio.Event()
         self._react: Callable[[Exchange], None] | None = None
-        self._known: dict[str, Addon] = {}
+        # What was asked for and not refused, an answer or none; and what was accepted, whatever came later.
+        self._asked: dict[str, Addon] = {}
+        self._accepted: dict[str, Addon] = {}
         self._made: dict[Callable[[Bench], Awaitable[Any]], Any] = {}
         self._is_never_provisioned = False
         heroku.traffic.listen = self._hear
@@ -108,7 +111,10 @@ class Bench:
 
     def begin(self, plan: str = "") -> Addon:
         """Create an add-on at Heroku only; each is on an app of its own, in or outside of a pipeline."""
-        return self.heroku.begin_provision(self._customer.create_app(), f"{self.manifest.id}:{plan or self.plans[0]}")
+        app, plan_name = self._customer.create_app(), plan or self.plans[0]
+        addon = self.heroku.begin_provision(app, f"{self.manifest.id}:{plan_name}")
+        self._asked[addon.id] = addon
+        return addon
 
     async def send_provision(
         self, addon: Addon, changes: Mapping[str, Any] | None = None, *, credentials: Credentials | None = None
@@ -126,9 +132,11 @@ class Bench:
 
     def keep(self, addon: Addon, answer: Answer) -> None:
         """Take an answer to a provision as Heroku does, but forgivingly: what is wrong with it is for checks to say."""
+        if answer.status in REFUSAL.members:
+            self._asked.pop(addon.id, None)
         if not answer.is_success or addon.id not in self.heroku.state.addons:
             return
-        self._known[addon.id] = addon
+        self._accepted[addon.id] = addon
         provider_id = (answer.json or {}).get("id")
         if isinstance(provider_id, str):
             addon.provider_id = provider_id
@@ -206,7 +214,7 @@ class Bench:
 
     async def clear(self) -> list[str]:
         """Deprovision what is left, and return the uuids that the provider did not let go."""
-        left = list(self._known.values())
+        left = list((self._asked | self._accepted).values())
         answers = await asyncio.gather(*(self.provider.call("DELETE", f"/{addon.id}") for addon in left))
         return [
             addon.id
@@ -215,7 +223,8 @@ class Bench:
         ]
 
     def _forget(self, addon: Addon) -> None:
-        self._known.pop(addon.id, None)
+        self._asked.pop(addon.id, None)
+        self._accepted.pop(addon.id, None)
         if addon.id in self.heroku.state.addons:
             self.heroku.remove_addon(addon)
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
+from typing import Any
 
 from headrace.emulator.clock import Clock
 
@@ -19,19 +20,26 @@ class _Entry:
 
 
 class Agenda:
-    """Actions and the moments at which they are due, by the emulator's clock, in order."""
+    """Actions and the moments at which they are due, by the emulator's clock, in order; and the work they started."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._entries: list[_Entry] = []
         self._numbers = count()
         self._changed = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
         clock.listeners.append(self._changed.set)
 
     def add(self, at: datetime, action: Callable[[], None]) -> None:
         """Plan an action, which asks for itself whether there is still a reason for it."""
         heapq.heappush(self._entries, _Entry(at, next(self._numbers), action))
         self._changed.set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let an action's work go on beside everything else."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     def clear(self) -> None:
         self._entries.clear()
@@ -40,6 +48,19 @@ class Agenda:
         """Do everything whose moment has come; called before anything is looked at."""
         while self._entries and self._entries[0].at <= self.clock.now():
             heapq.heappop(self._entries).action()
+
+    async def settle(self) -> None:
+        """Do what is due until nothing is, and wait for the work of it."""
+        self.run_due()
+        while self._under_way:
+            await asyncio.gather(*self._under_way)
+            self.run_due()
+
+    async def close(self) -> None:
+        """End the work that is under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def run(self) -> None:
         """Do what is due as it becomes due, until cancelled."""

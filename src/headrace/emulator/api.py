@@ -18,8 +18,10 @@ from headrace.emulator import (
     api_pipelines,
     api_promotions,
     api_runtime,
+    api_webhooks,
 )
 from headrace.emulator.call import Answer, Call
+from headrace.emulator.changes import acting
 from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.headers import allow_cross_origin
 from headrace.emulator.heroku import Heroku
@@ -49,6 +51,21 @@ class Endpoint:
     answer: Callable[[Call], Answer | Awaitable[Answer]]
     partner: Partner = Partner.NO
     is_free: bool = False
+
+
+def _list_webhook_endpoints(owner: str, partner: Partner) -> tuple[Endpoint, ...]:
+    """Apps and add-ons have the same ones."""
+    return (
+        Endpoint("GET", f"{owner}/webhooks", api_webhooks.list_webhooks, partner),
+        Endpoint("POST", f"{owner}/webhooks", api_webhooks.create_webhook, partner),
+        Endpoint("GET", f"{owner}/webhooks/{{webhook}}", api_webhooks.show_webhook, partner),
+        Endpoint("PATCH", f"{owner}/webhooks/{{webhook}}", api_webhooks.update_webhook, partner),
+        Endpoint("DELETE", f"{owner}/webhooks/{{webhook}}", api_webhooks.delete_webhook, partner),
+        Endpoint("GET", f"{owner}/webhook-deliveries", api_webhooks.list_deliveries, partner),
+        Endpoint("GET", f"{owner}/webhook-deliveries/{{delivery}}", api_webhooks.show_delivery, partner),
+        Endpoint("GET", f"{owner}/webhook-events", api_webhooks.list_events, partner),
+        Endpoint("GET", f"{owner}/webhook-events/{{event}}", api_webhooks.show_event, partner),
+    )
 
 
 ENDPOINTS = (
@@ -164,6 +181,8 @@ ENDPOINTS = (
     Endpoint("DELETE", "/addon-attachments/{attachment}", api_addons.delete_attachment),
     Endpoint("GET", "/apps/{app}/addon-attachments", api_addons.list_app_attachments, Partner.YES),
     Endpoint("GET", "/apps/{app}/addon-attachments/{attachment}", api_addons.show_app_attachment, Partner.YES),
+    *_list_webhook_endpoints("/apps/{app}", Partner.NO),
+    *_list_webhook_endpoints("/addons/{addon}", Partner.YES),
 )
 
 # What shows a thing, by its path.
@@ -194,7 +213,9 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
     call = Call(heroku=heroku, scope=scope, request=request, raw=await request.body())
     if "if-match" in request.headers and endpoint.path in READS:
         require_match(request, await _ask(READS[endpoint.path], call))
-    return build_response(request, await _ask(endpoint, call))
+    with acting(scope.actor):
+        answer = await _ask(endpoint, call)
+    return build_response(request, answer)
 
 
 def find_scope(heroku: Heroku, authorization: str) -> Scope:

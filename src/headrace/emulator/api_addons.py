@@ -7,7 +7,7 @@ from typing import Any
 from headrace.emulator.call import Answer, Call, created, listing, read_reference
 from headrace.emulator.eligibility import check_attachment
 from headrace.emulator.errors import invalid, not_found
-from headrace.emulator.lifecycle import change_plan, deprovision, provision, remove
+from headrace.emulator.lifecycle import change_plan, deprovision, detach, provision, remove
 from headrace.emulator.records import Addon, Attachment
 from headrace.emulator.render import (
     render_addon,
@@ -177,11 +177,7 @@ def delete_attachment(call: Call) -> Answer:
     attachment = call.registry.attachments.get(call.part("attachment"))
     if attachment is None or not _can_see(call, attachment):
         raise not_found("add-on attachment")
-    app, addon, user = attachment.app, attachment.addon, call.user
-    if app is addon.app and len(addon.attachments) == 1:
-        raise invalid("The last attachment of an add-on cannot be removed; destroy the add-on instead.")
-    call.registry.detach(attachment)
-    call.registry.cut_release(app, f"Detach {attachment.name} (@{addon.name})", user_id=user.id, email=user.email)
+    detach(call.heroku, attachment, by=call.user)
     return Answer(body=render_attachment(attachment, call.heroku))
 
 
@@ -210,11 +206,7 @@ def _render(call: Call, addon: Addon) -> dict[str, Any]:
 
 
 async def _change_plan(call: Call, addon: Addon, key: str) -> None:
-    service = addon.service
-    plan = service.plans.get(key) or call.plan(key)
-    if plan.service is not service:
-        raise invalid(f"{plan.full_name} is not a plan of {service.name}.")
-    await change_plan(call.heroku, addon, plan)
+    await change_plan(call.heroku, addon, addon.service.plans.get(key) or call.plan(key))
 
 
 def _read_options(value: Any) -> dict[str, str]:

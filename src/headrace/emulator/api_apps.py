@@ -66,7 +66,9 @@ def update_app(call: Call) -> Answer:
     build_stack = _read_stack(body["build_stack"]) if body.get("build_stack") else app.build_stack
     if "name" in body:
         call.registry.rename_app(app, _read_name(call))
-    app.maintenance, app.build_stack, app.updated_at = maintenance, build_stack, call.heroku.clock.now()
+    if body.keys() & {"maintenance", "build_stack"}:
+        with call.registry.changing(app, app):
+            app.maintenance, app.build_stack, app.updated_at = maintenance, build_stack, call.heroku.clock.now()
     return Answer(body=render_app(app, call.heroku))
 
 

@@ -1,11 +1,13 @@
 """Platform API: promotions, which here only cut a release on each target (contract §7.5)."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 from headrace.emulator.call import Answer, Call, created, listing, require_text
 from headrace.emulator.errors import invalid, not_found
-from headrace.emulator.records import App, Pipeline, Promotion, PromotionTarget
+from headrace.emulator.heroku import Heroku
+from headrace.emulator.records import App, Pipeline, Promotion, PromotionTarget, Team, User
 from headrace.emulator.render import render_promotion, render_promotion_target
 from headrace.emulator.runtime import receive_code
 
@@ -18,16 +20,7 @@ def create_promotion(call: Call) -> Answer:
     if not isinstance(targets, list) or not targets:
         raise invalid("targets is required.")
     apps = [_read_app(call, target, "targets", pipeline) for target in targets]
-    promotion = Promotion(
-        id=str(uuid4()),
-        pipeline=pipeline,
-        source=source,
-        release=source.releases[-1],
-        created_at=call.heroku.clock.now(),
-        targets=[_promote(call, source, app) for app in apps],
-    )
-    call.registry.promotions[promotion.id] = promotion
-    return created(render_promotion(promotion))
+    return created(render_promotion(promote(call.heroku, pipeline, source, apps, by=call.user)))
 
 
 def show_promotion(call: Call) -> Answer:
@@ -39,11 +32,24 @@ def list_targets(call: Call) -> Answer:
     return listing(promotion.targets, lambda target: render_promotion_target(target, promotion))
 
 
-def _promote(call: Call, source: App, app: App) -> PromotionTarget:
-    user, version = call.user, source.releases[-1].version
-    receive_code(app, source, at=call.heroku.clock.now())
-    description = f"Promote {source.name} v{version}"
-    release = call.registry.cut_release(app, description, user_id=user.id, email=user.email)
+def promote(heroku: Heroku, pipeline: Pipeline, source: App, targets: Sequence[App], *, by: User | Team) -> Promotion:
+    """Give every target the code of the source's current release."""
+    promotion = Promotion(
+        id=str(uuid4()),
+        pipeline=pipeline,
+        source=source,
+        release=source.releases[-1],
+        created_at=heroku.clock.now(),
+        targets=[_promote(heroku, source, app, by) for app in targets],
+    )
+    heroku.registry.promotions[promotion.id] = promotion
+    return promotion
+
+
+def _promote(heroku: Heroku, source: App, app: App, by: User | Team) -> PromotionTarget:
+    receive_code(app, source, at=heroku.clock.now())
+    description = f"Promote {source.name} v{source.releases[-1].version}"
+    release = heroku.registry.cut_release(app, description, user_id=by.id, email=by.email)
     return PromotionTarget(id=str(uuid4()), app=app, release=release)
 
 

@@ -34,6 +34,7 @@ def create_domain(call: Call) -> Answer:
         raise invalid(f"{hostname} is currently in use by another app.")
     domain = Domain(id=str(uuid4()), hostname=hostname, created_at=call.heroku.clock.now())
     app.domains[hostname] = domain
+    call.registry.tell("create", domain, app)
     return created(render_domain(domain, app))
 
 
@@ -43,6 +44,7 @@ def delete_domain(call: Call) -> Answer:
     if not domain.is_custom:
         raise forbidden("The domain that Heroku gives to an app cannot be removed.")
     del app.domains[domain.hostname]
+    call.registry.tell("destroy", domain, app)
     return Answer(body=render_domain(domain, app))
 
 
@@ -62,8 +64,9 @@ def update_formation(call: Call) -> Answer:
         raise invalid("updates is required.")
     scaled = [update for update in updates if "quantity" in update]
     processes = [_find_process(app, read_reference(update.get("type"))) for update in scaled]
-    wanted = {process.type: _read_quantity(update, process) for process, update in zip(processes, scaled, strict=True)}
-    scale(app, wanted, at=call.heroku.clock.now())
+    wanted = [(process, _read_quantity(update, process)) for process, update in zip(processes, scaled, strict=True)]
+    for process, quantity in wanted:
+        _scale(call, app, process, quantity)
     return _list_formation(app)
 
 
@@ -71,7 +74,7 @@ def update_process(call: Call) -> Answer:
     app = call.app()
     process = _find_process(app, call.part("process"))
     if "quantity" in call.body():
-        scale(app, {process.type: _read_quantity(call.body(), process)}, at=call.heroku.clock.now())
+        _scale(call, app, process, _read_quantity(call.body(), process))
     return Answer(body=render_process(process, app))
 
 
@@ -136,6 +139,11 @@ def _read_quantity(update: dict[str, Any], process: Process) -> int:
     if not 0 <= quantity <= MOST_DYNOS:
         raise invalid(f"quantity has to be from 0 to {MOST_DYNOS}.")
     return quantity
+
+
+def _scale(call: Call, app: App, process: Process, quantity: int) -> None:
+    with call.registry.changing(process, app):
+        scale(app, {process.type: quantity}, at=call.heroku.clock.now())
 
 
 def _find_dyno(call: Call, app: App) -> Dyno:

@@ -35,6 +35,10 @@ class Clock:
         """Jump ahead; what ran goes on running, what stood still stands still there."""
         self._change(to=self.now() + by, speed=self.speed)
 
+    def set(self, at: datetime) -> None:
+        """Go to a moment, be it in the past; what ran goes on running from there."""
+        self._change(to=at, speed=self.speed)
+
     def real_time_until(self, at: datetime) -> timedelta | None:
         """Tell how long a moment is off if nobody touches the clock; None is for ever."""
         left = max(timedelta(0), at - self.now())

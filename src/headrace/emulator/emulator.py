@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from starlette.types import ASGIApp
 
 from headrace.emulator import lifecycle
+from headrace.emulator.api_promotions import promote
 from headrace.emulator.call import find_plan
+from headrace.emulator.changes import acting
 from headrace.emulator.clock import Clock
 from headrace.emulator.connections import Connections
+from headrace.emulator.deliveries import publish
 from headrace.emulator.eligibility import check_attachment, check_coupling
-from headrace.emulator.errors import forbidden
+from headrace.emulator.errors import Declined, forbidden, invalid
 from headrace.emulator.faults import FaultBook
 from headrace.emulator.heroku import build_heroku
-from headrace.emulator.records import Addon, App, Attachment, Coupling
+from headrace.emulator.records import Addon, App, Attachment, Coupling, Delivery, Pipeline, Promotion, Team, User
 from headrace.emulator.scopes import UserScope
 from headrace.emulator.sso import build_form, find_person
 from headrace.emulator.state import Registry
@@ -23,9 +28,13 @@ from headrace.emulator.web import build_app
 from headrace.emulator.world import World
 from headrace.models import Secret, Stage
 
+Found = TypeVar("Found")
+
 
 class Emulator:
-    """A stateful local Heroku. Nothing of it reaches Heroku; it calls the partners of its world only.
+    """A stateful local Heroku. Nothing of it reaches Heroku.
+
+    It calls the partners of its world and the URLs of the webhooks that were subscribed to here, nobody else.
 
     Things are named by name, id, or the record itself. What Heroku would decline raises
     `headrace.emulator.Declined`.
@@ -47,6 +56,7 @@ class Emulator:
         self.clock = clock or Clock()
         self.traffic = Traffic(listen)
         self._heroku = build_heroku(world, url=url, clock=self.clock, switches=self.switches, traffic=self.traffic)
+        self._heroku.registry.listeners.append(partial(publish, self._heroku))
 
     @property
     def state(self) -> Registry:
@@ -65,22 +75,24 @@ class Emulator:
         return self._heroku.connections
 
     def asgi(self) -> ASGIApp:
-        return build_app(self._heroku)
+        # The control API and the console work an Emulator, so they know of this module and not it of them.
+        from headrace.emulator.local import build_local
+
+        return build_app(self._heroku, build_local(self))
 
     async def settle(self) -> None:
-        """Wait until no call to a partner is under way."""
+        """Wait until no call to a partner is under way, and every webhook delivery that is due has been tried."""
         await self._heroku.partner.settle()
+        await self._heroku.agenda.settle()
 
     async def close(self) -> None:
         """Let go of the connections to partners; the ASGI app's lifespan does it too."""
+        await self._heroku.agenda.close()
         await self._heroku.partner.close()
 
     def create_app(self, name: str, *, owner: str, region: str = "us") -> App:
         """`owner` is a user's e-mail address or the name of a team."""
-        found = self.state.find_owner(owner)
-        if found is None:
-            raise KeyError(owner)
-        return self.state.add_app(name, owner=found, region=region)
+        return self.state.add_app(name, owner=self._owner(owner), region=region)
 
     def rename_app(self, app: App | str, name: str) -> None:
         self.state.rename_app(self._app(app), name)
@@ -88,20 +100,31 @@ class Emulator:
     async def destroy_app(self, app: App | str) -> None:
         await lifecycle.destroy_app(self._heroku, self._app(app))
 
+    def create_pipeline(self, name: str, *, owner: str) -> Pipeline:
+        """`owner` is a user's e-mail address or the name of a team."""
+        return self.state.add_pipeline(name, owner=self._owner(owner))
+
     def couple(self, app: App | str, pipeline: str, stage: Stage | str) -> Coupling:
-        found, place = self._app(app), self.state.pipelines[pipeline]
+        found, place = self._app(app), self.find_pipeline(pipeline)
         check_coupling(self._heroku, found, place)
         return self.state.couple(found, place, Stage(stage))
 
     def move(self, app: App | str, stage: Stage | str) -> None:
         """Change the stage of a coupled app."""
-        coupling = self._app(app).coupling
-        if coupling is None:
-            raise KeyError(f"{self._app(app).name} is in no pipeline")
-        self.state.move(coupling, Stage(stage))
+        self.state.move(_require_coupling(self._app(app)), Stage(stage))
 
     def uncouple(self, app: App | str) -> None:
         self.state.uncouple(self._app(app))
+
+    def promote(self, app: App | str) -> Promotion:
+        """Promote an app's current release to the production apps of its pipeline, in its owner's name."""
+        source = self._app(app)
+        pipeline = _require_coupling(source).pipeline
+        in_production = [c.app for c in pipeline.couplings.values() if c.stage is Stage.PRODUCTION]
+        targets = [target for target in in_production if target is not source]
+        if not targets:
+            raise invalid(f"Pipeline {pipeline.name} has no other app in production to promote {source.name} to.")
+        return promote(self._heroku, pipeline, source, targets, by=source.owner)
 
     async def create_addon(
         self,
@@ -117,9 +140,11 @@ class Emulator:
         `user` is the e-mail address of who does it, and has to see the app; without one nobody is asked.
         """
         found, place = find_plan(self.state, plan), self._app(app)
-        if user is not None and not UserScope(self.state.users_by_email[user]).can_see_app(place):
+        customer = place.owner if user is None else self._user(user)
+        if isinstance(customer, User) and not UserScope(customer).can_see_app(place):
             raise forbidden(f"{user} does not have access to the app {place.name}.")
-        return await lifecycle.provision(self._heroku, place, found, options=dict(options or {}), name=name)
+        with acting(customer):
+            return await lifecycle.provision(self._heroku, place, found, options=dict(options or {}), name=name)
 
     def begin_provision(self, app: App | str, plan: str) -> Addon:
         """Create an add-on without a call to its partner: who asks for it sends `provision_body` itself."""
@@ -153,6 +178,18 @@ class Emulator:
         check_attachment(self._heroku, found, place)
         return self.state.attach(found, place, name)
 
+    def deliveries(self, owner: Addon | App | str) -> list[Delivery]:
+        """Return the latest webhook deliveries of an add-on or app, oldest first; of one that is gone by its record."""
+        if isinstance(owner, str):
+            owner = self.state.addons.find(owner) or self.state.apps[owner]
+        return list(owner.webhooks.deliveries.values())
+
+    def detach(self, attachment: Attachment | str) -> None:
+        """Take an attachment, or the one with this id, from its app."""
+        if isinstance(attachment, str):
+            attachment = _require(self.state.attachments.get(attachment), attachment, "attachment")
+        lifecycle.detach(self._heroku, attachment, by=attachment.app.owner)
+
     def sso_form(self, addon: Addon | str, user_email: str | None = None) -> tuple[str, dict[str, str]]:
         """Return the URL and the fields of the login form, for a user or the app's owner."""
         found = self._addon(addon)
@@ -169,10 +206,44 @@ class Emulator:
 
     def reset_secret(self, service: str) -> Secret:
         """Give an add-on service another client secret, which ends its access tokens, and return it."""
-        return self._heroku.reset_secret(self.state.addon_services[service])
+        return self._heroku.reset_secret(_require(self.state.addon_services.find(service), service, "add-on service"))
+
+    def find_app(self, key: str) -> App:
+        return _require(self.state.apps.find(key), key, "app")
+
+    def find_addon(self, key: str) -> Addon:
+        return _require(self.state.addons.find(key), key, "add-on")
+
+    def find_pipeline(self, key: str) -> Pipeline:
+        return _require(self.state.pipelines.find(key), key, "pipeline")
 
     def _app(self, app: App | str) -> App:
-        return self.state.apps[app] if isinstance(app, str) else app
+        return self.find_app(app) if isinstance(app, str) else app
 
     def _addon(self, addon: Addon | str) -> Addon:
-        return self.state.addons[addon] if isinstance(addon, str) else addon
+        return self.find_addon(addon) if isinstance(addon, str) else addon
+
+    def _user(self, email: str) -> User:
+        return _require(self.state.users_by_email.get(email), email, "user")
+
+    def _owner(self, key: str) -> User | Team:
+        owner = self.state.find_owner(key)
+        if owner is None:
+            raise _missing(key, "user or team")
+        return owner
+
+
+def _require(found: Found | None, key: str, kind: str) -> Found:
+    if found is None:
+        raise _missing(key, kind)
+    return found
+
+
+def _missing(key: str, kind: str) -> Declined:
+    return Declined(404, "not_found", f"There is no {kind} {key}.")
+
+
+def _require_coupling(app: App) -> Coupling:
+    if app.coupling is None:
+        raise invalid(f"{app.name} is in no pipeline; couple it first.")
+    return app.coupling

@@ -10,7 +10,7 @@ from headrace.emulator.errors import Declined, invalid, unavailable
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.logs import put_drain
 from headrace.emulator.partner import PartnerAnswer
-from headrace.emulator.records import Addon, AddonService, App, Plan
+from headrace.emulator.records import Addon, AddonService, App, Attachment, Plan, Team, User
 from headrace.emulator.tokens import GRANT_LIFETIME, IssuedGrant
 from headrace.models import Secret, State
 
@@ -83,16 +83,17 @@ async def change_plan(heroku: Heroku, addon: Addon, plan: Plan) -> None:
     """Have the partner move an add-on to another plan, or to the one it has, which it takes as a no-op.
 
     Raises:
-        Declined: the partner refused or failed; the plan stays.
+        Declined: it is another service's plan, or the partner refused or failed; the plan stays.
 
     """
     if addon.state is State.DEPROVISIONING:
         raise invalid(f"{addon.name} is being deprovisioned.")
+    if plan.service is not addon.service:
+        raise invalid(f"{plan.full_name} is not a plan of {addon.service.name}.")
     answer = await heroku.partner.change_plan(addon, plan.name)
     _require_success(answer, addon.service, "change the plan of")
     config = _read_config(answer.body or {}, addon.service)
-    heroku.registry.change_plan(addon, plan)
-    addon.message = answer.message
+    heroku.registry.change_plan(addon, plan, message=answer.message)
     if config:
         heroku.registry.set_addon_config(addon, dict(config))
 
@@ -132,6 +133,20 @@ async def destroy_app(heroku: Heroku, app: App) -> None:
         if addon.id in app.addons:
             remove(heroku, addon)
     heroku.registry.remove_app(app)
+
+
+def detach(heroku: Heroku, attachment: Attachment, *, by: User | Team) -> None:
+    """Take an attachment and its config vars from an app, which gets a release.
+
+    Raises:
+        Declined: it is the add-on's last one on its own app.
+
+    """
+    app, addon = attachment.app, attachment.addon
+    if app is addon.app and len(addon.attachments) == 1:
+        raise invalid("The last attachment of an add-on cannot be removed; destroy the add-on instead.")
+    heroku.registry.detach(attachment)
+    heroku.registry.cut_release(app, f"Detach {attachment.name} (@{addon.name})", user_id=by.id, email=by.email)
 
 
 def remove(heroku: Heroku, addon: Addon) -> None:
@@ -182,8 +197,7 @@ def _accept_provision(heroku: Heroku, addon: Addon, answer: PartnerAnswer) -> No
         raise invalid(_generic("provision", addon.service))
     config = _read_config(body, addon.service)
     _accept_drain(heroku, addon, body.get("log_drain_url"), is_later=answer.status == 202)
-    addon.provider_id = provider_id
-    addon.message = answer.message
+    heroku.registry.accept_provision(addon, provider_id=provider_id, message=answer.message)
     if answer.status != 202:
         heroku.registry.set_addon_config(addon, dict(config))
         heroku.registry.mark_provisioned(addon)

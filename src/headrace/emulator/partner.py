@@ -29,9 +29,13 @@ KINDS: frozenset[Kind] = frozenset({"status", "latency", "drop", "malform", "dup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerAnswer:
-    """What a partner said. `status` is None when nothing came in time, `body` None when it is no JSON object."""
+    """What a partner said. `status` is None when nothing came in time, `body` None when it is no JSON object.
+
+    `error` names what happened instead of an answer.
+    """
 
     status: int | None
+    error: str = ""
     raw: bytes = field(default=b"", repr=False)
 
     @property
@@ -121,18 +125,36 @@ class PartnerCaller:
         return await self.send(method, f"{manifest.base_url}{path}", headers, body)
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, kinds: Collection[Kind] = KINDS
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        kinds: Collection[Kind] = KINDS,
+        cut_off: timedelta | None = None,
     ) -> PartnerAnswer:
-        """Send a request with whatever goes wrong with it on purpose, and return what Heroku gets to know."""
+        """Send a request with whatever goes wrong with it on purpose, and return what Heroku gets to know.
+
+        `cut_off` is the partner's time to answer, if it is not that of the Partner API.
+        """
+        cut_off = cut_off or self.switches.cut_off
         faults = self.faults.draw("to partner", method, urlsplit(url).path, kinds)
         async with self._counted():
             if any(fault.kind == "duplicate" for fault in faults):
-                twice = (self._send(method, url, headers, body, faults) for _ in range(2))
+                twice = (self._send(method, url, headers, body, faults=faults, cut_off=cut_off) for _ in range(2))
                 return (await asyncio.gather(*twice))[0]
-            return await self._send(method, url, headers, body, faults)
+            return await self._send(method, url, headers, body, faults=faults, cut_off=cut_off)
 
     async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, faults: Collection[Fault]
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        faults: Collection[Fault],
+        cut_off: timedelta,
     ) -> PartnerAnswer:
         at, began = self.clock.now(), time.perf_counter()
         for fault in faults:
@@ -143,9 +165,9 @@ class PartnerCaller:
         lost = next((fault for fault in faults if fault.kind in {"status", "drop"}), None)
         answer = PartnerAnswer(status=None)
         if lost is None or lost.after_effect:
-            answer = await self._exchange(method, url, headers, body)
+            answer = await self._exchange(method, url, headers, body, cut_off)
         if lost is not None:
-            answer = PartnerAnswer(status=lost.status if lost.kind == "status" else None)
+            answer = _build_lost(lost)
         self.traffic.record(
             Exchange(
                 direction="to partner",
@@ -161,15 +183,17 @@ class PartnerCaller:
         )
         return answer
 
-    async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> PartnerAnswer:
-        timeout = aiohttp.ClientTimeout(total=self.switches.cut_off.total_seconds())
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, cut_off: timedelta
+    ) -> PartnerAnswer:
+        timeout = aiohttp.ClientTimeout(total=cut_off.total_seconds())
         try:
             async with self._open().request(
                 method, url, headers=headers, data=body or None, timeout=timeout, allow_redirects=False
             ) as response:
                 return PartnerAnswer(status=response.status, raw=await response.read())
-        except (aiohttp.ClientError, TimeoutError):
-            return PartnerAnswer(status=None)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return PartnerAnswer(status=None, error=type(error).__name__)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -186,6 +210,13 @@ class PartnerCaller:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+
+def _build_lost(fault: Fault) -> PartnerAnswer:
+    """What Heroku gets to know where a fault answers in the partner's place."""
+    if fault.kind == "status":
+        return PartnerAnswer(status=fault.status)
+    return PartnerAnswer(status=None, error=aiohttp.ServerDisconnectedError.__name__)
 
 
 def render_grant(grant: IssuedGrant) -> dict[str, str]:

@@ -6,7 +6,7 @@ What has consequences for other records is changed through `state.Registry`.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from headrace.models import Secret, Stage, State
 from headrace.protocol.manifest import Manifest
@@ -133,6 +133,20 @@ class Coupling:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Webhooks:
+    """What an app or add-on has subscribed to, and the latest events and deliveries that came of it, oldest first."""
+
+    subscriptions: dict[str, "Subscription"] = field(default_factory=dict)
+    events: dict[str, "Event"] = field(default_factory=dict)
+    deliveries: dict[str, "Delivery"] = field(default_factory=dict)
+    last_number: int = 0
+
+    def next_number(self) -> int:
+        self.last_number += 1
+        return self.last_number
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Domain:
     id: str
     hostname: str
@@ -190,6 +204,7 @@ class App:
     coupling: Coupling | None = None
     addons: dict[str, "Addon"] = field(default_factory=dict)
     attachments: dict[str, "Attachment"] = field(default_factory=dict)
+    webhooks: Webhooks = field(default_factory=Webhooks, repr=False)
 
     @property
     def heroku_id(self) -> str:
@@ -224,6 +239,7 @@ class Addon:
     attachments: dict[str, "Attachment"] = field(default_factory=dict)
     log_drain_token: Secret | None = None
     log_input_token: Secret | None = None
+    webhooks: Webhooks = field(default_factory=Webhooks, repr=False)
     provision_body: bytes = field(default=b"", repr=False)
 
     def build_log_input_url(self, heroku_url: str) -> str | None:
@@ -270,3 +286,60 @@ class Promotion:
     release: Release
     created_at: datetime
     targets: list[PromotionTarget]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Subscription:
+    """A webhook subscription. `waiting` holds its deliveries that are not over; only the first may be under way."""
+
+    id: str
+    include: tuple[str, ...]
+    level: Literal["notify", "sync"]
+    url: str
+    secret: Secret
+    authorization: Secret | None
+    created_at: datetime
+    updated_at: datetime
+    waiting: list["Delivery"] = field(default_factory=list, repr=False)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Event:
+    """What happened, in the words in which deliveries tell it; `number` is its place among the owner's."""
+
+    id: str
+    number: int
+    include: str
+    action: str
+    actor_id: str
+    actor_email: str
+    data: dict[str, Any] = field(repr=False)
+    previous_data: dict[str, Any] = field(repr=False)
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Attempt:
+    id: str
+    status: Literal["scheduled", "succeeded", "failed"]
+    created_at: datetime
+    updated_at: datetime
+    code: int | None = None
+    error_class: str | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Delivery:
+    """An event on its way to a subscription's URL. One that `is_held` lets the next one go first."""
+
+    id: str
+    number: int
+    event: Event
+    subscription: Subscription = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+    status: Literal["pending", "scheduled", "retrying", "failed", "succeeded", "skipped"] = "pending"
+    is_held: bool = False
+    attempt_count: int = 0
+    next_attempt_at: datetime | None = None
+    last_attempt: Attempt | None = None

@@ -302,7 +302,7 @@ def build_web_url(addon: Addon, app: App, heroku: Heroku) -> str:
 def _list_config_vars(addon: Addon) -> list[str]:
     """The names as they stand on the app that owns the add-on, whose attachment may rename them."""
     own = [attachment for attachment in addon.attachments.values() if attachment.app is addon.app]
-    return sorted(own[0].config_vars if own else addon.config)
+    return sorted(own[0].rename(name) if own else name for name in addon.config)
 
 
 def _access(app: App, person: User | Team, *, role: str, since: datetime) -> Json:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headrace.emulator.heroku import Heroku
-from headrace.emulator.records import Addon, App, Attachment, Coupling, Pipeline, Team, User
+from headrace.emulator.records import Addon, AddonService, App, Attachment, Coupling, Pipeline, Team, User
 
 
 class Scope(Protocol):
@@ -15,6 +15,8 @@ class Scope(Protocol):
     def owner_id(self) -> str: ...
     @property
     def addon(self) -> Addon | None: ...
+    @property
+    def actor(self) -> User | AddonService: ...
     def apps(self) -> Iterable[App]: ...
     def pipelines(self) -> Iterable[Pipeline]: ...
     def can_see_app(self, app: App) -> bool: ...
@@ -37,6 +39,10 @@ class UserScope:
     @property
     def addon(self) -> Addon | None:
         return None
+
+    @property
+    def actor(self) -> User:
+        return self.user
 
     def apps(self) -> Iterable[App]:
         found = self.user.apps | self.user.collaborations
@@ -85,6 +91,10 @@ class AddonScope:
     @property
     def addon(self) -> Addon | None:
         return self.own
+
+    @property
+    def actor(self) -> AddonService:
+        return self.own.service
 
     def apps(self) -> Iterable[App]:
         apps = (self.own.app, *(attachment.app for attachment in self.own.attachments.values()))

@@ -15,6 +15,7 @@ from headrace.emulator.clock import Clock
 from headrace.emulator.emulator import Emulator
 from headrace.emulator.switches import Switches
 from headrace.emulator.traffic import Exchange
+from headrace.emulator.web import LOCAL_PREFIX
 from headrace.emulator.world import World
 from headrace.errors import ConfigurationError
 
@@ -42,6 +43,7 @@ class ReadyInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody needs who wants to use a running emulator. Its secrets are worth nothing elsewhere."""
 
     url: str
+    console_url: str
     users: tuple[ReadyUser, ...]
     teams: tuple[str, ...]
     addon_services: tuple[ReadyAddonService, ...]
@@ -50,6 +52,7 @@ class ReadyInfo(msgspec.Struct, frozen=True, kw_only=True):
 def describe(world: World, url: str) -> ReadyInfo:
     return ReadyInfo(
         url=url,
+        console_url=f"{url}{LOCAL_PREFIX}",
         users=tuple(ReadyUser(email=user.email, token=user.token) for user in world.users),
         teams=tuple(team.name for team in world.teams),
         addon_services=tuple(
@@ -138,6 +141,7 @@ def render_text(info: ReadyInfo) -> str:
     return "\n".join(
         [
             f"This is an emulator of Heroku, at {info.url}. Nothing here reaches Heroku.",
+            f"Its console, for a browser on this machine: {info.console_url}",
             "",
             "Users and their tokens:",
             *(f"  {user.email:24} {user.token}" for user in info.users),

@@ -1,11 +1,14 @@
 """The state of the emulated Heroku, and every change that can be made to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
 from datetime import datetime
 from uuid import uuid4
 
 from headrace.emulator.authorizations import AuthorizationBook
 from headrace.emulator.catalogue import DEFAULT_STACK, REGIONS
+from headrace.emulator.changes import Action, Change, Thing, find_actor, name_actor
 from headrace.emulator.clock import Clock
 from headrace.emulator.errors import invalid
 from headrace.emulator.index import Index
@@ -25,13 +28,15 @@ from headrace.emulator.records import (
 )
 from headrace.emulator.world import derive_id
 from headrace.models import Stage, State
+from headrace.protocol.webhooks import Actor
 
 
 class Registry:
-    """Everything that exists at the emulated Heroku."""
+    """Everything that exists at the emulated Heroku. `listeners` are told of what happens to it."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.listeners: list[Callable[[Change], None]] = []
         self.users: dict[str, User] = {}
         self.authorizations = AuthorizationBook(clock)
         self.users_by_email: dict[str, User] = {}
@@ -83,16 +88,21 @@ class Registry:
         )
         self._add_release(app, "Initial release", user_id=owner.id, email=owner.email, at=created_at)
         owner.apps[app.id] = app
-        return self.apps.add(app)
+        self.apps.add(app)
+        self.tell("create", app, app)
+        return app
 
     def rename_app(self, app: App, name: str) -> None:
         if name != app.name and name in self.apps:
             raise invalid("Name is already taken")
-        self.apps.rename(app, name)
-        app.updated_at = self.clock.now()
+        with self.changing(app, app):
+            self.apps.rename(app, name)
+            app.updated_at = self.clock.now()
 
     def remove_app(self, app: App) -> None:
         """Remove an app whose add-ons are gone already; its attachments to others' add-ons go with it."""
+        # First, while it is known whose add-ons are attached.
+        self.tell("destroy", app, app)
         self.uncouple(app)
         for attachment in list(app.attachments.values()):
             self.detach(attachment)
@@ -112,16 +122,23 @@ class Registry:
     def cut_release(self, app: App, description: str, *, user_id: str, email: str) -> Release:
         at = self.clock.now()
         app.updated_at = at
-        return self._add_release(app, description, user_id=user_id, email=email, at=at)
+        release = self._add_release(app, description, user_id=user_id, email=email, at=at)
+        self.tell("create", release, app, actor=Actor(id=user_id, email=email))
+        return release
 
     def add_collaborator(self, app: App, user: User, *, at: datetime | None = None) -> Collaborator:
+        if user.id in app.collaborators:
+            return app.collaborators[user.id]
         collaborator = Collaborator(user=user, created_at=at or self.clock.now())
         user.collaborations[app.id] = app
-        return app.collaborators.setdefault(user.id, collaborator)
+        app.collaborators[user.id] = collaborator
+        self.tell("create", collaborator, app)
+        return collaborator
 
     def remove_collaborator(self, app: App, collaborator: Collaborator) -> None:
         del app.collaborators[collaborator.user.id]
         del collaborator.user.collaborations[app.id]
+        self.tell("destroy", collaborator, app)
 
     def add_pipeline(
         self,
@@ -215,11 +232,19 @@ class Registry:
             created_at=at,
             updated_at=at,
         )
-        self.attach(addon, app, attachment_name)
+        attachment = self._link(addon, app, attachment_name)
         app.addons[addon.id] = addon
-        return self.addons.add(addon)
+        self.addons.add(addon)
+        self.tell("create", addon, app)
+        self.tell("create", attachment, app)
+        return addon
 
     def attach(self, addon: Addon, app: App, name: str = "") -> Attachment:
+        attachment = self._link(addon, app, name)
+        self.tell("create", attachment, app)
+        return attachment
+
+    def _link(self, addon: Addon, app: App, name: str) -> Attachment:
         """Link an add-on to an app. Without a name it gets the prefix, or the prefix and a word when that is taken."""
         prefix = addon.service.manifest.config_vars_prefix
         free = prefix if prefix not in app.attachments else f"{prefix}_{addon.id[:8].upper()}"
@@ -240,16 +265,25 @@ class Registry:
         del self.attachments[attachment.id]
         if app is not addon.app and all(link.app is not app for link in addon.attachments.values()):
             _drop_drains(addon, app)
+        self.tell("destroy", attachment, app)
 
     def set_addon_config(self, addon: Addon, changes: dict[str, str | None]) -> None:
         """Change config vars for the partner; only a provisioned add-on's change cuts releases (contract §3)."""
         undeclared = addon.service.manifest.find_undeclared(changes)
         if undeclared:
             raise invalid(f"The manifest of {addon.service.name} does not declare {', '.join(undeclared)}.")
-        merge(addon.config, changes)
-        addon.updated_at = self.clock.now()
+        with self.changing(addon, addon.app, actor=name_actor(addon.service)):
+            addon.config = dict(addon.config)
+            merge(addon.config, changes)
+            addon.updated_at = self.clock.now()
         if addon.state is State.PROVISIONED:
             self.cut_addon_release(addon, f"Update {addon.name} config vars")
+
+    def accept_provision(self, addon: Addon, *, provider_id: str, message: str) -> None:
+        """Keep what the partner answered; this is the update that still says `provisioning` (contract §8.3)."""
+        with self.changing(addon, addon.app, actor=name_actor(addon.service)):
+            addon.provider_id = provider_id
+            addon.message = message
 
     def mark_provisioned(self, addon: Addon) -> None:
         """Finish a provision; this is when apps restart (contract §3). Marking twice changes nothing."""
@@ -257,24 +291,30 @@ class Registry:
             raise invalid(f"{addon.name} is being deprovisioned.")
         if addon.state is State.PROVISIONED:
             return
-        addon.state = State.PROVISIONED
-        addon.deadline = None
-        addon.updated_at = self.clock.now()
+        with self.changing(addon, addon.app, actor=name_actor(addon.service)):
+            addon.state = State.PROVISIONED
+            addon.deadline = None
+            addon.updated_at = self.clock.now()
         self.cut_addon_release(addon, "Attach {attachment} (@{addon})")
 
     def begin_removal(self, addon: Addon) -> None:
         """Leave an add-on as it is for its partner to clean up (contract §1.4)."""
-        addon.state = State.DEPROVISIONING
-        addon.updated_at = self.clock.now()
+        with self.changing(addon, addon.app):
+            addon.state = State.DEPROVISIONING
+            addon.updated_at = self.clock.now()
 
-    def change_plan(self, addon: Addon, plan: Plan) -> None:
-        addon.plan = plan
-        addon.updated_at = self.clock.now()
+    def change_plan(self, addon: Addon, plan: Plan, *, message: str) -> None:
+        with self.changing(addon, addon.app):
+            addon.plan = plan
+            addon.message = message
+            addon.updated_at = self.clock.now()
 
     def rename_addon(self, addon: Addon, name: str) -> None:
         if name != addon.name and name in self.addons:
             raise invalid("Name is already taken")
-        self.addons.rename(addon, name)
+        with self.changing(addon, addon.app):
+            self.addons.rename(addon, name)
+            addon.updated_at = self.clock.now()
 
     def remove_addon(self, addon: Addon) -> None:
         """Remove an add-on with its attachments and config vars; apps that had it get a release."""
@@ -289,12 +329,34 @@ class Registry:
         _drop_drains(addon, addon.app)
         del addon.app.addons[addon.id]
         self.addons.remove(addon)
+        self.tell("destroy", addon, addon.app)
 
     def cut_addon_release(self, addon: Addon, description: str) -> None:
         """Cut a release on every app that has the add-on, in the partner's name (contract §6.1)."""
         for attachment in addon.attachments.values():
             text = description.format(attachment=attachment.name, addon=addon.name)
             self.cut_release(attachment.app, text, user_id=addon.service.id, email=addon.service.email)
+
+    @contextmanager
+    def changing(self, thing: Thing, app: App, *, actor: Actor | None = None) -> Iterator[None]:
+        """Tell the listeners of what is changed in this block."""
+        before = copy(thing)
+        yield
+        self.tell("update", thing, app, before=before, actor=actor)
+
+    def tell(
+        self, action: Action, thing: Thing, app: App, *, before: Thing | None = None, actor: Actor | None = None
+    ) -> None:
+        change = Change(
+            action=action,
+            thing=thing,
+            app=app,
+            before=before,
+            actor=actor or find_actor(app),
+            at=self.clock.now(),
+        )
+        for listen in self.listeners:
+            listen(change)
 
     def _add_release(self, app: App, description: str, *, user_id: str, email: str, at: datetime) -> Release:
         version = len(app.releases) + 1

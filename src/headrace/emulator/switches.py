@@ -1,11 +1,15 @@
 """The points on which Heroku's documents are silent or contradict each other, each with the default we chose."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from inspect import getsource
 from typing import Any, Literal, get_type_hints
 
 import msgspec
+
+FIELD = re.compile(r"(\w+): .* = ")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +30,7 @@ class Switches:
     siblings_visible: bool = False
     # Whether every pipeline call of a partner is answered 403 (§6.2).
     pipelines_forbidden: bool = False
-    # Formation, releases and dynos are open to a partner only on request (§6.2).
+    # Formation, releases and dynos, and webhooks about them, are open to a partner only on request (§6.2, §8.3).
     extras_allowed: bool = False
 
     # The article's legacy provision body: `heroku_id`, a callback under /vendor/apps, no grant (§1.2).
@@ -53,6 +57,15 @@ class Switches:
 
     # Whether a grant can be had anew with the manifest's credentials; Heroku opens it to some (§2.4).
     grant_backfill: bool = False
+
+    # How long a webhook's receiver may take to answer (§8.4).
+    webhook_cut_off: timedelta = timedelta(seconds=10)
+    # When a failed delivery is first tried again. It doubles up to an hour; from one second on that makes the
+    # "about 180 tries in 7 days" of the early documents (§8.4).
+    webhook_delay: timedelta = timedelta(seconds=1)
+    # How many webhook subscriptions an add-on may have; only the limit of apps is known (§8.2).
+    addon_webhook_limit: int = 10
+
     # Whether a refresh also replaces the refresh token (§2.2).
     rotate_refresh: bool = False
     # What `expires_in` says; the token dies when it says (§2.2).
@@ -68,7 +81,7 @@ class Switches:
     sso_has_user_token: bool = True
 
     def update(self, changes: Mapping[str, Any]) -> None:
-        """Change switches by name, all or none; durations are seconds or ISO 8601 text.
+        """Change switches by name, all or none; a duration is seconds or ISO 8601, and text may stand for a number.
 
         Raises:
             msgspec.ValidationError: there is no such switch, or it cannot be set to that.
@@ -80,7 +93,7 @@ class Switches:
             if name not in kinds:
                 raise msgspec.ValidationError(f"there is no switch {name}; there are {', '.join(kinds)}")
             try:
-                read[name] = msgspec.convert(value, kinds[name], strict=kinds[name] is not timedelta)
+                read[name] = msgspec.convert(value, kinds[name], strict=False)
             except msgspec.ValidationError as error:
                 raise msgspec.ValidationError(f"{name}: {error}") from None
         for name, value in read.items():
@@ -90,3 +103,17 @@ class Switches:
         """Return every switch by name, durations as seconds."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: v.total_seconds() if isinstance(v, timedelta) else v for name, v in values.items()}
+
+
+def read_explanations() -> dict[str, str]:
+    """Return what the comment above each switch says, which neighbours share, so that it is written once."""
+    found: dict[str, str] = {}
+    told: list[str] = []
+    is_comment = False
+    for line in map(str.strip, getsource(Switches).splitlines()):
+        if line.startswith("# "):
+            told = [*told, line[2:]] if is_comment else [line[2:]]
+        elif name := FIELD.match(line):
+            found[name[1]] = " ".join(told)
+        is_comment = line.startswith("# ")
+    return found

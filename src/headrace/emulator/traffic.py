@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ KEPT_COUNT = 1000
 SECRET_MEMBERS = frozenset(
     {
         "access_token",
+        "authorization",
         "client_secret",
         "code",
         "log_drain_token",
@@ -67,6 +68,11 @@ class Exchange:
     def _is_config(self) -> bool:
         return self.path.endswith("/config-vars")
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it got an error, or no answer at all."""
+        return self.status is None or self.status >= 400
+
     def __str__(self) -> str:
         line = f"{self.direction:10}  {self.method:6} {self.path}  {self.status or 'no answer'}  {self.ms:.0f} ms"
         return f"{line}  ({self.fault})" if self.fault else line
@@ -78,11 +84,17 @@ class Traffic(deque[Exchange]):
     def __init__(self, listen: Callable[[Exchange], None] | None = None) -> None:
         super().__init__(maxlen=KEPT_COUNT)
         self.listen = listen
+        self.recorded_count = 0
 
     def record(self, exchange: Exchange) -> None:
         self.append(exchange)
+        self.recorded_count += 1
         if self.listen:
             self.listen(exchange)
+
+    def numbered(self) -> Iterable[tuple[int, Exchange]]:
+        """Return what is kept with its number: the first exchange ever was number 1."""
+        return enumerate(self, start=self.recorded_count - len(self) + 1)
 
 
 def mask_path(path: str) -> str:

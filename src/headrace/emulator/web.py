@@ -27,10 +27,15 @@ from headrace.emulator.sso import show_launch_page
 from headrace.emulator.traffic import Exchange, mask_path
 
 Answerer = Callable[[Heroku, Request], Awaitable[Response]]
+# What is not Heroku's: the control API and the console.
+LOCAL_PREFIX = "/__emulator__"
 
 
-def build_app(heroku: Heroku) -> ASGIApp:
-    """Return the ASGI app; while its lifespan lasts the emulated Heroku also acts by itself."""
+def build_app(heroku: Heroku, answer_local: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Return the ASGI app; while its lifespan lasts the emulated Heroku also acts by itself.
+
+    What is under `LOCAL_PREFIX` is left to `answer_local`: no fault hits it, and it is no traffic.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: ASGIApp) -> AsyncIterator[None]:
@@ -41,12 +46,16 @@ def build_app(heroku: Heroku) -> ASGIApp:
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
+            await heroku.agenda.close()
             await heroku.partner.close()
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         scope["remarks"] = Remarks()
         request = Request(scope, receive)
-        response = await _serve(heroku, request, _find(request))
+        if f"{request.url.path}/".startswith(f"{LOCAL_PREFIX}/"):
+            response = await answer_local(request)
+        else:
+            response = await _serve(heroku, request, _find(request))
         await response(scope, receive, send)
 
     return Router(default=answer, lifespan=lifespan, redirect_slashes=False)

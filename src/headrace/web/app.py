@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -16,8 +15,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headrace.web.pages import render_message
-
-STATIC = Path(__file__).with_name("static")
 
 # No script and no style from anywhere but our own stylesheet; nobody may frame the board.
 SECURITY_HEADERS = {
@@ -56,7 +53,7 @@ def build_app(routes: Sequence[BaseRoute], *, service_name: str, is_ready: IsRea
             *routes,
             Route("/health", health),
             Route("/ready", ready),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", StaticFiles(packages=[("headrace", "static")])),
         ],
         middleware=[Middleware(_SecurityHeaders)],
         exception_handlers={HTTPException: show_http_error, Exception: show_http_error},

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from headrace.checker.articles import KENSA, MANIFEST
+from headrace.checker.articles import MANIFEST
 from headrace.checker.check import Complaint, Feature, Level, NotJudged, Sureness, Why
 from headrace.errors import ConfigurationError
 from headrace.protocol.manifest import Manifest, expand_urls, parse_manifest
@@ -120,7 +120,7 @@ async def base_path(file: ManifestFile) -> Complaint | None:
     return None if given.endswith(BASE_PATH) else Complaint(expected=f"…{BASE_PATH}", came=given or "no base_url")
 
 
-@manifest.should(KENSA, Sureness.SEEN)
+@manifest.should(MANIFEST, Sureness.SEEN)
 async def long_secrets(file: ManifestFile) -> Complaint | None:
     """Password and salt have 32 characters or more, as Heroku's generator makes them."""
     short = [name for name in ("password", "sso_salt") if 0 < len(str(file.api.get(name, ""))) < SECRET_LENGTH]
