@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 from headrace.emulator.errors import bad_request, invalid, unauthorized
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.records import AddonService
-from headrace.emulator.render_oauth import render_token
 from headrace.emulator.remarks import remarks_on
+from headrace.emulator.render_oauth import render_token
 from headrace.emulator.tokens import IssuedToken
 from headrace.emulator.world import derive_id
 

@@ -52,7 +52,7 @@ def build_app(heroku: Heroku, answer_local: Callable[[Request], Awaitable[Respon
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         scope["remarks"] = Remarks()
         request = Request(scope, receive)
-        if f"{request.url.path}/".startswith(f"{LOCAL_PREFIX}/"):
+        if f"{scope['path']}/".startswith(f"{LOCAL_PREFIX}/"):
             response = await answer_local(request)
         else:
             response = await _serve(heroku, request, _find(request))
