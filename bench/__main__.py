@@ -1,21 +1,27 @@
 """`./dev bench NAME`: each figure beside the floor that was measured in the same run."""
 
-import sys
+import argparse
+import json
+from pathlib import Path
 
 from bench.ack import run_ack
+from bench.emulator import run_emulator
 
-BENCHES = {"ack": run_ack}
+BENCHES = {"ack": run_ack, "emulator": run_emulator}
 
 
-def main() -> int:
-    names = sys.argv[1:] or list(BENCHES)
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure, of {', '.join(BENCHES)} (all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too; times in seconds")
+    asked = parser.parse_args()
+    names = asked.names or list(BENCHES)
     if unknown := [name for name in names if name not in BENCHES]:
-        print(f"There is no bench {', '.join(unknown)}. There are: {', '.join(BENCHES)}.", file=sys.stderr)
-        return 2
-    for name in names:
-        BENCHES[name]()
-    return 0
+        parser.error(f"There is no bench {', '.join(unknown)}. There are: {', '.join(BENCHES)}.")
+    figures = {name: BENCHES[name]() for name in names}
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,21 +4,25 @@ The floor is the same web stack with the same check of the credentials and the s
 the same store. headrace commits the resource, its grant (sealed), a line of its timeline and the workflow.
 """
 
+import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from bench.load import Load, measure
+from bench.load import Load, build_request, measure
+from bench.processes import module, start, wait_until_answered
+from bench.served import PASSWORD, SLUG
 
+from headrace.models import Secret
+from headrace.protocol.partner import build_basic_auth
 from headrace.settings import normalise_database_url
 
 CONNECTIONS = 16
@@ -31,14 +35,17 @@ KINDS = {
 }
 
 
-def run_ack() -> None:
-    """Print acknowledgements per second and p99 for both databases, as ratios to the floor."""
+def run_ack() -> dict[str, Any]:
+    """Print acknowledgements per second and p99 for both databases, as ratios to the floor, and return them."""
     print(f"Provision acknowledgements, {CONNECTIONS} connections, median of {ROUNDS} rounds of {SECONDS:g} s each;")
     print("client and server share this machine, so read the ratios. In the last row of each, Heroku cannot be")
     print("reached, so the worker is busy with retries.\n")
+    figures = {}
     for database in ("SQLite", "PostgreSQL"):
         loads = {kind: _measure_all(kind, database) for kind in KINDS}
         _print_table(database, loads)
+        figures[database] = {kind: asdict(load) for kind, load in loads.items()}
+    return figures
 
 
 def _print_table(database: str, loads: dict[str, Load]) -> None:
@@ -58,32 +65,27 @@ def _measure_all(kind: str, database: str) -> Load:
 
 
 def _measure_once(kind: str, database: str) -> Load:
-    with _open_database(database) as url, _serve(kind, url) as port:
-        return measure(port, connections=CONNECTIONS, seconds=SECONDS)
+    with _open_database(database) as url, start(module("bench.served", kind, url)) as port:
+        wait_until_answered(f"http://127.0.0.1:{int(port)}/ready")
+        return measure(int(port), _build_provision, status=202, connections=CONNECTIONS, seconds=SECONDS)
 
 
-@contextmanager
-def _serve(kind: str, database_url: str) -> Iterator[int]:
-    """Serve in a process of its own, so that the client does not slow it."""
-    command = [sys.executable, "-m", "bench.served", kind, database_url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            port = int(server.stdout.readline())
-            _wait_until_ready(port)
-            yield port
-        finally:
-            server.terminate()
-
-
-def _wait_until_ready(port: int) -> None:
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+def _build_provision() -> bytes:
+    uuid = str(uuid4())
+    expires_at = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    body = json.dumps(
+        {
+            "uuid": uuid,
+            "name": f"acme-search-{uuid[:8]}",
+            "plan": "basic",
+            "region": "amazon-web-services::us-east-1",
+            "options": {},
+            "callback_url": f"https://api.heroku.com/addons/{uuid}",
+            "oauth_grant": {"code": uuid, "expires_at": expires_at, "type": "authorization_code"},
+        }
+    )
+    headers = {"Content-Type": "application/json", "Authorization": build_basic_auth(SLUG, Secret(PASSWORD))}
+    return build_request("POST", "/heroku/resources", headers, body)
 
 
 @contextmanager

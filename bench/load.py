@@ -1,17 +1,18 @@
-"""A client that sends provisions as fast as they are answered, and costs little itself."""
+"""A client that asks as fast as it is answered, and costs little itself."""
 
 import asyncio
-import json
+import re
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from email.message import Message
+from http.client import HTTPResponse
 from statistics import quantiles
 from time import perf_counter
-from uuid import uuid4
 
-from bench.served import PASSWORD, SLUG
+import uvloop
 
-from headrace.models import Secret
-from headrace.protocol.partner import build_basic_auth
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,54 +24,114 @@ class Load:
     p99: float
 
 
-def measure(port: int, *, connections: int, seconds: float) -> Load:
-    """Send provisions over keep-alive connections for a while.
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+
+
+def build_request(method: str, path: str, headers: Mapping[str, str], body: str = "") -> bytes:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    length = [f"Content-Length: {len(body)}"] if body else []
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines, *length, "", body]).encode()
+
+
+def ask(port: int, request: bytes) -> Answer:
+    """Send one request.
 
     Raises:
-        RuntimeError: one was not answered 202.
+        RuntimeError: it was refused.
     """
-    return asyncio.run(_measure(port, connections=connections, seconds=seconds))
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(request)
+        response = HTTPResponse(connection)
+        response.begin()
+        answer = Answer(status=response.status, headers=response.headers, body=response.read())
+    if answer.status >= 400:
+        raise RuntimeError(f"Refused: {answer}")
+    return answer
 
 
-async def _measure(port: int, *, connections: int, seconds: float) -> Load:
-    took: list[float] = []
+def measure(port: int, build_request: Callable[[], bytes], *, status: int, connections: int, seconds: float) -> Load:
+    """Send requests for a while, over connections that are kept as long as the server keeps them.
+
+    Raises:
+        RuntimeError: one was answered with another status.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_measure(port, build_request, status, connections, seconds))
+
+
+async def _measure(
+    port: int, build_request: Callable[[], bytes], status: int, connections: int, seconds: float
+) -> Load:
     started = perf_counter()
-    await asyncio.gather(*(_send_until(started + seconds, port, took) for _ in range(connections)))
+    task = _Task(port=port, build_request=build_request, status=b" %d " % status, deadline=started + seconds)
+    await asyncio.gather(*(task.work() for _ in range(connections)))
     elapsed = perf_counter() - started
-    percentiles = quantiles(took, n=100)
-    return Load(per_second=len(took) / elapsed, p50=percentiles[49], p99=percentiles[98])
+    percentiles = quantiles(task.took, n=100)
+    return Load(per_second=len(task.took) / elapsed, p50=percentiles[49], p99=percentiles[98])
 
 
-async def _send_until(deadline: float, port: int, took: list[float]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while (asked := perf_counter()) < deadline:
-        writer.write(_build_request())
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        body = await reader.readexactly(length)
-        if b" 202 " not in head.split(b"\r\n")[0]:
-            raise RuntimeError(f"Not acknowledged: {head.decode()}{body.decode()}")
-        took.append(perf_counter() - asked)
-    writer.close()
-    await writer.wait_closed()
+class _Task:
+    """What all connections do together: `took` has the time of each answer."""
+
+    def __init__(self, *, port: int, build_request: Callable[[], bytes], status: bytes, deadline: float) -> None:
+        self.port = port
+        self.build_request = build_request
+        self.status = status
+        self.deadline = deadline
+        self.took: list[float] = []
+
+    async def work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while perf_counter() < self.deadline:
+            _, connection = await loop.create_connection(lambda: _Connection(self, loop), "127.0.0.1", self.port)
+            await connection.ended
 
 
-def _build_request() -> bytes:
-    uuid = str(uuid4())
-    expires_at = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
-    body = json.dumps(
-        {
-            "uuid": uuid,
-            "name": f"acme-search-{uuid[:8]}",
-            "plan": "basic",
-            "region": "amazon-web-services::us-east-1",
-            "options": {},
-            "callback_url": f"https://api.heroku.com/addons/{uuid}",
-            "oauth_grant": {"code": uuid, "expires_at": expires_at, "type": "authorization_code"},
-        }
-    ).encode()
-    head = (
-        f"POST /heroku/resources HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Authorization: {build_basic_auth(SLUG, Secret(PASSWORD))}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+class _Connection(asyncio.Protocol):
+    """Asks again with every answer, until the time is over or the server wants no more."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, task: _Task, loop: asyncio.AbstractEventLoop) -> None:
+        self.task = task
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.received = b""
+        self.asked = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        self.received = b""
+        self.asked = perf_counter()
+        self.transport.write(self.task.build_request())
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        if not _is_whole(self.received):
+            return
+        now = perf_counter()
+        self.task.took.append(now - self.asked)
+        if self.task.status not in self.received[:20]:
+            self.ended.set_exception(RuntimeError(f"Answered otherwise: {self.received!r}"))
+            self.transport.close()
+        elif now >= self.task.deadline or b"\r\nConnection: close\r\n" in self.received:
+            self.transport.close()
+        else:
+            self.ask()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+def _is_whole(received: bytes) -> bool:
+    head, end, body = received.partition(b"\r\n\r\n")
+    length = CONTENT_LENGTH.search(head)
+    # What has no length, a 304, has no body.
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)

@@ -87,7 +87,7 @@ def main() -> None:
     kind, database_url = sys.argv[1:]
     logging.disable(logging.CRITICAL)
     app = build_floor(database_url) if kind == "floor" else build_headrace(database_url, has_worker=kind == "both")
-    with socket.socket() as bound:
+    with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         print(bound.getsockname()[1], flush=True)
         uvicorn.Server(build_config(app, host="127.0.0.1", port=0)).run(sockets=[bound])

@@ -106,6 +106,8 @@ def emulate(  # noqa: PLR0917
     record: Path | None,
 ) -> None:
     """Run a Heroku on this machine: apps, teams, pipelines, and your add-on service."""
+    from uvicorn.loops.auto import auto_loop_factory
+
     from headrace.emulator import ReadyInfo
     from headrace.emulator import serve as serve_emulator
 
@@ -116,20 +118,21 @@ def emulate(  # noqa: PLR0917
 
     if world and load:
         raise click.UsageError("--world and --load: what was saved has a world already.")
-    asyncio.run(
-        serve_emulator(
-            read_world(world),
-            host=host,
-            port=port,
-            as_json=as_json,
-            out=sys.stdout,
-            log=None if as_json else sys.stderr,
-            load=load,
-            save=save,
-            record_to=record,
-            ready=write_env_file,
-        )
+    serving = serve_emulator(
+        read_world(world),
+        host=host,
+        port=port,
+        as_json=as_json,
+        out=sys.stdout,
+        log=None if as_json else sys.stderr,
+        load=load,
+        save=save,
+        record_to=record,
+        ready=write_env_file,
     )
+    # uvicorn's choice, which is uvloop where there is one, answers twice as fast.
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(serving)
 
 
 @main.command()

@@ -67,7 +67,11 @@ async def _play(console: Console, *, once: bool, as_json: bool) -> None:
 @asynccontextmanager
 async def _play_set() -> AsyncIterator[Set]:
     """Start a Heroku and an add-on that know each other, with a database that goes when they do."""
-    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as folder, socket.socket() as bound:
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-demo-") as folder,
+        # asyncio sends without delay only where it sees the protocol.
+        socket.socket(proto=socket.IPPROTO_TCP) as bound,
+    ):
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         world = load_world(BUILT_IN_WORLD.replace(WORLD_URL, url))

@@ -1,6 +1,5 @@
 """The Platform API: every endpoint in one table, and the way a request takes to it (contract §6, §9, §10.1)."""
 
-import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from headrace.emulator.errors import Declined, forbidden, unauthorized
 from headrace.emulator.headers import allow_cross_origin
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import read_token
+from headrace.emulator.remarks import remarks_on
 from headrace.emulator.responses import build_response, require_match
 from headrace.emulator.scopes import AddonScope, Scope, UserScope
 
@@ -200,9 +200,10 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: Request) -> Re
     """
     allow_cross_origin(request)
     scope = find_scope(heroku, request.headers.get("authorization", ""))
+    remarks = remarks_on(request)
     # The sender of the answer shows what is left of this pool, refusals included.
-    request.state.pool_owner = scope.owner_id
-    request.state.addon_id = scope.addon.id if scope.addon else ""
+    remarks.pool_owner = scope.owner_id
+    remarks.addon_id = scope.addon.id if scope.addon else ""
     if not endpoint.is_free:
         heroku.rates.spend(scope.owner_id)
     if heroku.switches.needs_accept and not VERSION_3.match(request.headers.get("accept", "")):
@@ -231,16 +232,19 @@ def find_scope(heroku: Heroku, authorization: str) -> Scope:
 
 async def _ask(endpoint: Endpoint, call: Call) -> Answer:
     outcome = endpoint.answer(call)
-    return await outcome if inspect.isawaitable(outcome) else outcome
+    return outcome if isinstance(outcome, Answer) else await outcome
 
 
 def _check_partner(heroku: Heroku, partner: Partner) -> None:
     switches = heroku.switches
-    is_allowed = {
-        Partner.NO: False,
-        Partner.YES: True,
-        Partner.PIPELINES: not switches.pipelines_forbidden,
-        Partner.EXTRA: switches.extras_allowed,
-    }
-    if not is_allowed[partner]:
+    match partner:
+        case Partner.YES:
+            is_allowed = True
+        case Partner.PIPELINES:
+            is_allowed = not switches.pipelines_forbidden
+        case Partner.EXTRA:
+            is_allowed = switches.extras_allowed
+        case Partner.NO:
+            is_allowed = False
+    if not is_allowed:
         raise forbidden("Add-on tokens may not use this endpoint.")

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -21,6 +20,9 @@ from headrace.emulator.faults import Direction, Kind
 from headrace.emulator.paths import PathTree
 from headrace.emulator.web import LOCAL_PREFIX
 from headrace.models import Stage
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # A form is sent here; then follow the method and the path of an operation of the control API.
 FORM_PREFIX = "/form/"
@@ -126,7 +128,10 @@ def _render(emulator: Emulator, look: Look, *, note: str = "") -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    # The emulator starts without it: most runs never show a page.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     pages = Environment(
         loader=PackageLoader("headrace.emulator"),
         autoescape=True,

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headrace.emulator.heroku import Heroku
+from headrace.emulator.remarks import remarks_on
 
 OVERRIDABLE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 EXPOSED = ("Accept-Ranges", "Content-Range", "ETag", "Next-Range", "RateLimit-Remaining", "Request-Id")
@@ -13,10 +14,10 @@ EXPOSED = ("Accept-Ranges", "Content-Range", "ETag", "Next-Range", "RateLimit-Re
 
 def find_method(request: Request) -> str:
     """Return the method that is meant: HEAD is a GET, and a POST may name another."""
-    if request.method == "HEAD":
-        return "GET"
-    wanted = request.headers.get("x-http-method-override", "").upper()
-    return wanted if request.method == "POST" and wanted in OVERRIDABLE else request.method
+    if request.method == "POST":
+        wanted = request.headers.get("x-http-method-override", "").upper()
+        return wanted if wanted in OVERRIDABLE else "POST"
+    return "GET" if request.method == "HEAD" else request.method
 
 
 async def answer_preflight(_heroku: Heroku, request: Request) -> Response:
@@ -32,23 +33,21 @@ async def answer_preflight(_heroku: Heroku, request: Request) -> Response:
 
 def allow_cross_origin(request: Request) -> None:
     """Let pages of other origins read the answer to this request."""
-    request.state.is_cross_origin = True
+    remarks_on(request).is_cross_origin = True
 
 
 def add_headers(heroku: Heroku, request: Request, response: Response) -> None:
-    headers, state = response.headers, request.state
-    headers["Request-Id"] = str(uuid4())
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Vary"] = "Accept-Encoding"
+    headers, remarks = response.headers, remarks_on(request)
     headers.setdefault("Cache-Control", "private, no-cache")
-    if "origin" in request.headers and getattr(state, "is_cross_origin", False):
-        headers["Access-Control-Allow-Origin"] = "*"
-        headers["Access-Control-Expose-Headers"] = ", ".join(EXPOSED)
-    retry_after = getattr(state, "retry_after", None)
-    if retry_after is not None:
-        headers["Retry-After"] = str(retry_after)
-    owner = getattr(state, "pool_owner", None)
-    if getattr(state, "pool_is_empty", False):
-        headers["RateLimit-Remaining"] = "0"
-    elif owner is not None:
-        headers["RateLimit-Remaining"] = str(heroku.rates.remaining(owner))
+    headers.append("Request-Id", str(uuid4()))
+    headers.append("X-Content-Type-Options", "nosniff")
+    headers.append("Vary", "Accept-Encoding")
+    if remarks.is_cross_origin and "origin" in request.headers:
+        headers.append("Access-Control-Allow-Origin", "*")
+        headers.append("Access-Control-Expose-Headers", ", ".join(EXPOSED))
+    if remarks.retry_after is not None:
+        headers.append("Retry-After", str(remarks.retry_after))
+    if remarks.pool_is_empty:
+        headers.append("RateLimit-Remaining", "0")
+    elif remarks.pool_owner:
+        headers.append("RateLimit-Remaining", str(heroku.rates.remaining(remarks.pool_owner)))

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from headrace.emulator.errors import bad_request, invalid, unauthorized
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.records import AddonService
+from headrace.emulator.remarks import remarks_on
 from headrace.emulator.render_oauth import render_token
 from headrace.emulator.tokens import IssuedToken
 from headrace.emulator.world import derive_id
@@ -62,7 +63,7 @@ def _issue(heroku: Heroku, form: dict[str, str], request: Request) -> IssuedToke
         token = heroku.tokens.refresh(_require(form, "refresh_token"), service=service)
     else:
         token = heroku.tokens.exchange(_require(form, "code"), service=service)
-    request.state.addon_id = token.addon.id
+    remarks_on(request).addon_id = token.addon.id
     return token
 
 

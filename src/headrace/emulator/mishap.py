@@ -13,6 +13,7 @@ from headrace.emulator.errors import Declined
 from headrace.emulator.faults import ENDS, Fault, Kind
 from headrace.emulator.heroku import Heroku
 from headrace.emulator.identity import read_token
+from headrace.emulator.remarks import remarks_on
 
 # What can go wrong with any call to Heroku.
 KINDS: frozenset[Kind] = ENDS | {"latency", "expired_token", "revoked_token"}
@@ -95,6 +96,6 @@ def _cut(heroku: Heroku, whole: Response, fault: Fault) -> Response:
 def _decline(request: Request, fault: Fault) -> Declined:
     if fault.status == 429:
         # The pool says the same as the answer.
-        request.state.pool_is_empty = True
-    request.state.retry_after = fault.retry_after
+        remarks_on(request).pool_is_empty = True
+    remarks_on(request).retry_after = fault.retry_after
     return Declined(fault.status, ERROR_IDS.get(fault.status, "unavailable"), "The emulator answers so on purpose.")

@@ -28,7 +28,7 @@ PERMISSIONS = ("deploy", "manage", "operate", "view")
 
 
 def render_time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def render_account(user: User) -> Json:

@@ -21,7 +21,8 @@ def build_response(request: Request, answer: Answer) -> Response:
     raw = msgspec.json.encode(body)
     if request.method in {"GET", "HEAD"}:
         headers["ETag"] = _compute_etag(raw)
-        if status == 200 and _is_among(headers["ETag"], request.headers.get("if-none-match", "")):
+        known = request.headers.get("if-none-match")
+        if status == 200 and known is not None and _is_among(headers["ETag"], known):
             return Response(status_code=304, headers=headers)
     return Response(raw, status_code=status, headers=headers, media_type="application/json")
 

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import takewhile
 from uuid import uuid4
 
 from headrace.emulator.clock import Clock
@@ -36,10 +37,10 @@ class IssuedToken:
 
 @dataclass(slots=True, repr=False)
 class Holdings:
-    """The texts of what one add-on holds."""
+    """The texts of what one add-on holds; its access tokens stand in the order in which they were issued."""
 
     grants: set[str] = field(default_factory=set)
-    access: set[str] = field(default_factory=set)
+    access: dict[str, None] = field(default_factory=dict)
     refresh: set[str] = field(default_factory=set)
 
 
@@ -88,15 +89,16 @@ class TokenBook:
             return None
         if self.clock.now() >= token.expires_at:
             del self._access[access_token]
-            self._holdings(token.addon).access.discard(access_token)
+            del self._holdings(token.addon).access[access_token]
             return None
         return token.addon
 
     def expire(self, addon: Addon) -> None:
         """End the add-on's access tokens before their time; its refresh token stays good."""
         held = self._holdings(addon).access
-        while held:
-            del self._access[held.pop()]
+        for text in held:
+            del self._access[text]
+        held.clear()
 
     def revoke(self, addon: Addon) -> None:
         """End everything that the add-on holds, as its removal does (contract §1.4)."""
@@ -117,12 +119,12 @@ class TokenBook:
             lifetime=lifetime,
         )
         held = self._holdings(addon)
-        for text in [text for text in held.access if self.clock.now() >= self._access[text].expires_at]:
-            held.access.discard(text)
-            del self._access[text]
+        now = self.clock.now()
+        for text in list(takewhile(lambda text: now >= self._access[text].expires_at, held.access)):
+            del held.access[text], self._access[text]
         self._access[token.access.reveal()] = token
         self._refresh[refresh_token] = addon
-        held.access.add(token.access.reveal())
+        held.access[token.access.reveal()] = None
         held.refresh.add(refresh_token)
         return token
 

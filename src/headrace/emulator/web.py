@@ -22,6 +22,7 @@ from headrace.emulator.identity import create_token, issue_token
 from headrace.emulator.logs import take_log
 from headrace.emulator.mishap import KINDS, answer_with_faults
 from headrace.emulator.paths import PathTree
+from headrace.emulator.remarks import Remarks, remarks_on
 from headrace.emulator.sso import show_launch_page
 from headrace.emulator.traffic import Exchange, mask_path
 
@@ -49,14 +50,15 @@ def build_app(heroku: Heroku, answer_local: Callable[[Request], Awaitable[Respon
             await heroku.partner.close()
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["remarks"] = Remarks()
         request = Request(scope, receive)
-        if f"{request.url.path}/".startswith(f"{LOCAL_PREFIX}/"):
+        if f"{scope['path']}/".startswith(f"{LOCAL_PREFIX}/"):
             response = await answer_local(request)
         else:
             response = await _serve(heroku, request, _find(request))
         await response(scope, receive, send)
 
-    return Router(default=answer, lifespan=lifespan)
+    return Router(default=answer, lifespan=lifespan, redirect_slashes=False)
 
 
 def _build_paths() -> PathTree[Answerer]:
@@ -89,7 +91,7 @@ def _find(request: Request) -> Answerer:
 async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Response:
     at, began = heroku.clock.now(), time.perf_counter()
     heroku.agenda.run_due()
-    faults = heroku.faults.draw("to Heroku", find_method(request), request.url.path, KINDS)
+    faults = heroku.faults.draw("to Heroku", find_method(request), request.scope["path"], KINDS)
     try:
         response = await answer_with_faults(heroku, request, faults, partial(_answer, heroku, request, answerer))
     except Declined as declined:
@@ -99,14 +101,14 @@ async def _serve(heroku: Heroku, request: Request, answerer: Answerer) -> Respon
         Exchange(
             direction="to Heroku",
             method=find_method(request),
-            path=mask_path(request.url.path),
+            path=mask_path(request.scope["path"]),
             status=_find_status(response, faults),
             at=at,
             ms=(time.perf_counter() - began) * 1000,
             fault=", ".join(str(fault) for fault in faults),
             raw_request=await request.body(),
             raw_response=bytes(response.body),
-            addon_id=getattr(request.state, "addon_id", ""),
+            addon_id=remarks_on(request).addon_id,
             raw_request_headers=request.scope["headers"],
             raw_response_headers=response.raw_headers,
         )

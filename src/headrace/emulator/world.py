@@ -1,6 +1,7 @@
 """A world: the users, teams, apps, pipelines and add-on services that an emulator starts with, as TOML."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -279,7 +280,7 @@ def _find_repeats(world: World) -> Iterator[str]:
     }.items():
         # A repeated secret is reported without being shown.
         shown = "one of them" if kind.endswith(("token", "client_secret")) else "{}"
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        repeated = sorted(name for name, count in Counter(names).items() if count > 1)
         yield from (f"{kind}: {shown.format(name)} stands there more than once." for name in repeated)
 
 

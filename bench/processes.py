@@ -1,0 +1,49 @@
+"""Servers that are measured, each in a process of its own, so that the client does not slow them."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE_SECONDS = 30.0
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of ours."""
+    return [sys.executable, "-m", name, *arguments]
+
+
+@contextmanager
+def start(command: Sequence[str]) -> Iterator[str]:
+    """Run a server while the block lasts, and yield the first line that it prints."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline()
+        finally:
+            process.terminate()
+
+
+def wait_until_answered(url: str) -> None:
+    """Raise the last error when there is no answer for half a minute."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def find_cache() -> Path:
+    """Return the folder where what is installed once is kept, as the acceptance tests keep theirs."""
+    folder = Path(os.environ.get("HEADRACE_CACHE") or Path.home() / ".cache" / "headrace")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
