@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -289,7 +290,7 @@ def test_what_is_no_object_is_malformed(parse: Callable[[bytes], object], body: 
 def test_no_bytes_break_the_parsers(body: bytes) -> None:
     """A parser returns a value or raises Malformed, nothing else."""
     for parse in (parse_provision, parse_plan_change):
-        with pytest.raises(Malformed):
+        with suppress(Malformed):
             parse(body)
 
 
