@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -23,6 +24,8 @@ from headrace.store.placements import (
 from headrace.store.resources import find_resource
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # How long an answer about who may see an app is good for: a removed collaborator is out after that.
 ACCESS_GOOD_FOR = timedelta(minutes=5)
@@ -67,7 +70,7 @@ class Inspector:
 
     async def inspect_all(self, uuids: Iterable[str]) -> int:
         """Look many placements up, some at a time; return how many Heroku answered about."""
-        return sum(await _gather([self._try_inspect(uuid) for uuid in uuids]))
+        return sum(await _map(self._try_inspect, uuids))
 
     async def sweep(self) -> int:
         """Look up every placement that is due; return how many were."""
@@ -85,7 +88,7 @@ class Inspector:
         """
         fresh = await self._database.read(list_freshly_checked_apps, apps.keys(), after=self._clock() - ACCESS_GOOD_FOR)
         stale = {app_id: uuid for app_id, uuid in apps.items() if app_id not in fresh}
-        await _gather([self._try_access(app_id, uuid) for app_id, uuid in stale.items()])
+        await _map(self._try_access, stale.items())
 
     async def _try_inspect(self, uuid: str) -> bool:
         try:
@@ -95,7 +98,8 @@ class Inspector:
             return False
         return True
 
-    async def _try_access(self, app_id: str, uuid: str) -> bool:
+    async def _try_access(self, app: tuple[str, str]) -> bool:
+        app_id, uuid = app
         try:
             found = await self._client.drive(uuid, find_access(app_id))
         except NotFound:
@@ -117,12 +121,12 @@ class Inspector:
         save_failed_check(connection, uuid, error=error, now=now, next_check_at=now + self.recheck_every)
 
 
-async def _gather(tasks: list[Coroutine[None, None, bool]]) -> list[bool]:
-    """Run tasks, some at a time."""
+async def _map(ask: Callable[[T], Awaitable[bool]], items: Iterable[T]) -> list[bool]:
+    """Ask about every item, some at a time. No coroutine is made before its turn: a stop leaves none behind."""
     slots = asyncio.Semaphore(IN_FLIGHT)
 
-    async def run(task: Coroutine[None, None, bool]) -> bool:
+    async def run(item: T) -> bool:
         async with slots:
-            return await task
+            return await ask(item)
 
-    return await asyncio.gather(*(run(task) for task in tasks))
+    return await asyncio.gather(*(run(item) for item in items))

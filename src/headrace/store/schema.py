@@ -165,3 +165,46 @@ lifecycle_event = sa.Table(
     sa.Column("name", sa.String(60), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
 )
+
+# What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time.
+notice = sa.Table(
+    "notice",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _of_resource(),
+    sa.Column("kind", sa.String(60), nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("raised_at", Moment, nullable=False),
+    sa.Column("settled_at", Moment),
+    sa.Column("settled_by", sa.String(60)),
+    sa.Index(
+        "uq_notice_open",
+        "resource_uuid",
+        "kind",
+        unique=True,
+        sqlite_where=sa.text("settled_at IS NULL"),
+        postgresql_where=sa.text("settled_at IS NULL"),
+    ),
+)
+
+# Heroku delivers at least once: an event that stands here was taken already (contract §8.4).
+webhook_event = sa.Table(
+    "webhook_event",
+    METADATA,
+    _of_resource(primary_key=True),
+    _uuid("event_id", primary_key=True),
+    sa.Column("entity", sa.String(60), nullable=False),
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Index(None, "received_at"),
+)
+
+# A login form works once: the digest of what was signed stands here for as long as the form is good.
+sso_login = sa.Table(
+    "sso_login",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Index(None, "expires_at"),
+)
