@@ -176,6 +176,7 @@ async def play_pair(
     acme: Acme | None = None,
     switches: Switches | None = None,
     clock: Clock | None = None,
+    retries: dict[type[BaseException], Policy] = QUICK_RETRIES,
     **environment: str,
 ) -> AsyncIterator[Pair]:
     """Run an emulator and a service that know each other until the block ends."""
@@ -188,7 +189,7 @@ async def play_pair(
             settings = describe(heroku).addon_services[0].settings
             service = AddonService(
                 read_settings({**settings, "DATABASE_URL": database_url, **environment}),
-                retries=QUICK_RETRIES,
+                retries=retries,
                 **({"clock": clock.now} if clock else {}),
             )
             partner.register(service)

@@ -61,6 +61,7 @@ class Tokens:
     """Tokens in memory."""
 
     kept: dict[str, Token] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
 
     async def find_token(self, uuid: str) -> Token | None:
         await asyncio.sleep(0)
@@ -68,6 +69,15 @@ class Tokens:
 
     async def save_token(self, uuid: str, token: Token) -> None:
         self.kept[uuid] = token
+
+    async def claim_refresh(self, uuid: str, stale: Token) -> bool:
+        if uuid in self.claimed or self.kept.get(uuid) != stale:
+            return False
+        self.claimed.add(uuid)
+        return True
+
+    async def release_refresh(self, uuid: str) -> None:
+        self.claimed.discard(uuid)
 
 
 def make_token(access: str = "old-access", *, lives: timedelta = timedelta(hours=8)) -> Token:
@@ -169,6 +179,18 @@ async def test_ten_calls_at_once_refresh_once(lives: timedelta) -> None:
 
     assert [200] * 10 == [response.status for response in responses]
     assert 1 == transport.endpoints.count("/oauth/token")
+
+
+async def test_two_processes_refresh_once() -> None:
+    """Clients that share nothing but the store: one of them asks Heroku, the other waits for what it stores."""
+    tokens = Tokens({ONE: make_token(lives=timedelta(0))})
+    transport = FakeTransport(respond=lambda request: REFRESHED if request.host is Host.ID else OK)
+    one, other = make_client(transport, tokens), make_client(transport, tokens)
+    responses = await asyncio.gather(*(client.send(ONE, GET_ADDON) for client in (one, other)))
+
+    assert [200, 200] == [response.status for response in responses]
+    assert 1 == transport.endpoints.count("/oauth/token")
+    assert not tokens.claimed
 
 
 async def test_a_failed_refresh_does_not_keep_others_waiting() -> None:

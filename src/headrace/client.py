@@ -14,7 +14,14 @@ import aiohttp
 
 from headrace.errors import GrantError, TokenRejected, Unreachable
 from headrace.models import Grant, Inspection, Secret, Token
-from headrace.protocol.oauth import build_exchange, build_refresh, read_exchange, read_refresh
+from headrace.protocol.oauth import (
+    build_backfill,
+    build_exchange,
+    build_refresh,
+    read_backfill,
+    read_exchange,
+    read_refresh,
+)
 from headrace.protocol.pipelines import inspect
 from headrace.protocol.platform import raise_for_status
 from headrace.protocol.wire import Host, Request, Response
@@ -25,6 +32,8 @@ T = TypeVar("T")
 REFRESH_MARGIN = timedelta(minutes=5)
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 ANSWER_LIMIT = 16 * 1024 * 1024
+# How often somebody who waits for another process to refresh a token looks whether it has.
+CLAIM_POLL_SECONDS = 0.05
 
 Clock = Callable[[], datetime]
 Observe = Callable[[Request, int | None, float], None]
@@ -48,6 +57,12 @@ class TokenKeeper(Protocol):
     async def find_token(self, uuid: str) -> Token | None: ...
 
     async def save_token(self, uuid: str, token: Token) -> None: ...
+
+    async def claim_refresh(self, uuid: str, stale: Token) -> bool:
+        """Claim the right to refresh this very token, for as long as a refresh may take."""
+        ...
+
+    async def release_refresh(self, uuid: str) -> None: ...
 
 
 class AiohttpTransport:
@@ -152,6 +167,15 @@ class HerokuClient:
         request = build_exchange(grant, client_secret=self._client_secret)
         return read_exchange(await self._send(request), request, now=self._clock())
 
+    async def ask_for_grant(self, uuid: str, *, slug: str, password: Secret) -> Grant | None:
+        """Ask for a fresh grant in place of one that was lost; None when Heroku gives none (contract §2.4).
+
+        Raises:
+            PlatformError: Heroku could not be asked.
+        """
+        request = build_backfill(uuid, slug=slug, password=password)
+        return read_backfill(await self._send(request), request)
+
     async def inspect(self, uuid: str) -> Inspection:
         """Find out which app, pipeline and stage a resource is in. See `protocol.pipelines.inspect`."""
         return await self.drive(uuid, inspect(uuid, now=self._clock()))
@@ -201,17 +225,26 @@ class HerokuClient:
     async def _refresh(self, uuid: str, stale: Token) -> Token:
         """Refresh a token once, however many ask: whoever waited finds the new one stored."""
         async with self._lock(uuid):
-            token = await self._find_token(uuid)
-            if token != stale:
-                return token
-            request = build_refresh(token, client_secret=self._client_secret)
+            # The lock holds off this event loop, the claim every other one and every other process.
+            while not await self._tokens.claim_refresh(uuid, stale):
+                token = await self._find_token(uuid)
+                if token != stale:
+                    return token
+                await asyncio.sleep(CLAIM_POLL_SECONDS)
             try:
-                fresh = read_refresh(await self._send(request), request, token=token, now=self._clock())
-            except TokenRejected as error:
-                error.add_note("Heroku does not take the refresh token, or HEADRACE_CLIENT_SECRET is out of date.")
-                raise
-            await self._tokens.save_token(uuid, fresh)
+                fresh = await self._ask_for_refresh(stale)
+                await self._tokens.save_token(uuid, fresh)
+            finally:
+                await self._tokens.release_refresh(uuid)
             return fresh
+
+    async def _ask_for_refresh(self, stale: Token) -> Token:
+        request = build_refresh(stale, client_secret=self._client_secret)
+        try:
+            return read_refresh(await self._send(request), request, token=stale, now=self._clock())
+        except TokenRejected as error:
+            error.add_note("Heroku does not take the refresh token, or HEADRACE_CLIENT_SECRET is out of date.")
+            raise
 
     def _lock(self, uuid: str) -> asyncio.Lock:
         # A lock belongs to one event loop; the worker and the web server each have their own.

@@ -17,6 +17,7 @@
     │   ├── HerokuBroken                5xx
     │   └── UnexpectedAnswer            an answer we cannot read
     ├── GrantError                      .reason: missing, expired, rejected
+    ├── NothingToDo                     an operator's order does not fit the resource
     ├── SealBroken                      a stored secret cannot be opened
     └── MisuseError                     the partner's code is wrong (also a RuntimeError)
 
@@ -190,6 +191,10 @@ class GrantError(HeadraceError):
         self.message = message
         self.reason = reason
         super().__init__(message)
+
+
+class NothingToDo(HeadraceError):
+    """An operator's order does not fit the resource; the text says why, and what does."""
 
 
 class SealBroken(HeadraceError):

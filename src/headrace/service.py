@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
@@ -32,14 +33,19 @@ from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
 from headrace.workflows.hooks import Hooks, Resource
 from headrace.workflows.lease import WorkerLease
+from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
+from headrace.workflows.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# Longer than a refresh can take: a process that dies in one gives the claim back after this.
+REFRESH_LEASE = timedelta(minutes=1)
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
+UPKEEP_PAUSE_SECONDS = 5.0
 
 
 class AddonService:
@@ -144,6 +150,8 @@ class Parts:
     client: HerokuClient
     inspector: Inspector
     workflows: Workflows
+    operations: Operations
+    upkeep: Upkeep
     calls: Calls
     metrics: Metrics
     is_closed: bool = False
@@ -190,9 +198,14 @@ class Parts:
                 return
             await self.engine.start()
             async with asyncio.TaskGroup() as tasks:
-                sweep = tasks.create_task(self._sweep())
+                pause = min(self.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
+                chores = [
+                    tasks.create_task(_repeat("sweep", self.inspector.sweep, pause=pause)),
+                    tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
+                ]
                 yield
-                sweep.cancel()
+                for chore in chores:
+                    chore.cancel()
         finally:
             # The client first: its connections belong to event loops that end with the engine.
             await self.client.close()
@@ -207,17 +220,6 @@ class Parts:
             return False
         return True
 
-    async def _sweep(self) -> None:
-        """Look up due placements for as long as the worker runs."""
-        pause = min(self.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
-        while True:
-            try:
-                await self.inspector.sweep()
-            except sa.exc.SQLAlchemyError:
-                # The database is away for a moment: the next round finds the same placements due.
-                log.exception("sweep.failed")
-            await asyncio.sleep(pause)
-
 
 def assemble(
     settings: Settings, hooks: Hooks, *, clock: Clock, retries: dict[type[BaseException], Policy] = TABLE
@@ -228,7 +230,7 @@ def assemble(
     metrics = Metrics(database, clock=clock)
     client = HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
-        tokens=_StoredTokens(database, secrets),
+        tokens=_StoredTokens(database, secrets, clock),
         client_secret=settings.client_secret,
         clock=clock,
         observe=metrics.observe,
@@ -262,23 +264,45 @@ def assemble(
         client=client,
         inspector=inspector,
         workflows=workflows,
+        operations=Operations(database, secrets, engine, clock=clock),
+        upkeep=Upkeep(database, engine, clock=clock),
         calls=calls,
         metrics=metrics,
     )
 
 
+async def _repeat(name: str, chore: Callable[[], Awaitable[object]], *, pause: float) -> None:
+    """Do a chore again and again for as long as the worker runs."""
+    while True:
+        try:
+            await chore()
+        except sa.exc.SQLAlchemyError:
+            # The database is away for a moment: the next round finds the same to do.
+            log.exception("%s.failed", name)
+        await asyncio.sleep(pause)
+
+
 class _StoredTokens:
     """The client's token keeper, on the store."""
 
-    def __init__(self, database: Database, secrets: SecretStore) -> None:
+    def __init__(self, database: Database, secrets: SecretStore, clock: Clock) -> None:
         self._database = database
         self._secrets = secrets
+        self._clock = clock
 
     async def find_token(self, uuid: str) -> Token | None:
         return await self._database.read(self._secrets.find_token, uuid)
 
     async def save_token(self, uuid: str, token: Token) -> None:
         await self._database.write(self._secrets.save_token, uuid, token)
+
+    async def claim_refresh(self, uuid: str, stale: Token) -> bool:
+        return await self._database.write(
+            self._secrets.claim_refresh, uuid, stale, now=self._clock(), lease=REFRESH_LEASE
+        )
+
+    async def release_refresh(self, uuid: str) -> None:
+        await self._database.write(self._secrets.release_refresh, uuid)
 
 
 def _panel_finder(hooks: Hooks, workflows: Workflows) -> Callable[[PlacedResource], Any]:

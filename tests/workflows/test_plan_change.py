@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from headrace.emulator import Declined, Switches
+from headrace.emulator import Declined, Fault, Switches
 from headrace.models import State
 from headrace.service import AddonService
 from headrace.store.resources import PlanChangeRow, find_plan_change
@@ -137,7 +137,7 @@ async def test_a_repeat_of_a_waiting_change_starts_one_hook(database_url: str) -
 
 
 async def test_a_plan_change_during_provisioning_is_worked_on_after_it(sqlite_url: str) -> None:
-    """202 at once; first the provision with its own plan, then the change."""
+    """202; first the provision with its own plan, then the change."""
     acme = Acme()
     acme.may_go_on.clear()
     async with play_pair(sqlite_url, acme=acme) as pair:
@@ -156,7 +156,7 @@ async def test_a_plan_change_during_provisioning_is_worked_on_after_it(sqlite_ur
 
 
 async def test_a_repeat_during_provisioning_is_answered_like_the_first(sqlite_url: str) -> None:
-    """202 at once: the provision may take hours, and Heroku waits seconds (contract §1.1)."""
+    """202 soon: the provision may take hours, and Heroku waits seconds (contract §1.1)."""
     acme = Acme()
     acme.may_go_on.clear()
     async with play_pair(sqlite_url, acme=acme) as pair:
@@ -172,6 +172,20 @@ async def test_a_repeat_during_provisioning_is_answered_like_the_first(sqlite_ur
 
         assert first == second
         assert 1 == len(acme.changed)
+
+
+async def test_a_refusal_reaches_the_customer_in_the_moment_in_which_a_provision_ends(sqlite_url: str) -> None:
+    """Heroku shows it as provisioned, our workflow has yet to hear so: the hook's word is waited for all the same."""
+    async with play_pair(sqlite_url) as pair:
+        late = Fault(kind="latency", path="*/actions/provision", seconds=0.5, after_effect=True)
+        pair.heroku.faults.add(late)
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await eventually(lambda: addon.state == State.PROVISIONED)
+        assert State.PROVISIONING == (await pair.find(addon.id)).state
+
+        assert (422, {"message": "Your data does not fit this plan."}) == await pair.call(
+            "PUT", f"/{addon.id}", json={"plan": "tiny"}
+        )
 
 
 async def test_changes_in_a_row_end_in_the_plan_of_the_last(database_url: str) -> None:

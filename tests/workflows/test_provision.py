@@ -192,7 +192,7 @@ async def test_heroku_hears_of_a_failed_provision_although_the_clean_up_fails(sq
         names = [event.name for event in await pair.list_events(addon.id)]
         assert addon.id not in pair.heroku.state.addons
         assert State.FAILED == (await pair.find(addon.id)).state
-        assert "give_up.failed" == names[-1]
+        assert "clean_up.failed" == names[-1]
 
 
 async def test_config_vars_the_manifest_does_not_declare_fail_with_a_clear_error(sqlite_url: str) -> None:

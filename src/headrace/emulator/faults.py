@@ -43,7 +43,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     expired_token: the access token that comes with a call has just ended; a refresh helps.
     revoked_token: every token of the add-on that calls has just ended; nothing helps.
 
-    With `after_effect` the call is first carried out, so that only its answer is lost.
+    With `after_effect` the call is first carried out, so that only its answer is lost or late.
     """
 
     kind: Kind

@@ -61,14 +61,15 @@ async def answer_with_faults(
         Declined: a fault answers instead.
 
     """
+    await _hold_up(faults, after_effect=False)
     for fault in faults:
-        if fault.kind == "latency":
-            await asyncio.sleep(fault.seconds)
         if fault.kind in {"expired_token", "revoked_token"}:
             _end_tokens(heroku, request, fault)
     end = next((fault for fault in faults if fault.kind in ENDS), None)
     if end is None:
-        return await answer()
+        response = await answer()
+        await _hold_up(faults, after_effect=True)
+        return response
     if end.kind in {"truncate", "malform"}:
         return _cut(heroku, await answer(), end)
     if end.after_effect:
@@ -76,6 +77,11 @@ async def answer_with_faults(
     if end.kind == "drop":
         return Dropped(heroku.connections)
     raise _decline(request, end)
+
+
+async def _hold_up(faults: Sequence[Fault], *, after_effect: bool) -> None:
+    late = [fault.seconds for fault in faults if fault.kind == "latency" and fault.after_effect == after_effect]
+    await asyncio.sleep(sum(late))
 
 
 def _end_tokens(heroku: Heroku, request: Request, fault: Fault) -> None:

@@ -61,7 +61,7 @@ TABLE: dict[tuple[State | None, Call], Transition] = {
     (None, Call.DEPROVISION): Transition(None, Reply.GONE),
     (_PROVISIONING, Call.PROVISION): Transition(_PROVISIONING, Reply.ACCEPTED),
     (_PROVISIONING, Call.PROVISION_OTHER): Transition(_PROVISIONING, Reply.CONFLICT),
-    (_PROVISIONING, Call.PLAN_CHANGE): Transition(_PROVISIONING, Reply.ACCEPTED),
+    (_PROVISIONING, Call.PLAN_CHANGE): Transition(_PROVISIONING, Reply.OUTCOME),
     (_PROVISIONING, Call.PLAN_SAME): Transition(_PROVISIONING, Reply.UNCHANGED),
     (_PROVISIONING, Call.DEPROVISION): Transition(_DEPROVISIONING, Reply.REMOVED),
     (_PROVISIONED, Call.PROVISION): Transition(_PROVISIONED, Reply.ACCEPTED),

@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from headrace.errors import GrantError, NotFound, TokenRejected, UnexpectedAnswer, Unprocessable
+from headrace.errors import Forbidden, GrantError, Malformed, NotFound, TokenRejected, UnexpectedAnswer, Unprocessable
 from headrace.models import Grant, Secret, Token
+from headrace.protocol.partner import build_basic_auth, parse_grant
 from headrace.protocol.platform import raise_for_status
-from headrace.protocol.wire import Host, Request, Response, Unreadable, decode_json
+from headrace.protocol.wire import Host, Request, Response, Unreadable, build_path, decode_json
 
 LONGEST_LIFETIME_SECONDS = 10**9
 FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
@@ -26,6 +27,27 @@ def build_refresh(token: Token, *, client_secret: Secret) -> Request:
     return _token_request(
         grant_type="refresh_token", refresh_token=token.refresh.reveal(), client_secret=client_secret.reveal()
     )
+
+
+def build_backfill(uuid: str, *, slug: str, password: Secret) -> Request:
+    """Ask for a fresh grant for a resource; Heroku opens this to an add-on service on request (contract §2.4)."""
+    return Request(
+        method="GET",
+        path=build_path("/vendor/resources/{}/oauth-grant", uuid),
+        endpoint="/vendor/resources/{uuid}/oauth-grant",
+        headers={"Accept": "application/json", "Authorization": build_basic_auth(slug, password)},
+    )
+
+
+def read_backfill(response: Response, request: Request) -> Grant | None:
+    """Return the grant, or None when Heroku has none to give: the back-fill is closed, or the resource is gone."""
+    try:
+        raise_for_status(response, request)
+        return parse_grant(response.body)
+    except (TokenRejected, Forbidden, NotFound, Unprocessable):
+        return None
+    except Malformed as error:
+        raise UnexpectedAnswer(str(error), request=str(request), status=response.status) from None
 
 
 def read_exchange(response: Response, request: Request, *, now: datetime) -> Token:

@@ -113,6 +113,11 @@ def parse_provision(body: bytes) -> ProvisionRequest:
     )
 
 
+def parse_grant(body: bytes) -> Grant:
+    """Return the grant of a back-fill's answer (contract §2.4), or raise Malformed."""
+    return _read_grant(_decode(body, _GrantBody))
+
+
 def parse_plan_change(body: bytes) -> str:
     """Return the name of the wanted plan, or raise Malformed."""
     return _required(_decode(body, _PlanChangeBody).plan, "plan")

@@ -1,6 +1,6 @@
 """Queries about resources, their plan changes and their timeline."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,6 +104,23 @@ def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> Non
     connection.execute(sa.update(resource).where(resource.c.uuid == uuid).values(**changes))
 
 
+def fail_resource(connection: sa.Connection, uuid: str, *, message: str | None, now: datetime) -> None:
+    """End a resource that cannot be had; the plan changes that waited for it end with it."""
+    update_resource(connection, uuid, state=State.FAILED, message=message)
+    drop_waiting_plan_changes(connection, uuid, now=now)
+
+
+def list_overdue(connection: sa.Connection, *, created_before: datetime, limit: int) -> list[str]:
+    """Return the uuids of resources that have been provisioning for too long."""
+    query = (
+        sa.select(resource.c.uuid)
+        .where(resource.c.state == State.PROVISIONING, resource.c.created_at <= created_before)
+        .order_by(resource.c.created_at)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def add_plan_change(connection: sa.Connection, row: ResourceRow, *, new_plan: str, now: datetime) -> int:
     """Record a wanted plan change and return its number."""
     count = sa.select(sa.func.coalesce(sa.func.max(plan_change.c.number), 0)).where(
@@ -165,6 +182,18 @@ def drop_waiting_plan_changes(connection: sa.Connection, uuid: str, *, now: date
 def add_event(connection: sa.Connection, uuid: str, name: str, *, now: datetime, **detail: Any) -> None:
     """Add a line to a resource's timeline. `detail` is shown to operators: no secret may stand in it."""
     connection.execute(ADD_EVENT, {"resource_uuid": uuid, "at": now, "name": name, "detail": detail})
+
+
+def find_last_event(connection: sa.Connection, uuid: str, names: Collection[str]) -> EventRow | None:
+    """Return the latest line of a resource's timeline that has one of these names."""
+    query = (
+        sa.select(lifecycle_event)
+        .where(lifecycle_event.c.resource_uuid == uuid, lifecycle_event.c.name.in_(names))
+        .order_by(lifecycle_event.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else EventRow(at=row.at, name=row.name, detail=row.detail)
 
 
 def list_events(connection: sa.Connection, uuid: str) -> list[EventRow]:

@@ -68,6 +68,7 @@ resource = sa.Table(
     sa.Column("provisioned_at", Moment),
     sa.Column("deprovisioned_at", Moment),
     sa.Index(None, "app_id"),
+    sa.Index(None, "state", "created_at"),
 )
 
 # Waiting while `outcome` is null; `number` counts up from 1 for each resource.
@@ -84,6 +85,7 @@ plan_change = sa.Table(
     sa.Column("settled_at", Moment),
 )
 
+# `claimed_until` is set while somebody is refreshing a token: everybody else waits for the new one.
 secret = sa.Table(
     "secret",
     METADATA,
@@ -91,6 +93,7 @@ secret = sa.Table(
     sa.Column("kind", sa.String(200), primary_key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("expires_at", Moment),
+    sa.Column("claimed_until", Moment),
 )
 
 pipeline = sa.Table(

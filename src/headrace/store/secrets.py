@@ -1,7 +1,7 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from headrace.store.upsert import upsert
 GRANT = "grant"
 TOKEN = "token"
 CONFIG = "config"
+HOOK_STEP = "step"
 LOG_INPUT_URL = "log_input_url"
 LOG_DRAIN_TOKEN = "log_drain_token"
 
@@ -40,6 +41,11 @@ class SecretStore:
     def delete(self, connection: sa.Connection, uuid: str, kind: str) -> None:
         connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid, secret.c.kind == kind))
 
+    def delete_made_by_hooks(self, connection: sa.Connection, uuid: str) -> None:
+        """Forget what hooks returned, so that they make it anew."""
+        is_made = sa.or_(secret.c.kind == CONFIG, secret.c.kind.like(f"{HOOK_STEP}/%"))
+        connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid, is_made))
+
     def delete_all(self, connection: sa.Connection, uuid: str) -> None:
         connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid))
 
@@ -65,6 +71,29 @@ class SecretStore:
             return None
         access, refresh = msgspec.json.decode(text, type=tuple[str, str])
         return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
+
+    def claim_refresh(
+        self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, lease: timedelta
+    ) -> bool:
+        """Claim the right to refresh this very token; False while another has it, or when the token is a newer one."""
+        is_free = sa.or_(secret.c.claimed_until.is_(None), secret.c.claimed_until < now)
+        query = (
+            sa.select(secret.c.kind)
+            .where(secret.c.resource_uuid == uuid, secret.c.kind == TOKEN, is_free)
+            .with_for_update()
+        )
+        if connection.execute(query).first() is None or self.find_token(connection, uuid) != stale:
+            return False
+        self._set_claim(connection, uuid, now + lease)
+        return True
+
+    def release_refresh(self, connection: sa.Connection, uuid: str) -> None:
+        self._set_claim(connection, uuid, None)
+
+    def _set_claim(self, connection: sa.Connection, uuid: str, until: datetime | None) -> None:
+        connection.execute(
+            sa.update(secret).where(secret.c.resource_uuid == uuid, secret.c.kind == TOKEN).values(claimed_until=until)
+        )
 
     def save_config(
         self, connection: sa.Connection, uuid: str, config: Mapping[str, str], *, kind: str = CONFIG

@@ -15,6 +15,7 @@ from headrace.protocol.lifecycle import TABLE, Call, Reply, WorkflowKind, find_d
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import Answer, ProvisionRequest
 from headrace.store.database import Database
+from headrace.store.notices import settle_notices
 from headrace.store.resources import (
     PlanChangeRow,
     ResourceRow,
@@ -36,6 +37,9 @@ T = TypeVar("T")
 
 # How often a request that waits for its workflow looks whether it is done.
 POLL_SECONDS = 0.05
+FOREVER = timedelta.max
+# A provision that Heroku shows as done has one answer to read and one row to write.
+ENDING_OF_A_PROVISION = timedelta(seconds=2)
 TRY_AGAIN = "This is taking longer than expected. Please try again in a minute."
 FAILED = "This could not be done. The add-on's support has been told."
 
@@ -93,6 +97,9 @@ class Calls:
     async def change_plan(self, uuid: str, plan: str) -> Answer:
         """Change a resource's plan: 200 when the hook is done, 422 when it refuses, 202 when it takes longer.
 
+        Heroku shows an add-on as provisioned a moment before our workflow ends, and a refusal has to reach the
+        customer then as well: that moment is waited for.
+
         Raises:
             UnknownResource, ResourceGone: there is no such resource, or no more.
         """
@@ -103,7 +110,7 @@ class Calls:
             raise ResourceGone(uuid)
         if recorded.change is None:
             return Answer(status=200, message=f"The plan is {plan} already.")
-        if recorded.resource.state is State.PROVISIONING:
+        if await self._wait(lambda connection: _find_settled(connection, uuid), within=ENDING_OF_A_PROVISION) is None:
             return Answer(status=202, message=f"The plan will be {plan} when the add-on is set up.")
         return await self._answer_plan_change(recorded.resource, recorded.change)
 
@@ -175,6 +182,8 @@ class Calls:
         now = self._clock()
         update_resource(connection, uuid, state=transition.state)
         drop_waiting_plan_changes(connection, uuid, now=now)
+        # What went wrong with it until now is over with it.
+        settle_notices(connection, uuid, by="deprovision", now=now)
         add_event(connection, uuid, "deprovision.requested", now=now)
         changed = lock_resource(connection, uuid)
         if changed is not None:
@@ -204,10 +213,10 @@ class Calls:
             raise ResourceGone(row.uuid)
         return Answer(status=422 if settled.message else 503, message=settled.message or FAILED)
 
-    async def _wait(self, find: Callable[[sa.Connection], T | None]) -> T | None:
+    async def _wait(self, find: Callable[[sa.Connection], T | None], *, within: timedelta = FOREVER) -> T | None:
         """Look until something is found, at most as long as Heroku may be kept waiting."""
         try:
-            async with asyncio.timeout(self._answer_within.total_seconds()):
+            async with asyncio.timeout(min(within, self._answer_within).total_seconds()):
                 # The worker may be another process, so there is nothing here to be told by.
                 while (found := await self._database.read(find)) is None:
                     await asyncio.sleep(POLL_SECONDS)

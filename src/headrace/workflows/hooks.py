@@ -1,9 +1,12 @@
 """The partner's side of the port: what hooks are called with, and which hooks there are."""
 
 import asyncio
+import contextvars
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -12,8 +15,16 @@ import msgspec
 from headrace.errors import MisuseError
 from headrace.models import Outcome, Ref, Secret, Stage
 from headrace.protocol.manifest import Manifest
+from headrace.protocol.retries import PROVISION_LIMIT
 
 T = TypeVar("T")
+
+# A hook that takes longer has failed; Heroku has given its add-on up by then (contract §3).
+HOOK_LIMIT = PROVISION_LIMIT
+# Plain functions run on threads of their own kind: a hundred hooks that hang cost no other thread, and a panel
+# that hangs costs no hook one.
+HOOK_THREADS = ThreadPoolExecutor(max_workers=1000, thread_name_prefix="headrace-hook")
+PANEL_THREADS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="headrace-panel")
 
 Checkpoint = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
@@ -111,14 +122,22 @@ class Hooks:
         return name in self._functions
 
     async def call(self, name: str, argument: object) -> Any:
-        return await call(self._functions[name], argument)
+        """Call a hook.
+
+        Raises:
+            TimeoutError: it takes longer than any hook may. One that blocks is left behind on its thread.
+        """
+        threads = PANEL_THREADS if name == "panel" else HOOK_THREADS
+        async with asyncio.timeout(HOOK_LIMIT.total_seconds()):
+            return await call(self._functions[name], argument, threads=threads)
 
 
-async def call(function: Callable[..., Any], *args: Any) -> Any:
+async def call(function: Callable[..., Any], *args: Any, threads: ThreadPoolExecutor = HOOK_THREADS) -> Any:
     """Call a function of the partner's: a plain one on a thread, so that it may block."""
     if inspect.iscoroutinefunction(function):
         return await function(*args)
-    result = await asyncio.to_thread(function, *args)
+    run = partial(contextvars.copy_context().run, function, *args)
+    result = await asyncio.get_running_loop().run_in_executor(threads, run)
     return await result if inspect.isawaitable(result) else result
 
 

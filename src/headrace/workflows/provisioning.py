@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from headrace.client import Clock, HerokuClient
 from headrace.errors import GrantError, MisuseError, NotFound, UnknownResource, Unprocessable
 from headrace.inspector.placements import Inspector
-from headrace.models import Ref, Secret, State, read_stage
+from headrace.models import Grant, Ref, Secret, State, Token, read_stage
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.platform import (
@@ -27,6 +27,7 @@ from headrace.protocol.platform import (
     read_addon,
 )
 from headrace.store.database import Database
+from headrace.store.notices import raise_notice, settle_notices
 from headrace.store.placements import (
     PlacementRow,
     close_placement,
@@ -38,13 +39,14 @@ from headrace.store.placements import (
 from headrace.store.resources import (
     ResourceRow,
     add_event,
+    fail_resource,
     find_plan_change,
     find_resource,
     lock_resource,
     settle_plan_change,
     update_resource,
 )
-from headrace.store.secrets import CONFIG, LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
+from headrace.store.secrets import CONFIG, HOOK_STEP, LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
 from headrace.workflows.calls import hand_over
 from headrace.workflows.engine import Engine, Run, StepFailed
 from headrace.workflows.hooks import Hooks, PlanChange, Provision, Resource, StageChange, read_config
@@ -52,6 +54,7 @@ from headrace.workflows.hooks import Hooks, PlanChange, Provision, Resource, Sta
 log = logging.getLogger(__name__)
 
 STAGE_CHANGE = "stage-change"
+EXPIRE = "expire"
 LONGEST_STEP_NAME = 100
 # What a step returns instead of working, when the resource is no longer in the workflow's state.
 STOPPED = "stopped"
@@ -86,6 +89,7 @@ class Workflows:
         engine.register(WorkflowKind.PROVISION, self.provision)
         engine.register(WorkflowKind.PLAN_CHANGE, self.change_plan)
         engine.register(WorkflowKind.DEPROVISION, self.deprovision)
+        engine.register(EXPIRE, self.expire)
         engine.register(STAGE_CHANGE, self.tell_stage_change)
 
     async def provision(self, run: Run, uuid: str, is_synchronous: Any) -> None:
@@ -102,6 +106,7 @@ class Workflows:
         try:
             for name, step in steps:
                 if await self._step_while(State.PROVISIONING, run, uuid, name, step) == STOPPED:
+                    await self._clean_up_after(run, uuid, name)
                     break
         except StepFailed as failure:
             await self._give_up(run, uuid, failure, can_tell_heroku=not is_synchronous)
@@ -130,12 +135,20 @@ class Workflows:
             await run.step("record_failure", partial(self._record_failure, uuid, "deprovision.failed", failure))
         await self._finish(run, uuid)
 
+    async def expire(self, run: Run, uuid: str, _argument: Any) -> None:
+        """Tell Heroku of a provision that has passed its limit; `Upkeep` has recorded it.
+
+        Its own workflow may hang in a hook: it cleans up when it goes on. What has none is cleaned up here.
+        """
+        await self._try_step(run, uuid, "tell_heroku", self._tell_heroku)
+        await self._try_step(run, uuid, "clean_up", self._clean_up_unless_running)
+
     async def tell_stage_change(self, run: Run, uuid: str, placement_id: Any) -> None:
         """Call the partner's hook for a move of an app; it changes nothing of the resource."""
         try:
             await run.step("run_hook", partial(self._run_stage_change_hook, uuid, placement_id))
         except StepFailed as failure:
-            await run.step("record", partial(self._record_event, uuid, "stage_change.failed", reason=failure.reason))
+            await run.step("record", partial(self._record_notice, uuid, "stage_change.failed", failure))
 
     def enqueue_stage_change(self, connection: sa.Connection, uuid: str, old: PlacementRow, new: PlacementRow) -> None:
         """Note a move in the timeline, and let the worker call the partner's hook for it, if there is one."""
@@ -168,9 +181,18 @@ class Workflows:
         grant = await self._database.read(self._secrets.find_grant, uuid)
         if grant is None:
             raise GrantError(f"Resource {uuid} has neither a token nor a grant.", reason="missing")
-        token = await self._client.exchange(grant)
-        await self._database.write(self._secrets.save_token, uuid, token)
+        await self._database.write(self._secrets.save_token, uuid, await self._exchange(uuid, grant))
         await self._record_event(uuid, "grant.exchanged")
+
+    async def _exchange(self, uuid: str, grant: Grant) -> Token:
+        """Exchange a grant; one that expired, or that a crash burnt before its token was stored, is asked for anew."""
+        try:
+            return await self._client.exchange(grant)
+        except GrantError:
+            fresh = await self._client.ask_for_grant(uuid, slug=self._manifest.id, password=self._manifest.password)
+            if fresh is None:
+                raise
+            return await self._client.exchange(fresh)
 
     async def _inspect(self, uuid: str) -> None:
         inspection = await self._inspector.inspect(uuid)
@@ -226,6 +248,7 @@ class Workflows:
         if row is not None and row.state is State.PROVISIONING:
             now = self._clock()
             update_resource(connection, uuid, state=State.PROVISIONED, provisioned_at=now)
+            settle_notices(connection, uuid, by="provision", now=now)
             add_event(connection, uuid, "provision.done", now=now)
 
     async def _run_plan_change_hook(self, uuid: str, *, number: int) -> None:
@@ -251,6 +274,7 @@ class Workflows:
             update_resource(connection, uuid, plan=change.new_plan)
             settle_plan_change(connection, uuid, number, outcome="done", message=None, now=now)
             self._secrets.delete(connection, uuid, _changed_config(number))
+            settle_notices(connection, uuid, by="plan change", now=now, kinds=["plan_change.failed"])
             add_event(connection, uuid, "plan_change.done", now=now, plan=change.new_plan)
 
         await self._database.write(settle)
@@ -261,7 +285,11 @@ class Workflows:
         def refuse(connection: sa.Connection) -> None:
             now = self._clock()
             settle_plan_change(connection, uuid, number, outcome=outcome, message=failure.message, now=now)
-            add_event(connection, uuid, f"plan_change.{outcome}", now=now, step=failure.step, reason=failure.reason)
+            change = find_plan_change(connection, uuid, number)
+            detail = {"step": failure.step, "reason": failure.reason, "plan": change.new_plan}
+            add_event(connection, uuid, f"plan_change.{outcome}", now=now, **detail)
+            if outcome == "failed":
+                raise_notice(connection, uuid, "plan_change.failed", now=now, **detail)
 
         await self._database.write(refuse)
 
@@ -275,6 +303,7 @@ class Workflows:
             self._secrets.delete_all(connection, uuid)
             close_placement(connection, uuid, now=now)
             update_resource(connection, uuid, state=State.DEPROVISIONED, deprovisioned_at=now)
+            settle_notices(connection, uuid, by="deprovision", now=now)
             add_event(connection, uuid, "deprovision.done", now=now)
 
         await self._database.write(forget)
@@ -303,21 +332,53 @@ class Workflows:
         if failure.step in STEPS_WITH_EFFECT:
             await self._try_step(run, uuid, "clean_up", self._run_deprovision_hook)
 
+    async def _clean_up_after(self, run: Run, uuid: str, name: str) -> None:
+        """Remove what the hook may have made for a provision that ended while it ran.
+
+        Where a deprovision is what ended it, that one calls the hook.
+        """
+        if name in STEPS_WITH_EFFECT:
+            await self._try_step(run, uuid, "clean_up", self._clean_up_failed)
+
+    async def _clean_up_failed(self, uuid: str) -> None:
+        row, _ = await self._database.read(_load, uuid)
+        if row.state is State.FAILED:
+            await self._run_deprovision_hook(uuid)
+
+    async def _clean_up_unless_running(self, uuid: str) -> None:
+        row, _ = await self._database.read(_load, uuid)
+        if row.running is None:
+            await self._clean_up_failed(uuid)
+
     async def _try_step(self, run: Run, uuid: str, name: str, step: Callable[[str], Awaitable[None]]) -> None:
         """Run a step on the way out: that it gives up is noted, and keeps nothing else from being done."""
         try:
             await run.step(name, partial(step, uuid))
         except StepFailed as failure:
+            await run.step(f"record_{name}", partial(self._record_notice, uuid, f"{name}.failed", failure))
+
+    async def _record_notice(self, uuid: str, kind: str, failure: StepFailed) -> None:
+        """Note in the timeline what gave up, and ask for an operator's eye."""
+
+        def record(connection: sa.Connection) -> None:
             detail = {"step": failure.step, "reason": failure.reason}
-            await run.step(f"record_{name}", partial(self._record_event, uuid, "give_up.failed", **detail))
+            add_event(connection, uuid, kind, now=self._clock(), **detail)
+            raise_notice(connection, uuid, kind, now=self._clock(), **detail)
+
+        await self._database.write(record)
 
     async def _record_failure(self, uuid: str, event: str, failure: StepFailed) -> None:
         def record(connection: sa.Connection) -> None:
             row = lock_resource(connection, uuid)
-            add_event(connection, uuid, event, now=self._clock(), step=failure.step, reason=failure.reason)
+            now = self._clock()
+            detail = {"step": failure.step, "reason": failure.reason}
+            add_event(connection, uuid, event, now=now, **detail)
             is_overtaken = event == "provision.failed" and row is not None and row.state is not State.PROVISIONING
             if not is_overtaken:
-                update_resource(connection, uuid, state=State.FAILED, message=failure.message)
+                fail_resource(connection, uuid, message=failure.message, now=now)
+                if failure.message is None:
+                    kind = "grant.lost" if failure.reason == GrantError.__name__ else event
+                    raise_notice(connection, uuid, kind, now=now, **detail)
 
         await self._database.write(record)
 
@@ -327,6 +388,7 @@ class Workflows:
             await self._client.call(uuid, build_deprovision_action(uuid))
         except NotFound:
             return
+        await self._record_event(uuid, "heroku.told")
 
     async def _finish(self, run: Run, uuid: str) -> None:
         """End: start what is due next, in the transaction in which this workflow ceases to be the running one."""
@@ -358,7 +420,7 @@ class Workflows:
         """Run a part of a hook once; its result is sealed, because it may well be a password."""
         if len(name) > LONGEST_STEP_NAME:
             raise MisuseError(f"The name of a step has {len(name)} characters; {LONGEST_STEP_NAME} are enough.")
-        kind = f"step/{name}"
+        kind = f"{HOOK_STEP}/{name}"
         known = await self._database.read(self._secrets.find, uuid, kind)
         if known is not None:
             return msgspec.json.decode(known)

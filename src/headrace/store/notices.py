@@ -1,0 +1,78 @@
+"""Notices: what wants an operator's eye, from the moment it happened until somebody settles it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.store.schema import notice, resource
+from headrace.store.upsert import insert_new
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRow:
+    """One notice, with the name of its resource. It is open while `settled_at` is None."""
+
+    id: int
+    resource_uuid: str
+    resource_name: str
+    kind: str
+    detail: Mapping[str, Any]
+    raised_at: datetime
+    settled_at: datetime | None
+    settled_by: str | None
+
+
+def raise_notice(connection: sa.Connection, uuid: str, kind: str, *, now: datetime, **detail: Any) -> None:
+    """Raise a notice unless one of this kind is open. `detail` is shown to operators: no secret may stand in it."""
+    insert_new(connection, notice, {"resource_uuid": uuid, "kind": kind, "detail": detail, "raised_at": now})
+
+
+def settle_notices(
+    connection: sa.Connection, uuid: str, *, by: str, now: datetime, kinds: Collection[str] | None = None
+) -> None:
+    """Settle a resource's open notices, all of them or those of some kinds."""
+    query = sa.update(notice).where(notice.c.resource_uuid == uuid, notice.c.settled_at.is_(None))
+    if kinds is not None:
+        query = query.where(notice.c.kind.in_(kinds))
+    connection.execute(query.values(settled_at=now, settled_by=by))
+
+
+def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: datetime) -> bool:
+    """Settle one notice; return False when it is not open."""
+    query = sa.update(notice).where(notice.c.id == notice_id, notice.c.settled_at.is_(None))
+    return connection.execute(query.values(settled_at=now, settled_by=by)).rowcount == 1
+
+
+def list_open_notices(connection: sa.Connection, *, before: int | None = None, limit: int = PAGE) -> list[NoticeRow]:
+    """Return open notices, newest first; the next page is what is `before` the last one's id."""
+    query = _select().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(notice.c.id < before)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def list_notices_of(connection: sa.Connection, uuid: str) -> list[NoticeRow]:
+    """Return a resource's notices, settled ones too, oldest first."""
+    query = _select().where(notice.c.resource_uuid == uuid).order_by(notice.c.id)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def count_open_notices(connection: sa.Connection) -> dict[str, int]:
+    """Return how many notices are open, by kind."""
+    query = sa.select(notice.c.kind, sa.func.count()).where(notice.c.settled_at.is_(None)).group_by(notice.c.kind)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _select() -> sa.Select[Any]:
+    return sa.select(notice, resource.c.name.label("resource_name")).join(
+        resource, resource.c.uuid == notice.c.resource_uuid
+    )
+
+
+def _read(row: sa.Row[Any]) -> NoticeRow:
+    return NoticeRow(**row._mapping)  # noqa: SLF001
