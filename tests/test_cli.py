@@ -30,7 +30,10 @@ from pair import Acme, Pair, play_pair
 from store.making import add_resource
 from test_settings import GOOD
 
-COMMANDS = ["serve", "worker", "emulate", "check", "replay", "demo", "inspect", "notices", "retry", "abandon", "migrate", "secrets"]
+COMMANDS = (
+    *("serve", "worker", "emulate", "check", "replay", "demo"),
+    *("inspect", "notices", "retry", "abandon", "migrate", "secrets"),
+)
 HEADRACE = Path(sys.executable).with_name("headrace")
 UNKNOWN = "01234567-89ab-cdef-0123-456789abcdef"
 # Settings of whoever runs the tests must not reach the commands.
