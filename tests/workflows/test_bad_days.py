@@ -1,6 +1,7 @@
 """Heroku's bad days: whatever goes wrong on its side, and wherever in a provision, the provision comes to its end."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ REQUESTS = {
     "config": ("PATCH", "/addons/*/config"),
     "mark": ("POST", "/addons/*/actions/provision"),
 }
-MISHAPS = {
+MISHAPS: dict[str, dict[str, Any]] = {
     "429": {"kind": "status", "status": 429, "retry_after": 0},
     "500": {"kind": "status", "status": 500},
     "503 after the effect": {"kind": "status", "status": 503, "after_effect": True},
@@ -32,7 +33,7 @@ MISHAPS = {
 
 @pytest.mark.parametrize("mishap", MISHAPS.values(), ids=MISHAPS)
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-async def test_a_provision_survives(sqlite_url: str, request_: tuple[str, str], mishap: dict[str, object]) -> None:
+async def test_a_provision_survives(sqlite_url: str, request_: tuple[str, str], mishap: dict[str, Any]) -> None:
     """Two mishaps in a row at one request: the step is tried again, and its effect is there once."""
     method, path = request_
     async with play_pair(sqlite_url) as pair:
