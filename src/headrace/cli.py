@@ -57,7 +57,7 @@ def main() -> None:
 def serve(target: str | None, host: str | None, port: int | None, web_only: bool, env_file: str | None) -> None:  # noqa: FBT001
     """Serve the add-on service that MODULE:NAME names."""
     from headrace.logs import configure_logging
-    from headrace.serving import run_server
+    from headrace.serving import leave_hooks_behind, run_server
 
     configure_logging()
     service = load_service(target, env_file)
@@ -69,6 +69,7 @@ def serve(target: str | None, host: str | None, port: int | None, web_only: bool
     if not web_only:
         service.assemble().require_free_worker()
     run_server(app, host=host, port=port)
+    leave_hooks_behind()
 
 
 @main.command()
@@ -78,10 +79,11 @@ def serve(target: str | None, host: str | None, port: int | None, web_only: bool
 def worker(target: str | None, port: int | None, env_file: str | None) -> None:
     """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`."""
     from headrace.logs import configure_logging
-    from headrace.serving import run_worker
+    from headrace.serving import leave_hooks_behind, run_worker
 
     configure_logging()
     asyncio.run(run_worker(load_service(target, env_file), port=port))
+    leave_hooks_behind()
 
 
 @main.command()

@@ -28,11 +28,13 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 
-IsReady = Callable[[], Awaitable[bool]]
+FindProblems = Callable[[], Awaitable[list[str]]]
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def build_app(routes: Sequence[BaseRoute], *, service_name: str, is_ready: IsReady, lifespan: Lifespan) -> Starlette:
+def build_app(
+    routes: Sequence[BaseRoute], *, service_name: str, find_problems: FindProblems, lifespan: Lifespan
+) -> Starlette:
     """Return the application. `/health` says that the process lives, `/ready` that it can do its work."""
 
     async def show_http_error(request: Request, error: Exception) -> Response:
@@ -44,9 +46,9 @@ def build_app(routes: Sequence[BaseRoute], *, service_name: str, is_ready: IsRea
         return JSONResponse({"status": "alive"})
 
     async def ready(_request: Request) -> Response:
-        if await is_ready():
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "the database does not answer"}, status_code=503)
+        if problems := await find_problems():
+            return JSONResponse({"status": "not ready", "problems": problems}, status_code=503)
+        return JSONResponse({"status": "ready"})
 
     return Starlette(
         routes=[

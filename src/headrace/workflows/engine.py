@@ -132,8 +132,8 @@ class Engine:
             return "the worker is not running"
         if not self._lease.was_held:
             return "the worker has lost its id and is waiting for the database"
-        if not all(thread.is_alive() for thread in _list_engine_threads()):
-            return "a thread of the workflow engine has ended"
+        if not any(thread.is_alive() for thread in _list_queue_threads()):
+            return "the workflow engine takes no work from its queue"
         return None
 
     def _launch(self) -> None:
@@ -230,8 +230,10 @@ class Engine:
         return self._client
 
 
-def _list_engine_threads() -> list[threading.Thread]:
-    return list(_get_dbos_instance()._background_threads)  # noqa: SLF001
+def _list_queue_threads() -> list[threading.Thread]:
+    """The engine's thread that watches over its pollers; Python names a thread after what it runs."""
+    threads = _get_dbos_instance()._background_threads  # noqa: SLF001
+    return [thread for thread in threads if "queue_thread" in thread.name]
 
 
 def _quieten() -> None:
