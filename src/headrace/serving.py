@@ -28,8 +28,7 @@ HOOK_THREAD_NAMES = ("headrace-hook", "headrace-panel")
 
 def run_server(app: ASGIApp, *, host: str, port: int) -> None:
     """Serve until a signal asks to stop."""
-    # uvicorn sends itself the signal again once it has stopped; Ctrl-C is no failure.
-    with suppress(KeyboardInterrupt):
+    with _stopping_in_order():
         uvicorn.Server(build_config(app, host=host, port=port)).run()
 
 
@@ -78,7 +77,7 @@ async def run_worker(service: AddonService, *, port: int | None) -> None:
         name = service.settings.manifest.name
         routes = [parts.metrics_route()]
         app = build_app(routes, service_name=name, find_problems=parts.find_problems, lifespan=lifespan)
-        with suppress(KeyboardInterrupt):
+        with _stopping_in_order():
             await uvicorn.Server(build_config(app, host="0.0.0.0", port=port)).serve()
         return
     stop = asyncio.Event()
@@ -86,6 +85,17 @@ async def run_worker(service: AddonService, *, port: int | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with parts.running(has_worker=True):
         await stop.wait()
+
+
+@contextmanager
+def _stopping_in_order() -> Iterator[None]:
+    """Let a signal to stop be no failure: uvicorn sends it to itself once more when it has stopped."""
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @asynccontextmanager

@@ -66,7 +66,7 @@ class Engine:
         self._version = version
         self._takes_over = takes_over
         self._lease = WorkerLease(database)
-        self._takeover = Takeover(database, self._lease, version=version)
+        self._takeover = Takeover(database, self._lease, version=version, list_active=_list_active)
         self._client: DBOSClient | None = None
         self._is_running = False
 
@@ -228,6 +228,10 @@ class Engine:
                 lazy=True,
             )
         return self._client
+
+
+def _list_active() -> list[str]:
+    return list(_get_dbos_instance()._active_workflows_set.activeList())  # noqa: SLF001
 
 
 def _list_queue_threads() -> list[threading.Thread]:

@@ -56,6 +56,21 @@ def list_pending_workers(connection: sa.Connection, *, version: str) -> list[str
     return list(connection.execute(query).scalars())
 
 
+def list_pending(connection: sa.Connection, *, worker: str) -> list[str]:
+    """Return the ids of the workflows that a worker has begun and not done."""
+    rows = _rows(connection)
+    query = sa.select(rows.c.workflow_uuid).where(rows.c.status == "PENDING", rows.c.executor_id == worker)
+    return list(connection.execute(query).scalars())
+
+
+def requeue(connection: sa.Connection, workflow_ids: Collection[str], *, worker: str) -> int:
+    """Put what a worker has begun back on the queue, as the engine does at a recovery; return how many there were."""
+    rows = _rows(connection)
+    is_begun = sa.and_(rows.c.status == "PENDING", rows.c.executor_id == worker)
+    query = sa.update(rows).where(is_begun, rows.c.workflow_uuid.in_(workflow_ids))
+    return connection.execute(query.values(status="ENQUEUED", owner_xid=None, started_at_epoch_ms=None)).rowcount
+
+
 def adopt(connection: sa.Connection, *, versions: Collection[str], version: str) -> int:
     """Let what older versions left unfinished count as this version's; return how many there were."""
     rows = _rows(connection)
@@ -89,6 +104,9 @@ def delete_finished(connection: sa.Connection, *, before: datetime, limit: int) 
 def _rows(connection: sa.Connection) -> sa.TableClause:
     columns: list[sa.ColumnClause[Any]] = [
         sa.column(name)
-        for name in ("workflow_uuid", "status", "executor_id", "application_version", "created_at", "updated_at")
+        for name in (
+            *("workflow_uuid", "status", "executor_id", "owner_xid", "application_version"),
+            *("created_at", "updated_at", "started_at_epoch_ms"),
+        )
     ]
     return sa.table("workflow_status", *columns, schema=None if connection.dialect.name == "sqlite" else "dbos")

@@ -1,15 +1,17 @@
-"""Taking over what a dead worker left: on PostgreSQL, where several share the work.
+"""Taking over what nobody runs any more: a dead worker's workflows, and those that this one has lost.
 
-A worker holds the lock of its slot for as long as its connection lives. A slot with unfinished workflows that
-nobody holds belongs to a worker that is dead, or to one that has just lost its connection and is about to take its
-slot again: so it has to be found free for a while before anybody takes it over. If a worker goes on all the same,
-cut off from everyone, it cannot record a step any more: the engine lets the first recorded result stand.
+On PostgreSQL a worker holds the lock of its slot for as long as its connection lives. A slot with unfinished
+workflows that nobody holds belongs to a worker that is dead, or to one that has just lost its connection and is
+about to take its slot again: so it has to be found free for a while before anybody takes it over. If a worker goes
+on all the same, cut off from everyone, it cannot record a step: the engine lets the first recorded result stand.
+
+A worker's own workflow is lost when the database goes away in the wrong moment: the engine's row says that it
+runs, and nothing in this process does it.
 """
 
 import logging
+from collections.abc import Callable, Collection
 from time import monotonic
-
-from dbos import DBOS
 
 from headrace.store.database import Database
 from headrace.workflows import ledger
@@ -22,17 +24,39 @@ GRACE_SECONDS = 10.0
 
 
 class Takeover:
-    """Finds workers that died, and puts what they had begun back on the queue."""
+    """Puts what nobody runs any more back on the queue. `list_active` names what runs in this process."""
 
-    def __init__(self, database: Database, lease: WorkerLease, *, version: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lease: WorkerLease,
+        *,
+        version: str,
+        list_active: Callable[[], Collection[str]],
+    ) -> None:
         self._database = database
         self._lease = lease
         self._version = version
+        self._list_active = list_active
         self._free_since: dict[int, float] = {}
+        self._suspects: set[str] = set()
 
     def look(self) -> None:
-        if self._database.is_sqlite:
-            return
+        self._look_at_mine()
+        if not self._database.is_sqlite:
+            self._look_at_others()
+
+    def _look_at_mine(self) -> None:
+        """What was just taken from the queue is about to run: only what is not running at two looks is lost."""
+        me = name_worker(self._lease.slot)
+        with self._database.engine.connect() as connection:
+            begun = ledger.list_pending(connection, worker=me)
+        missing = set(begun) - set(self._list_active())
+        lost, self._suspects = missing & self._suspects, missing
+        if lost:
+            self._requeue(lost, worker=me)
+
+    def _look_at_others(self) -> None:
         with self._database.engine.connect() as connection:
             workers = ledger.list_pending_workers(connection, version=self._version)
         slots = {slot for name in workers if (slot := read_slot(name)) is not None} - {self._lease.slot}
@@ -47,11 +71,18 @@ class Takeover:
         # While the slot is held here, no worker that starts can take it and recover the same.
         try:
             if monotonic() - self._free_since.setdefault(slot, monotonic()) >= GRACE_SECONDS:
-                self._recover(slot)
+                self._take_over(slot)
         finally:
             self._lease.give_back(slot)
 
-    def _recover(self, slot: int) -> None:
-        handles = DBOS._recover_pending_workflows([name_worker(slot)])  # noqa: SLF001
-        log.warning("workflows.taken_over", extra={"worker": name_worker(slot), "count": len(handles)})
+    def _take_over(self, slot: int) -> None:
+        worker = name_worker(slot)
+        with self._database.engine.connect() as connection:
+            begun = ledger.list_pending(connection, worker=worker)
+        self._requeue(begun, worker=worker)
         del self._free_since[slot]
+
+    def _requeue(self, workflow_ids: Collection[str], *, worker: str) -> None:
+        with self._database.transaction() as connection:
+            count = ledger.requeue(connection, workflow_ids, worker=worker)
+        log.warning("workflows.taken_over", extra={"worker": worker, "count": count})
