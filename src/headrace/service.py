@@ -29,12 +29,15 @@ from headrace.web.customers import Customers
 from headrace.web.metrics import Metrics, metrics_route
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import Sessions
+from headrace.web.webhooks import webhook_routes
 from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
+from headrace.workflows.events import Events
 from headrace.workflows.hooks import Hooks, Resource
 from headrace.workflows.lease import WorkerLease
 from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
+from headrace.workflows.subscriptions import Subscriptions
 from headrace.workflows.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -92,6 +95,19 @@ class AddonService:
         """Register the hook that is told when a resource's app has moved to another stage or pipeline."""
         self._hooks.register("on_stage_change", hook)
         return hook
+
+    def on_event(self, *entities: str) -> Callable[[F], F]:
+        """Register the hook that is told what Heroku says of these entities, such as `api:app`.
+
+        Raises:
+            MisuseError: Heroku has no such entity, or there is a hook for it already.
+        """
+
+        def register(hook: F) -> F:
+            self._hooks.register_for_events(entities, hook)
+            return hook
+
+        return register
 
     def panel(self, hook: F) -> F:
         """Register the hook that says what a card on the board shows of your own content."""
@@ -152,6 +168,8 @@ class Parts:
     workflows: Workflows
     operations: Operations
     upkeep: Upkeep
+    subscriptions: Subscriptions
+    events: Events
     calls: Calls
     metrics: Metrics
     is_closed: bool = False
@@ -167,7 +185,12 @@ class Parts:
             clock=self.clock,
             find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
         )
-        return [*provider_routes(self.calls, manifest), *customers.routes(), self.metrics_route()]
+        return [
+            *provider_routes(self.calls, manifest),
+            *webhook_routes(self.events, manifest, count=self.metrics.count_delivery),
+            *customers.routes(),
+            self.metrics_route(),
+        ]
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)
@@ -201,6 +224,7 @@ class Parts:
                 pause = min(self.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
                 chores = [
                     tasks.create_task(_repeat("sweep", self.inspector.sweep, pause=pause)),
+                    tasks.create_task(_repeat("subscriptions", self.subscriptions.look, pause=pause)),
                     tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
                 ]
                 yield
@@ -266,6 +290,16 @@ def assemble(
         workflows=workflows,
         operations=Operations(database, secrets, engine, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock),
+        subscriptions=Subscriptions(
+            database=database,
+            secrets=secrets,
+            engine=engine,
+            client=client,
+            hooks=hooks,
+            manifest=settings.manifest,
+            clock=clock,
+        ),
+        events=Events(database=database, secrets=secrets, engine=engine, workflows=workflows, hooks=hooks, clock=clock),
         calls=calls,
         metrics=metrics,
     )

@@ -27,8 +27,11 @@ APPLICATION = "headrace"
 # Bumped by hand when a running workflow of the old code could not go on with the new code.
 CONTRACT_VERSION = "1"
 POLL_SECONDS = 0.1
-# How many workflows one worker runs at a time.
-CONCURRENCY = 50
+# What may wait has a queue of its own: workflows that wait for their next attempt hold their place, and a broken
+# hook for events would hold up provisions.
+EVENT_QUEUE = "headrace-events"
+# How many workflows of a queue one worker runs at a time.
+CONCURRENCY = {QUEUE: 50, EVENT_QUEUE: 25}
 
 JSON = Any
 WorkflowFunction = Callable[["Run", str, Any], Awaitable[None]]
@@ -75,13 +78,22 @@ class Engine:
         _quieten()
         DBOS.migrate(self._database.engine.url.render_as_string(hide_password=False))
 
-    def enqueue(self, connection: sa.Connection, kind: str, workflow_id: str, uuid: str, argument: JSON = None) -> None:
+    def enqueue(
+        self,
+        connection: sa.Connection,
+        kind: str,
+        workflow_id: str,
+        uuid: str,
+        argument: JSON = None,
+        *,
+        queue: str = QUEUE,
+    ) -> None:
         """Enqueue a workflow in the caller's transaction; an id that is there already starts nothing."""
         self._find_client().enqueue_in_transaction(
             connection,
             {
                 "workflow_name": kind,
-                "queue_name": QUEUE,
+                "queue_name": queue,
                 "workflow_id": workflow_id,
                 "app_version": CONTRACT_VERSION,
                 "application_name": APPLICATION,
@@ -126,8 +138,9 @@ class Engine:
         for kind, function in self._workflows.items():
             self._announce(kind, function)
         # Registered before the launch, because the engine looks for new queues only once a second.
-        self._find_client().register_queue(QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_SECONDS)
-        DBOS.listen_queues([QUEUE])
+        for queue, count in CONCURRENCY.items():
+            self._find_client().register_queue(queue, worker_concurrency=count, polling_interval_sec=POLL_SECONDS)
+        DBOS.listen_queues([*CONCURRENCY])
         DBOS.launch()
         self._is_running = True
 
