@@ -33,7 +33,7 @@ from headrace.web.webhooks import webhook_routes
 from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
 from headrace.workflows.events import Events
-from headrace.workflows.hooks import Hooks, Resource
+from headrace.workflows.hooks import Hooks, Resource, require_entities
 from headrace.workflows.lease import WorkerLease
 from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
@@ -102,6 +102,7 @@ class AddonService:
         Raises:
             MisuseError: Heroku has no such entity, or there is a hook for it already.
         """
+        require_entities(entities)
 
         def register(hook: F) -> F:
             self._hooks.register_for_events(entities, hook)

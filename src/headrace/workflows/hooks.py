@@ -133,20 +133,10 @@ class Hooks:
         self._functions[name] = function
         return function
 
-    def register_for_events(self, entities: Collection[object], function: Callable[..., T]) -> None:
-        """Register a hook for events about these entities.
-
-        Raises:
-            MisuseError: Heroku has no such entity, or there is a hook for it already.
-        """
-        unknown = [str(entity) for entity in entities if entity not in ENTITIES]
-        if unknown or not entities:
-            raise MisuseError(
-                f"@service.on_event takes the names of entities, not {', '.join(unknown) or 'nothing'}. "
-                f"Heroku has {', '.join(sorted(ENTITIES))}:\n\n{_example(name_event_hook('api:app'))}"
-            )
+    def register_for_events(self, entities: Collection[str], function: Callable[..., T]) -> None:
+        """Register a hook for events about these entities."""
         for entity in entities:
-            self.register(name_event_hook(str(entity)), function)
+            self.register(name_event_hook(entity), function)
 
     def list_entities(self) -> list[str]:
         """Return the entities for which there is a hook."""
@@ -181,6 +171,17 @@ async def call(function: Callable[..., Any], *args: Any, threads: ThreadPoolExec
     run = partial(contextvars.copy_context().run, function, *args)
     result = await asyncio.get_running_loop().run_in_executor(threads, run)
     return await result if inspect.isawaitable(result) else result
+
+
+def require_entities(names: Collection[object]) -> None:
+    """Raise MisuseError unless these are names of entities, one at least; a hook put there itself is none."""
+    known = sorted(ENTITIES)
+    unknown = [str(name) for name in names if name not in known]
+    if unknown or not names:
+        raise MisuseError(
+            f"@service.on_event takes names of entities, not {', '.join(unknown) or 'nothing'}. "
+            f"There are {', '.join(known)}:\n\n{_example(name_event_hook('api:app'))}"
+        )
 
 
 def name_event_hook(entity: str) -> str:
