@@ -65,7 +65,7 @@ class Events:
     async def find_credentials(self, uuid: str) -> Credentials:
         """Return what deliveries about a resource have to prove; nobody can prove it for one that has no subscription.
 
-        So a resource that is not there is refused in the same way, and after the same work, as a forged delivery.
+        So a resource that is not there is refused as a forged delivery is, after the same look into the store.
         """
         found = await self._database.read(find_credentials, self._secrets, uuid)
         return found or self._nobodys
