@@ -49,6 +49,7 @@ REFRESH_LEASE = timedelta(minutes=1)
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
 UPKEEP_PAUSE_SECONDS = 5.0
+WATCH_PAUSE_SECONDS = 3.0
 
 
 class AddonService:
@@ -226,6 +227,7 @@ class Parts:
                 chores = [
                     tasks.create_task(_repeat("sweep", self.inspector.sweep, pause=pause)),
                     tasks.create_task(_repeat("subscriptions", self.subscriptions.look, pause=pause)),
+                    tasks.create_task(_repeat("watch", self.engine.watch, pause=WATCH_PAUSE_SECONDS)),
                     tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
                 ]
                 yield

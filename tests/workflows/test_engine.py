@@ -23,8 +23,9 @@ from headrace.errors import MisuseError, Refused
 from headrace.models import State
 from headrace.store.database import Database
 from headrace.testing import eventually
-from headrace.workflows.engine import Engine, Run, StepFailed
+from headrace.workflows.engine import Engine
 from headrace.workflows.lease import WorkerLease
+from headrace.workflows.run import Run, StepFailed
 from pair import QUICK_RETRIES, WORLD
 
 HEADRACE = Path(sys.executable).with_name("headrace")

@@ -22,9 +22,10 @@ from headrace.store.placements import LIVE, forget_access, want_check
 from headrace.store.resources import ResourceRow, add_event, find_resource, lock_resource
 from headrace.store.secrets import SecretStore
 from headrace.store.webhooks import add_webhook_event, find_credentials, forget_webhook_events
-from headrace.workflows.engine import EVENT_QUEUE, Engine, Run, StepFailed
+from headrace.workflows.engine import EVENT_QUEUE, Engine
 from headrace.workflows.hooks import Event, Hooks, name_event_hook
 from headrace.workflows.provisioning import Workflows
+from headrace.workflows.run import Run, StepFailed
 
 TELL_EVENT = "event"
 COLLABORATOR = "api:collaborator"

@@ -27,9 +27,10 @@ from headrace.store.webhooks import (
     save_credentials,
     save_subscribed,
 )
-from headrace.workflows.engine import EVENT_QUEUE, Engine, Run, StepFailed
+from headrace.workflows.engine import EVENT_QUEUE, Engine
 from headrace.workflows.events import list_wanted, make_credentials
 from headrace.workflows.hooks import Hooks
+from headrace.workflows.run import Run, StepFailed
 
 SUBSCRIBE = "subscribe"
 FAILED = "subscription.failed"
