@@ -41,7 +41,6 @@ class Metrics:
             ["method", "endpoint"],
             registry=self._registry,
         )
-
         self._deliveries = Counter(
             "headrace_webhook_deliveries_total",
             "Webhook deliveries, by what became of them.",
