@@ -23,7 +23,7 @@ def manifest() -> Manifest:
     return parse_manifest(MANIFEST)
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", [name for name in HOOKS if name != "on_event"])
 def test_a_hook_is_handed_back_as_it_was(service: AddonService, name: str) -> None:
     """A decorated function can still be called and tested by its name."""
 
@@ -32,12 +32,45 @@ def test_a_hook_is_handed_back_as_it_was(service: AddonService, name: str) -> No
     assert hook is getattr(service, name)(hook)
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", [name for name in HOOKS if name != "on_event"])
 def test_registering_a_hook_twice_is_an_error_at_import(service: AddonService, name: str) -> None:
     """The text names the first one."""
     getattr(service, name)(first_hook)
     with pytest.raises(MisuseError, match=f"@service.{name} is registered twice: on first_hook and here"):
         getattr(service, name)(lambda _argument: None)
+
+
+def test_one_hook_may_hear_of_several_entities(service: AddonService) -> None:
+    """It is handed back as it was; another one may hear of the rest."""
+
+    def hook(_argument: object) -> None: ...
+
+    assert hook is service.on_event("api:app", "api:addon")(hook)
+    assert first_hook is service.on_event("api:release")(first_hook)
+
+
+def test_an_entity_has_one_hook(service: AddonService) -> None:
+    """The text names the first one, as it is written there."""
+    service.on_event("api:app", "api:addon")(first_hook)
+    with pytest.raises(MisuseError, match=r'@service.on_event\("api:app"\) is registered twice: on first_hook'):
+        service.on_event("api:app")(lambda _argument: None)
+
+
+@pytest.mark.parametrize("names", [(), ("api:pipeline",), ("app",), ("api:app", "api:apps"), (["api:app"],), (print,)])
+def test_an_entity_that_heroku_does_not_have_is_refused_with_those_it_has(
+    service: AddonService, names: tuple[Any, ...]
+) -> None:
+    """Also where the names were forgotten, so that the hook itself stands in their place."""
+    with pytest.raises(MisuseError, match=r"takes names of entities") as caught:
+        service.on_event(*names)
+
+    assert "api:addon, api:addon-attachment, api:app," in str(caught.value)
+    assert '    @service.on_event("api:app")\n    async def hear(event: Event) -> None:' in str(caught.value)
+
+
+def test_a_hook_for_events_takes_one_argument(service: AddonService) -> None:
+    with pytest.raises(MisuseError, match=r'on_event\("dyno"\)\n    async def hear'):
+        service.on_event("dyno")(no_argument)
 
 
 def first_hook(_argument: object) -> None: ...

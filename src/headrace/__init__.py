@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from headrace.inspector.panel import Figure, Panel
     from headrace.models import Inspection, Outcome, Stage
     from headrace.service import AddonService
-    from headrace.workflows.hooks import PlanChange, Provision, Resource, StageChange
+    from headrace.workflows.hooks import Event, PlanChange, Provision, Resource, StageChange
 
 __all__ = [
     "AddonService",
+    "Event",
     "Figure",
     "HeadraceError",
     "Inspection",
@@ -27,6 +28,7 @@ __all__ = [
 
 _HOMES = {
     "AddonService": "headrace.service",
+    "Event": "headrace.workflows.hooks",
     "Figure": "headrace.inspector.panel",
     "HeadraceError": "headrace.errors",
     "Inspection": "headrace.models",

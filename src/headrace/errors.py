@@ -5,7 +5,7 @@
     ├── Rejected                        what came in cannot be trusted or understood
     │   ├── Unauthenticated   401
     │   ├── SsoRejected       403       .reason: bad_token, stale, from_future
-    │   ├── DeliveryRejected  403       .reason: missing_signature, bad_signature
+    │   ├── DeliveryRejected  403       .reason: bad_authorization, missing_signature, bad_signature, too_old
     │   ├── Malformed         400       .field
     │   ├── TooLarge          413
     │   ├── UnknownResource   404
@@ -74,7 +74,10 @@ class SsoRejected(Rejected):
 
 
 class DeliveryRejected(Rejected):
-    """A webhook delivery cannot be trusted. `reason`: missing_signature or bad_signature."""
+    """A webhook delivery cannot be trusted.
+
+    `reason`: bad_authorization, missing_signature, bad_signature or too_old.
+    """
 
     status = 403
 

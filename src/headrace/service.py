@@ -29,12 +29,15 @@ from headrace.web.customers import Customers
 from headrace.web.metrics import Metrics, metrics_route
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import Sessions
+from headrace.web.webhooks import webhook_routes
 from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
-from headrace.workflows.hooks import Hooks, Resource
+from headrace.workflows.events import Events
+from headrace.workflows.hooks import Hooks, Resource, require_entities
 from headrace.workflows.lease import WorkerLease
 from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
+from headrace.workflows.subscriptions import Subscriptions
 from headrace.workflows.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -94,6 +97,20 @@ class AddonService:
         """Register the hook that is told when a resource's app has moved to another stage or pipeline."""
         self._hooks.register("on_stage_change", hook)
         return hook
+
+    def on_event(self, *entities: str) -> Callable[[F], F]:
+        """Register the hook that is told what Heroku says of these entities, such as `api:app`.
+
+        Raises:
+            MisuseError: Heroku has no such entity, or there is a hook for it already.
+        """
+        require_entities(entities)
+
+        def register(hook: F) -> F:
+            self._hooks.register_for_events(entities, hook)
+            return hook
+
+        return register
 
     def panel(self, hook: F) -> F:
         """Register the hook that says what a card on the board shows of your own content."""
@@ -155,6 +172,8 @@ class Parts:
     workflows: Workflows
     operations: Operations
     upkeep: Upkeep
+    subscriptions: Subscriptions
+    events: Events
     calls: Calls
     metrics: Metrics
     has_worker: bool = False
@@ -171,7 +190,12 @@ class Parts:
             clock=self.clock,
             find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
         )
-        return [*provider_routes(self.calls, manifest), *customers.routes(), self.metrics_route()]
+        return [
+            *provider_routes(self.calls, manifest),
+            *webhook_routes(self.events, manifest, count=self.metrics.count_delivery),
+            *customers.routes(),
+            self.metrics_route(),
+        ]
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)
@@ -206,6 +230,7 @@ class Parts:
                 pause = min(self.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
                 chores = [
                     tasks.create_task(_repeat("sweep", self.inspector.sweep, pause=pause)),
+                    tasks.create_task(_repeat("subscriptions", self.subscriptions.look, pause=pause)),
                     tasks.create_task(_repeat("watch", self.engine.watch, pause=WATCH_PAUSE_SECONDS)),
                     tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
                 ]
@@ -278,6 +303,16 @@ def assemble(
         workflows=workflows,
         operations=Operations(database, secrets, engine, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),
+        subscriptions=Subscriptions(
+            database=database,
+            secrets=secrets,
+            engine=engine,
+            client=client,
+            hooks=hooks,
+            manifest=settings.manifest,
+            clock=clock,
+        ),
+        events=Events(database=database, secrets=secrets, engine=engine, workflows=workflows, hooks=hooks, clock=clock),
         calls=calls,
         metrics=metrics,
     )

@@ -1,17 +1,33 @@
 import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.errors import DeliveryRejected, Malformed
+from headrace.errors import DeliveryRejected, Forbidden, Malformed
 from headrace.models import Secret
-from headrace.protocol.webhooks import parse_event, sign_delivery, verify_delivery
+from headrace.protocol.webhooks import (
+    RETRIED_FOR,
+    Credentials,
+    parse_event,
+    sign_delivery,
+    subscribe,
+    verify_age,
+    verify_authorization,
+    verify_delivery,
+)
+from headrace.protocol.wire import Request, Response
 
 SECRET = Secret("whsec-test")
 BODY = b'{"action":"update","resource":"app"}'
 SIGNATURE = "lIuPkUn7DzP7wH0tChVR8i+LniNRque+x06Sc5gn14k="
+
+CREATED = datetime(2026, 11, 23, 19, tzinfo=UTC)
+URL = "https://acme.example/hooks/u1"
+CREDENTIALS = Credentials(secret=SECRET, authorization=Secret("Bearer hook-auth-1"))
 
 DELIVERY: dict[str, Any] = {
     "action": "update",
@@ -172,3 +188,81 @@ def test_no_bytes_break_the_parser(body: bytes) -> None:
     """A parser returns a value or raises Malformed, nothing else."""
     with pytest.raises(Malformed):
         parse_event(body)
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer hook-auth-2", "bearer hook-auth-1", "Bearer \u00e9"])
+def test_a_delivery_without_our_header_is_rejected(header: str | None) -> None:
+    """The header is sent as we set it (contract §8.2); known before the body is read."""
+    with pytest.raises(DeliveryRejected) as caught:
+        verify_authorization(header, authorization=CREDENTIALS.authorization)
+
+    assert "bad_authorization" == caught.value.reason
+
+
+def test_a_delivery_with_our_header_is_accepted() -> None:
+    verify_authorization("Bearer hook-auth-1", authorization=CREDENTIALS.authorization)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=-1), RETRIED_FOR])
+def test_an_event_is_good_for_as_long_as_heroku_tries(age: timedelta) -> None:
+    """72 hours (contract §8.4); a clock of ours that is behind makes none too new."""
+    verify_age(parse_event(encode()), now=CREATED + age)
+
+
+def test_an_event_that_heroku_would_not_try_any_more_is_rejected() -> None:
+    with pytest.raises(DeliveryRejected) as caught:
+        verify_age(parse_event(encode()), now=CREATED + RETRIED_FOR + timedelta(seconds=1))
+
+    assert "too_old" == caught.value.reason
+
+
+def test_where_there_is_no_subscription_one_is_made() -> None:
+    """With retries, our own secret and our own header (contract §8.2)."""
+    listing, creation = play([[], {}])
+
+    assert ("GET", "/addons/u1/webhooks") == (listing.method, listing.path)
+    assert ("POST", "/addons/u1/webhooks") == (creation.method, creation.path)
+    assert {
+        "include": ["api:app", "dyno"],
+        "level": "sync",
+        "url": URL,
+        "secret": "whsec-test",
+        "authorization": "Bearer hook-auth-1",
+    } == json.loads(creation.body)
+
+
+def test_the_subscription_that_is_there_is_changed() -> None:
+    """The one with our path, whatever its host; the rest are not ours to touch."""
+    others = [{"id": "w1", "url": "https://acme.example/other"}, {"id": "w3", "url": "https://acme.example/hooks/u2"}]
+    _, change = play([[others[0], {"id": "w2", "url": "https://old.example/hooks/u1"}, others[1]], {}])
+
+    assert ("PATCH", "/addons/u1/webhooks/w2") == (change.method, change.path)
+    assert (URL, "whsec-test") == ((sent := json.loads(change.body))["url"], sent["secret"])
+
+
+def test_what_heroku_declines_is_raised() -> None:
+    """403 is what an entity without permission is taken to get (contract §8.3)."""
+    with pytest.raises(Forbidden):
+        play([[]], status=403)
+
+
+def test_no_request_shows_a_credential() -> None:
+    """Neither of the two is for logs."""
+    _, creation = play([[], {}])
+
+    assert "whsec-test" not in repr(creation)
+    assert "hook-auth-1" not in repr(creation)
+
+
+def play(answers: Iterable[Any], *, status: int = 201) -> list[Request]:
+    """Answer a subscribing chain, the last time with a status, and return what it asked."""
+    chain = subscribe("u1", url=URL, include={"dyno", "api:app"}, credentials=CREDENTIALS)
+    asked = [next(chain)]
+    statuses = [200, status]
+    bodies = [json.dumps(answer).encode() for answer in answers] + [b"{}"]
+    try:
+        for code, body in zip(statuses, bodies, strict=False):
+            asked.append(chain.send(Response(status=code, body=body)))
+    except StopIteration:
+        return asked
+    raise AssertionError("The chain asks for more.")

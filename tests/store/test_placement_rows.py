@@ -26,6 +26,7 @@ from headrace.store.placements import (
     save_access,
     save_failed_check,
     save_inspection,
+    want_check,
 )
 from headrace.store.schema import pipeline
 from store.making import HOUR, NOON, add_resource, decline, id_of, place
@@ -302,6 +303,28 @@ async def test_access_to_one_app_says_nothing_about_another(database: Database) 
 
     assert {id_of("shop")} == await _visible(database, ["id:u-1"])
     assert set() == await database.read(list_visible_apps, [], people=["id:u-1"], checked_after=NOON)
+
+
+async def test_a_wish_makes_a_placement_due_now(database: Database) -> None:
+    """The next look is due at once, however far away it was."""
+    uuid = await database.write(add_resource)
+    await _save(database, place())
+    await database.write(want_check, uuid, now=NOON)
+
+    assert [uuid] == await _claim(database, NOON)
+
+
+@pytest.mark.parametrize(("wanted_at", "due_count"), [(NOON - LEASE, 0), (NOON, 0), (NOON + LEASE, 1)])
+async def test_a_look_that_began_before_the_wish_does_not_answer_it(
+    database: Database, wanted_at: datetime, due_count: int
+) -> None:
+    """What Heroku said may be of before the change, so the placement stays due."""
+    uuid = await database.write(add_resource)
+    await _save(database, place(at=NOON - HOUR))
+    await database.write(want_check, uuid, now=wanted_at)
+    await database.write(save_inspection, place(at=NOON), next_check_at=NOON + 2 * HOUR)
+
+    assert [uuid] * due_count == await _claim(database, NOON + HOUR)
 
 
 async def _save(database: Database, *inspections: Inspection) -> None:

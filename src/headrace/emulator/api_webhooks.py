@@ -11,8 +11,8 @@ from headrace.emulator.deliveries import end_subscription
 from headrace.emulator.errors import forbidden, invalid, not_found
 from headrace.emulator.records import Addon, App, Subscription
 from headrace.emulator.render_webhooks import render_delivery, render_event, render_subscription
-from headrace.emulator.webhooks import ENTITIES, EXTRA_ENTITIES
 from headrace.models import Secret
+from headrace.protocol.webhooks import ENTITIES, EXTRA_ENTITIES
 
 APP_LIMIT = 10
 SECRET_HEADER = "Heroku-Webhook-Secret"
@@ -120,6 +120,7 @@ def _read_members(call: Call, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_include(call: Call, value: Any) -> tuple[str, ...]:
+    """Return the entities; those of things that the emulator does not have are taken and stay silent."""
     if not isinstance(value, list) or not value or not all(isinstance(entity, str) for entity in value):
         raise invalid("include has to be a list of entities.")
     unknown = [entity for entity in value if entity not in ENTITIES]

@@ -12,8 +12,8 @@ from headrace.emulator.heroku import Heroku
 from headrace.emulator.partner import PartnerAnswer
 from headrace.emulator.records import Attempt, Delivery, Event, Subscription, Webhooks
 from headrace.emulator.render_webhooks import render_sent
-from headrace.emulator.webhooks import ENTITY_OF, RETRIED_FOR, decide_next_attempt, find_audience, render_data
-from headrace.protocol.webhooks import SIGNATURE_HEADER, sign_delivery
+from headrace.emulator.webhooks import ENTITY_OF, decide_next_attempt, find_audience, render_data
+from headrace.protocol.webhooks import RETRIED_FOR, SIGNATURE_HEADER, sign_delivery
 
 # How many events, and deliveries, of one app or add-on can be listed.
 KEPT_COUNT = 1000

@@ -17,27 +17,8 @@ from headrace.emulator.render import (
     render_release,
 )
 from headrace.emulator.render_runtime import render_domain, render_process
+from headrace.protocol.webhooks import RETRIED_FOR
 
-# Those of things that the emulator does not have are taken and stay silent.
-ENTITIES = frozenset(
-    {
-        "api:addon",
-        "api:addon-attachment",
-        "api:app",
-        "api:build",
-        "api:collaborator",
-        "api:domain",
-        "api:dyno",
-        "api:formation",
-        "api:release",
-        "api:sni-endpoint",
-        "api:ssl-endpoint",
-        "dyno",
-    }
-)
-# What a partner may subscribe to only with an extra permission; of `dyno` it is not documented (contract §8.3).
-EXTRA_ENTITIES = frozenset({"api:build", "api:dyno", "api:formation", "api:release", "dyno"})
-RETRIED_FOR = timedelta(hours=72)
 LONGEST_DELAY = timedelta(hours=1)
 
 

@@ -33,6 +33,17 @@ class Manifest:
     base_url: str
     sso_url: str
 
+    @property
+    def resources_path(self) -> str:
+        """Where on our host Heroku calls the Partner API."""
+        return urlsplit(self.base_url).path.rstrip("/") or "/heroku/resources"
+
+    @property
+    def webhooks_url(self) -> str:
+        """Where webhooks are delivered: beside the Partner API; the resource's uuid follows."""
+        path = self.resources_path.rpartition("/")[0] + "/webhooks"
+        return urlsplit(self.base_url)._replace(path=path, query="", fragment="").geturl()
+
     def find_undeclared(self, config: Mapping[str, object]) -> list[str]:
         """Names a hook returned that the manifest does not declare; Heroku would refuse them (contract §1.2)."""
         return sorted(set(config) - set(self.config_vars))

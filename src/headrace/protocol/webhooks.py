@@ -1,17 +1,64 @@
-"""Webhook deliveries: signed over the raw bytes of the body (contract §8.4)."""
+"""Webhooks: subscribing to them (contract §8.2), and deliveries, signed over the raw bytes of the body (§8.4)."""
 
 import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Collection, Generator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
 from headrace.errors import DeliveryRejected, Malformed
 from headrace.models import Secret
-from headrace.protocol.wire import Unreadable, decode_json
+from headrace.protocol.platform import HEADERS, raise_for_status, read_pages
+from headrace.protocol.wire import Request, Response, Unreadable, build_path, decode_json
 
 SIGNATURE_HEADER = "Heroku-Webhook-Hmac-SHA256"
+# Heroku tries a delivery again for this long after its event (contract §8.4).
+RETRIED_FOR = timedelta(hours=72)
+
+# What a subscription can include (contract §8.3).
+ENTITIES = frozenset(
+    {
+        "api:addon",
+        "api:addon-attachment",
+        "api:app",
+        "api:build",
+        "api:collaborator",
+        "api:domain",
+        "api:dyno",
+        "api:formation",
+        "api:release",
+        "api:sni-endpoint",
+        "api:ssl-endpoint",
+        "dyno",
+    }
+)
+# What a partner may subscribe to only with an extra permission; of `dyno` it is not documented (contract §8.3).
+EXTRA_ENTITIES = frozenset({"api:build", "api:dyno", "api:formation", "api:release", "dyno"})
+
+# An id or a name of Heroku's: it can be stored as it is.
+Word = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]+\Z", max_length=60)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What the deliveries of one subscription have to prove: ours alone, and Heroku's since we told it."""
+
+    secret: Secret
+    authorization: Secret
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook subscription as the Platform API lists it; its credentials are never shown."""
+
+    id: str
+    url: str
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +71,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 class EventName(msgspec.Struct, frozen=True, kw_only=True):
     """An event's id, and the entity under which a subscription includes it."""
 
-    id: str
-    include: str
+    id: Word
+    include: Word
 
 
 class DeliveryMetadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +87,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     Do not order events by `sequence`, which is always null; use `updated_at`, and drop an `id` seen before.
     """
 
-    id: str
-    action: str
-    resource: str
-    created_at: str
-    updated_at: str
+    id: Word
+    action: Word
+    resource: Word
+    created_at: Moment
+    updated_at: Moment
     data: dict[str, object]
     previous_data: dict[str, object] = {}
     actor: Actor | None = None
@@ -56,9 +103,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.webhook_metadata.event.include if self.webhook_metadata else f"api:{self.resource}"
 
 
+def subscribe(
+    uuid: str, *, url: str, include: Collection[str], credentials: Credentials
+) -> Generator[Request, Response, None]:
+    """Have events about an add-on delivered to a URL; a subscription with the same path is brought to it.
+
+    However often it runs there is one, whose credentials are these.
+    """
+    known = yield from read_pages(_build_list(uuid), Subscription)
+    path = urlsplit(url).path
+    ours = next((one.id for one in known if one.url.endswith(path)), None)
+    request = _build_subscription(uuid, ours, url=url, include=include, credentials=credentials)
+    raise_for_status((yield request), request)
+
+
 def sign_delivery(body: bytes, *, secret: Secret) -> str:
     """Base64 of HMAC-SHA256 over the raw body."""
     return base64.b64encode(_digest(body, secret)).decode()
+
+
+def verify_authorization(header: str | None, *, authorization: Secret) -> None:
+    """Raise DeliveryRejected unless the header is the one we subscribed with: known before the body is read."""
+    if not hmac.compare_digest((header or "").encode(), authorization.reveal().encode()):
+        raise DeliveryRejected(reason="bad_authorization")
 
 
 def verify_delivery(body: bytes, *, signature: str | None, secret: Secret) -> None:
@@ -84,6 +151,37 @@ def parse_event(body: bytes) -> Event:
         return decode_json(body, Event)
     except Unreadable as error:
         raise Malformed(f"This is not an event: {error}") from None
+
+
+def verify_age(event: Event, *, now: datetime) -> None:
+    """Raise DeliveryRejected when Heroku would not try this event any more: it is a replay, or of no use."""
+    if event.created_at < now - RETRIED_FOR:
+        raise DeliveryRejected(reason="too_old")
+
+
+def _build_list(uuid: str) -> Request:
+    return Request(
+        method="GET", path=build_path("/addons/{}/webhooks", uuid), endpoint="/addons/{addon}/webhooks", headers=HEADERS
+    )
+
+
+def _build_subscription(
+    uuid: str, known_id: str | None, *, url: str, include: Collection[str], credentials: Credentials
+) -> Request:
+    """Ask for a new subscription, or change the one that is known."""
+    members = {
+        "include": sorted(include),
+        "level": "sync",
+        "url": url,
+        "secret": credentials.secret.reveal(),
+        "authorization": credentials.authorization.reveal(),
+    }
+    listing = _build_list(uuid).with_headers(Content_Type="application/json")
+    request = replace(listing, method="POST", body=msgspec.json.encode(members))
+    if known_id is None:
+        return request
+    path = build_path("/addons/{}/webhooks/{}", uuid, known_id)
+    return replace(request, method="PATCH", path=path, endpoint="/addons/{addon}/webhooks/{webhook}")
 
 
 def _digest(body: bytes, secret: Secret) -> bytes:

@@ -32,12 +32,17 @@ class PlacementRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRow:
-    """When and how Heroku last answered about a placement, and what went wrong since."""
+    """When and how Heroku last answered about a placement, what went wrong since, and when a look was last wanted."""
 
     outcome: Outcome | None
     error: str | None
     checked_at: datetime | None
     tried_at: datetime | None
+    wanted_at: datetime | None
+
+    def is_wanted_since(self, looked_up_at: datetime) -> bool:
+        """Whether a look that began then came too early for the last wish."""
+        return self.wanted_at is not None and self.wanted_at > looked_up_at
 
 
 def save_inspection(
@@ -60,6 +65,7 @@ def save_inspection(
         .where(resource.c.uuid == uuid)
         .values(app_id=inspection.app.id, app_name=inspection.app.name, name=inspection.addon.name)
     )
+    is_due = check is not None and check.is_wanted_since(now)
     _save_check(
         connection,
         uuid,
@@ -68,7 +74,7 @@ def save_inspection(
             "error": None,
             "checked_at": now,
             "tried_at": now,
-            "next_check_at": next_check_at,
+            "next_check_at": now if is_due else next_check_at,
         },
     )
     if inspection.outcome not in (Outcome.PLACED, Outcome.UNCOUPLED):
@@ -83,6 +89,15 @@ def save_failed_check(
 ) -> None:
     """Record that Heroku was asked and did not answer; what was known stays."""
     _save_check(connection, uuid, {"error": error, "tried_at": now, "next_check_at": next_check_at})
+
+
+def want_check(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
+    """Make a resource's placement due, because something may have changed."""
+    connection.execute(
+        sa.update(placement_check)
+        .where(placement_check.c.resource_uuid == uuid)
+        .values(wanted_at=now, next_check_at=now)
+    )
 
 
 def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow | None:
@@ -126,7 +141,13 @@ def find_check(connection: sa.Connection, uuid: str) -> CheckRow | None:
     if row is None:
         return None
     outcome = Outcome(row.outcome) if row.outcome else None
-    return CheckRow(outcome=outcome, error=row.error, checked_at=row.checked_at, tried_at=row.tried_at)
+    return CheckRow(
+        outcome=outcome,
+        error=row.error,
+        checked_at=row.checked_at,
+        tried_at=row.tried_at,
+        wanted_at=row.wanted_at,
+    )
 
 
 def claim_due_checks(connection: sa.Connection, *, now: datetime, limit: int, lease: timedelta) -> list[str]:
@@ -159,6 +180,11 @@ def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: d
     people = [f"id:{user_id}" for user_id in found.user_ids] + [f"email:{email}" for email in found.emails]
     if people:
         connection.execute(sa.insert(access), [{"app_id": app_id, "person": person} for person in sorted(people)])
+
+
+def forget_access(connection: sa.Connection, app_id: str | None) -> None:
+    """Trust what was read of an app's people no longer: it is asked for again before anybody sees the app."""
+    connection.execute(sa.delete(access_check).where(access_check.c.app_id == app_id))
 
 
 def list_visible_apps(

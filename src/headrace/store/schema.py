@@ -136,7 +136,8 @@ placement = sa.Table(
     sa.Index(None, "pipeline_id"),
 )
 
-# `checked_at` is when Heroku last answered, `tried_at` when it was last asked.
+# `checked_at` is when Heroku last answered, `tried_at` when it was last asked; `wanted_at` is when a webhook last
+# asked for a look, which one that had begun before does not answer.
 placement_check = sa.Table(
     "placement_check",
     METADATA,
@@ -145,6 +146,7 @@ placement_check = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("checked_at", Moment),
     sa.Column("tried_at", Moment),
+    sa.Column("wanted_at", Moment),
     sa.Column("next_check_at", Moment, nullable=False),
     sa.Index(None, "next_check_at"),
 )
@@ -196,17 +198,31 @@ notice = sa.Table(
     ),
 )
 
-# Heroku delivers at least once: an event that stands here was taken already (contract §8.4).
+# What Heroku was asked to tell of a resource, or is about to be while `subscribed_at` is null; `number` counts how
+# often. `include` is a list parted by commas, in order.
+webhook_subscription = sa.Table(
+    "webhook_subscription",
+    METADATA,
+    _of_resource(primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("include", sa.Text, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("subscribed_at", Moment),
+)
+
+# Heroku delivers at least once: an event that stands here was taken already (contract §8.4). It stands here for as
+# long as it is not too old to be taken.
 webhook_event = sa.Table(
     "webhook_event",
     METADATA,
     _of_resource(primary_key=True),
-    _uuid("event_id", primary_key=True),
+    sa.Column("event_id", sa.String(60), primary_key=True),
     sa.Column("entity", sa.String(60), nullable=False),
-    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("action", sa.String(60), nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("received_at", Moment, nullable=False),
-    sa.Index(None, "received_at"),
+    sa.Index(None, "created_at"),
 )
 
 # A login form works once: the digest of what was signed stands here for as long as the form is good.

@@ -23,7 +23,7 @@ PLACELESS = ("none", "unknown")
 
 
 class Metrics:
-    """Counts this process's requests to Heroku, and renders everything for Prometheus."""
+    """Counts this process's requests to Heroku and what it delivers, and renders everything for Prometheus."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
@@ -41,11 +41,20 @@ class Metrics:
             ["method", "endpoint"],
             registry=self._registry,
         )
+        self._deliveries = Counter(
+            "headrace_webhook_deliveries_total",
+            "Webhook deliveries, by what became of them.",
+            ["outcome"],
+            registry=self._registry,
+        )
 
     def observe(self, request: wire.Request, status: int | None, seconds: float) -> None:
         """Count one request to Heroku: the client's observer."""
         self._requests.labels(request.method, request.endpoint, str(status or "none")).inc()
         self._seconds.labels(request.method, request.endpoint).inc(seconds)
+
+    def count_delivery(self, outcome: str) -> None:
+        self._deliveries.labels(outcome).inc()
 
     async def render(self) -> bytes:
         figures = await self._database.read(load_figures, buckets=BUCKETS)

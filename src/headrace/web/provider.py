@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -41,7 +40,7 @@ def provider_routes(calls: Calls, manifest: Manifest) -> list[Route]:
             return await calls.deprovision(uuid)
         return await calls.change_plan(uuid, parse_plan_change(await read_body(request)))
 
-    base = urlsplit(manifest.base_url).path.rstrip("/") or "/heroku/resources"
+    base = manifest.resources_path
     return [
         Route(base, _guard(provision, manifest), methods=["POST"]),
         Route(f"{base}/{{uuid}}", _guard(change_or_remove, manifest), methods=["PUT", "DELETE"]),
@@ -70,7 +69,7 @@ def _guard(endpoint: Endpoint, manifest: Manifest) -> Callable[[Request], Awaita
                 "request.rejected",
                 extra={"method": request.method, "status": error.status, "reason": error.reason},
             )
-            return _respond_rejected(error)
+            return respond_rejected(error)
         except DBAPIError:
             # Nothing was recorded; Heroku shows the message and asks again.
             log.exception("database.failed", extra={"method": request.method})
@@ -80,7 +79,7 @@ def _guard(endpoint: Endpoint, manifest: Manifest) -> Callable[[Request], Awaita
     return respond
 
 
-def _respond_rejected(error: Rejected) -> Response:
+def respond_rejected(error: Rejected) -> Response:
     headers = {"WWW-Authenticate": 'Basic realm="add-on partner"'} if error.status == 401 else None
     body = msgspec.json.encode({"message": error.message})
     return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)

@@ -33,9 +33,11 @@ CONTRACT_VERSION = "1"
 # Older versions whose workflows this code can go on with: they are taken over at the start.
 TAKES_OVER: tuple[str, ...] = ()
 POLL_SECONDS = 0.1
-# How many workflows one worker runs at a time. One that waits for its next attempt counts, and costs little: a few
-# hundred hooks that fail must not keep others from their turn.
-CONCURRENCY = 1000
+# What may wait has a queue of its own, so that a broken hook for events holds up no provision.
+EVENT_QUEUE = "headrace-events"
+# How many workflows of a queue one worker runs at a time. One that waits for its next attempt counts, and costs
+# little: a few hundred hooks that fail must not keep others from their turn.
+CONCURRENCY = {QUEUE: 1000, EVENT_QUEUE: 100}
 
 # How many stranded workflows are named at the start.
 STRANDED_SHOWN = 100
@@ -79,13 +81,22 @@ class Engine:
         _quieten()
         DBOS.migrate(self._database.engine.url.render_as_string(hide_password=False))
 
-    def enqueue(self, connection: sa.Connection, kind: str, workflow_id: str, uuid: str, argument: JSON = None) -> None:
+    def enqueue(
+        self,
+        connection: sa.Connection,
+        kind: str,
+        workflow_id: str,
+        uuid: str,
+        argument: JSON = None,
+        *,
+        queue: str = QUEUE,
+    ) -> None:
         """Enqueue a workflow in the caller's transaction; an id that is there already starts nothing."""
         self._find_client().enqueue_in_transaction(
             connection,
             {
                 "workflow_name": kind,
-                "queue_name": QUEUE,
+                "queue_name": queue,
                 "workflow_id": workflow_id,
                 "app_version": self._version,
                 "application_name": APPLICATION,
@@ -157,8 +168,9 @@ class Engine:
             self._announce(kind, function)
         self._take_over_versions()
         # Registered before the launch, because the engine looks for new queues only once a second.
-        self._find_client().register_queue(QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_SECONDS)
-        DBOS.listen_queues([QUEUE])
+        for queue, count in CONCURRENCY.items():
+            self._find_client().register_queue(queue, worker_concurrency=count, polling_interval_sec=POLL_SECONDS)
+        DBOS.listen_queues([*CONCURRENCY])
         DBOS.launch()
         self._is_running = True
 

@@ -3,9 +3,10 @@
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from headrace.errors import MisuseError
 from headrace.models import Outcome, Ref, Secret, Stage
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.retries import PROVISION_LIMIT
+from headrace.protocol.webhooks import ENTITIES, Actor
 
 T = TypeVar("T")
 
@@ -79,11 +81,32 @@ class StageChange(Resource):
     old_stage: Stage | str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Heroku tells that something about a resource has changed; `id` is the idempotency key.
+
+    `data` is the thing as the Platform API shows it, `previous_data` what changed members were before, `actor` who
+    did it. Events may come late and in any order: the one with the later `updated_at` is the newer. `resource` is
+    what we know of the resource now.
+    """
+
+    id: str
+    entity: str
+    action: str
+    resource: Resource
+    created_at: datetime
+    updated_at: datetime
+    data: Mapping[str, Any] = field(repr=False)
+    previous_data: Mapping[str, Any] = field(repr=False)
+    actor: Actor | None = field(repr=False)
+
+
 HOOKS = {
     "on_provision": "async def create(provision: Provision) -> dict[str, str]:",
     "on_plan_change": "async def resize(change: PlanChange) -> dict[str, str] | None:",
     "on_deprovision": "async def drop(resource: Resource) -> None:",
     "on_stage_change": "async def move(change: StageChange) -> None:",
+    "on_event": "async def hear(event: Event) -> None:",
     "panel": "async def show(resource: Resource) -> Panel | None:",
 }
 REQUIRED = ("on_provision", "on_plan_change", "on_deprovision")
@@ -109,6 +132,15 @@ class Hooks:
             raise MisuseError(f"{function.__qualname__} has to take one argument:\n\n{_example(name)}") from None
         self._functions[name] = function
         return function
+
+    def register_for_events(self, entities: Collection[str], function: Callable[..., T]) -> None:
+        """Register a hook for events about these entities."""
+        for entity in entities:
+            self.register(name_event_hook(entity), function)
+
+    def list_entities(self) -> list[str]:
+        """Return the entities for which there is a hook."""
+        return [entity for entity in sorted(ENTITIES) if self.has(name_event_hook(entity))]
 
     def find_missing(self) -> list[str]:
         """Say for each required hook that is missing which lines to paste."""
@@ -141,6 +173,22 @@ async def call(function: Callable[..., Any], *args: Any, threads: ThreadPoolExec
     return await result if inspect.isawaitable(result) else result
 
 
+def require_entities(names: Collection[object]) -> None:
+    """Raise MisuseError unless these are names of entities, one at least; a hook put there itself is none."""
+    known = sorted(ENTITIES)
+    unknown = [str(name) for name in names if name not in known]
+    if unknown or not names:
+        raise MisuseError(
+            f"@service.on_event takes names of entities, not {', '.join(unknown) or 'nothing'}. "
+            f"There are {', '.join(known)}:\n\n{_example(name_event_hook('api:app'))}"
+        )
+
+
+def name_event_hook(entity: str) -> str:
+    """Return the name under which the hook for an entity is registered: as it is written in the partner's code."""
+    return f'on_event("{entity}")'
+
+
 def read_config(returned: object, *, manifest: Manifest) -> dict[str, str]:
     """Return the config vars that a hook returned, checked as Heroku will check them (contract §1.2).
 
@@ -171,4 +219,4 @@ def read_scheme(url: str) -> str:
 
 
 def _example(name: str) -> str:
-    return f"    @service.{name}\n    {HOOKS[name]}\n        ...\n"
+    return f"    @service.{name}\n    {HOOKS[name.partition('(')[0]]}\n        ...\n"

@@ -48,7 +48,7 @@ from headrace.store.resources import (
 )
 from headrace.store.secrets import CONFIG, HOOK_STEP, LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
 from headrace.workflows.calls import hand_over
-from headrace.workflows.engine import Engine
+from headrace.workflows.engine import EVENT_QUEUE, Engine
 from headrace.workflows.hooks import Hooks, PlanChange, Provision, Resource, StageChange, read_config
 from headrace.workflows.run import Run, StepFailed
 
@@ -155,7 +155,9 @@ class Workflows:
         """Note a move in the timeline, and let the worker call the partner's hook for it, if there is one."""
         detail = {"from": old.stage, "to": new.stage, "old_pipeline": old.pipeline_id, "new_pipeline": new.pipeline_id}
         add_event(connection, uuid, "placement.moved", now=self._clock(), **detail)
-        self._engine.enqueue(connection, STAGE_CHANGE, f"{STAGE_CHANGE}:{uuid}:{new.id}", uuid, new.id)
+        self._engine.enqueue(
+            connection, STAGE_CHANGE, f"{STAGE_CHANGE}:{uuid}:{new.id}", uuid, new.id, queue=EVENT_QUEUE
+        )
 
     async def find_resource(self, uuid: str) -> Resource:
         """Return a resource as hooks see it."""

@@ -1,4 +1,4 @@
-"""Notices for operators, webhook events that were taken, and logins that were used."""
+"""Notices for operators, webhook subscriptions, events that were taken, and logins that were used."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,18 +39,32 @@ def upgrade() -> None:
         sqlite_where=sa.text("settled_at IS NULL"),
         postgresql_where=sa.text("settled_at IS NULL"),
     )
+    op.add_column("placement_check", sa.Column("wanted_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_table(
+        "webhook_subscription",
+        sa.Column("resource_uuid", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("include", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("subscribed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["resource_uuid"], ["resource.uuid"], name=op.f("fk_webhook_subscription_resource_uuid")
+        ),
+        sa.PrimaryKeyConstraint("resource_uuid", name=op.f("pk_webhook_subscription")),
+    )
     op.create_table(
         "webhook_event",
         sa.Column("resource_uuid", sa.String(length=36), nullable=False),
-        sa.Column("event_id", sa.String(length=36), nullable=False),
+        sa.Column("event_id", sa.String(length=60), nullable=False),
         sa.Column("entity", sa.String(length=60), nullable=False),
-        sa.Column("action", sa.String(length=20), nullable=False),
+        sa.Column("action", sa.String(length=60), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["resource_uuid"], ["resource.uuid"], name=op.f("fk_webhook_event_resource_uuid")),
         sa.PrimaryKeyConstraint("resource_uuid", "event_id", name=op.f("pk_webhook_event")),
     )
-    op.create_index(op.f("ix_webhook_event_received_at"), "webhook_event", ["received_at"])
+    op.create_index(op.f("ix_webhook_event_created_at"), "webhook_event", ["created_at"])
     op.create_table(
         "sso_login",
         sa.Column("digest", sa.String(length=64), nullable=False),

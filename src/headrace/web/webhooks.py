@@ -1,0 +1,50 @@
+"""The route to which Heroku delivers webhooks (contract §8.4)."""
+
+import logging
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import DBAPIError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headrace.errors import Rejected
+from headrace.protocol.manifest import Manifest
+from headrace.protocol.webhooks import SIGNATURE_HEADER, parse_event, verify_authorization, verify_delivery
+from headrace.web.provider import read_body, respond_rejected
+from headrace.workflows.events import Events, Taken
+
+log = logging.getLogger(__name__)
+
+
+def webhook_routes(events: Events, manifest: Manifest, *, count: Callable[[str], None]) -> list[Route]:
+    """Return the route; `count` is told what became of each delivery."""
+
+    async def receive(request: Request) -> Response:
+        try:
+            outcome = await _take(request, events)
+        except Rejected as error:
+            # Which resource it claimed to be about is not noted: anybody can write anything there.
+            log.warning("delivery.rejected", extra={"status": error.status, "reason": error.reason})
+            count(error.reason)
+            return respond_rejected(error)
+        except DBAPIError:
+            # Nothing was recorded; Heroku delivers again.
+            log.exception("database.failed", extra={"method": request.method})
+            count("failed")
+            return Response(status_code=503)
+        count(outcome)
+        return Response(status_code=204)
+
+    return [Route(f"{urlsplit(manifest.webhooks_url).path}/{{uuid:uuid}}", receive, methods=["POST"])]
+
+
+async def _take(request: Request, events: Events) -> Taken:
+    """Take an event that proves to come from Heroku; nothing of the body is parsed before."""
+    uuid = str(request.path_params["uuid"])
+    credentials = await events.find_credentials(uuid)
+    verify_authorization(request.headers.get("authorization"), authorization=credentials.authorization)
+    body = await read_body(request)
+    verify_delivery(body, signature=request.headers.get(SIGNATURE_HEADER), secret=credentials.secret)
+    return await events.take(uuid, parse_event(body))
