@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import URLSafeSerializer
 
 from headrace.emulator import Clock, Switches
 from headrace.emulator.records import Addon
@@ -21,6 +21,8 @@ from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.sso import sign_resource, sign_user
 from headrace.service import AddonService
 from headrace.store.placements import find_check
+from headrace.store.seal import KeyRing
+from headrace.web.sessions import build_signer
 from headrace.workflows.hooks import PlanChange, Provision, Resource
 from pair import ADA, EVE, GRACE, PASSWORD, SLUG, Acme, Pair, play_pair
 
@@ -91,12 +93,13 @@ async def test_a_login_by_herokus_form_leads_to_the_board(sqlite_url: str) -> No
 
 
 async def test_a_cookie_of_a_site_on_https_travels_by_https_only(sqlite_url: str) -> None:
-    """`Secure` everywhere but on this machine."""
+    """`Secure` and tied to the host everywhere but on this machine."""
     async with play_pair(sqlite_url) as pair:
         form = pair.heroku.sso_form(await provision(pair), ADA)[1]
         headers = {"Host": "search.acme.example", "X-Forwarded-Proto": "https"}
         async with pair.http.post(f"{pair.url}/sso/login", data=form, headers=headers, allow_redirects=False) as answer:
-            assert answer.cookies[COOKIE]["secure"]
+            cookie = answer.cookies[f"__Host-{COOKIE}"]
+        assert (True, "/", "") == (cookie["secure"], cookie["path"], cookie["domain"])
 
 
 async def test_a_form_that_heroku_made_wrong_is_refused(sqlite_url: str) -> None:
@@ -223,18 +226,22 @@ async def test_an_altered_session_is_none(sqlite_url: str) -> None:
     async with play_pair(sqlite_url) as pair:
         shop = await provision(pair, "shop")
         cookie = await log_in(pair, await provision(pair, "eves-app"), EVE)
-        keys = pair.parts.settings.keys.derive_all("session")
-        payload = URLSafeTimedSerializer(keys, salt="headrace session").loads(cookie)
-        forged = {**payload, "resource_uuid": shop.id}
+        signer = build_signer(pair.parts.settings.keys, "session")
+        ends_at, payload = signer.loads(cookie)
+        forged = [ends_at, {**payload, "resource_uuid": shop.id}]
+        others = build_signer(KeyRing([b"another key"]), "session")
+        operators = build_signer(pair.parts.settings.keys, "operator session")
         cookies = [
             # Not the last character, of which some bits count for nothing.
             cookie[:-5] + ("A" if cookie[-5] != "A" else "B") + cookie[-4:],
             cookie.partition(".")[0],
             "A" + cookie,
-            str(URLSafeTimedSerializer(b"another key", salt="headrace session").dumps(forged)),
-            str(URLSafeTimedSerializer(keys, salt="another purpose").dumps(forged)),
-            str(URLSafeTimedSerializer(keys, salt="headrace session").dumps({"resource_uuid": shop.id})),
-            str(URLSafeTimedSerializer(keys, salt="headrace session").dumps("text")),
+            str(others.dumps(forged)),
+            str(operators.dumps(forged)),
+            str(URLSafeSerializer("", salt="headrace session").dumps(forged)),
+            str(signer.dumps([ends_at, {"resource_uuid": shop.id}])),
+            str(signer.dumps(payload)),
+            str(signer.dumps("text")),
         ]
         pages = [await visit(pair, path, cookie=value) for value in cookies for path in ("/board", "/board.json")]
 
@@ -243,21 +250,17 @@ async def test_an_altered_session_is_none(sqlite_url: str) -> None:
         assert not any(shop.id in page.text for page in pages)
 
 
-class _HourOldSigner(TimestampSigner):
-    def get_timestamp(self) -> int:
-        return super().get_timestamp() - 3601
-
-
 async def test_a_session_ends_after_an_hour(sqlite_url: str) -> None:
-    """Then the customer comes by Heroku again."""
-    async with play_pair(sqlite_url) as pair:
+    """By the service's clock; then the customer comes by Heroku again."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
         cookie = await log_in(pair, await provision(pair))
-        keys = pair.parts.settings.keys.derive_all("session")
-        payload = URLSafeTimedSerializer(keys, salt="headrace session").loads(cookie)
-        old = URLSafeTimedSerializer(keys, salt="headrace session", signer=_HourOldSigner).dumps(payload)
-        page = await visit(pair, "/board", cookie=str(old))
+        clock.advance(timedelta(minutes=59))
+        before = await visit(pair, "/board", cookie=cookie)
+        clock.advance(timedelta(minutes=1, seconds=1))
+        after = await visit(pair, "/board", cookie=cookie)
 
-        assert 401 == page.status
+        assert [200, 401] == [before.status, after.status]
 
 
 async def test_without_a_session_the_way_in_is_shown(sqlite_url: str) -> None:
@@ -273,7 +276,7 @@ async def test_without_a_session_the_way_in_is_shown(sqlite_url: str) -> None:
 
 
 async def test_every_answer_carries_the_security_headers(sqlite_url: str) -> None:
-    """Pages, JSON, errors, redirects and what Heroku is answered: no script, no sniffing, no frame, no store."""
+    """Pages, JSON, errors, redirects and what Heroku is answered: no script, sniffing, frame, store or neighbour."""
     async with play_pair(sqlite_url) as pair:
         addon = await provision(pair)
         cookie = await log_in(pair, addon)
@@ -302,11 +305,17 @@ async def test_every_answer_carries_the_security_headers(sqlite_url: str) -> Non
             assert "default-src 'none'" in policy
             assert "frame-ancestors 'none'" in policy
             assert "unsafe" not in policy
-            assert ("nosniff", "DENY", "no-referrer") == (
+            assert ("nosniff", "DENY", "same-origin") == (
                 page.headers["X-Content-Type-Options"],
                 page.headers["X-Frame-Options"],
                 page.headers["Referrer-Policy"],
             )
+            assert ("same-origin", "same-origin") == (
+                page.headers["Cross-Origin-Opener-Policy"],
+                page.headers["Cross-Origin-Resource-Policy"],
+            )
+            assert "camera=()" in page.headers["Permissions-Policy"]
+            assert "Strict-Transport-Security" not in page.headers
         stored = [page.headers["Cache-Control"] for page in pages]
         assert "max-age=3600" == stored[9]
         assert {"no-store"} == {*stored[:9], *stored[10:]}
@@ -327,7 +336,7 @@ async def test_check_now_needs_the_forms_own_token(sqlite_url: str) -> None:
         ]
         unread = await visit(pair, "/board/check", cookie=cookie, method="GET")
 
-        assert [401] * 4 == [page.status for page in refused]
+        assert [403, 403, 403, 401] == [page.status for page in refused]
         assert 405 == unread.status
         assert before == await _find_check_time(pair, addon.id)
 

@@ -9,6 +9,7 @@ from headrace.client import Clock
 from headrace.models import State
 from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.store.database import Database
+from headrace.store.logins import forget_old_logins
 from headrace.store.notices import raise_notice
 from headrace.store.resources import add_event, fail_resource, list_overdue, lock_resource
 from headrace.workflows.engine import Engine
@@ -17,6 +18,7 @@ from headrace.workflows.provisioning import EXPIRE
 log = logging.getLogger(__name__)
 
 BATCH = 100
+ATTEMPTS_KEPT_FOR = timedelta(days=1)
 
 
 class Upkeep:
@@ -32,6 +34,8 @@ class Upkeep:
 
     async def look(self) -> None:
         await self._expire_overdue()
+        now = self._clock()
+        await self._database.write(forget_old_logins, now=now, attempts_before=now - ATTEMPTS_KEPT_FOR)
 
     async def _expire_overdue(self) -> None:
         """End provisions that have passed their limit, before Heroku does: it is told, and so is an operator.
