@@ -1,6 +1,7 @@
 """Running: a web server, a worker, or both in one event loop."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -11,9 +12,13 @@ from starlette.types import ASGIApp
 
 from headrace.service import AddonService
 from headrace.web.app import build_app
+from headrace.web.heads import BoundedHttp
 
 # Longer than Heroku waits for an answer, shorter than it waits for a dyno to stop.
 STOP_WITHIN_SECONDS = 25
+# Heroku's router reaches a dyno from a private address, which nobody on the Internet has. Of X-Forwarded-For the last
+# address that is not a router's is believed: what a client wrote there itself stands before it.
+ROUTERS = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
 def run_server(app: ASGIApp, *, host: str, port: int) -> None:
@@ -33,6 +38,9 @@ def build_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         date_header=True,
         proxy_headers=True,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ROUTERS),
+        http=BoundedHttp,
+        ws="none",
         timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
     )
 

@@ -3,22 +3,18 @@
 import io
 import logging
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
-from http.cookies import Morsel
 from pathlib import Path
 from typing import Any
 
 import pytest
 from itsdangerous import URLSafeSerializer
 
+from browsing import COOKIE, SALT, Page, log_in, provision, read_csrf, sign_form, visit
 from headrace.emulator import Clock, Switches
-from headrace.emulator.records import Addon
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
-from headrace.protocol.sso import sign_resource, sign_user
 from headrace.service import AddonService
 from headrace.store.placements import find_check
 from headrace.store.seal import KeyRing
@@ -26,49 +22,7 @@ from headrace.web.sessions import build_signer
 from headrace.workflows.hooks import PlanChange, Provision, Resource
 from pair import ADA, EVE, GRACE, PASSWORD, SLUG, Acme, Pair, play_pair
 
-COOKIE = "headrace_session"
-SALT = Secret("s4lt-for-tests")
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """An answer as a browser has it, before it follows a redirect."""
-
-    status: int
-    text: str
-    headers: Mapping[str, str]
-    cookie: "Morsel[str] | None"
-
-
-async def visit(pair: Pair, path: str, *, cookie: str = "", form: Any = None, method: str = "") -> Page:
-    """Make one request as a browser does."""
-    headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
-    verb = method or ("GET" if form is None else "POST")
-    url = pair.url + path
-    async with pair.http.request(verb, url, data=form, headers=headers, allow_redirects=False) as answer:
-        return Page(
-            status=answer.status,
-            text=await answer.text(),
-            headers=answer.headers.copy(),
-            cookie=answer.cookies.get(COOKIE),
-        )
-
-
-async def provision(pair: Pair, app: str = "shop") -> Addon:
-    addon = await pair.heroku.create_addon(app, "acme-search:basic")
-    await pair.settle()
-    return addon
-
-
-async def log_in(pair: Pair, addon: Addon, email: str | None = ADA) -> str:
-    page = await visit(pair, "/sso/login", form=pair.heroku.sso_form(addon, email)[1])
-    assert page.cookie is not None
-    return page.cookie.value
-
-
-def read_csrf(page: Page) -> str:
-    return page.text.split('name="csrf" value="')[1].split('"', maxsplit=1)[0]
 
 
 async def test_a_login_by_herokus_form_leads_to_the_board(sqlite_url: str) -> None:
@@ -121,7 +75,7 @@ async def test_a_form_that_heroku_made_wrong_is_refused(sqlite_url: str) -> None
 async def test_a_form_from_the_future_is_refused(sqlite_url: str) -> None:
     """A minute of skew is allowed, not more."""
     async with play_pair(sqlite_url) as pair:
-        form = _sign(pair, (await provision(pair)).id, ahead=timedelta(minutes=2))
+        form = sign_form(pair, (await provision(pair)).id, ahead=timedelta(minutes=2))
         page = await visit(pair, "/sso/login", form=form)
 
         assert (403, None) == (page.status, page.cookie)
@@ -154,8 +108,8 @@ async def test_a_resource_that_is_not_there_cannot_be_opened(sqlite_url: str) ->
         await pair.heroku.deprovision(addon)
         await pair.settle()
         gone = await visit(pair, "/sso/login", form=form)
-        unknown = await visit(pair, "/sso/login", form=_sign(pair, UUID))
-        no_uuid = await visit(pair, "/sso/login", form=_sign(pair, "app1234@heroku.com"))
+        unknown = await visit(pair, "/sso/login", form=sign_form(pair, UUID))
+        no_uuid = await visit(pair, "/sso/login", form=sign_form(pair, "app1234@heroku.com"))
 
         assert [410, 404, 404] == [gone.status, unknown.status, no_uuid.status]
         assert {None} == {page.cookie for page in (gone, unknown, no_uuid)}
@@ -518,19 +472,6 @@ def _spell_parts(pair: Pair) -> str:
     parts = pair.parts
     things: list[Any] = [parts, *vars(parts).values(), parts.settings.manifest, *pair.acme.created]
     return "\n".join(f"{thing!r} {thing}" for thing in things)
-
-
-def _sign(pair: Pair, resource_id: str, *, ahead: timedelta = timedelta(0)) -> dict[str, str]:
-    """Build the form that Heroku would send for any resource, at any time."""
-    timestamp = str(int((pair.parts.clock() + ahead).timestamp()))
-    return {
-        "resource_id": resource_id,
-        "resource_token": sign_resource(resource_id, salt=SALT, timestamp=timestamp),
-        "timestamp": timestamp,
-        "email": ADA,
-        "user_id": "ada",
-        "user_scoped_resource_token": sign_user(resource_id, salt=SALT, timestamp=timestamp, user_id="ada", email=ADA),
-    }
 
 
 async def _find_check_time(pair: Pair, uuid: str) -> Any:
