@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -176,11 +176,13 @@ async def play_pair(
     acme: Acme | None = None,
     switches: Switches | None = None,
     clock: Clock | None = None,
+    service_clock: Callable[[], datetime] | None = None,
     retries: dict[type[BaseException], Policy] = QUICK_RETRIES,
     **environment: str,
 ) -> AsyncIterator[Pair]:
-    """Run an emulator and a service that know each other until the block ends."""
+    """Run an emulator and a service that know each other until the block ends; `clock` is that of both."""
     partner = acme or Acme()
+    read_clock = service_clock or (clock.now if clock else None)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -190,7 +192,7 @@ async def play_pair(
             service = AddonService(
                 read_settings({**settings, "DATABASE_URL": database_url, **environment}),
                 retries=retries,
-                **({"clock": clock.now} if clock else {}),
+                **({"clock": read_clock} if read_clock else {}),
             )
             partner.register(service)
             async with serving(service.asgi(), bound):

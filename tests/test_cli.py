@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,21 @@ from click.testing import CliRunner, Result
 
 from headrace.cli import load_service, main
 from headrace.emulator import describe
-from headrace.errors import ConfigurationError
+from headrace.errors import ConfigurationError, MisuseError
 from headrace.settings import SETTINGS
 from headrace.store.database import Database
 from headrace.store.schema import METADATA
 from headrace.store.seal import KeyRing, make_key
 from headrace.store.secrets import SecretStore
 from headrace.workflows.lease import WorkerLease
-from pair import Pair, play_pair
+from pair import Acme, Pair, play_pair
 from store.making import add_resource
 from test_settings import GOOD
 
+COMMANDS = (
+    *("serve", "worker", "emulate", "check", "replay", "demo"),
+    *("inspect", "notices", "retry", "abandon", "migrate", "secrets"),
+)
 HEADRACE = Path(sys.executable).with_name("headrace")
 UNKNOWN = "01234567-89ab-cdef-0123-456789abcdef"
 # Settings of whoever runs the tests must not reach the commands.
@@ -88,7 +93,7 @@ def test_help_names_every_command() -> None:
     result = invoke("--help")
 
     assert 0 == result.exit_code
-    for command in ("serve", "worker", "emulate", "check", "replay", "demo", "inspect", "migrate", "secrets"):
+    for command in COMMANDS:
         assert f"\n  {command} " in result.output
 
 
@@ -102,9 +107,7 @@ def test_help_comes_without_the_heavy_imports() -> None:
     assert "[]\n" == done
 
 
-@pytest.mark.parametrize(
-    "command", ["serve", "worker", "emulate", "check", "replay", "demo", "inspect", "migrate", "secrets"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     """No command hides what it takes."""
     result = invoke(command, "--help")
@@ -307,6 +310,35 @@ def test_inspect_of_what_is_not_there_is_one_clear_line(sqlite_url: str, uuid: s
     assert (1, "") == (result.exit_code, result.stdout)
     assert text in result.stderr
     assert 1 == len(result.stderr.splitlines())
+
+
+async def test_what_failed_is_listed_tried_again_and_given_up(sqlite_url: str) -> None:
+    """An operator without a page: the notice says what and why, and each order says what it did."""
+    acme = Acme(error=MisuseError("There is no such region."), failures_left=2)
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:basic")
+        await pair.settle()
+        run = partial(asyncio.to_thread, invoke, **_settings_of(pair, sqlite_url))
+        listed, as_json = await run("notices"), await run("notices", "--json")
+        retried = await run("retry", addon.id)
+        unconfirmed = await run("abandon", addon.id)
+        abandoned, again = await run("abandon", "--yes", addon.id), await run("abandon", "--yes", addon.id)
+        left = await run("notices")
+
+    told = f"provision.failed      {addon.id}  {addon.name}  step run_hook, reason MisuseError\n"
+    described = json.loads(as_json.stdout)
+    assert listed.stdout.endswith(told)
+    assert (addon.id, "provision.failed") == (described["uuid"], described["kind"])
+    assert (1, f"Heroku was told that {addon.name} failed and has removed it; abandon it.\n") == (
+        retried.exit_code,
+        retried.stderr,
+    )
+    assert (1, (0, "Given up.\n")) == (unconfirmed.exit_code, (abandoned.exit_code, abandoned.stdout))
+    assert (1, f"{addon.name} is deprovisioned: only what has failed can be given up.\n") == (
+        again.exit_code,
+        again.stderr,
+    )
+    assert "Nothing waits for an operator.\n" == left.stdout
 
 
 async def test_emulate_prints_one_line_of_json_answers_and_ends_on_sigterm(tmp_path: Path) -> None:

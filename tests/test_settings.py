@@ -84,6 +84,7 @@ def test_blank_is_missing() -> None:
         ("HEADRACE_RECHECK_SECONDS", "0", "0 is not a number of seconds above zero"),
         ("HEADRACE_RECHECK_SECONDS", "nan", "nan is not a number of seconds above zero"),
         ("HEADRACE_RECHECK_SECONDS", "inf", "inf is not a number of seconds above zero"),
+        ("HEADRACE_KEEP_DAYS", "never", "never is not a number of days above zero"),
         ("HEADRACE_ANSWER_SECONDS", "-1", "-1 is not a number of seconds above zero"),
     ],
 )

@@ -57,7 +57,7 @@ def main() -> None:
 def serve(target: str | None, host: str | None, port: int | None, web_only: bool, env_file: str | None) -> None:  # noqa: FBT001
     """Serve the add-on service that MODULE:NAME names."""
     from headrace.logs import configure_logging
-    from headrace.serving import run_server
+    from headrace.serving import leave_hooks_behind, run_server
 
     configure_logging()
     service = load_service(target, env_file)
@@ -69,6 +69,7 @@ def serve(target: str | None, host: str | None, port: int | None, web_only: bool
     if not web_only:
         service.assemble().require_free_worker()
     run_server(app, host=host, port=port)
+    leave_hooks_behind()
 
 
 @main.command()
@@ -78,10 +79,11 @@ def serve(target: str | None, host: str | None, port: int | None, web_only: bool
 def worker(target: str | None, port: int | None, env_file: str | None) -> None:
     """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`."""
     from headrace.logs import configure_logging
-    from headrace.serving import run_worker
+    from headrace.serving import leave_hooks_behind, run_worker
 
     configure_logging()
     asyncio.run(run_worker(load_service(target, env_file), port=port))
+    leave_hooks_behind()
 
 
 @main.command()
@@ -235,6 +237,49 @@ def inspect(uuid: str, as_json: bool, env_file: str | None) -> None:  # noqa: FB
         return
     for name, value in described.items():
         click.echo(f"{name.replace('_', ' ') + ':':<15} {value if value is not None else '-'}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each.")
+@env_file
+def notices(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+    """List what waits for an operator: what failed, and why."""
+    from headrace.store.notices import list_open_notices
+
+    rows = asyncio.run(_with_parts(env_file, lambda parts: parts.database.read(list_open_notices)))
+    if not rows and not as_json:
+        click.echo("Nothing waits for an operator.")
+    for row in rows:
+        at = row.raised_at.isoformat(timespec="seconds")
+        if as_json:
+            described = {"uuid": row.resource_uuid, "resource": row.resource_name, "kind": row.kind, "raised_at": at}
+            click.echo(json.dumps({**described, "detail": row.detail}))
+        else:
+            detail = ", ".join(f"{name} {value}" for name, value in row.detail.items() if value is not None)
+            click.echo(f"{at}  {row.kind:<20}  {row.resource_uuid}  {row.resource_name}  {detail}")
+
+
+@main.command()
+@click.argument("uuid")
+@env_file
+def retry(uuid: str, env_file: str | None) -> None:
+    """Try again what failed of a resource: its provision, its deprovision or its last plan change."""
+    from headrace.protocol.partner import parse_uuid
+
+    what = asyncio.run(_with_parts(env_file, lambda parts: parts.operations.retry(parse_uuid(uuid))))
+    click.echo(f"The {what} is tried again; a worker takes it up.")
+
+
+@main.command()
+@click.argument("uuid")
+@click.confirmation_option(prompt="No hook is called: have you removed at your side what belongs to it?")
+@env_file
+def abandon(uuid: str, env_file: str | None) -> None:
+    """Give a failed resource up: it counts as deprovisioned, and its secrets are forgotten."""
+    from headrace.protocol.partner import parse_uuid
+
+    asyncio.run(_with_parts(env_file, lambda parts: parts.operations.abandon(parse_uuid(uuid))))
+    click.echo("Given up.")
 
 
 @main.command()

@@ -22,7 +22,7 @@ from headrace.models import Inspection, Token
 from headrace.protocol.retries import TABLE, Policy
 from headrace.settings import Settings, read_settings
 from headrace.store.database import Database
-from headrace.store.migrate import migrate
+from headrace.store.migrate import is_migrated, migrate
 from headrace.store.secrets import SecretStore
 from headrace.web.app import build_app
 from headrace.web.customers import Customers
@@ -47,6 +47,8 @@ REFRESH_LEASE = timedelta(minutes=1)
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
 UPKEEP_PAUSE_SECONDS = 5.0
+WATCH_PAUSE_SECONDS = 3.0
+READY_WITHIN_SECONDS = 2.0
 
 
 class AddonService:
@@ -113,7 +115,8 @@ class AddonService:
                 yield
 
         name = self.settings.manifest.name
-        return build_app(parts.routes(self._hooks), service_name=name, is_ready=parts.is_ready, lifespan=lifespan)
+        routes = parts.routes(self._hooks)
+        return build_app(routes, service_name=name, find_problems=parts.find_problems, lifespan=lifespan)
 
     def assemble(self) -> "Parts":
         """Return the service's parts, put together but not running; the same ones each time.
@@ -155,6 +158,7 @@ class Parts:
     upkeep: Upkeep
     calls: Calls
     metrics: Metrics
+    has_worker: bool = False
     is_closed: bool = False
 
     def routes(self, hooks: Hooks) -> list[Any]:
@@ -213,6 +217,7 @@ class Parts:
     async def running(self, *, has_worker: bool) -> AsyncIterator[None]:
         """Bring the database up to date and run, as a worker or not, until the context ends."""
         await asyncio.to_thread(self.prepare)
+        self.has_worker = has_worker
         try:
             if not has_worker:
                 yield
@@ -222,6 +227,7 @@ class Parts:
                 pause = min(self.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
                 chores = [
                     tasks.create_task(_repeat("sweep", self.inspector.sweep, pause=pause)),
+                    tasks.create_task(_repeat("watch", self.engine.watch, pause=WATCH_PAUSE_SECONDS)),
                     tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
                 ]
                 yield
@@ -234,12 +240,18 @@ class Parts:
             self.database.close()
             self.is_closed = True
 
-    async def is_ready(self) -> bool:
+    async def find_problems(self) -> list[str]:
+        """Say what keeps this process from doing its work; nothing, when it is ready."""
+        problems = []
         try:
-            await self.database.read(lambda connection: connection.execute(sa.select(1)).scalar_one())
-        except sa.exc.SQLAlchemyError:
-            return False
-        return True
+            async with asyncio.timeout(READY_WITHIN_SECONDS):
+                if not await self.database.read(is_migrated):
+                    problems.append("the database is not up to date; run `headrace migrate`")
+        except (sa.exc.SQLAlchemyError, TimeoutError):
+            problems.append("the database does not answer")
+        if self.has_worker and (problem := self.engine.find_problem()):
+            problems.append(problem)
+        return problems
 
 
 def assemble(
@@ -286,7 +298,7 @@ def assemble(
         inspector=inspector,
         workflows=workflows,
         operations=Operations(database, secrets, engine, clock=clock),
-        upkeep=Upkeep(database, engine, clock=clock),
+        upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),
         calls=calls,
         metrics=metrics,
     )

@@ -1,11 +1,14 @@
 """Running: a web server, a worker, or both in one event loop."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from threading import enumerate as enumerate_threads
+from time import monotonic
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,12 +16,18 @@ from starlette.types import ASGIApp
 from headrace.service import AddonService
 from headrace.web.app import build_app
 from headrace.web.heads import BoundedHttp
+from headrace.workflows.hooks import HOOK_THREADS, PANEL_THREADS
+
+log = logging.getLogger(__name__)
 
 # Longer than Heroku waits for an answer, shorter than it waits for a dyno to stop.
-STOP_WITHIN_SECONDS = 25
+STOP_WITHIN_SECONDS = 15
+# For hooks that are about to be done; Heroku ends a dyno 30 seconds after it has asked it to stop.
+HOOK_GRACE_SECONDS = 3.0
 # Heroku's router reaches a dyno from a private address, which nobody on the Internet has. Of X-Forwarded-For the last
 # address that is not a router's is believed: what a client wrote there itself stands before it.
 ROUTERS = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+HOOK_THREAD_NAMES = ("headrace-hook", "headrace-panel")
 
 
 def run_server(app: ASGIApp, *, host: str, port: int) -> None:
@@ -26,6 +35,24 @@ def run_server(app: ASGIApp, *, host: str, port: int) -> None:
     # uvicorn sends itself the signal again once it has stopped; Ctrl-C is no failure.
     with suppress(KeyboardInterrupt):
         uvicorn.Server(build_config(app, host=host, port=port)).run()
+
+
+def leave_hooks_behind() -> None:
+    """End the process although a hook is still running; without one, return.
+
+    A plain function on a thread cannot be stopped, and Python waits for its threads. Its workflow goes on at the next
+    start, with the step that is not done.
+    """
+    HOOK_THREADS.shutdown(wait=False, cancel_futures=True)
+    PANEL_THREADS.shutdown(wait=False, cancel_futures=True)
+    deadline = monotonic() + HOOK_GRACE_SECONDS
+    threads = [thread for thread in enumerate_threads() if thread.name.startswith(HOOK_THREAD_NAMES)]
+    for thread in threads:
+        thread.join(max(deadline - monotonic(), 0))
+    if any(thread.is_alive() for thread in threads):
+        log.warning("hooks.left_behind")
+        logging.shutdown()
+        os._exit(0)
 
 
 def build_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
@@ -56,7 +83,8 @@ async def run_worker(service: AddonService, *, port: int | None) -> None:
 
     if port is not None:
         name = service.settings.manifest.name
-        app = build_app([parts.metrics_route()], service_name=name, is_ready=parts.is_ready, lifespan=lifespan)
+        routes = [parts.metrics_route()]
+        app = build_app(routes, service_name=name, find_problems=parts.find_problems, lifespan=lifespan)
         with suppress(KeyboardInterrupt):
             await uvicorn.Server(build_config(app, host="0.0.0.0", port=port)).serve()
         return

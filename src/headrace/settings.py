@@ -12,8 +12,8 @@ from headrace.store.seal import KeyRing, derive_key
 
 HEROKU_API_URL = "https://api.heroku.com"
 HEROKU_ID_URL = "https://id.heroku.com"
-LONGEST_SECONDS = 10_000_000
 SHORTEST_SECRET = 32
+LONGEST = timedelta(days=10_000)
 DEFAULT_DATABASE_URL = "sqlite:///headrace.db"
 
 
@@ -85,6 +85,11 @@ SETTINGS = (
         example="20",
     ),
     Setting(
+        name="HEADRACE_KEEP_DAYS",
+        what="how many days the steps of finished workflows are kept (default: 30); timelines are kept for good.",
+        example="30",
+    ),
+    Setting(
         name="HEROKU_API_URL",
         what=f"the Platform API (default: {HEROKU_API_URL}; an emulator prints its own).",
         example=HEROKU_API_URL,
@@ -111,6 +116,7 @@ class Settings:
     operator_secret: Secret | None
     recheck_every: timedelta
     answer_within: timedelta
+    keep_finished: timedelta
 
     @property
     def is_local(self) -> bool:
@@ -134,6 +140,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     recheck_every = reader.seconds("HEADRACE_RECHECK_SECONDS", 300)
     answer_within = reader.seconds("HEADRACE_ANSWER_SECONDS", 20)
     operator_secret = reader.operator_secret()
+    keep_finished = reader.days("HEADRACE_KEEP_DAYS", 30)
     if reader.problems or manifest is None or keys is None:
         raise ConfigurationError(reader.problems)
     metrics_token = environment.get("HEADRACE_METRICS_TOKEN")
@@ -148,6 +155,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         operator_secret=operator_secret,
         recheck_every=recheck_every,
         answer_within=answer_within,
+        keep_finished=keep_finished,
     )
 
 
@@ -223,15 +231,21 @@ class _Reader:
         return url
 
     def seconds(self, name: str, default: float) -> timedelta:
+        return self._duration(name, default, unit="seconds")
+
+    def days(self, name: str, default: float) -> timedelta:
+        return self._duration(name, default, unit="days")
+
+    def _duration(self, name: str, default: float, *, unit: str) -> timedelta:
         text = self._environment.get(name, "").strip()
         try:
-            seconds = float(text) if text else default
-        except ValueError:
-            seconds = 0
-        if not 0 < seconds < LONGEST_SECONDS:
-            self.problems.append(f"{name}: {text} is not a number of seconds above zero.")
-            seconds = default
-        return timedelta(seconds=seconds)
+            duration = timedelta(**{unit: float(text) if text else default})
+        except (ValueError, OverflowError):
+            duration = timedelta(0)
+        if not timedelta(0) < duration < LONGEST:
+            self.problems.append(f"{name}: {text} is not a number of {unit} above zero.")
+            duration = timedelta(**{unit: default})
+        return duration
 
     def _report_missing(self, name: str) -> None:
         self.problems.append(f"Missing {next(setting.help for setting in SETTINGS if setting.name == name)}")

@@ -25,7 +25,14 @@ from headrace.errors import (
 )
 from headrace.models import ConfigVar, Grant, Secret, Stage, State, Token, read_stage
 from headrace.protocol.manifest import parse_manifest
-from headrace.protocol.oauth import build_exchange, build_refresh, read_exchange, read_refresh
+from headrace.protocol.oauth import (
+    build_backfill,
+    build_exchange,
+    build_refresh,
+    read_backfill,
+    read_exchange,
+    read_refresh,
+)
 from headrace.protocol.partner import Answer, parse_provision, verify_basic_auth
 from headrace.protocol.platform import build_addon_info, build_config_update, read_addon
 from headrace.protocol.sso import verify_sso
@@ -101,7 +108,14 @@ def test_no_value_shows_its_secret(value: object) -> None:
         lambda: verify_sso({"resource_id": UUID}, salt=SECRET, now=NOW),
         lambda: verify_delivery(b"{}", signature="AAAA", secret=SECRET),
         lambda: read_exchange(
-            Response(status=401, body=PLANTED.encode()), build_exchange(GRANT, client_secret=SECRET), now=NOW
+            Response(status=401, body=PLANTED.encode()),
+            build_exchange(GRANT, client_secret=SECRET),
+            grant=GRANT,
+            now=NOW,
+        ),
+        lambda: read_backfill(
+            Response(status=200, body=json.dumps({"code": PLANTED, "expires_at": PLANTED}).encode()),
+            build_backfill(UUID, slug="acme-search", password=SECRET),
         ),
         lambda: read_refresh(
             Response(status=200, body=json.dumps({"access_token": PLANTED, "expires_in": PLANTED}).encode()),

@@ -16,7 +16,14 @@ from headrace.errors import (
     UnexpectedAnswer,
 )
 from headrace.models import Grant, Secret, Token
-from headrace.protocol.oauth import build_exchange, build_refresh, read_exchange, read_refresh
+from headrace.protocol.oauth import (
+    build_backfill,
+    build_exchange,
+    build_refresh,
+    read_backfill,
+    read_exchange,
+    read_refresh,
+)
 from headrace.protocol.wire import Host, Response
 
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
@@ -24,6 +31,7 @@ GRANT = Grant(code=Secret("5b1d0a4e-92c7-4f0e-8a43-6f1c2d7be910"), expires_at=NO
 TOKEN = Token(access=Secret("HRKU-old"), refresh=Secret("refresh-old"), expires_at=NOW)
 CLIENT_SECRET = Secret("client&secret=+ é")
 EXCHANGE = build_exchange(GRANT, client_secret=CLIENT_SECRET)
+BACKFILL = build_backfill("0f3a7c52", slug="pipescope", password=Secret("manifest-pass"))
 REFRESH = build_refresh(TOKEN, client_secret=CLIENT_SECRET)
 
 SUCCESS: dict[str, Any] = {
@@ -45,7 +53,7 @@ def decline(status: int, body: bytes = b'{"id":"unauthorized","message":"No."}')
 
 
 def exchange(response: Response) -> Token:
-    return read_exchange(response, EXCHANGE, now=NOW)
+    return read_exchange(response, EXCHANGE, grant=GRANT, now=NOW)
 
 
 def refresh(response: Response) -> Token:
@@ -190,3 +198,32 @@ def test_no_failure_shows_a_secret() -> None:
 
     for planted in ("5b1d0a4e", "client&secret", "client%26secret", "HRKU-", "planted"):
         assert planted not in " ".join(texts)
+
+
+def test_a_lost_grant_is_asked_for_with_the_manifests_credentials() -> None:
+    """`GET /vendor/resources/{uuid}/oauth-grant` on the API host (contract §2.4)."""
+    request = build_backfill("0f3a7c52", slug="pipescope", password=Secret("manifest-pass"))
+
+    assert ("GET", Host.API, "/vendor/resources/0f3a7c52/oauth-grant") == (request.method, request.host, request.path)
+    assert "Basic cGlwZXNjb3BlOm1hbmlmZXN0LXBhc3M=" == request.headers["Authorization"]
+
+
+def test_a_grant_had_anew_is_read_like_that_of_a_provision() -> None:
+    """Heroku's times have a numeric offset."""
+    body = b'{"code": "fresh", "expires_at": "2026-11-23T10:05:00-08:00", "type": "authorization_code"}'
+    grant = read_backfill(Response(status=200, body=body), BACKFILL)
+
+    assert Grant(code=Secret("fresh"), expires_at=NOW + timedelta(minutes=5)) == grant
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422])
+def test_where_the_back_fill_is_closed_there_is_no_grant(status: int) -> None:
+    """Heroku opens it on request; nobody can be asked again."""
+    assert None is read_backfill(decline(status), BACKFILL)
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b'{"code": "fresh"}', b'{"code": "fresh", "expires_at": "soon"}'])
+def test_a_back_fill_that_cannot_be_read_is_tried_again(body: bytes) -> None:
+    """An answer cut short says nothing about the grant."""
+    with pytest.raises(UnexpectedAnswer):
+        read_backfill(Response(status=200, body=body), BACKFILL)

@@ -25,6 +25,8 @@ async def test_an_empty_store_counts_nothing(database: Database) -> None:
         provisioning_buckets={1.0: 0, 5.0: 0, 60.0: 0},
         provisioning_count=0,
         provisioning_sum=0.0,
+        open_notices={},
+        running_workflows=0,
     )
     assert expected == await database.read(load_figures, buckets=BUCKETS)
 

@@ -1,18 +1,11 @@
 """The durable port: one worker an id, nothing started by what was rolled back, and recovery."""
 
-import asyncio
-import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import sqlalchemy as sa
 
@@ -23,36 +16,13 @@ from headrace.errors import MisuseError, Refused
 from headrace.models import State
 from headrace.store.database import Database
 from headrace.testing import eventually
-from headrace.workflows.engine import Engine, Run, StepFailed
+from headrace.workflows.engine import Engine
 from headrace.workflows.lease import WorkerLease
+from headrace.workflows.run import Run, StepFailed
 from pair import QUICK_RETRIES, WORLD
+from workers import ACME, find_free_port, read_calls, serve_process
 
-HEADRACE = Path(sys.executable).with_name("headrace")
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
-
-# The first run of the hook never ends; the worker is killed in the middle of it.
-ACME = """
-import asyncio, os
-from pathlib import Path
-from headrace import AddonService
-
-FOLDER = Path(os.environ["ACME_FOLDER"])
-service = AddonService.from_env()
-
-@service.on_provision
-async def create(provision):
-    with (FOLDER / "calls").open("a") as file:
-        file.write(f"{provision.uuid} {provision.stage}\\n")
-    if not (FOLDER / "may-go-on").exists():
-        await asyncio.sleep(600)
-    return {"ACME_SEARCH_URL": f"https://search.acme.example/{provision.uuid}"}
-
-@service.on_plan_change
-def resize(change): ...
-
-@service.on_deprovision
-def drop(resource): ...
-"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: str(number.name))
@@ -62,7 +32,7 @@ async def test_a_provision_survives_the_end_of_its_worker(
     """Killed or stopped while the hook runs: after the restart it runs again, and what was before it does not."""
     (tmp_path / "acme.py").write_text(ACME, encoding="utf-8")
     exchanges: list[Exchange] = []
-    port = _find_free_port()
+    port = find_free_port()
     world = load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))
     async with run_emulator(world, listen=exchanges.append) as heroku:
         environment = {
@@ -70,20 +40,20 @@ async def test_a_provision_survives_the_end_of_its_worker(
             "DATABASE_URL": database_url,
             "ACME_FOLDER": str(tmp_path),
         }
-        async with _service_process(tmp_path, environment, port) as process:
+        async with serve_process(tmp_path, environment, port) as process:
             addon = await heroku.create_addon("shop-staging", "acme-search:basic")
-            await eventually(lambda: _read_calls(tmp_path))
+            await eventually(lambda: read_calls(tmp_path))
             process.send_signal(number)
             process.wait()
         (tmp_path / "may-go-on").touch()
         state_while_dead = addon.state
-        async with _service_process(tmp_path, environment, port):
+        async with serve_process(tmp_path, environment, port):
             await eventually(lambda: addon.state == State.PROVISIONED)
             await heroku.settle()
 
     marks = [one for one in exchanges if one.path.endswith("/actions/provision")]
     assert State.PROVISIONING == state_while_dead
-    assert [f"{addon.id} staging"] * 2 == _read_calls(tmp_path)
+    assert [f"{addon.id} staging"] * 2 == read_calls(tmp_path)
     assert 1 == len([one for one in exchanges if one.path.endswith("/oauth/token")])
     assert 1 == len([one for one in exchanges if one.path.endswith("/pipeline-couplings")])
     assert 1 == len(marks)
@@ -270,54 +240,3 @@ def _read_all_tables(database: Database | str) -> str:
     if opened is not database:
         opened.close()
     return "\n".join(texts)
-
-
-@dataclass
-class _Process:
-    url: str
-    popen: subprocess.Popen[bytes]
-
-    def kill(self) -> None:
-        self.popen.kill()
-
-    def send_signal(self, number: signal.Signals) -> None:
-        self.popen.send_signal(number)
-
-    def wait(self) -> None:
-        self.popen.wait(timeout=20)
-
-
-@asynccontextmanager
-async def _service_process(folder: Path, environment: dict[str, str], port: int) -> AsyncIterator[_Process]:
-    """Run `headrace serve` on this port until the block ends."""
-    command = [str(HEADRACE), "serve", "acme:service", "--port", str(port)]
-    with (folder / "log").open("ab") as log:
-        popen = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stderr=log)  # noqa: ASYNC220
-    process = _Process(f"http://127.0.0.1:{port}", popen)
-    try:
-        async with aiohttp.ClientSession() as http:
-            await eventually(lambda: _is_ready(http, process.url))
-        yield process
-    finally:
-        popen.terminate()
-        await asyncio.to_thread(popen.wait, 30)
-
-
-async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with http.get(f"{url}/ready") as answer:
-            return answer.status == 200
-    except aiohttp.ClientConnectionError:
-        return False
-
-
-def _read_calls(folder: Path) -> list[str]:
-    path = folder / "calls"
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-
-
-def _find_free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port

@@ -50,7 +50,7 @@ def read_backfill(response: Response, request: Request) -> Grant | None:
         raise UnexpectedAnswer(str(error), request=str(request), status=response.status) from None
 
 
-def read_exchange(response: Response, request: Request, *, now: datetime) -> Token:
+def read_exchange(response: Response, request: Request, *, grant: Grant, now: datetime) -> Token:
     """Return the token, or raise GrantError when Heroku does not take the code.
 
     A 401 may also mean a wrong client secret: the id host answers both alike (contract §2.3), so the
@@ -59,6 +59,8 @@ def read_exchange(response: Response, request: Request, *, now: datetime) -> Tok
     try:
         return _read_token(response, request, now=now, kept=None)
     except (TokenRejected, NotFound, Unprocessable) as error:
+        if grant.expires_at <= now:
+            raise GrantError("The grant has expired; Heroku has to issue a new one.", reason="expired") from None
         raise GrantError(
             f"Heroku does not take the grant ({error.status}): it was used, has expired, "
             "or HEADRACE_CLIENT_SECRET is not this add-on's OAuth secret.",

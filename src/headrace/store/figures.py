@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import State
+from headrace.store.notices import count_open_notices
 from headrace.store.placements import LIVE
 from headrace.store.schema import placement, placement_check, resource
 
@@ -29,6 +30,8 @@ class Figures:
     provisioning_buckets: dict[float, int]
     provisioning_count: int
     provisioning_sum: float
+    open_notices: dict[str, int]
+    running_workflows: int
 
 
 def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figures:
@@ -78,6 +81,10 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
         unchecked=checks[1],
         provisioning_count=took[0],
         provisioning_sum=float(took[1]),
+        open_notices=count_open_notices(connection),
+        running_workflows=connection.execute(
+            sa.select(sa.func.count()).select_from(resource).where(resource.c.running.is_not(None))
+        ).scalar_one(),
         provisioning_buckets={bound: int(count) for bound, count in zip(buckets, took[2:], strict=True)},
     )
 

@@ -127,6 +127,17 @@ def list_overdue(connection: sa.Connection, *, created_before: datetime, limit: 
     return list(connection.execute(query).scalars())
 
 
+def list_running(connection: sa.Connection, *, after: str, limit: int) -> list[ResourceRow]:
+    """Return resources with a workflow that runs or waits to, by uuid; the next page is what is `after` the last."""
+    query = (
+        sa.select(resource)
+        .where(resource.c.running.is_not(None), resource.c.uuid > after)
+        .order_by(resource.c.uuid)
+        .limit(limit)
+    )
+    return [_read(row) for row in connection.execute(query)]
+
+
 def add_plan_change(connection: sa.Connection, row: ResourceRow, *, new_plan: str, now: datetime) -> int:
     """Record a wanted plan change and return its number."""
     count = sa.select(sa.func.coalesce(sa.func.max(plan_change.c.number), 0)).where(
@@ -188,6 +199,11 @@ def drop_waiting_plan_changes(connection: sa.Connection, uuid: str, *, now: date
 def add_event(connection: sa.Connection, uuid: str, name: str, *, now: datetime, **detail: Any) -> None:
     """Add a line to a resource's timeline. `detail` is shown to operators: no secret may stand in it."""
     connection.execute(ADD_EVENT, {"resource_uuid": uuid, "at": now, "name": name, "detail": detail})
+
+
+def count_events(connection: sa.Connection, uuid: str, name: str) -> int:
+    query = sa.select(sa.func.count()).where(lifecycle_event.c.resource_uuid == uuid, lifecycle_event.c.name == name)
+    return int(connection.execute(query).scalar_one())
 
 
 def find_last_event(connection: sa.Connection, uuid: str, names: Collection[str]) -> EventRow | None:

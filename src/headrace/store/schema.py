@@ -69,6 +69,12 @@ resource = sa.Table(
     sa.Column("deprovisioned_at", Moment),
     sa.Index(None, "app_id"),
     sa.Index(None, "state", "created_at"),
+    sa.Index(
+        "ix_resource_running",
+        "uuid",
+        sqlite_where=sa.text("running IS NOT NULL"),
+        postgresql_where=sa.text("running IS NOT NULL"),
+    ),
 )
 
 # Waiting while `outcome` is null; `number` counts up from 1 for each resource.

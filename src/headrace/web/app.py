@@ -38,11 +38,13 @@ STRICT_TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
 # What comes after a body that was not read to its end is not a request.
 UNREAD = (408, 413)
 
-IsReady = Callable[[], Awaitable[bool]]
+FindProblems = Callable[[], Awaitable[list[str]]]
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def build_app(routes: Sequence[BaseRoute], *, service_name: str, is_ready: IsReady, lifespan: Lifespan) -> Starlette:
+def build_app(
+    routes: Sequence[BaseRoute], *, service_name: str, find_problems: FindProblems, lifespan: Lifespan
+) -> Starlette:
     """Return the application. `/health` says that the process lives, `/ready` that it can do its work."""
 
     async def show_http_error(request: Request, error: Exception) -> Response:
@@ -54,9 +56,9 @@ def build_app(routes: Sequence[BaseRoute], *, service_name: str, is_ready: IsRea
         return JSONResponse({"status": "alive"})
 
     async def ready(_request: Request) -> Response:
-        if await is_ready():
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "the database does not answer"}, status_code=503)
+        if problems := await find_problems():
+            return JSONResponse({"status": "not ready", "problems": problems}, status_code=503)
+        return JSONResponse({"status": "ready"})
 
     app = Starlette(
         routes=[

@@ -79,6 +79,14 @@ class _Stored:
         yield GaugeMetricFamily(
             "headrace_pipelines", "Pipelines with at least one provisioned resource.", value=figures.pipelines
         )
+        yield _gauge_by(
+            "kind", figures.open_notices, "headrace_open_notices", "Notices that wait for an operator, by kind."
+        )
+        yield GaugeMetricFamily(
+            "headrace_running_workflows",
+            "Resources with a workflow that runs or waits to.",
+            value=figures.running_workflows,
+        )
         age = (self._now - figures.oldest_check).total_seconds() if figures.oldest_check else 0.0
         yield GaugeMetricFamily(
             "headrace_oldest_placement_check_age_seconds",

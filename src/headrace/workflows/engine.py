@@ -6,19 +6,23 @@ stores inputs and step outputs in clear.
 
 import asyncio
 import logging
+import threading
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos._dbos import _get_dbos_instance
 from dbos._serialization import DBOSPortableJSONSerializer
 
-from headrace.errors import HeadraceError, Refused
-from headrace.protocol.retries import TABLE, Policy, decide_retry
+from headrace.protocol.retries import TABLE, Policy
 from headrace.store.database import Database
+from headrace.workflows import ledger
 from headrace.workflows.lease import WorkerLease
+from headrace.workflows.run import JSON, Run
+from headrace.workflows.takeover import Takeover
 
 log = logging.getLogger(__name__)
 
@@ -26,22 +30,17 @@ QUEUE = "headrace"
 APPLICATION = "headrace"
 # Bumped by hand when a running workflow of the old code could not go on with the new code.
 CONTRACT_VERSION = "1"
+# Older versions whose workflows this code can go on with: they are taken over at the start.
+TAKES_OVER: tuple[str, ...] = ()
 POLL_SECONDS = 0.1
-# How many workflows one worker runs at a time.
-CONCURRENCY = 50
+# How many workflows one worker runs at a time. One that waits for its next attempt counts, and costs little: a few
+# hundred hooks that fail must not keep others from their turn.
+CONCURRENCY = 1000
 
-JSON = Any
+# How many stranded workflows are named at the start.
+STRANDED_SHOWN = 100
+
 WorkflowFunction = Callable[["Run", str, Any], Awaitable[None]]
-
-
-class StepFailed(Exception):
-    """A step gave up. `reason` is the kind of its last error; `message` may be shown to the customer, if set."""
-
-    def __init__(self, step: str, *, reason: str, message: str | None) -> None:
-        self.step = step
-        self.reason = reason
-        self.message = message
-        super().__init__(f"step {step} gave up: {reason}")
 
 
 class WorkflowFailed(Exception):
@@ -57,12 +56,17 @@ class Engine:
         *,
         clock: Callable[[], datetime],
         retries: dict[type[BaseException], Policy] = TABLE,
+        version: str = CONTRACT_VERSION,
+        takes_over: Collection[str] = TAKES_OVER,
     ) -> None:
         self._database = database
         self._workflows: dict[str, WorkflowFunction] = {}
         self._clock = clock
         self._retries = retries
+        self._version = version
+        self._takes_over = takes_over
         self._lease = WorkerLease(database)
+        self._takeover = Takeover(database, self._lease, version=version)
         self._client: DBOSClient | None = None
         self._is_running = False
 
@@ -83,7 +87,7 @@ class Engine:
                 "workflow_name": kind,
                 "queue_name": QUEUE,
                 "workflow_id": workflow_id,
-                "app_version": CONTRACT_VERSION,
+                "app_version": self._version,
                 "application_name": APPLICATION,
             },
             uuid,
@@ -102,9 +106,35 @@ class Engine:
         """Stop taking work. What is running is taken up again at the next start, at its unfinished step."""
         await asyncio.to_thread(self._shut_down)
 
+    async def watch(self) -> None:
+        """Look after this worker's id, and after workers that died: to be called every few seconds.
+
+        Raises:
+            SQLAlchemyError: the database is away; the next call looks again.
+        """
+        await asyncio.to_thread(self._watch)
+
+    def find_statuses(self, connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, ledger.Status]:
+        """Say of each workflow how far it is; one that is not there is missing in the answer."""
+        return ledger.find_statuses(connection, workflow_ids)
+
+    def delete_finished(self, connection: sa.Connection, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` finished workflows with their steps; return how many there were."""
+        return ledger.delete_finished(connection, before=before, limit=limit)
+
     @property
     def is_running(self) -> bool:
         return self._is_running
+
+    def find_problem(self) -> str | None:
+        """Say what keeps this worker from working, or None when nothing does."""
+        if not self._is_running:
+            return "the worker is not running"
+        if not self._lease.was_held:
+            return "the worker has lost its id and is waiting for the database"
+        if not any(thread.is_alive() for thread in _list_queue_threads()):
+            return "the workflow engine takes no work from its queue"
+        return None
 
     def _launch(self) -> None:
         # Called on a thread without an event loop, so that workflows and the partner's hooks run on a loop of
@@ -115,7 +145,7 @@ class Engine:
             "name": APPLICATION,
             "system_database_engine": self._database.engine,
             "system_database_url": self._database.engine.url.render_as_string(hide_password=False),
-            "application_version": CONTRACT_VERSION,
+            "application_version": self._version,
             "executor_id": executor_id,
             "serializer": DBOSPortableJSONSerializer(),
             "notification_listener_polling_interval_sec": POLL_SECONDS,
@@ -125,11 +155,41 @@ class Engine:
         DBOS(config=config)
         for kind, function in self._workflows.items():
             self._announce(kind, function)
+        self._take_over_versions()
         # Registered before the launch, because the engine looks for new queues only once a second.
         self._find_client().register_queue(QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_SECONDS)
         DBOS.listen_queues([QUEUE])
         DBOS.launch()
         self._is_running = True
+
+    def _watch(self) -> None:
+        if not self._is_running:
+            return
+        if self._lease.is_held() or self._lease.regain():
+            self._takeover.look()
+            return
+        # Another worker has taken our id, and our workflows with it: begin anew, under another one.
+        log.error("worker.superseded")
+        self._shut_down()
+        self._launch()
+
+    def _take_over_versions(self) -> None:
+        """Take over what an older release left unfinished; say of what cannot be that it waits for that release."""
+        with self._database.transaction() as connection:
+            count = ledger.adopt(connection, versions=self._takes_over, version=self._version)
+            stranded = ledger.list_stranded(connection, version=self._version, limit=STRANDED_SHOWN)
+        if count:
+            log.warning("workflows.adopted", extra={"count": count, "versions": sorted(self._takes_over)})
+        for row in stranded:
+            log.error(
+                "workflow.stranded",
+                extra={
+                    "workflow": row.workflow_id,
+                    "version": row.version,
+                    "hint": f"This release goes on with version {self._version} only; run a worker of the release that "
+                    "began it until it is done.",
+                },
+            )
 
     def _announce(self, kind: str, function: WorkflowFunction) -> None:
         async def run(uuid: str, argument: JSON) -> None:
@@ -170,72 +230,10 @@ class Engine:
         return self._client
 
 
-class Run:
-    """One run of a workflow: it checkpoints steps, so that a step that is done is not done again."""
-
-    def __init__(
-        self, workflow_id: str, *, clock: Callable[[], datetime], retries: dict[type[BaseException], Policy]
-    ) -> None:
-        self.workflow_id = workflow_id
-        self._clock = clock
-        self._retries = retries
-
-    async def step(self, name: str, function: Callable[[], Awaitable[JSON]]) -> JSON:
-        """Run a step until it is done, waiting between attempts as the retry table says.
-
-        A step runs at least once: after a crash it may run again, so it has to be idempotent. Its value is
-        stored in clear.
-
-        Raises:
-            StepFailed: the retry table gives up.
-        """
-        started_at: datetime | None = None
-        attempt = 0
-        while True:
-            attempt += 1
-            outcome = await DBOS.run_step_async(
-                {"name": name}, self._attempt, name, function, attempt=attempt, started_at=started_at
-            )
-            if "done" in outcome:
-                return outcome["done"]
-            if "wait" not in outcome:
-                raise StepFailed(name, reason=outcome["reason"], message=outcome["message"])
-            started_at = datetime.fromisoformat(outcome["started_at"])
-            await DBOS.sleep_async(outcome["wait"])
-
-    async def _attempt(
-        self, name: str, function: Callable[[], Awaitable[JSON]], *, attempt: int, started_at: datetime | None
-    ) -> dict[str, JSON]:
-        """Make one attempt and return its outcome; an error becomes a value, so that no text of one is stored."""
-        began = started_at or self._clock()
-        try:
-            return {"done": await function()}
-        except Exception as error:  # noqa: BLE001 - the worker's one boundary: a hook may raise anything
-            now = self._clock()
-            wait = decide_retry(error, attempt=attempt, started_at=began, now=now, table=self._retries)
-            self._report(name, error, attempt=attempt, will_retry=wait is not None)
-            if wait is None:
-                return {"reason": type(error).__name__, "message": _customer_message(error)}
-            return {"wait": wait.total_seconds(), "started_at": began.isoformat()}
-
-    def _report(self, name: str, error: Exception, *, attempt: int, will_retry: bool) -> None:
-        detail = {"workflow": self.workflow_id, "step": name, "attempt": attempt, "error": type(error).__name__}
-        if isinstance(error, Refused):
-            log.info("step.refused", extra=detail)
-        elif isinstance(error, HeadraceError):
-            log.log(_level(will_retry), "step.failed", extra={**detail, "error": str(error), "will_retry": will_retry})
-        else:
-            # Of a hook's own error the operator wants the traceback.
-            log.log(_level(will_retry), "step.failed", extra={**detail, "will_retry": will_retry}, exc_info=error)
-
-
-def _level(will_retry: bool) -> int:  # noqa: FBT001
-    return logging.WARNING if will_retry else logging.ERROR
-
-
-def _customer_message(error: Exception) -> str | None:
-    """Only what a hook says with Refused is meant for the customer."""
-    return error.message if isinstance(error, Refused) else None
+def _list_queue_threads() -> list[threading.Thread]:
+    """The engine's thread that watches over its pollers; Python names a thread after what it runs."""
+    threads = _get_dbos_instance()._background_threads  # noqa: SLF001
+    return [thread for thread in threads if "queue_thread" in thread.name]
 
 
 def _quieten() -> None:

@@ -17,6 +17,7 @@ from headrace.store.database import Database
 # Arbitrary, but ours: the first half of an advisory lock's two numbers.
 LOCK_CLASS = 0x6865
 SLOTS = 1000
+KEEPALIVE_SECONDS = 5
 
 
 class WorkerLease:
@@ -26,6 +27,8 @@ class WorkerLease:
         self._database = database
         self._file: IO[str] | None = None
         self._connection: sa.Connection | None = None
+        self._slot = 0
+        self._is_held = False
 
     def acquire(self) -> str:
         """Return this worker's id.
@@ -35,7 +38,46 @@ class WorkerLease:
         """
         return self._lock_file() if self._database.is_sqlite else self._lock_slot()
 
+    @property
+    def was_held(self) -> bool:
+        """Whether the id was ours when we last looked."""
+        return self._file is not None or self._is_held
+
+    @property
+    def slot(self) -> int:
+        return self._slot
+
+    def is_held(self) -> bool:
+        """Whether the id is still ours: on PostgreSQL it goes with the connection, say at a restart of the server."""
+        if self._database.is_sqlite:
+            return self._file is not None
+        try:
+            self._find_connection().execute(sa.select(1))
+        except sa.exc.DBAPIError:
+            self._is_held = False
+        return self._is_held
+
+    def regain(self) -> bool:
+        """Take the same id again over a new connection; False when another worker has it by now.
+
+        Raises:
+            SQLAlchemyError: the database is away.
+        """
+        self.release()
+        self._connection = self._connect()
+        self._is_held = self._try_lock(self._slot)
+        return self._is_held
+
+    def try_other(self, slot: int) -> bool:
+        """Take another worker's slot too, if nobody holds it."""
+        return self._try_lock(slot)
+
+    def give_back(self, slot: int) -> None:
+        """Let go of another worker's slot."""
+        self._find_connection().execute(sa.select(sa.func.pg_advisory_unlock(LOCK_CLASS, slot)))
+
     def release(self) -> None:
+        self._is_held = False
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -55,15 +97,52 @@ class WorkerLease:
                 "stop the other one, or use PostgreSQL."
             ) from None
         self._file = file
-        return "worker-0"
+        return name_worker(0)
 
     def _lock_slot(self) -> str:
-        # A connection of its own, outside the pool: the lock lives as long as this session does.
-        engine = sa.create_engine(self._database.engine.url, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT")
-        self._connection = engine.connect()
+        self._connection = self._connect()
         for slot in range(SLOTS):
-            query = sa.select(sa.func.pg_try_advisory_lock(LOCK_CLASS, slot))
-            if self._connection.execute(query).scalar_one():
-                return f"worker-{slot}"
+            if self._try_lock(slot):
+                self._slot, self._is_held = slot, True
+                return name_worker(slot)
         self.release()
         raise MisuseError(f"All {SLOTS} worker slots of this database are taken.")
+
+    def _connect(self) -> sa.Connection:
+        # A connection of its own, outside the pool: the lock lives as long as this session does. That a machine at
+        # either end has vanished shows within seconds.
+        engine = sa.create_engine(
+            self._database.engine.url,
+            poolclass=sa.pool.NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={
+                "connect_timeout": 5,
+                "keepalives_idle": KEEPALIVE_SECONDS,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 10_000,
+            },
+        )
+        connection = engine.connect()
+        for name, value in (("idle", KEEPALIVE_SECONDS), ("interval", 2), ("count", 3)):
+            connection.execute(sa.text(f"SET tcp_keepalives_{name} = {value}"))
+        return connection
+
+    def _try_lock(self, slot: int) -> bool:
+        query = sa.select(sa.func.pg_try_advisory_lock(LOCK_CLASS, slot))
+        return bool(self._find_connection().execute(query).scalar_one())
+
+    def _find_connection(self) -> sa.Connection:
+        if self._connection is None:
+            raise MisuseError("This worker has no lease.")
+        return self._connection
+
+
+def name_worker(slot: int) -> str:
+    return f"worker-{slot}"
+
+
+def read_slot(name: str) -> int | None:
+    """Return the slot that a worker's id was made of; None when it is no id of ours."""
+    prefix, _, number = name.partition("-")
+    return int(number) if prefix == "worker" and number.isdecimal() else None

@@ -48,8 +48,9 @@ from headrace.store.resources import (
 )
 from headrace.store.secrets import CONFIG, HOOK_STEP, LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
 from headrace.workflows.calls import hand_over
-from headrace.workflows.engine import Engine, Run, StepFailed
+from headrace.workflows.engine import Engine
 from headrace.workflows.hooks import Hooks, PlanChange, Provision, Resource, StageChange, read_config
+from headrace.workflows.run import Run, StepFailed
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,13 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("secret", sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True))
     op.create_index(op.f("ix_resource_state_created_at"), "resource", ["state", "created_at"])
+    op.create_index(
+        "ix_resource_running",
+        "resource",
+        ["uuid"],
+        sqlite_where=sa.text("running IS NOT NULL"),
+        postgresql_where=sa.text("running IS NOT NULL"),
+    )
     op.create_table(
         "notice",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),

