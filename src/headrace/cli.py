@@ -314,8 +314,8 @@ def rotate(env_file: str | None) -> None:
 
     async def run(parts: "Parts") -> int:
         count = 0
-        while done := await parts.database.write(parts.secrets.rotate, limit=500):
-            count += done
+        while await parts.database.read(parts.secrets.count_old):
+            count += await parts.database.write(parts.secrets.rotate, limit=500)
         return count
 
     click.echo(f"Sealed {asyncio.run(_with_parts(env_file, run))} secret(s) with the new key.")

@@ -4,9 +4,11 @@
     ├── ConfigurationError              settings or manifest wrong; every problem at once
     ├── Rejected                        what came in cannot be trusted or understood
     │   ├── Unauthenticated   401
-    │   ├── SsoRejected       403       .reason: bad_token, stale, from_future
+    │   ├── SsoRejected       403       .reason: bad_token, stale, from_future, replayed
     │   ├── DeliveryRejected  403       .reason: bad_authorization, missing_signature, bad_signature, too_old
     │   ├── Malformed         400       .field
+    │   ├── NotOurForm        403
+    │   ├── TooSlow           408
     │   ├── TooLarge          413
     │   ├── UnknownResource   404
     │   └── ResourceGone      410
@@ -65,12 +67,13 @@ class Unauthenticated(Rejected):
 
 
 class SsoRejected(Rejected):
-    """A login form cannot be trusted. `reason`: bad_token, stale or from_future."""
+    """A login form cannot be trusted. `reason`: bad_token, stale, from_future or replayed."""
 
     status = 403
 
     def __init__(self, *, reason: str) -> None:
-        super().__init__("This login link is not valid. Open the add-on again from Heroku.", reason=reason)
+        what = "This login link was used already" if reason == "replayed" else "This login link is not valid"
+        super().__init__(f"{what}. Open the add-on again from Heroku.", reason=reason)
 
 
 class DeliveryRejected(Rejected):
@@ -91,6 +94,24 @@ class Malformed(Rejected):
     def __init__(self, message: str, *, field: str = "") -> None:
         self.field = field
         super().__init__(message, reason="malformed")
+
+
+class NotOurForm(Rejected):
+    """A form was not sent from a page of ours, or not from the session that it was shown to."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("This form was not sent from its own page. Load the page again.", reason="not_our_form")
+
+
+class TooSlow(Rejected):
+    """The body did not arrive in time."""
+
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The body did not arrive within {seconds:g} seconds.", reason="too_slow")
 
 
 class TooLarge(Rejected):

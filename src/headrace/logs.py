@@ -12,7 +12,7 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     """Send the log to standard error: text on a terminal, JSON otherwise."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(level)
-    handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else _make_json_formatter())
+    handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else make_json_formatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("alembic", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -31,7 +31,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
 
 
-def _make_json_formatter() -> logging.Formatter:
+def make_json_formatter() -> logging.Formatter:
     from pythonjsonlogger.core import RESERVED_ATTRS
     from pythonjsonlogger.json import JsonFormatter
 

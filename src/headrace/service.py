@@ -27,8 +27,9 @@ from headrace.store.secrets import SecretStore
 from headrace.web.app import build_app
 from headrace.web.customers import Customers
 from headrace.web.metrics import Metrics, metrics_route
+from headrace.web.operators import Operators
 from headrace.web.provider import provider_routes
-from headrace.web.sessions import Sessions
+from headrace.web.sessions import keep_customers, keep_operators
 from headrace.web.webhooks import webhook_routes
 from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
@@ -185,7 +186,7 @@ class Parts:
             database=self.database,
             visibility=Visibility(self.database, self.inspector, clock=self.clock),
             inspector=self.inspector,
-            sessions=Sessions(self.settings.keys.derive_all("session")),
+            sessions=keep_customers(self.settings.keys, clock=self.clock),
             manifest=manifest,
             clock=self.clock,
             find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
@@ -194,8 +195,24 @@ class Parts:
             *provider_routes(self.calls, manifest),
             *webhook_routes(self.events, manifest, count=self.metrics.count_delivery),
             *customers.routes(),
+            *self._operator_routes(),
             self.metrics_route(),
         ]
+
+    def _operator_routes(self) -> list[Any]:
+        """There are none until there is a secret: then their addresses are like any that nothing is at."""
+        secret = self.settings.operator_secret
+        if secret is None:
+            return []
+        operators = Operators(
+            database=self.database,
+            operations=self.operations,
+            sessions=keep_operators(self.settings.keys, secret, clock=self.clock),
+            secret=secret,
+            service_name=self.settings.manifest.name,
+            clock=self.clock,
+        )
+        return operators.routes()
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)

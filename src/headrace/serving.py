@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from headrace.service import AddonService
 from headrace.web.app import build_app
+from headrace.web.heads import BoundedHttp
 from headrace.workflows.hooks import HOOK_THREADS, PANEL_THREADS
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 STOP_WITHIN_SECONDS = 15
 # For hooks that are about to be done; Heroku ends a dyno 30 seconds after it has asked it to stop.
 HOOK_GRACE_SECONDS = 3.0
+# Heroku's router reaches a dyno from a private address, which nobody on the Internet has. Of X-Forwarded-For the last
+# address that is not a router's is believed: what a client wrote there itself stands before it.
+ROUTERS = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 HOOK_THREAD_NAMES = ("headrace-hook", "headrace-panel")
 
 
@@ -60,6 +64,9 @@ def build_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         date_header=True,
         proxy_headers=True,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ROUTERS),
+        http=BoundedHttp,
+        ws="none",
         timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
     )
 

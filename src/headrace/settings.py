@@ -12,6 +12,7 @@ from headrace.store.seal import KeyRing, derive_key
 
 HEROKU_API_URL = "https://api.heroku.com"
 HEROKU_ID_URL = "https://id.heroku.com"
+SHORTEST_SECRET = 32
 LONGEST = timedelta(days=10_000)
 DEFAULT_DATABASE_URL = "sqlite:///headrace.db"
 
@@ -66,6 +67,14 @@ SETTINGS = (
         example="",
     ),
     Setting(
+        name="HEADRACE_OPERATOR_SECRET",
+        what=(
+            "what operators log in with at /operators; without one there are no such pages. "
+            "At least 32 characters: `headrace secrets new-key` makes such a text."
+        ),
+        example="",
+    ),
+    Setting(
         name="HEADRACE_RECHECK_SECONDS",
         what="how old a placement may get before Heroku is asked again (default: 300).",
         example="300",
@@ -104,6 +113,7 @@ class Settings:
     api_url: str
     id_url: str
     metrics_token: Secret | None
+    operator_secret: Secret | None
     recheck_every: timedelta
     answer_within: timedelta
     keep_finished: timedelta
@@ -129,6 +139,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     database_url = reader.database_url()
     recheck_every = reader.seconds("HEADRACE_RECHECK_SECONDS", 300)
     answer_within = reader.seconds("HEADRACE_ANSWER_SECONDS", 20)
+    operator_secret = reader.operator_secret()
     keep_finished = reader.days("HEADRACE_KEEP_DAYS", 30)
     if reader.problems or manifest is None or keys is None:
         raise ConfigurationError(reader.problems)
@@ -141,6 +152,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         api_url=api_url,
         id_url=id_url,
         metrics_token=Secret(metrics_token) if metrics_token else None,
+        operator_secret=operator_secret,
         recheck_every=recheck_every,
         answer_within=answer_within,
         keep_finished=keep_finished,
@@ -193,6 +205,15 @@ class _Reader:
         except ValueError as error:
             self.problems.append(f"HEADRACE_KEYS: {error}")
             return None
+
+    def operator_secret(self) -> Secret | None:
+        value = self._environment.get("HEADRACE_OPERATOR_SECRET", "").strip()
+        if value and len(value) < SHORTEST_SECRET:
+            self.problems.append(
+                f"HEADRACE_OPERATOR_SECRET: has {len(value)} characters, {SHORTEST_SECRET} are needed; "
+                "make one with `headrace secrets new-key`."
+            )
+        return Secret(value) if value else None
 
     def database_url(self) -> str:
         url = normalise_database_url(self._environment.get("DATABASE_URL") or DEFAULT_DATABASE_URL)

@@ -1,5 +1,6 @@
 """The secret table on both databases: sealed at rest, found again, rotated."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -134,3 +135,26 @@ async def test_rotation_keeps_what_the_new_key_sealed(database: Database) -> Non
 
     assert 0 == await database.write(both.rotate, limit=10)
     assert GRANTED == await database.read(both.find_grant, uuid)
+
+
+async def test_rotation_passes_over_what_a_service_is_writing(postgres_url: str) -> None:
+    """A token that is refreshed at that moment keeps its new value, and is sealed again in the next round."""
+    old, new = make_key(), make_key()
+    before, both = SecretStore(KeyRing.parse(old)), SecretStore(KeyRing.parse(f"{new},{old}"))
+    service, rotation = Database(postgres_url), Database(postgres_url)
+    refreshed = replace(ISSUED, access=Secret("refreshed"))
+    with service.transaction() as connection:
+        uuids = [add_resource(connection, f"acme-{number}") for number in range(3)]
+        for uuid in uuids:
+            before.save_token(connection, uuid, ISSUED)
+    with service.transaction() as connection:
+        before.save_token(connection, uuids[0], refreshed)
+        passed_over = await rotation.write(both.rotate, limit=10)
+    left = await rotation.read(both.count_old)
+    then = await rotation.write(both.rotate, limit=10)
+    found = await rotation.read(SecretStore(KeyRing.parse(new)).find_token, uuids[0])
+    for database in (service, rotation):
+        database.close()
+
+    assert (2, 1, 1) == (passed_over, left, then)
+    assert refreshed == found

@@ -1,6 +1,6 @@
 """What the parts of the emulator share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from headrace.emulator.agenda import Agenda
@@ -35,6 +35,8 @@ class Heroku:
     traffic: Traffic
     partner: PartnerCaller
     connections: Connections
+    # The seconds in which each add-on's login forms were signed.
+    logins: dict[str, set[int]] = field(default_factory=dict)
 
     def reset_secret(self, service: AddonService) -> Secret:
         """Give a service another client secret, as the Partner Portal does: its access tokens end (contract §2.2)."""

@@ -64,7 +64,7 @@ def build_form(
     """Return the fields that Heroku posts to `sso_url`, made wrong where a switch says so (contract §4.1)."""
     switches, salt = heroku.switches, addon.service.manifest.sso_salt
     at = heroku.clock.now() - (STALE_BY if switches.sso_is_stale else timedelta(0))
-    timestamp = str(int(at.timestamp()))
+    timestamp = str(_claim_second(heroku, addon, int(at.timestamp())))
     if switches.sso_has_bad_token:
         salt = Secret(f"not-{salt.reveal()}")
     form = {
@@ -85,6 +85,18 @@ def build_form(
             addon.id, salt=salt, timestamp=timestamp, user_id=user.id, email=user.email
         )
     return form
+
+
+def _claim_second(heroku: Heroku, addon: Addon, at: int) -> int:
+    """Return the last second, up to this one, in which no form of the add-on was signed.
+
+    Two forms of one second would be the same form, and a partner may take each form once only.
+    """
+    claimed = heroku.logins.setdefault(addon.id, set())
+    while at in claimed:
+        at -= 1
+    claimed.add(at)
+    return at
 
 
 def _first_admin(heroku: Heroku, team: Team) -> User:

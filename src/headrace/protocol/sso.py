@@ -20,6 +20,8 @@ class SsoLogin:
 
     `is_user_proven` tells whether `user_id` and `email` were covered by the hash, which only the
     user-scoped token does. `resource_id` is the resource's uuid, or our provider_id in the oldest form.
+    `digests` has one for each token of the form, the strongest first: by them a used form is known again, also
+    when some of its tokens were left out.
     """
 
     resource_id: str
@@ -29,6 +31,12 @@ class SsoLogin:
     nav_data: str
     signed_at: datetime
     is_user_proven: bool
+    digests: tuple[str, ...]
+
+    @property
+    def forgotten_at(self) -> datetime:
+        """When the form is too old for every process, however their clocks differ."""
+        return self.signed_at + GOOD_FOR + SKEW
 
 
 def sign_resource(resource_id: str, *, salt: Secret, timestamp: str) -> str:
@@ -58,7 +66,7 @@ def verify_sso(form: Mapping[str, str], *, salt: Secret, now: datetime) -> SsoLo
         if not value:
             raise Malformed(f"{name} is missing.", field=name)
     user_id, email = form.get("user_id", ""), form.get("email", "")
-    _verify_tokens(form, salt=salt, resource_id=resource_id, timestamp=timestamp)
+    tokens = _verify_tokens(form, salt=salt, resource_id=resource_id, timestamp=timestamp)
     signed_at = _read_timestamp(timestamp)
     if now - signed_at > GOOD_FOR:
         raise SsoRejected(reason="stale")
@@ -72,10 +80,12 @@ def verify_sso(form: Mapping[str, str], *, salt: Secret, now: datetime) -> SsoLo
         nav_data=form.get("nav-data", ""),
         signed_at=signed_at,
         is_user_proven=bool(form.get("user_scoped_resource_token")) and bool(user_id),
+        digests=tuple(hashlib.sha256(token.encode()).hexdigest() for token in tokens),
     )
 
 
-def _verify_tokens(form: Mapping[str, str], *, salt: Secret, resource_id: str, timestamp: str) -> None:
+def _verify_tokens(form: Mapping[str, str], *, salt: Secret, resource_id: str, timestamp: str) -> list[str]:
+    """Return the tokens that the form has, each of them right, the strongest first."""
     expected = {
         "user_scoped_resource_token": sign_user(
             resource_id,
@@ -93,6 +103,7 @@ def _verify_tokens(form: Mapping[str, str], *, salt: Secret, resource_id: str, t
         raise SsoRejected(reason="bad_token")
     if not present or not all(_is_same(form[name], expected[name]) for name in present):
         raise SsoRejected(reason="bad_token")
+    return [form[name] for name in present]
 
 
 def _read_timestamp(text: str) -> datetime:

@@ -93,6 +93,12 @@ def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
     return None if row is None else _read(row)
 
 
+def find_states(connection: sa.Connection, uuids: Collection[str]) -> dict[str, State]:
+    """Return the state of each of these resources."""
+    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(uuids))
+    return {uuid: State(state) for uuid, state in connection.execute(query)}
+
+
 def lock_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
     """Read a resource that this transaction is going to change; nobody else can until it ends."""
     query = sa.select(resource).where(resource.c.uuid == uuid).with_for_update()

@@ -233,3 +233,13 @@ sso_login = sa.Table(
     sa.Column("expires_at", Moment, nullable=False),
     sa.Index(None, "expires_at"),
 )
+
+# Wrong passwords at the operators' door, for as long as they count against the next try.
+operator_attempt = sa.Table(
+    "operator_attempt",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("client", sa.String(60), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index(None, "at"),
+)

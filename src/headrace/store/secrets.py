@@ -105,9 +105,12 @@ class SecretStore:
         return None if text is None else msgspec.json.decode(text, type=dict[str, str])
 
     def rotate(self, connection: sa.Connection, *, limit: int) -> int:
-        """Seal up to `limit` values again that an older key sealed; return how many there were."""
-        is_old = sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
-        rows = connection.execute(sa.select(secret).where(is_old).limit(limit)).all()
+        """Seal up to `limit` values again that an older key sealed; return how many that were.
+
+        What a running service is just writing is passed over: it would be sealed back to what it was before.
+        """
+        query = sa.select(secret).where(self._is_old()).limit(limit).with_for_update(skip_locked=True)
+        rows = connection.execute(query).all()
         for row in rows:
             name = _row(row.resource_uuid, row.kind)
             resealed = self._keys.seal(self._keys.open(row.sealed, row=name), row=name)
@@ -117,6 +120,16 @@ class SecretStore:
                 .values(sealed=resealed)
             )
         return len(rows)
+
+    def count_old(self, connection: sa.Connection) -> int:
+        """Return how many values an older key sealed."""
+        count: int = connection.execute(
+            sa.select(sa.func.count()).select_from(secret).where(self._is_old())
+        ).scalar_one()
+        return count
+
+    def _is_old(self) -> sa.ColumnElement[bool]:
+        return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
 
 
 def _row(uuid: str, kind: str) -> str:

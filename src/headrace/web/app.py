@@ -8,12 +8,13 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from headrace.web.origin import is_secure
 from headrace.web.pages import render_message
 
 # No script and no style from anywhere but our own stylesheet; nobody may frame the board.
@@ -22,11 +23,20 @@ SECURITY_HEADERS = {
         "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    # Not no-referrer: with it a browser says `Origin: null` of our own forms.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+
+# Only where the browser is on https; the partner's other hosts are not ours to decide about.
+STRICT_TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
+# What comes after a body that was not read to its end is not a request.
+UNREAD = (408, 413)
 
 FindProblems = Callable[[], Awaitable[list[str]]]
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -50,7 +60,7 @@ def build_app(
             return JSONResponse({"status": "not ready", "problems": problems}, status_code=503)
         return JSONResponse({"status": "ready"})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *routes,
             Route("/health", health),
@@ -61,6 +71,9 @@ def build_app(
         exception_handlers={HTTPException: show_http_error, Exception: show_http_error},
         lifespan=lifespan,
     )
+    # A redirect would be built from the Host header that the sender chose.
+    app.router.redirect_slashes = False
+    return app
 
 
 _MESSAGES = {
@@ -74,11 +87,15 @@ def _show_error(request: Request, status: int, *, service_name: str, headers: Ma
     """Answer as the caller would read it: a page for a browser, JSON for everyone else."""
     message = _MESSAGES.get(status, HTTPStatus(status).phrase)
     # An unexpected error is answered outside the middleware, so the headers are set here too.
-    all_headers = {**SECURITY_HEADERS, **(headers or {})}
+    all_headers = {**_find_headers(request), **(headers or {})}
     if "text/html" in request.headers.get("accept", ""):
         page = render_message(HTTPStatus(status).phrase, message, service_name=service_name, status=status)
         return HTMLResponse(page, status_code=status, headers=all_headers)
     return JSONResponse({"message": message}, status_code=status, headers=all_headers)
+
+
+def _find_headers(request: HTTPConnection) -> Mapping[str, str]:
+    return SECURITY_HEADERS | STRICT_TRANSPORT if is_secure(request) else SECURITY_HEADERS
 
 
 class _SecurityHeaders:
@@ -91,13 +108,16 @@ class _SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        found = _find_headers(HTTPConnection(scope))
         is_static = scope["path"].startswith("/static/")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in found.items():
                     headers.setdefault(name, value)
+                if message["status"] in UNREAD:
+                    headers["Connection"] = "close"
                 if is_static:
                     headers["Cache-Control"] = "max-age=3600"
             await send(message)

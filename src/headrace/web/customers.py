@@ -4,30 +4,31 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from headrace.client import Clock
-from headrace.errors import Malformed, Rejected, ResourceGone, TooLarge, UnknownResource
+from headrace.errors import Malformed, NotOurForm, Rejected, ResourceGone, SsoRejected, UnknownResource
 from headrace.inspector.board import Board, PlacedResource, board_as_json, build_board
 from headrace.inspector.panel import Panel
 from headrace.inspector.placements import Inspector
 from headrace.inspector.visibility import Visibility
 from headrace.models import State
-from headrace.protocol.manifest import Manifest, is_loopback
+from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import verify_sso
 from headrace.store.database import Database
+from headrace.store.logins import claim_login
 from headrace.store.resources import find_resource
+from headrace.web.bodies import read_form, read_own_form
 from headrace.web.pages import BackLink, render_board, render_message
 from headrace.web.sessions import Session, Sessions, start_session
 
 log = logging.getLogger(__name__)
 
-FORM_LIMIT = 64 * 1024
 # A placement is called stale once this many looks at it have failed to bring an answer.
 MISSED_CHECKS = 3
 PANEL_SECONDS = 2.0
@@ -43,7 +44,7 @@ class Customers:
     database: Database
     visibility: Visibility
     inspector: Inspector
-    sessions: Sessions
+    sessions: Sessions[Session]
     manifest: Manifest
     clock: Clock
     find_panel: FindPanel | None = None
@@ -59,17 +60,18 @@ class Customers:
         ]
 
     async def log_in(self, request: Request) -> Response:
-        """Turn Heroku's signed form into a session for one resource, and show the board."""
+        """Turn Heroku's signed form, which works once, into a session for one resource, and show the board."""
         try:
-            form = await _read_form(request)
+            form = await read_form(request)
             login = verify_sso(form, salt=self.manifest.sso_salt, now=self.clock())
             uuid = await self._find_resource(login.resource_id)
+            if not await self.database.write(claim_login, login.digests, expires_at=login.forgotten_at):
+                raise SsoRejected(reason="replayed")
         except Rejected as error:
             log.warning("sso.rejected", extra={"status": error.status, "reason": error.reason})
             return _show_error(error, self.manifest)
         response = RedirectResponse("/board", status_code=303)
-        is_secure = not is_loopback(str(request.url))
-        self.sessions.save(response, start_session(login, resource_uuid=uuid), is_secure=is_secure)
+        self.sessions.save(request, response, start_session(login, resource_uuid=uuid))
         return response
 
     async def show_board(self, request: Request) -> Response:
@@ -82,7 +84,7 @@ class Customers:
             service_name=self.manifest.name,
             slug=self.manifest.id,
             email=session.email,
-            back=BackLink(app=session.app, href=HEROKU_DASHBOARD + quote(session.app)) if session.app else None,
+            back=_link_back(session.app) if session.app else None,
             csrf=session.csrf,
             check_interval=self.inspector.recheck_every,
         )
@@ -93,18 +95,18 @@ class Customers:
         if not isinstance(found, Response):
             return JSONResponse(board_as_json(self._build(*found)))
         response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
-        self.sessions.end(response)
+        self.sessions.end(request, response)
         return response
 
     async def check_now(self, request: Request) -> Response:
         """Ask Heroku again about everything on this person's board."""
         session = self.sessions.find(request)
+        if session is None:
+            return self._show_no_session()
         try:
-            form = await _read_form(request)
+            await read_own_form(request, csrf=session.csrf)
         except Rejected as error:
             return _show_error(error, self.manifest)
-        if session is None or not session.accepts(form.get("csrf", "")):
-            return self._show_no_session()
         visible = await self.visibility.list_visible(session.viewer) or []
         await self.inspector.inspect_all(resource.uuid for resource in visible)
         return RedirectResponse("/board", status_code=303)
@@ -116,7 +118,7 @@ class Customers:
         visible = await self.visibility.list_visible(session.viewer)
         if visible is None:
             response = self._show_lost_access()
-            self.sessions.end(response)
+            self.sessions.end(request, response)
             return response
         return session, visible
 
@@ -172,33 +174,21 @@ class Customers:
         return HTMLResponse(page, status_code=403)
 
 
-async def _read_form(request: Request) -> dict[str, str]:
-    """Return a form's text fields, or raise TooLarge before a body of any size is read."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_LIMIT:
-            raise TooLarge(FORM_LIMIT)
-    return _parse_form(bytes(body))
+def _link_back(app: str) -> BackLink:
+    return BackLink(app=app, href=HEROKU_DASHBOARD + quote(app, safe=""))
 
 
-def _parse_form(body: bytes) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
-    except ValueError:
-        raise Malformed("The form cannot be read.") from None
-
-
-_TITLES = {
-    403: "This login link is not valid",
-    404: "There is no such resource",
-    410: "This resource was removed",
+_TITLES: dict[type[Rejected], str] = {
+    SsoRejected: "This login link does not work",
+    NotOurForm: "This form does not work",
+    UnknownResource: "There is no such resource",
+    ResourceGone: "This resource was removed",
 }
 
 
 def _show_error(error: Rejected, manifest: Manifest) -> Response:
     page = render_message(
-        _TITLES.get(error.status, "This request cannot be read"),
+        _TITLES.get(type(error), "This request cannot be read"),
         error.message,
         service_name=manifest.name,
         status=error.status,

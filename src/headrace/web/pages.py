@@ -58,7 +58,7 @@ def render_board(
 ) -> str:
     """Return the customer's board; a move shows on it within `check_interval`, as its footer says."""
     return (
-        _environment()
+        load_pages()
         .get_template("board.html")
         .render(
             board=board,
@@ -78,7 +78,7 @@ def render_message(
 ) -> str:
     """Return a page with one message: `text` is what happened, `hint` and `command` what to do now."""
     return (
-        _environment()
+        load_pages()
         .get_template("message.html")
         .render(
             title=title,
@@ -94,7 +94,8 @@ def render_message(
 
 
 @cache
-def _environment() -> Environment:
+def load_pages() -> Environment:
+    """Return the templates, with what they may call; they are read once."""
     pages = Environment(
         loader=PackageLoader("headrace.web"),
         autoescape=True,

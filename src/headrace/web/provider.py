@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from headrace.errors import Rejected, TooLarge
+from headrace.errors import Rejected
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import (
     BODY_LIMIT,
@@ -19,6 +21,7 @@ from headrace.protocol.partner import (
     parse_uuid,
     verify_basic_auth,
 )
+from headrace.web.bodies import read_body
 from headrace.workflows.calls import TRY_AGAIN, Calls
 
 log = logging.getLogger(__name__)
@@ -32,29 +35,42 @@ def provider_routes(calls: Calls, manifest: Manifest) -> list[Route]:
     """Return the routes of the Partner API, at the path that the manifest names."""
 
     async def provision(request: Request) -> Answer:
-        return await calls.provision(parse_provision(await read_body(request)))
+        return await calls.provision(parse_provision(await read_body(request, limit=BODY_LIMIT)))
 
     async def change_or_remove(request: Request) -> Answer:
         uuid = parse_uuid(request.path_params["uuid"])
         if request.method == "DELETE":
             return await calls.deprovision(uuid)
-        return await calls.change_plan(uuid, parse_plan_change(await read_body(request)))
+        return await calls.change_plan(uuid, parse_plan_change(await read_body(request, limit=BODY_LIMIT)))
 
     base = manifest.resources_path
+    one = f"{base}/{{uuid}}"
     return [
         Route(base, _guard(provision, manifest), methods=["POST"]),
-        Route(f"{base}/{{uuid}}", _guard(change_or_remove, manifest), methods=["PUT", "DELETE"]),
+        Route(one, _guard(change_or_remove, manifest), methods=["PUT", "DELETE"]),
+        # Whatever else is asked for here: who does not know the password learns nothing of what there is.
+        Route(base, _AnyMethod(_guard(_decline(405, Allow="POST"), manifest))),
+        Route(one, _AnyMethod(_guard(_decline(405, Allow="DELETE, PUT"), manifest))),
+        Route(f"{base}/{{rest:path}}", _AnyMethod(_guard(_decline(404), manifest))),
     ]
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the body, or raise TooLarge before more than the limit is held in memory."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise TooLarge(BODY_LIMIT)
-    return bytes(body)
+def _decline(status: int, **headers: str) -> Endpoint:
+    async def decline(_request: Request) -> Answer:
+        raise HTTPException(status, headers=headers)
+
+    return decline
+
+
+class _AnyMethod:
+    """An endpoint for every method, also those that HTTP does not know."""
+
+    def __init__(self, respond: Callable[[Request], Awaitable[Response]]) -> None:
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def _guard(endpoint: Endpoint, manifest: Manifest) -> Callable[[Request], Awaitable[Response]]:

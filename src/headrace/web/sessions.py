@@ -1,20 +1,23 @@
-"""A customer's session: a signed cookie, short-lived, bound to one person and one resource."""
+"""Sessions: signed cookies, short-lived. A customer's is bound to one person and one resource."""
 
-import hmac
+import hashlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from headrace.client import Clock
 from headrace.inspector.visibility import Viewer
+from headrace.models import Secret
 from headrace.protocol.sso import SsoLogin
+from headrace.store.seal import KeyRing
+from headrace.web.origin import is_secure
 
-COOKIE = "headrace_session"
 GOOD_FOR = timedelta(hours=1)
 
 
@@ -35,8 +38,15 @@ class Session:
             resource_uuid=self.resource_uuid, user_id=self.user_id, email=self.email, is_proven=self.is_proven
         )
 
-    def accepts(self, csrf: str) -> bool:
-        return hmac.compare_digest(csrf.encode(), self.csrf.encode())
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSession:
+    """Somebody who knew the operators' secret."""
+
+    csrf: str
+
+
+T = TypeVar("T", Session, OperatorSession)
 
 
 def start_session(login: SsoLogin, *, resource_uuid: str) -> Session:
@@ -46,34 +56,82 @@ def start_session(login: SsoLogin, *, resource_uuid: str) -> Session:
         email=login.email,
         app=login.app,
         is_proven=login.is_user_proven,
-        csrf=secrets.token_urlsafe(16),
+        csrf=make_csrf(),
     )
 
 
-class Sessions:
-    """Writes and reads the session cookie. `keys` has the current key first; the others still verify."""
+def make_csrf() -> str:
+    return secrets.token_urlsafe(16)
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        # itsdangerous signs with the last of its keys.
-        self._signer = URLSafeTimedSerializer(list(reversed(keys)), salt="headrace session")
 
-    def save(self, response: Response, session: Session, *, is_secure: bool) -> None:
-        response.set_cookie(
-            COOKIE,
-            str(self._signer.dumps(asdict(session))),
-            max_age=int(GOOD_FOR.total_seconds()),
-            httponly=True,
-            secure=is_secure,
-            samesite="lax",
-        )
+class Sessions(Generic[T]):
+    """Writes and reads one kind of session. What the cookie holds can be read by its owner, but not altered."""
 
-    def find(self, request: Request) -> Session | None:
+    def __init__(
+        self,
+        kind: type[T],
+        *,
+        cookie: str,
+        signer: URLSafeSerializer,
+        same_site: Literal["lax", "strict"],
+        clock: Clock,
+    ) -> None:
+        self._kind: type[T] = kind
+        self._cookie = cookie
+        self._signer = signer
+        self._same_site = same_site
+        self._clock = clock
+
+    def save(self, request: Request, response: Response, session: T) -> None:
+        ends_at = int((self._clock() + GOOD_FOR).timestamp())
+        value = str(self._signer.dumps([ends_at, asdict(session)]))
+        self._set(request, response, value, max_age=int(GOOD_FOR.total_seconds()))
+
+    def find(self, request: Request) -> T | None:
         """Return the session of a request, or None when there is none that is good."""
         try:
-            value = self._signer.loads(request.cookies.get(COOKIE, ""), max_age=int(GOOD_FOR.total_seconds()))
-            return msgspec.convert(value, Session)
+            loaded = self._signer.loads(request.cookies.get(self._name(request), ""))
+            ends_at, fields = msgspec.convert(loaded, tuple[int, dict[str, Any]])
+            return msgspec.convert(fields, self._kind) if self._clock().timestamp() < ends_at else None
         except (BadData, msgspec.ValidationError):
             return None
 
-    def end(self, response: Response) -> None:
-        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    def end(self, request: Request, response: Response) -> None:
+        self._set(request, response, "", max_age=0)
+
+    def _set(self, request: Request, response: Response, value: str, *, max_age: int) -> None:
+        response.set_cookie(
+            self._name(request),
+            value,
+            max_age=max_age,
+            httponly=True,
+            secure=is_secure(request),
+            samesite=self._same_site,
+        )
+
+    def _name(self, request: Request) -> str:
+        # A browser takes a __Host- cookie from https and from this very host only: no neighbour can plant one.
+        return f"__Host-{self._cookie}" if is_secure(request) else self._cookie
+
+
+def keep_customers(keys: KeyRing, *, clock: Clock) -> Sessions[Session]:
+    """Return the customers' sessions.
+
+    The cookie is `Lax`: a `Strict` one would be missing on the board, to which Heroku's page leads through a redirect.
+    """
+    signer = build_signer(keys, "session")
+    return Sessions(Session, cookie="headrace_session", signer=signer, same_site="lax", clock=clock)
+
+
+def keep_operators(keys: KeyRing, secret: Secret, *, clock: Clock) -> Sessions[OperatorSession]:
+    """Return the operators' sessions, which end when their secret is changed."""
+    bound_to = hashlib.sha256(secret.reveal().encode()).hexdigest()
+    signer = build_signer(keys, f"operator session {bound_to}")
+    return Sessions(OperatorSession, cookie="headrace_operator", signer=signer, same_site="strict", clock=clock)
+
+
+def build_signer(keys: KeyRing, purpose: str) -> URLSafeSerializer:
+    """Sign with the current key; what the older ones signed still verifies."""
+    # itsdangerous signs with the last of its keys.
+    signing = list(reversed(keys.derive_all(purpose)))
+    return URLSafeSerializer(signing, salt=f"headrace {purpose}", signer_kwargs={"digest_method": hashlib.sha256})

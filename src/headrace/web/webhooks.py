@@ -11,8 +11,10 @@ from starlette.routing import Route
 
 from headrace.errors import Rejected
 from headrace.protocol.manifest import Manifest
+from headrace.protocol.partner import BODY_LIMIT
 from headrace.protocol.webhooks import SIGNATURE_HEADER, parse_event, verify_authorization, verify_delivery
-from headrace.web.provider import read_body, respond_rejected
+from headrace.web.bodies import read_body
+from headrace.web.provider import respond_rejected
 from headrace.workflows.events import Events, Taken
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,6 @@ async def _take(request: Request, events: Events) -> Taken:
     uuid = str(request.path_params["uuid"])
     credentials = await events.find_credentials(uuid)
     verify_authorization(request.headers.get("authorization"), authorization=credentials.authorization)
-    body = await read_body(request)
+    body = await read_body(request, limit=BODY_LIMIT)
     verify_delivery(body, signature=request.headers.get(SIGNATURE_HEADER), secret=credentials.secret)
     return await events.take(uuid, parse_event(body))

@@ -10,6 +10,7 @@ from headrace.client import Clock
 from headrace.models import State
 from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.store.database import Database
+from headrace.store.logins import forget_old_logins
 from headrace.store.notices import raise_notice
 from headrace.store.resources import (
     add_event,
@@ -28,6 +29,7 @@ from headrace.workflows.provisioning import EXPIRE
 log = logging.getLogger(__name__)
 
 BATCH = 100
+ATTEMPTS_KEPT_FOR = timedelta(days=1)
 PAGE = 500
 CLEANING_PAUSE_SECONDS = 600.0
 # How often what is due is started again after workflows that ended with an error of their own.
@@ -57,6 +59,8 @@ class Upkeep:
     async def look(self) -> None:
         await self._repair_ended()
         await self._expire_overdue()
+        now = self._clock()
+        await self._database.write(forget_old_logins, now=now, attempts_before=now - ATTEMPTS_KEPT_FOR)
         if monotonic() >= self._next_cleaning:
             self._next_cleaning = monotonic() + CLEANING_PAUSE_SECONDS
             await self._clean()

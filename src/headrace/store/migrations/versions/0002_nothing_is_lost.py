@@ -72,3 +72,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_sso_login")),
     )
     op.create_index(op.f("ix_sso_login_expires_at"), "sso_login", ["expires_at"])
+    op.create_table(
+        "operator_attempt",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("client", sa.String(length=60), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_operator_attempt")),
+    )
+    op.create_index(op.f("ix_operator_attempt_at"), "operator_attempt", ["at"])

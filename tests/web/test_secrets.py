@@ -1,0 +1,216 @@
+"""Planted secrets are looked for wherever anything is written, on days when everything fails."""
+
+import io
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from browsing import OPERATOR_COOKIE, SALT, log_in, provision, visit
+from headrace.emulator import Fault
+from headrace.emulator.faults import Kind
+from headrace.logs import make_json_formatter
+from headrace.models import Secret
+from headrace.store.database import Database
+from headrace.store.schema import secret
+from headrace.store.seal import KeyRing, make_key
+from headrace.workflows.hooks import Resource
+from pair import PASSWORD, Acme, Pair, play_pair
+
+OLD_KEY, NEW_KEY = make_key(), make_key()
+METRICS_TOKEN, OPERATOR_SECRET = "planted-metrics-token", "planted-operator-secret-of-36-letters"
+DATABASE_PASSWORD = "planted-database-password"
+HOOK_SECRET = "planted-in-the-text-of-a-hooks-error"
+DRAIN_TOKEN = "d.planted-drain-token"
+CONFIG = {"ACME_SEARCH_URL": "https://u:planted-url-pass@search.acme.example", "ACME_SEARCH_TOKEN": "planted-config"}
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+SECRETS = {
+    "client secret": "client-secret",
+    "manifest password": PASSWORD,
+    "salt": SALT.reveal(),
+    "old key": OLD_KEY,
+    "new key": NEW_KEY,
+    "metrics token": METRICS_TOKEN,
+    "operator secret": OPERATOR_SECRET,
+    "database password": DATABASE_PASSWORD,
+    "drain token": DRAIN_TOKEN,
+    "config url": "planted-url-pass",
+    "config": CONFIG["ACME_SEARCH_TOKEN"],
+}
+
+
+@asynccontextmanager
+async def play(database_url: str, acme: Acme) -> AsyncIterator[Pair]:
+    """Run a service in whose settings everything is planted."""
+    url = sa.make_url(database_url)
+    if url.get_backend_name() == "postgresql":
+        # The server trusts whoever comes from this machine, so any password will do.
+        url = url.set(password=DATABASE_PASSWORD)
+    settings: dict[str, Any] = {
+        "HEADRACE_KEYS": f"{NEW_KEY},{OLD_KEY}",
+        "HEADRACE_METRICS_TOKEN": METRICS_TOKEN,
+        "HEADRACE_OPERATOR_SECRET": OPERATOR_SECRET,
+    }
+    async with play_pair(url.render_as_string(hide_password=False), acme=acme, **settings) as pair:
+        yield pair
+
+
+@contextmanager
+def capture_log() -> Iterator[io.StringIO]:
+    """Everything that any logger says, as the JSON lines that a collector gets."""
+    out, root = io.StringIO(), logging.getLogger()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(make_json_formatter())
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    # It names every task with its arguments at this level, in a debugging mode that is off in production.
+    logging.getLogger("asyncio").setLevel(logging.INFO)
+    try:
+        yield out
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def dump(connection: sa.Connection) -> dict[str, str]:
+    """Every value of every table, the engine's too, by the name of its table and column."""
+    inspector = sa.inspect(connection)
+    found: dict[str, str] = {}
+    for schema in inspector.get_schema_names():
+        if schema in ("information_schema", "pg_catalog"):
+            continue
+        for table in inspector.get_table_names(schema):
+            rows = connection.exec_driver_sql(f'SELECT * FROM "{schema}"."{table}"').mappings()
+            for row in rows:
+                for column, value in row.items():
+                    text = bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+                    found[f"{table}.{column}"] = found.get(f"{table}.{column}", "") + text
+    return found
+
+
+async def live_through_bad_days(pair: Pair) -> tuple[dict[str, str], str]:
+    """Let everything fail that can; return the secrets that came up, and all that was answered."""
+    pair.acme.error, pair.acme.failures_left = RuntimeError(HOOK_SECRET), 2
+    addon = await provision(pair)
+    found: dict[str, str] = {}
+    for which in ("first", "second"):
+        token = await pair.parts.database.read(pair.parts.secrets.find_token, addon.id)
+        assert token is not None
+        found |= {f"{which} access": token.access.reveal(), f"{which} refresh": token.refresh.reveal()}
+        pair.heroku.expire_tokens(addon)
+        await pair.parts.inspector.inspect(addon.id)
+    body = {"uuid": UUID, "plan": "basic", "region": "r", "log_drain_token": DRAIN_TOKEN, "oauth_grant": None}
+    await pair.call("POST", json=body)
+    grant = {"code": "planted-grant-code", "type": "authorization_code", "expires_at": "2099-01-01T00:00:00Z"}
+    texts = [str(await pair.call("POST", json={**body, "uuid": UUID.replace("0", "1"), "oauth_grant": grant}))]
+    texts.append(str(await pair.call("POST", json={**body, "oauth_grant": {**grant, "expires_at": "soon"}})))
+    texts.append(str(await pair.call("POST", password="planted-wrong-password", json=body)))
+    cookie = await log_in(pair, addon)
+    kinds: tuple[Kind, ...] = ("status", "truncate", "malform", "drop", "revoked_token")
+    for kind in kinds:
+        pair.heroku.faults.add(Fault(kind=kind, count=2))
+        await pair.parts.inspector.inspect_all([addon.id])
+    pair.acme.error, pair.acme.failures_left = ValueError(HOOK_SECRET), 1
+    await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
+    login = await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET}, name=OPERATOR_COOKIE)
+    operators = login.cookie.value if login.cookie else ""
+    await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET[:-1]})
+    paths = ("", ".json", f"/resources/{addon.id}", f"/resources/{addon.id}.json", f"/resources/{addon.id}/retry")
+    pages = [await visit(pair, f"/operators{path}", cookie=operators, name=OPERATOR_COOKIE) for path in paths]
+    pages += [await visit(pair, path, cookie=cookie) for path in ("/board", "/board.json", "/ready", "/nowhere")]
+    pages.append(await visit(pair, "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
+    assert {200, 404} == {page.status for page in pages}
+    texts += [page.text + str(page.headers) for page in pages]
+    return found | {"grant code": grant["code"]}, "\n".join(texts)
+
+
+async def test_bad_days_leave_no_secret_anywhere(database_url: str) -> None:
+    """Not in the log, a page, a twin, the metrics, or any column of any table; of a hook's own error see below."""
+
+    def fail(_resource: Resource) -> None:
+        raise RuntimeError(HOOK_SECRET)
+
+    acme = Acme(config=CONFIG, panel=fail)
+    with capture_log() as out:
+        async with play(database_url, acme) as pair:
+            found, answers = await live_through_bad_days(pair)
+            columns = await pair.parts.database.read(dump)
+    secrets = {**SECRETS, **found}
+    log = out.getvalue()
+    places = {"the log": log, "an answer": answers, **columns}
+
+    # The same search finds what may be seen, so it is a good one.
+    assert "step.failed" in log
+    assert "inspection.failed" in log
+    assert UUID in "".join(columns.values())
+    assert any(column.startswith("workflow_status.") for column in columns)
+    leaks = [f"{what} in {place}" for place, text in places.items() for what, value in secrets.items() if value in text]
+    assert [] == leaks
+    assert [] == [place for place, text in places.items() if HOOK_SECRET in text and place != "the log"]
+
+
+async def test_the_text_of_a_hooks_error_is_in_the_log_and_nowhere_else(sqlite_url: str) -> None:
+    """Its author gets the traceback, as one JSON line; what they write into an exception is theirs to answer for."""
+    acme = Acme(error=RuntimeError(HOOK_SECRET), failures_left=1)
+    with capture_log() as out:
+        async with play(sqlite_url, acme) as pair:
+            await provision(pair)
+            columns = await pair.parts.database.read(dump)
+
+    lines = [json.loads(line) for line in out.getvalue().splitlines() if HOOK_SECRET in line]
+    assert ["step.failed"] == [line["event"] for line in lines]
+    assert [] == [column for column, text in columns.items() if HOOK_SECRET in text]
+
+
+async def test_keys_are_rotated_while_the_service_runs(database_url: str) -> None:
+    """Sessions and tokens of the old key stay good; once all is sealed again, the new key alone opens everything."""
+    async with play_pair(database_url, HEADRACE_KEYS=OLD_KEY) as pair:
+        addon = await provision(pair)
+        cookie = await log_in(pair, addon)
+    async with play_pair(database_url, HEADRACE_KEYS=f"{NEW_KEY},{OLD_KEY}") as pair:
+        # The one before ended with its emulator; what it stored and signed is what counts here.
+        database, secrets = pair.parts.database, pair.parts.secrets
+        board = await visit(pair, "/board", cookie=cookie)
+        old = await database.read(secrets.count_old)
+        rotated = 0
+        while await database.read(secrets.count_old):
+            rotated += await database.write(secrets.rotate, limit=1)
+            if rotated == 1:
+                # The service goes on working: it seals with the new key.
+                await provision(pair, "blog")
+        token = await database.read(secrets.find_token, addon.id)
+        alone = await database.read(find_sealed_by, KeyRing.parse(NEW_KEY))
+
+    async with play_pair(database_url, HEADRACE_KEYS=NEW_KEY) as pair:
+        without_old = await visit(pair, "/board", cookie=cookie)
+
+    assert [200, 401] == [board.status, without_old.status]
+    assert old == rotated > 1
+    assert token is not None
+    assert alone
+
+
+def find_sealed_by(connection: sa.Connection, keys: KeyRing) -> bool:
+    """Whether a key ring opens every stored secret."""
+    rows = connection.execute(sa.select(secret)).all()
+    return all(keys.open(row.sealed, row=f"secret/{row.resource_uuid}/{row.kind}") for row in rows) and bool(rows)
+
+
+def test_a_rings_repr_is_a_number() -> None:
+    """Neither keys nor secrets print."""
+    things: list[Any] = [KeyRing.parse(f"{NEW_KEY},{OLD_KEY}"), Secret(OPERATOR_SECRET)]
+
+    assert ["KeyRing(2 keys)", "•••"] == [repr(thing) for thing in things]
+
+
+def test_a_database_prints_no_password() -> None:
+    """An engine's repr has three stars in its place."""
+    database = Database(f"postgresql+psycopg://ada:{DATABASE_PASSWORD}@127.0.0.1:1/acme")
+    shown = f"{database!r} {database} {database.engine!r} {database.engine.url}"
+    database.close()
+
+    assert DATABASE_PASSWORD not in shown
