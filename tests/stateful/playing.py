@@ -10,7 +10,7 @@ from uuid import UUID
 
 import aiohttp
 
-from headrace.emulator import Clock, Declined, Emulator, describe, load_world
+from headrace.emulator import Clock, Declined, Emulator, Switches, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.emulator.records import Addon
 from headrace.errors import Refused
@@ -244,7 +244,9 @@ class Play:
 @asynccontextmanager
 async def begin_play(database_url: str) -> AsyncIterator[Play]:
     world = load_world(WORLD.replace("SERVICE", "http://127.0.0.1:9"))
-    async with run_emulator(world, clock=Clock()) as heroku, aiohttp.ClientSession() as http:
+    # An answer cut short burns a grant; with the back-fill open none is lost for good (contract §2.4).
+    switches = Switches(grant_backfill=True)
+    async with run_emulator(world, switches=switches, clock=Clock()) as heroku, aiohttp.ClientSession() as http:
         play = Play(heroku=heroku, http=http, database_url=database_url)
         await play.start()
         try:
