@@ -1,0 +1,128 @@
+"""Random histories: what customers, Heroku, the network, the partner's cloud and the operator may do, in any order."""
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from headrace.emulator.faults import Fault
+
+SLOTS = ("shop-staging", "shop", "blog")
+STATUSES = (500, 502, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    slot: int
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    slot: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionOther:
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    slot: int
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deprovision:
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    slot: int
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoWrong:
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class FailHooks:
+    """The partner's next calls to its cloud have their effect, and then raise."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireTokens:
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassHours:
+    """Time goes on once nothing is under way: what was retried meanwhile would be given up."""
+
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    pass
+
+
+Action = (
+    Provision
+    | Repeat
+    | ProvisionOther
+    | ChangePlan
+    | Deprovision
+    | LogIn
+    | Move
+    | GoWrong
+    | FailHooks
+    | ExpireTokens
+    | PassHours
+    | Restart
+)
+
+_SLOT = st.integers(0, len(SLOTS) - 1)
+_COUNT = st.integers(1, 3)
+# "tiny" is refused by the hook of a plan change.
+_PLAN = st.sampled_from(["free", "basic", "tiny"])
+_TO_HEROKU = st.builds(
+    Fault,
+    kind=st.sampled_from(["status", "drop", "truncate", "malform", "expired_token"]),
+    status=st.sampled_from(STATUSES),
+    count=_COUNT,
+    path=st.sampled_from(["*", "/oauth/token", "/addons/*", "/apps/*"]),
+    after_effect=st.booleans(),
+)
+_TO_PARTNER = st.builds(Fault, kind=st.just("duplicate"), direction=st.just("to partner"), count=_COUNT)
+_ACTION: st.SearchStrategy[Action] = st.one_of(
+    st.builds(Provision, _SLOT, _PLAN),
+    st.builds(Provision, _SLOT, _PLAN),
+    st.builds(Repeat, _SLOT, _COUNT),
+    st.builds(ProvisionOther, _SLOT),
+    st.builds(ChangePlan, _SLOT, _PLAN),
+    st.builds(ChangePlan, _SLOT, _PLAN),
+    st.builds(Deprovision, _SLOT),
+    st.builds(LogIn, _SLOT),
+    st.builds(Move, _SLOT, st.sampled_from(["development", "staging", "production"])),
+    st.builds(GoWrong, _TO_HEROKU | _TO_PARTNER),
+    st.builds(FailHooks, _COUNT),
+    st.builds(ExpireTokens, _SLOT),
+    st.builds(PassHours, st.integers(1, 24)),
+    st.builds(Restart),
+)
+# A history without a provision shows nothing.
+HISTORIES = st.builds(
+    lambda first, rest: [first, *rest], st.builds(Provision, _SLOT, _PLAN), st.lists(_ACTION, min_size=2, max_size=12)
+)

@@ -1,0 +1,286 @@
+"""Plays a history on an emulated Heroku and a service that may be restarted, and keeps what was promised."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import singledispatchmethod
+from uuid import UUID
+
+import aiohttp
+
+from headrace.emulator import Clock, Declined, Emulator, Switches, describe, load_world
+from headrace.emulator import run as run_emulator
+from headrace.emulator.records import Addon
+from headrace.errors import Refused
+from headrace.models import Secret, State
+from headrace.protocol.partner import build_basic_auth
+from headrace.protocol.retries import PROVISION_LIMIT, TABLE, Policy
+from headrace.service import AddonService, Parts
+from headrace.serving import serving
+from headrace.settings import read_settings
+from headrace.store.resources import ResourceRow, find_resource
+from headrace.store.schema import resource
+from headrace.testing import eventually
+from headrace.workflows import hooks
+from pair import PASSWORD, SLUG, WORLD
+from stateful.histories import (
+    SLOTS,
+    Action,
+    ChangePlan,
+    Deprovision,
+    ExpireTokens,
+    FailHooks,
+    GoWrong,
+    LogIn,
+    Move,
+    PassHours,
+    Provision,
+    ProvisionOther,
+    Repeat,
+    Restart,
+)
+
+SETTLED_WITHIN = timedelta(seconds=60)
+# Retried without the waits of life, and as long: no fault of a history lasts until a provision is given up.
+PATIENT = Policy(timedelta(milliseconds=1), timedelta(milliseconds=5), PROVISION_LIMIT)
+PATIENT_RETRIES = {kind: PATIENT if policy.within else policy for kind, policy in TABLE.items()}
+
+
+@dataclass
+class Cloud:
+    """The partner's own cloud: which resources exist there and on which plan, however often its hooks run."""
+
+    plans: dict[str, str] = field(default_factory=dict)
+    failures_left: int = 0
+
+    def register(self, service: AddonService) -> None:
+        @service.on_provision
+        def create(provision: hooks.Provision) -> dict[str, str]:
+            self.plans[provision.uuid] = provision.plan
+            self._fail_if_asked()
+            return {"ACME_SEARCH_URL": build_address(provision.uuid)}
+
+        @service.on_plan_change
+        def resize(change: hooks.PlanChange) -> None:
+            if change.new_plan == "tiny":
+                raise Refused("Your data does not fit this plan.")
+            self.plans[change.uuid] = change.new_plan
+            self._fail_if_asked()
+
+        @service.on_deprovision
+        def drop(gone: hooks.Resource) -> None:
+            self.plans.pop(gone.uuid, None)
+            self._fail_if_asked()
+
+    def _fail_if_asked(self) -> None:
+        if self.failures_left:
+            self.failures_left -= 1
+            raise OSError("The cloud is having a bad day.")
+
+
+@dataclass
+class Promise:
+    """What Heroku has been promised of one resource, and therefore what has to come true."""
+
+    addon: Addon
+    plan: str
+    stage: str | None
+    is_removed: bool = False
+    # Heroku was told 202 while the provision ran, and the hook refused later: only an operator can tell it.
+    is_plan_refused_late: bool = False
+
+
+@dataclass(kw_only=True)
+class Play:
+    """The two roles while a history is played."""
+
+    heroku: Emulator
+    http: aiohttp.ClientSession
+    database_url: str
+    cloud: Cloud = field(default_factory=Cloud)
+    promises: dict[int, Promise] = field(default_factory=dict)
+    services: AsyncExitStack = field(default_factory=AsyncExitStack)
+    url: str = ""
+    parts: Parts | None = None
+
+    async def start(self) -> None:
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            self.heroku.point(SLUG, base_url=f"{self.url}/heroku/resources", sso_url=f"{self.url}/sso/login")
+            environment = describe(self.heroku).addon_services[0].settings | {"DATABASE_URL": self.database_url}
+            service = AddonService(read_settings(environment), retries=PATIENT_RETRIES, clock=self.heroku.clock.now)
+            self.cloud.register(service)
+            await self.services.enter_async_context(serving(service.asgi(), bound.dup()))
+            self.parts = service.assemble()
+
+    async def stop(self) -> None:
+        await self.services.aclose()
+
+    async def settle(self) -> None:
+        """Wait until no workflow of any resource is running."""
+        await self.heroku.settle()
+        await eventually(self._is_settled, within=SETTLED_WITHIN)
+
+    async def find(self, uuid: str) -> ResourceRow:
+        assert self.parts is not None
+        row = await self.parts.database.read(find_resource, uuid)
+        assert row is not None
+        return row
+
+    async def inspect_stage(self, uuid: str) -> str | None:
+        assert self.parts is not None
+        placement = (await self.parts.inspector.inspect(uuid)).placement
+        return None if placement is None else str(placement.stage)
+
+    @singledispatchmethod
+    async def take(self, action: Action) -> None:
+        """Do what the action says, and note what it promised."""
+        raise NotImplementedError(action)
+
+    @take.register
+    async def _(self, action: Provision) -> None:
+        if action.slot not in self.promises:
+            app = self.heroku.find_app(SLOTS[action.slot])
+            # The id is given, so that a history that fails can be played again as it was.
+            addon = await self.heroku.create_addon(
+                app, f"{SLUG}:{action.plan}", addon_id=str(UUID(int=action.slot + 1))
+            )
+            stage = None if app.coupling is None else str(app.coupling.stage)
+            self.promises[action.slot] = Promise(addon, action.plan, stage)
+
+    @take.register
+    async def _(self, action: Repeat) -> None:
+        promise = self.promises.get(action.slot)
+        if promise is not None:
+            statuses = {status for status, _ in await self.heroku.send_provision(promise.addon, times=action.times)}
+            assert statuses == ({410} if promise.is_removed else {202})
+
+    @take.register
+    async def _(self, action: ProvisionOther) -> None:
+        promise = self.promises.get(action.slot)
+        if promise is not None:
+            body = {"uuid": promise.addon.id, "plan": "other", "region": "amazon-web-services::us-east-1"}
+            assert await self._post(body) == (410 if promise.is_removed else 409)
+
+    @take.register
+    async def _(self, action: ChangePlan) -> None:
+        promise = self._find_living(action.slot)
+        if promise is None:
+            return
+        try:
+            await self.heroku.change_plan(promise.addon, action.plan)
+        except Declined:
+            assert action.plan == "tiny"
+        else:
+            if action.plan == "tiny" and promise.plan != "tiny":
+                promise.is_plan_refused_late = True
+            else:
+                promise.plan, promise.is_plan_refused_late = action.plan, False
+
+    @take.register
+    async def _(self, action: Deprovision) -> None:
+        promise = self._find_living(action.slot)
+        if promise is not None:
+            await self.heroku.deprovision(promise.addon)
+            promise.is_removed = True
+
+    @take.register
+    async def _(self, action: LogIn) -> None:
+        promise = self._find_living(action.slot)
+        if promise is not None:
+            url, form = self.heroku.sso_form(promise.addon)
+            async with self.http.post(url, data=form, allow_redirects=False) as answer:
+                assert answer.status in {302, 303}
+
+    @take.register
+    async def _(self, action: Move) -> None:
+        promise = self._find_living(action.slot)
+        if promise is not None:
+            self.heroku.move(SLOTS[action.slot], action.stage)
+            promise.stage = action.stage
+
+    @take.register
+    async def _(self, action: GoWrong) -> None:
+        self.heroku.faults.add(action.fault)
+
+    @take.register
+    async def _(self, action: FailHooks) -> None:
+        self.cloud.failures_left = action.count
+
+    @take.register
+    async def _(self, action: ExpireTokens) -> None:
+        promise = self._find_living(action.slot)
+        if promise is not None:
+            self.heroku.expire_tokens(promise.addon)
+
+    @take.register
+    async def _(self, action: PassHours) -> None:
+        await self.settle()
+        self.heroku.clock.advance(timedelta(hours=action.hours))
+
+    @take.register
+    async def _(self, action: Restart) -> None:
+        await self.stop()
+        await self.start()
+
+    def _find_living(self, slot: int) -> Promise | None:
+        promise = self.promises.get(slot)
+        return None if promise is None or promise.is_removed else promise
+
+    async def _post(self, body: dict[str, str]) -> int:
+        headers = {"Authorization": build_basic_auth(SLUG, Secret(PASSWORD))}
+        async with self.http.post(f"{self.url}/heroku/resources", json=body, headers=headers) as answer:
+            return answer.status
+
+    async def _is_settled(self) -> bool:
+        assert self.parts is not None
+        busy = resource.select().where(resource.c.running.is_not(None))
+        return not await self.parts.database.read(lambda connection: connection.execute(busy).all())
+
+
+@asynccontextmanager
+async def begin_play(database_url: str) -> AsyncIterator[Play]:
+    world = load_world(WORLD.replace("SERVICE", "http://127.0.0.1:9"))
+    # An answer cut short burns a grant; with the back-fill open none is lost for good (contract §2.4).
+    switches = Switches(grant_backfill=True)
+    async with run_emulator(world, switches=switches, clock=Clock()) as heroku, aiohttp.ClientSession() as http:
+        play = Play(heroku=heroku, http=http, database_url=database_url)
+        await play.start()
+        try:
+            yield play
+        finally:
+            await play.stop()
+
+
+async def play_history(history: list[Action], database_url: str) -> None:
+    """Play a history and check that all that was promised in it has come true, on both sides."""
+    async with begin_play(database_url) as play:
+        for action in history:
+            await play.take(action)
+        play.heroku.faults.clear()
+        await play.settle()
+        for promise in play.promises.values():
+            await _check(play, promise)
+
+
+async def _check(play: Play, promise: Promise) -> None:
+    uuid = promise.addon.id
+    row = await play.find(uuid)
+    at_heroku = play.heroku.state.addons.find(uuid)
+    if promise.is_removed:
+        assert (State.DEPROVISIONED, None) == (row.state, at_heroku)
+        assert uuid not in play.cloud.plans
+        return
+    assert at_heroku is not None
+    assert (State.PROVISIONED, State.PROVISIONED) == (row.state, at_heroku.state)
+    assert [promise.plan] * 2 == [row.plan, play.cloud.plans[uuid]]
+    assert promise.is_plan_refused_late or at_heroku.plan.name == promise.plan
+    assert build_address(uuid) == at_heroku.app.config_vars["ACME_SEARCH_URL"]
+    assert promise.stage == await play.inspect_stage(uuid)
+
+
+def build_address(uuid: str) -> str:
+    return f"https://search.acme.example/{uuid}"

@@ -1,0 +1,32 @@
+"""Whatever happens in whatever order, what was promised comes true."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, settings
+
+from stateful.histories import HISTORIES, Action
+from stateful.playing import play_history
+
+# A history takes about a second: the service, its database and its restarts are real ones.
+EXAMPLES = int(os.environ.get("HEADRACE_TEST_HISTORIES", "20"))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize="HEADRACE_TEST_HISTORIES" not in os.environ,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=HISTORIES)
+def test_whatever_happens_what_was_promised_comes_true(history: list[Action], sqlite_template: Path) -> None:
+    """After any history of calls, faults, moves and restarts, we, Heroku and the partner's cloud agree."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "headrace.db"
+        shutil.copy(sqlite_template, path)
+        asyncio.run(play_history(history, f"sqlite:///{path}"))
