@@ -25,7 +25,7 @@ from headrace.protocol.webhooks import parse_event, sign_delivery, verify_delive
 from headrace.protocol.wire import Response, read_number
 from headrace.settings import read_settings
 from headrace.store.seal import KeyRing
-from headrace.web.sessions import COOKIE, Sessions
+from headrace.web.sessions import keep_customers
 
 SECRET = Secret("planted-secret-3f8b")
 NOON = datetime(2026, 9, 8, 12, 0, tzinfo=UTC)
@@ -159,8 +159,9 @@ def sealed_secrets(data: bytes) -> None:
 
 
 def session_cookies(data: bytes) -> None:
-    scope = {"type": "http", "headers": [(b"cookie", COOKIE.encode() + b"=" + data)]}
-    assert Sessions(KEYS.derive_all("session")).find(HttpRequest(scope)) is None
+    headers = [(b"host", b"127.0.0.1"), (b"cookie", b"headrace_session=" + data)]
+    scope = {"type": "http", "scheme": "http", "path": "/board", "query_string": b"", "headers": headers}
+    assert keep_customers(KEYS, clock=lambda: NOON).find(HttpRequest(scope)) is None
 
 
 def _send_last(send: Callable[[Response], object], response: Response) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
-from headrace.web.sessions import COOKIE
 from pair import PASSWORD, SLUG, play_pair
 
 ANSWER_WITHIN_SECONDS = 20
@@ -31,7 +30,7 @@ HOSTILE = {
     "a body beyond the limit": START + AUTH + JSON + b"Content-Length: 2000000\r\n\r\n" + bytes(2_000_000),
     "a form of no encoding": b"POST /sso/login HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data\r\n"
     b"Content-Length: 4\r\n\r\n\xff\xfe\xfd\xfc",
-    "a cookie of bytes": b"GET /board HTTP/1.1\r\nHost: a\r\nCookie: " + COOKIE.encode() + b"=\xff\xfe\x01\r\n\r\n",
+    "a cookie of bytes": b"GET /board HTTP/1.1\r\nHost: a\r\nCookie: __Host-headrace_session=\xff\xfe\x01\r\n\r\n",
 }
 
 

@@ -36,6 +36,7 @@ from workers import ACME, find_free_port, read_calls, serve_process, work_proces
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 # Takeover is promised within 30 seconds; a test on a busy machine may take longer to see it.
 LONG = timedelta(seconds=60)
+OUTAGE_LOOKS = 2
 BLOCKING_ACME = ACME.replace("async def create", "def create").replace("await asyncio.sleep", "time.sleep")
 
 
@@ -115,6 +116,7 @@ async def test_a_database_that_goes_away_loses_nothing_and_needs_no_restart(own_
     database = Database(url)
     migrate(database)
     database.close()
+    log = tmp_path / "log"
     async with (
         _staged(url, tmp_path) as stage,
         serve_process(tmp_path, stage.environment, stage.port) as process,
@@ -126,6 +128,8 @@ async def test_a_database_that_goes_away_loses_nothing_and_needs_no_restart(own_
         ready = await _ask_ready(http, process.url)
         refused = await _provision(http, stage)
         stage.let_hooks_go_on()
+        # Long enough for the worker to look after itself several times in vain.
+        await eventually(lambda: log.read_text(encoding="utf-8").count("watch.failed") >= OUTAGE_LOOKS)
         await asyncio.to_thread(own_postgres.start)
         await eventually(lambda: _is_ready(http, process.url), within=LONG)
         later = await stage.heroku.create_addon("blog", "acme-search:basic")
@@ -164,10 +168,46 @@ async def test_a_lease_that_is_lost_is_taken_again_or_given_up(postgres_url: str
     _end_other_sessions(database)
     superseding = other.acquire()
 
+    lease.release()
+    assert (False, False) == (lease.was_held, lease.is_held())
     assert (False, True, "worker-0") == (lost, again, superseding)
     assert (False, False) == (lease.is_held(), lease.regain())
     for one in (lease, other):
         one.release()
+    database.close()
+
+
+async def test_a_lease_whose_connection_dies_in_a_look_at_others_is_known_to_be_lost(postgres_url: str) -> None:
+    """The error leaves the connection in no state to be asked: that counts as lost, and the id is taken again."""
+    database = Database(postgres_url)
+    lease = WorkerLease(database)
+    lease.acquire()
+    _end_other_sessions(database)
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        lease.try_other(7)
+
+    assert (False, True, True) == (lease.is_held(), lease.regain(), lease.is_held())
+    lease.release()
+    database.close()
+
+
+async def test_a_worker_that_was_superseded_begins_anew_when_it_can(postgres_url: str) -> None:
+    """Another worker has its id: it takes one of its own; without a database it tries again at the next look."""
+    ran: list[str] = []
+    database, others = Database(postgres_url), Database(postgres_url)
+    other = WorkerLease(others)
+    async with _engine(database, _finish(ran)) as engine:
+        _end_other_sessions(others)
+        assert "worker-0" == other.acquire()
+        await engine.watch()
+        problem = engine.find_problem()
+        with database.transaction() as connection:
+            engine.enqueue(connection, "work", "later", UUID)
+        await eventually(lambda: ran)
+
+    assert (None, ["later"]) == (problem, ran)
+    other.release()
+    others.close()
     database.close()
 
 

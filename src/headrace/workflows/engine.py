@@ -71,6 +71,8 @@ class Engine:
         self._takeover = Takeover(database, self._lease, version=version, list_active=_list_active)
         self._client: DBOSClient | None = None
         self._is_running = False
+        # Whether this process is to be a worker, even where it cannot for the moment.
+        self._is_wanted = False
 
     def register(self, kind: str, function: WorkflowFunction) -> None:
         """Say which function runs the workflows of a kind; all are registered before `start`."""
@@ -112,9 +114,11 @@ class Engine:
             MisuseError: another worker has this SQLite file already.
         """
         await asyncio.to_thread(self._launch)
+        self._is_wanted = True
 
     async def stop(self) -> None:
         """Stop taking work. What is running is taken up again at the next start, at its unfinished step."""
+        self._is_wanted = False
         await asyncio.to_thread(self._shut_down)
 
     async def watch(self) -> None:
@@ -175,15 +179,18 @@ class Engine:
         self._is_running = True
 
     def _watch(self) -> None:
+        if not self._is_wanted:
+            return
         if not self._is_running:
-            return
-        if self._lease.is_held() or self._lease.regain():
+            # The last look could not begin anew for want of a database.
+            self._launch()
+        elif self._lease.is_held() or self._lease.regain():
             self._takeover.look()
-            return
-        # Another worker has taken our id, and our workflows with it: begin anew, under another one.
-        log.error("worker.superseded")
-        self._shut_down()
-        self._launch()
+        else:
+            # Another worker has taken our id, and our workflows with it: begin anew, under another one.
+            log.error("worker.superseded")
+            self._shut_down()
+            self._launch()
 
     def _take_over_versions(self) -> None:
         """Take over what an older release left unfinished; say of what cannot be that it waits for that release."""

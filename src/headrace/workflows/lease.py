@@ -51,9 +51,11 @@ class WorkerLease:
         """Whether the id is still ours: on PostgreSQL it goes with the connection, say at a restart of the server."""
         if self._database.is_sqlite:
             return self._file is not None
+        if self._connection is None:
+            return False
         try:
-            self._find_connection().execute(sa.select(1))
-        except sa.exc.DBAPIError:
+            self._connection.execute(sa.select(1))
+        except sa.exc.SQLAlchemyError:
             self._is_held = False
         return self._is_held
 
@@ -69,7 +71,11 @@ class WorkerLease:
         return self._is_held
 
     def try_other(self, slot: int) -> bool:
-        """Take another worker's slot too, if nobody holds it."""
+        """Take another worker's slot too, if nobody holds it.
+
+        Raises:
+            SQLAlchemyError: our own id may be lost with the connection; `is_held` tells.
+        """
         return self._try_lock(slot)
 
     def give_back(self, slot: int) -> None:

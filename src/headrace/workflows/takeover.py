@@ -3,7 +3,8 @@
 On PostgreSQL a worker holds the lock of its slot for as long as its connection lives. A slot with unfinished
 workflows that nobody holds belongs to a worker that is dead, or to one that has just lost its connection and is
 about to take its slot again: so it has to be found free for a while before anybody takes it over. If a worker goes
-on all the same, cut off from everyone, it cannot record a step: the engine lets the first recorded result stand.
+on all the same, cut off from everyone, the engine refuses the steps that it tries to record; what its last step
+does outside may happen twice, which is why every step is idempotent.
 
 A worker's own workflow is lost when the database goes away in the wrong moment: the engine's row says that it
 runs, and nothing in this process does it.

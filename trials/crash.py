@@ -1,0 +1,259 @@
+"""`./dev crash`: the service is killed again and again, and in the end Heroku, the service and the partner agree.
+
+Two ways: at every boundary of a workflow, one after the other; and at random moments, under a load of provisions,
+plan changes, deprovisions and repeats. Exit status 1, and the timeline of each resource concerned, when they do not.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from trials.comparison import Comparison, compare, is_settled
+from trials.databases import DATABASES, make_database
+from trials.fleet import APPS, Fleet, assembled
+
+from headrace.emulator import Declined, Emulator
+
+IN_FLIGHT = 12
+PATIENCE_SECONDS = 180.0
+PLANS = ("free", "basic")
+
+Scenario = Callable[[Emulator], Awaitable[None]]
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What one trial came to. `acknowledged` counts requests that were answered with 2xx."""
+
+    name: str
+    database: str
+    kills: int = 0
+    acknowledged: int = 0
+    unacknowledged: int = 0
+    seconds: float = 0.0
+    burnt_grants: int = 0
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+
+    def add(self, comparison: Comparison) -> None:
+        self.lost += comparison.lost
+        self.doubled += comparison.doubled
+        self.burnt_grants += comparison.burnt_grants
+
+    def __str__(self) -> str:
+        return (
+            f"{self.database:<10}  {self.name:<33}  {self.kills:>4} kills  {self.acknowledged:>5} acknowledged  "
+            f"{len(self.lost)} lost  {len(self.doubled)} doubled  {self.burnt_grants} grants burnt  "
+            f"{self.seconds:.0f} s"
+        )
+
+
+async def run_bulk(database: str, *, provisions: int, seed: int) -> Result:
+    """Kill processes at random moments while customers come, change their minds and go."""
+    result, started = Result(name=f"random moments, seed {seed}", database=database), time.monotonic()
+    chance = random.Random(seed)
+    async with _prepared(database) as fleet:
+        for member in fleet.members:
+            await fleet.start(member)
+        killer = asyncio.create_task(_kill_at_random(fleet, chance))
+        slots = asyncio.Semaphore(IN_FLIGHT)
+        minds = [random.Random(f"{seed} {number}") for number in range(provisions)]
+        await asyncio.gather(*(_be_customer(fleet.heroku, result, slots, mind) for mind in minds))
+        killer.cancel()
+        await asyncio.gather(killer, return_exceptions=True)
+        for member in fleet.members:
+            if member.process is None or member.process.poll() is not None:
+                await fleet.start(member)
+        await _wait_until_settled(fleet)
+        result.add(compare(fleet))
+        result.kills = fleet.kills
+    result.seconds = time.monotonic() - started
+    return result
+
+
+async def run_boundaries(database: str, name: str, *, every: int = 1) -> Result:
+    """Kill the one process of a service at each boundary of a scenario, or at every so manieth; then let it go on."""
+    result, started = Result(name=f"boundaries: {name}", database=database), time.monotonic()
+    count = await _count_boundaries(database, name)
+    for number in range(1, count + 1, every):
+        async with _prepared(database, is_alone=True) as fleet:
+            only = fleet.members[0]
+            await fleet.start(only, TRIAL_KILL_AT=str(number))
+            playing = asyncio.create_task(SCENARIOS[name](fleet.heroku))
+            while only.process is not None and only.process.poll() is None and not _is_over(playing, fleet):
+                await asyncio.sleep(0.02)
+            if only.process is not None and only.process.poll() is not None:
+                result.kills += 1
+                await fleet.start(only)
+            await playing
+            await _wait_until_settled(fleet)
+            result.add(compare(fleet))
+            result.acknowledged += 1
+    result.seconds = time.monotonic() - started
+    return result
+
+
+async def _count_boundaries(database: str, name: str) -> int:
+    async with _prepared(database, is_alone=True) as fleet:
+        counted = fleet.folder / "count"
+        await fleet.start(fleet.members[0], TRIAL_COUNT=str(counted))
+        await SCENARIOS[name](fleet.heroku)
+        await _wait_until_settled(fleet)
+        return int(counted.read_text(encoding="utf-8"))
+
+
+def _is_over(playing: asyncio.Task[None], fleet: Fleet) -> bool:
+    return playing.done() and is_settled(fleet)
+
+
+async def _provision(heroku: Emulator) -> None:
+    await _until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free"))
+
+
+async def _provision_refused(heroku: Emulator) -> None:
+    await _until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free", options={"refuse": "yes"}))
+
+
+async def _change_plan(heroku: Emulator) -> None:
+    await _provision(heroku)
+    addon = next(iter(heroku.state.addons))
+    await _until(lambda: addon.state == "provisioned")
+    await _until_acknowledged(lambda: heroku.change_plan(addon, "basic"))
+
+
+async def _deprovision(heroku: Emulator) -> None:
+    await _provision(heroku)
+    addon = next(iter(heroku.state.addons))
+    await _until(lambda: addon.state == "provisioned")
+    await _until_acknowledged(lambda: heroku.deprovision(addon))
+
+
+async def _deprovision_meanwhile(heroku: Emulator) -> None:
+    await _provision(heroku)
+    addon = next(iter(heroku.state.addons))
+    await _until_acknowledged(lambda: heroku.deprovision(addon))
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "provision": _provision,
+    "refused provision": _provision_refused,
+    "plan change": _change_plan,
+    "deprovision": _deprovision,
+    "deprovision meanwhile": _deprovision_meanwhile,
+}
+
+
+async def _be_customer(heroku: Emulator, result: Result, slots: asyncio.Semaphore, chance: random.Random) -> None:
+    async with slots:
+        try:
+            addon = await heroku.create_addon(f"shop-{chance.randrange(APPS)}", f"acme-search:{chance.choice(PLANS)}")
+        except Declined:
+            # Not acknowledged: Heroku has told its customer so, and holds nothing.
+            result.unacknowledged += 1
+            return
+        result.acknowledged += 1
+        if chance.random() < 0.3:
+            await heroku.send_provision(addon, times=2)
+        if chance.random() < 0.2:
+            await _until_acknowledged(lambda: heroku.deprovision(addon))
+            result.acknowledged += 1
+            return
+        if not await _until(lambda: addon.state == "provisioned", within=PATIENCE_SECONDS / 2):
+            return
+        for plan in chance.sample(("free", "basic", "tiny"), k=chance.randrange(3)):
+            await _until_acknowledged(lambda plan=plan: heroku.change_plan(addon, plan))  # type: ignore[misc]
+            result.acknowledged += 1
+        if chance.random() < 0.3:
+            await _until_acknowledged(lambda: heroku.deprovision(addon))
+            result.acknowledged += 1
+
+
+async def _kill_at_random(fleet: Fleet, chance: random.Random) -> None:
+    while True:
+        await asyncio.sleep(chance.uniform(0.1, 2.0))
+        member = chance.choice(fleet.members)
+        await fleet.kill(member)
+        await asyncio.sleep(chance.uniform(0.0, 0.5))
+        await fleet.start(member)
+
+
+async def _until_acknowledged(ask: Callable[[], Awaitable[object]]) -> None:
+    """Ask as Heroku does: again, until there is an answer. A refusal is one."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                await ask()
+            except Declined as declined:
+                if declined.status in (404, 422) and "try again" not in declined.message.lower():
+                    return
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+async def _until(condition: Callable[[], bool], *, within: float = PATIENCE_SECONDS) -> bool:
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+async def _wait_until_settled(fleet: Fleet) -> None:
+    """Wait for the end of every workflow; what never ends shows in the comparison."""
+    await _until(lambda: is_settled(fleet))
+    await asyncio.wait_for(fleet.heroku.settle(), PATIENCE_SECONDS)
+
+
+@asynccontextmanager
+async def _prepared(database: str, *, is_alone: bool = False) -> AsyncIterator[Fleet]:
+    with tempfile.TemporaryDirectory(prefix="headrace-crash-") as folder, make_database(database) as url:
+        async with assembled(url, Path(folder), is_alone=is_alone) as fleet:
+            yield fleet
+
+
+async def _run(arguments: argparse.Namespace) -> list[Result]:
+    results = []
+    for database in DATABASES if arguments.database == "both" else (arguments.database,):
+        for number in range(arguments.runs):
+            results.append(await run_bulk(database, provisions=arguments.provisions, seed=arguments.seed + number))
+            _report(results[-1])
+        for name in SCENARIOS:
+            results.append(await run_boundaries(database, name, every=arguments.every))
+            _report(results[-1])
+    return results
+
+
+def _report(result: Result) -> None:
+    print(result, flush=True)
+    for story in (*result.lost, *result.doubled):
+        print(story)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__)
+    parser.add_argument("--runs", type=int, default=1, help="bulk runs on each database")
+    parser.add_argument("--provisions", type=int, default=200, help="in each bulk run")
+    parser.add_argument("--every", type=int, default=1, help="kill at every so manieth boundary")
+    parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    arguments = parser.parse_args()
+    results = asyncio.run(_run(arguments))
+    if arguments.json:
+        text = json.dumps([asdict(result) for result in results], indent=2)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+    return 1 if any(result.lost or result.doubled for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""What a trial runs: a Heroku in this process, an add-on service in others that can be killed."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from headrace.emulator import Emulator, Switches, describe, load_world, run
+
+ROOT = Path(__file__).parent.parent
+HEADRACE = Path(sys.executable).with_name("headrace")
+READY_WITHIN_SECONDS = 60.0
+APPS = 24
+SETTINGS = ("HEADRACE_", "HEROKU_", "DATABASE_URL", "PORT", "TRIAL_")
+
+
+@dataclass
+class Member:
+    """One process of a service: what it runs, and on which port it answers."""
+
+    arguments: tuple[str, ...]
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+
+@dataclass
+class Fleet:
+    """An add-on service and the Heroku it knows. On SQLite it is one process, on PostgreSQL a web and two workers."""
+
+    heroku: Emulator
+    database_url: str
+    folder: Path
+    members: list[Member]
+    environment: dict[str, str]
+    kills: int = 0
+    starts: int = 0
+    http: aiohttp.ClientSession = field(repr=False, kw_only=True)
+
+    async def start(self, member: Member, **environment: str) -> None:
+        """Start a process and wait until it is ready; one that kills itself before that is let go."""
+        self.starts += 1
+        with (self.folder / "log").open("ab") as log:
+            member.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
+                [HEADRACE, *member.arguments, "--port", str(member.port)],
+                cwd=ROOT,
+                env={**self.environment, **environment},
+                stdout=log,
+                stderr=log,
+            )
+        async with asyncio.timeout(READY_WITHIN_SECONDS):
+            while not await self._is_ready(member) and member.process.poll() is None:
+                await asyncio.sleep(0.05)
+
+    async def kill(self, member: Member) -> None:
+        if member.process is not None and member.process.poll() is None:
+            self.kills += 1
+            member.process.send_signal(signal.SIGKILL)
+            await asyncio.to_thread(member.process.wait)
+
+    async def stop(self) -> None:
+        for member in self.members:
+            if member.process is not None and member.process.poll() is None:
+                member.process.terminate()
+                await asyncio.to_thread(member.process.wait, 40)
+
+    async def _is_ready(self, member: Member) -> bool:
+        try:
+            async with self.http.get(f"http://127.0.0.1:{member.port}/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+@asynccontextmanager
+async def assembled(database_url: str, folder: Path, *, is_alone: bool = False) -> AsyncIterator[Fleet]:
+    """Put a fleet together, none of it started; `is_alone` runs all of a service in one process on PostgreSQL too."""
+    port = find_free_port()
+    is_one = is_alone or database_url.startswith("sqlite")
+    members = [Member(("serve", "trials.partner:service", *(() if is_one else ("--web-only",))), port)]
+    if not is_one:
+        members += [Member(("worker", "trials.partner:service"), find_free_port()) for _ in range(2)]
+    async with (
+        run(load_world(_describe_world(port)), switches=Switches(rate_limit=1_000_000)) as heroku,
+        aiohttp.ClientSession() as http,
+    ):
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+        environment = {
+            **ours,
+            **describe(heroku).addon_services[0].settings,
+            "DATABASE_URL": database_url,
+            "HEADRACE_RECHECK_SECONDS": "86400",
+            "TRIAL_FOLDER": str(folder),
+        }
+        fleet = Fleet(heroku, database_url, folder, members, environment, http=http)
+        try:
+            yield fleet
+        finally:
+            await fleet.stop()
+
+
+def find_free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
+
+
+def _describe_world(port: int) -> str:
+    names = [f"shop-{number}" for number in range(APPS)]
+    apps = ",\n".join(f'    {{ name = "{name}", owner = "ada@lumen.example" }}' for name in names)
+    couplings = ",\n".join(f'    {{ app = "{name}", pipeline = "shop", stage = "review" }}' for name in names)
+    return f"""
+users = [{{ email = "ada@lumen.example", token = "ada-token" }}]
+pipelines = [{{ name = "shop", owner = "ada@lumen.example" }}]
+apps = [
+{apps},
+]
+couplings = [
+{couplings},
+]
+
+[[addon_services]]
+slug = "acme-search"
+name = "Acme Search"
+password = "manifest-pass"
+requires = ["many_per_app", "attachable"]
+sso_salt = "s4lt-for-trials"
+client_secret = "client-secret"
+config_vars = ["ACME_SEARCH_URL"]
+base_url = "http://127.0.0.1:{port}/heroku/resources"
+sso_url = "http://127.0.0.1:{port}/sso/login"
+plans = [
+    {{ name = "free", price = 0, default = true }},
+    {{ name = "basic", price = 900 }},
+    {{ name = "tiny", price = 1 }},
+]
+"""

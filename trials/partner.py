@@ -1,0 +1,95 @@
+"""The add-on that trials run: what its hooks do is kept in a database of its own, to be compared in the end.
+
+With TRIAL_KILL_AT set, the process kills itself at that boundary, counted from its start: before and after each
+step, each write and each request to Heroku. TRIAL_COUNT names a file for the count instead.
+"""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from headrace import AddonService, PlanChange, Provision, Refused, Resource
+from headrace.client import AiohttpTransport
+from headrace.store.database import Database
+from headrace.workflows.run import Run
+
+FOLDER = Path(os.environ["TRIAL_FOLDER"])
+KILL_AT = int(os.environ.get("TRIAL_KILL_AT", "0"))
+COUNT = os.environ.get("TRIAL_COUNT")
+
+service = AddonService.from_env()
+
+
+@service.on_provision
+def create(provision: Provision) -> dict[str, str]:
+    if provision.options.get("refuse"):
+        raise Refused("We are full.")
+    with opened() as cloud:
+        cloud.execute("INSERT INTO call VALUES ('create', ?)", [provision.uuid])
+        cloud.execute("INSERT OR IGNORE INTO thing VALUES (?, ?)", [provision.uuid, provision.plan])
+    return {"ACME_SEARCH_URL": f"https://search.acme.example/{provision.uuid}"}
+
+
+@service.on_plan_change
+def resize(change: PlanChange) -> None:
+    if change.new_plan == "tiny":
+        raise Refused("Your data does not fit this plan.")
+    with opened() as cloud:
+        cloud.execute("INSERT INTO call VALUES ('resize', ?)", [change.uuid])
+        cloud.execute("UPDATE thing SET plan = ? WHERE uuid = ?", [change.new_plan, change.uuid])
+
+
+@service.on_deprovision
+def drop(resource: Resource) -> None:
+    with opened() as cloud:
+        cloud.execute("INSERT INTO call VALUES ('drop', ?)", [resource.uuid])
+        cloud.execute("DELETE FROM thing WHERE uuid = ?", [resource.uuid])
+
+
+@contextmanager
+def opened() -> Iterator[sqlite3.Connection]:
+    """Open the partner's own database for one transaction."""
+    connection = sqlite3.connect(FOLDER / "cloud.db", timeout=30)
+    try:
+        with connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS thing (uuid TEXT PRIMARY KEY, plan TEXT NOT NULL)")
+            connection.execute("CREATE TABLE IF NOT EXISTS call (hook TEXT NOT NULL, uuid TEXT NOT NULL)")
+            yield connection
+    finally:
+        connection.close()
+
+
+class Saboteur:
+    """Counts boundaries, and dies at one of them."""
+
+    def __init__(self) -> None:
+        self._passed = 0
+
+    def pass_boundary(self) -> None:
+        self._passed += 1
+        if COUNT:
+            Path(COUNT).write_text(str(self._passed), encoding="utf-8")
+        if self._passed == KILL_AT:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def guard(self, owner: type, name: str) -> None:
+        """Make what a coroutine function does stand between two boundaries."""
+        original: Callable[..., Awaitable[Any]] = getattr(owner, name)
+
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            self.pass_boundary()
+            result = await original(*args, **kwargs)
+            self.pass_boundary()
+            return result
+
+        setattr(owner, name, guarded)
+
+
+if KILL_AT or COUNT:
+    saboteur = Saboteur()
+    for owner, name in ((Run, "_attempt"), (Database, "write"), (AiohttpTransport, "send")):
+        saboteur.guard(owner, name)
