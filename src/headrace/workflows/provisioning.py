@@ -274,6 +274,8 @@ class Workflows:
         def settle(connection: sa.Connection) -> None:
             now = self._clock()
             change = find_plan_change(connection, uuid, number)
+            if change.outcome is not None:
+                return
             update_resource(connection, uuid, plan=change.new_plan)
             settle_plan_change(connection, uuid, number, outcome="done", message=None, now=now)
             self._secrets.delete(connection, uuid, _changed_config(number))
@@ -287,8 +289,10 @@ class Workflows:
 
         def refuse(connection: sa.Connection) -> None:
             now = self._clock()
-            settle_plan_change(connection, uuid, number, outcome=outcome, message=failure.message, now=now)
             change = find_plan_change(connection, uuid, number)
+            if change.outcome is not None:
+                return
+            settle_plan_change(connection, uuid, number, outcome=outcome, message=failure.message, now=now)
             detail = {"step": failure.step, "reason": failure.reason, "plan": change.new_plan}
             add_event(connection, uuid, f"plan_change.{outcome}", now=now, **detail)
             if outcome == "failed":
@@ -302,6 +306,9 @@ class Workflows:
 
     async def _forget(self, uuid: str) -> None:
         def forget(connection: sa.Connection) -> None:
+            row = lock_resource(connection, uuid)
+            if row is None or row.state is State.DEPROVISIONED:
+                return
             now = self._clock()
             self._secrets.delete_all(connection, uuid)
             close_placement(connection, uuid, now=now)
