@@ -23,9 +23,11 @@ VERSION = 1
 BOOKS = ("registry", "tokens")
 # The parts whose state is written for itself.
 OTHERS = ("clock", "switches", "faults")
-# The parts of which nothing is written: the agenda is planned anew, rate pools start full, and traffic, connections and
-# calls under way are of one run.
-FORGOTTEN = ("url", "agenda", "rates", "traffic", "partner", "connections")
+# The parts of which nothing is written: the agenda is planned anew, rate pools start full, and traffic, connections,
+# calls under way and the seconds of login forms are of one run.
+FORGOTTEN = ("url", "agenda", "rates", "traffic", "partner", "connections", "logins")
+# Of these no book could hold a link: they are plain values.
+PLAIN = ("url", "logins")
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +89,7 @@ def restore(heroku: Heroku, snapshot: Snapshot) -> None:
 
 def find_shared(heroku: Heroku) -> Mapping[type, Any]:
     """Return the parts that books may hold a link to, by their types."""
-    return {type(getattr(heroku, name)): getattr(heroku, name) for name in (*OTHERS, *FORGOTTEN) if name != "url"}
+    return {type(getattr(heroku, name)): getattr(heroku, name) for name in (*OTHERS, *FORGOTTEN) if name not in PLAIN}
 
 
 def write_file(snapshot: Snapshot, path: Path) -> None:
