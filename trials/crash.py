@@ -155,12 +155,15 @@ SCENARIOS: dict[str, Scenario] = {
 
 async def _be_customer(heroku: Emulator, result: Result, slots: asyncio.Semaphore, chance: random.Random) -> None:
     async with slots:
-        try:
-            addon = await heroku.create_addon(f"shop-{chance.randrange(APPS)}", f"acme-search:{chance.choice(PLANS)}")
-        except Declined:
-            # Not acknowledged: Heroku has told its customer so, and holds nothing.
-            result.unacknowledged += 1
-            return
+        addon = None
+        while addon is None:
+            try:
+                app, plan = f"shop-{chance.randrange(APPS)}", chance.choice(PLANS)
+                addon = await heroku.create_addon(app, f"acme-search:{plan}")
+            except Declined:
+                # Not acknowledged: Heroku has told its customer so, and holds nothing. The customer comes again.
+                result.unacknowledged += 1
+                await asyncio.sleep(0.2)
         result.acknowledged += 1
         if chance.random() < 0.3:
             await heroku.send_provision(addon, times=2)
