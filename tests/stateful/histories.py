@@ -17,6 +17,13 @@ class Provision:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvisionRefused:
+    """The partner's hook refuses the customer."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat:
     slot: int
     times: int
@@ -45,8 +52,10 @@ class LogIn:
 
 @dataclass(frozen=True, slots=True)
 class Move:
+    """The app comes to a stage, or leaves its pipeline where there is none."""
+
     slot: int
-    stage: str
+    stage: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,13 @@ class ExpireTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeTokens:
+    """Heroku trusts the resource no longer; what was under way has ended by then."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class PassHours:
     """Time goes on once nothing is under way: what was retried meanwhile would be given up."""
 
@@ -80,6 +96,7 @@ class Restart:
 
 Action = (
     Provision
+    | ProvisionRefused
     | Repeat
     | ProvisionOther
     | ChangePlan
@@ -89,6 +106,7 @@ Action = (
     | GoWrong
     | FailHooks
     | ExpireTokens
+    | RevokeTokens
     | PassHours
     | Restart
 )
@@ -105,20 +123,28 @@ _TO_HEROKU = st.builds(
     path=st.sampled_from(["*", "/oauth/token", "/addons/*", "/apps/*"]),
     after_effect=st.booleans(),
 )
+_TOO_MANY = st.builds(
+    Fault, kind=st.just("status"), status=st.just(429), count=_COUNT, retry_after=st.sampled_from([None, 0, 1])
+)
+_LATE = st.builds(
+    Fault, kind=st.just("latency"), seconds=st.sampled_from([0.05, 0.3]), count=_COUNT, after_effect=st.booleans()
+)
 _TO_PARTNER = st.builds(Fault, kind=st.just("duplicate"), direction=st.just("to partner"), count=_COUNT)
 _ACTION: st.SearchStrategy[Action] = st.one_of(
     st.builds(Provision, _SLOT, _PLAN),
     st.builds(Provision, _SLOT, _PLAN),
+    st.builds(ProvisionRefused, _SLOT),
     st.builds(Repeat, _SLOT, _COUNT),
     st.builds(ProvisionOther, _SLOT),
     st.builds(ChangePlan, _SLOT, _PLAN),
     st.builds(ChangePlan, _SLOT, _PLAN),
     st.builds(Deprovision, _SLOT),
     st.builds(LogIn, _SLOT),
-    st.builds(Move, _SLOT, st.sampled_from(["development", "staging", "production"])),
-    st.builds(GoWrong, _TO_HEROKU | _TO_PARTNER),
+    st.builds(Move, _SLOT, st.sampled_from(["development", "staging", "production", None])),
+    st.builds(GoWrong, _TO_HEROKU | _TOO_MANY | _LATE | _TO_PARTNER),
     st.builds(FailHooks, _COUNT),
     st.builds(ExpireTokens, _SLOT),
+    st.builds(RevokeTokens, _SLOT),
     st.builds(PassHours, st.integers(1, 24)),
     st.builds(Restart),
 )

@@ -9,11 +9,13 @@ from functools import singledispatchmethod
 from uuid import UUID
 
 import aiohttp
+import pytest
+import sqlalchemy as sa
 
 from headrace.emulator import Clock, Declined, Emulator, Switches, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.emulator.records import Addon
-from headrace.errors import Refused
+from headrace.errors import Refused, TokenRejected
 from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.retries import PROVISION_LIMIT, TABLE, Policy
@@ -21,7 +23,7 @@ from headrace.service import AddonService, Parts
 from headrace.serving import serving
 from headrace.settings import read_settings
 from headrace.store.resources import ResourceRow, find_resource
-from headrace.store.schema import resource
+from headrace.store.schema import notice, resource
 from headrace.testing import eventually
 from headrace.workflows import hooks
 from pair import PASSWORD, SLUG, WORLD
@@ -38,10 +40,13 @@ from stateful.histories import (
     PassHours,
     Provision,
     ProvisionOther,
+    ProvisionRefused,
     Repeat,
     Restart,
+    RevokeTokens,
 )
 
+PIPELINE = "shop"
 SETTLED_WITHIN = timedelta(seconds=60)
 # Retried without the waits of life, and as long: no fault of a history lasts until a provision is given up.
 PATIENT = Policy(timedelta(milliseconds=1), timedelta(milliseconds=5), PROVISION_LIMIT)
@@ -53,11 +58,14 @@ class Cloud:
     """The partner's own cloud: which resources exist there and on which plan, however often its hooks run."""
 
     plans: dict[str, str] = field(default_factory=dict)
+    unwanted: set[str] = field(default_factory=set)
     failures_left: int = 0
 
     def register(self, service: AddonService) -> None:
         @service.on_provision
         def create(provision: hooks.Provision) -> dict[str, str]:
+            if provision.uuid in self.unwanted:
+                raise Refused("We do not serve this region.")
             self.plans[provision.uuid] = provision.plan
             self._fail_if_asked()
             return {"ACME_SEARCH_URL": build_address(provision.uuid)}
@@ -88,6 +96,10 @@ class Promise:
     plan: str
     stage: str | None
     is_removed: bool = False
+    is_refused: bool = False
+    is_revoked: bool = False
+    # Heroku closes the back-fill to it, and something happened to the call that exchanges its grant.
+    may_be_lost: bool = False
     # Heroku was told 202 while the provision ran, and the hook refused later: only an operator can tell it.
     is_plan_refused_late: bool = False
 
@@ -99,10 +111,12 @@ class Play:
     heroku: Emulator
     http: aiohttp.ClientSession
     database_url: str
+    is_backfill_open: bool
     cloud: Cloud = field(default_factory=Cloud)
     promises: dict[int, Promise] = field(default_factory=dict)
     services: AsyncExitStack = field(default_factory=AsyncExitStack)
     url: str = ""
+    is_troubled: bool = False
     parts: Parts | None = None
 
     async def start(self) -> None:
@@ -130,6 +144,12 @@ class Play:
         assert row is not None
         return row
 
+    async def list_notices(self, uuid: str) -> list[str]:
+        """The kinds of notices about a resource that are open."""
+        assert self.parts is not None
+        query = sa.select(notice.c.kind).where(notice.c.resource_uuid == uuid, notice.c.settled_at.is_(None))
+        return list(await self.parts.database.read(lambda connection: connection.execute(query).scalars().all()))
+
     async def inspect_stage(self, uuid: str) -> str | None:
         assert self.parts is not None
         placement = (await self.parts.inspector.inspect(uuid)).placement
@@ -143,31 +163,35 @@ class Play:
     @take.register
     async def _(self, action: Provision) -> None:
         if action.slot not in self.promises:
-            app = self.heroku.find_app(SLOTS[action.slot])
-            # The id is given, so that a history that fails can be played again as it was.
-            addon = await self.heroku.create_addon(
-                app, f"{SLUG}:{action.plan}", addon_id=str(UUID(int=action.slot + 1))
-            )
-            stage = None if app.coupling is None else str(app.coupling.stage)
-            self.promises[action.slot] = Promise(addon, action.plan, stage)
+            await self._provision(action.slot, action.plan)
+
+    @take.register
+    async def _(self, action: ProvisionRefused) -> None:
+        if action.slot not in self.promises:
+            self.cloud.unwanted.add(find_id(action.slot))
+            await self._provision(action.slot, "basic")
+            self.promises[action.slot].is_refused = True
 
     @take.register
     async def _(self, action: Repeat) -> None:
         promise = self.promises.get(action.slot)
-        if promise is not None:
-            statuses = {status for status, _ in await self.heroku.send_provision(promise.addon, times=action.times)}
-            assert statuses == ({410} if promise.is_removed else {202})
+        if promise is None:
+            return
+        expected = {None: 202, State.FAILED: 422, State.DEPROVISIONED: 410}[await self._find_end(promise)]
+        statuses = {status for status, _ in await self.heroku.send_provision(promise.addon, times=action.times)}
+        assert statuses == {expected}
 
     @take.register
     async def _(self, action: ProvisionOther) -> None:
         promise = self.promises.get(action.slot)
         if promise is not None:
             body = {"uuid": promise.addon.id, "plan": "other", "region": "amazon-web-services::us-east-1"}
-            assert await self._post(body) == (410 if promise.is_removed else 409)
+            is_gone = await self._find_end(promise) is State.DEPROVISIONED
+            assert await self._post(body) == (410 if is_gone else 409)
 
     @take.register
     async def _(self, action: ChangePlan) -> None:
-        promise = self._find_living(action.slot)
+        promise = await self._find_living(action.slot)
         if promise is None:
             return
         try:
@@ -182,14 +206,14 @@ class Play:
 
     @take.register
     async def _(self, action: Deprovision) -> None:
-        promise = self._find_living(action.slot)
+        promise = await self._find_living(action.slot)
         if promise is not None:
             await self.heroku.deprovision(promise.addon)
             promise.is_removed = True
 
     @take.register
     async def _(self, action: LogIn) -> None:
-        promise = self._find_living(action.slot)
+        promise = await self._find_living(action.slot)
         if promise is not None:
             url, form = self.heroku.sso_form(promise.addon)
             async with self.http.post(url, data=form, allow_redirects=False) as answer:
@@ -197,14 +221,22 @@ class Play:
 
     @take.register
     async def _(self, action: Move) -> None:
-        promise = self._find_living(action.slot)
-        if promise is not None:
-            self.heroku.move(SLOTS[action.slot], action.stage)
-            promise.stage = action.stage
+        promise = await self._find_living(action.slot)
+        if promise is None:
+            return
+        app = self.heroku.find_app(SLOTS[action.slot])
+        if action.stage is None and app.coupling is not None:
+            self.heroku.uncouple(app)
+        elif action.stage is not None and app.coupling is None:
+            self.heroku.couple(app, PIPELINE, action.stage)
+        elif action.stage is not None:
+            self.heroku.move(app, action.stage)
+        promise.stage = action.stage
 
     @take.register
     async def _(self, action: GoWrong) -> None:
         self.heroku.faults.add(action.fault)
+        self._note_trouble()
 
     @take.register
     async def _(self, action: FailHooks) -> None:
@@ -212,9 +244,17 @@ class Play:
 
     @take.register
     async def _(self, action: ExpireTokens) -> None:
-        promise = self._find_living(action.slot)
+        promise = await self._find_living(action.slot)
         if promise is not None:
             self.heroku.expire_tokens(promise.addon)
+
+    @take.register
+    async def _(self, action: RevokeTokens) -> None:
+        await self.settle()
+        promise = await self._find_living(action.slot)
+        if promise is not None:
+            self.heroku.revoke_tokens(promise.addon)
+            promise.is_revoked = True
 
     @take.register
     async def _(self, action: PassHours) -> None:
@@ -225,10 +265,37 @@ class Play:
     async def _(self, action: Restart) -> None:
         await self.stop()
         await self.start()
+        self._note_trouble()
 
-    def _find_living(self, slot: int) -> Promise | None:
+    def _note_trouble(self) -> None:
+        """From now on a provision may lose its grant, where no other can be had."""
+        self.is_troubled = True
+        for promise in self.promises.values():
+            promise.may_be_lost = not self.is_backfill_open
+
+    async def _provision(self, slot: int, plan: str) -> None:
+        app = self.heroku.find_app(SLOTS[slot])
+        # The id is given, so that a history that fails can be played again as it was.
+        addon = await self.heroku.create_addon(app, f"{SLUG}:{plan}", addon_id=find_id(slot))
+        stage = None if app.coupling is None else str(app.coupling.stage)
+        is_at_risk = self.is_troubled and not self.is_backfill_open
+        self.promises[slot] = Promise(addon, plan, stage, may_be_lost=is_at_risk)
+
+    async def _find_living(self, slot: int) -> Promise | None:
         promise = self.promises.get(slot)
-        return None if promise is None or promise.is_removed else promise
+        if promise is None or promise.is_removed or promise.is_refused:
+            return None
+        return None if await self._find_end(promise) is State.FAILED else promise
+
+    async def _find_end(self, promise: Promise) -> State | None:
+        """The state in which a resource has ended for good; None when it lives."""
+        if promise.is_removed:
+            return State.DEPROVISIONED
+        if promise.may_be_lost or promise.is_refused:
+            await self.settle()
+            state = (await self.find(promise.addon.id)).state
+            return state if state in {State.FAILED, State.DEPROVISIONED} else None
+        return None
 
     async def _post(self, body: dict[str, str]) -> int:
         headers = {"Authorization": build_basic_auth(SLUG, Secret(PASSWORD))}
@@ -242,12 +309,12 @@ class Play:
 
 
 @asynccontextmanager
-async def begin_play(database_url: str) -> AsyncIterator[Play]:
+async def begin_play(database_url: str, *, is_backfill_open: bool) -> AsyncIterator[Play]:
     world = load_world(WORLD.replace("SERVICE", "http://127.0.0.1:9"))
     # An answer cut short burns a grant; with the back-fill open none is lost for good (contract §2.4).
-    switches = Switches(grant_backfill=True)
+    switches = Switches(grant_backfill=is_backfill_open)
     async with run_emulator(world, switches=switches, clock=Clock()) as heroku, aiohttp.ClientSession() as http:
-        play = Play(heroku=heroku, http=http, database_url=database_url)
+        play = Play(heroku=heroku, http=http, database_url=database_url, is_backfill_open=is_backfill_open)
         await play.start()
         try:
             yield play
@@ -255,9 +322,9 @@ async def begin_play(database_url: str) -> AsyncIterator[Play]:
             await play.stop()
 
 
-async def play_history(history: list[Action], database_url: str) -> None:
+async def play_history(history: list[Action], database_url: str, *, is_backfill_open: bool) -> None:
     """Play a history and check that all that was promised in it has come true, on both sides."""
-    async with begin_play(database_url) as play:
+    async with begin_play(database_url, is_backfill_open=is_backfill_open) as play:
         for action in history:
             await play.take(action)
         play.heroku.faults.clear()
@@ -274,12 +341,29 @@ async def _check(play: Play, promise: Promise) -> None:
         assert (State.DEPROVISIONED, None) == (row.state, at_heroku)
         assert uuid not in play.cloud.plans
         return
+    if row.state is State.FAILED:
+        assert uuid not in play.cloud.plans
+        if promise.may_be_lost and await play.list_notices(uuid):
+            # Nobody can tell Heroku: it gives up by itself.
+            assert ["grant.lost"] == await play.list_notices(uuid)
+        else:
+            assert (True, None) == (promise.is_refused, at_heroku)
+        return
+    assert not promise.is_refused
     assert at_heroku is not None
     assert (State.PROVISIONED, State.PROVISIONED) == (row.state, at_heroku.state)
     assert [promise.plan] * 2 == [row.plan, play.cloud.plans[uuid]]
     assert promise.is_plan_refused_late or at_heroku.plan.name == promise.plan
     assert build_address(uuid) == at_heroku.app.config_vars["ACME_SEARCH_URL"]
-    assert promise.stage == await play.inspect_stage(uuid)
+    if promise.is_revoked:
+        with pytest.raises(TokenRejected):
+            await play.inspect_stage(uuid)
+    else:
+        assert promise.stage == await play.inspect_stage(uuid)
+
+
+def find_id(slot: int) -> str:
+    return str(UUID(int=slot + 1))
 
 
 def build_address(uuid: str) -> str:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from stateful.histories import HISTORIES, Action
 from stateful.playing import play_history
@@ -23,10 +24,12 @@ EXAMPLES = int(os.environ.get("HEADRACE_TEST_HISTORIES", "20"))
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(history=HISTORIES)
-def test_whatever_happens_what_was_promised_comes_true(history: list[Action], sqlite_template: Path) -> None:
+@given(history=HISTORIES, is_backfill_open=st.booleans())
+def test_whatever_happens_what_was_promised_comes_true(
+    *, history: list[Action], is_backfill_open: bool, sqlite_template: Path
+) -> None:
     """After any history of calls, faults, moves and restarts, we, Heroku and the partner's cloud agree."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "headrace.db"
         shutil.copy(sqlite_template, path)
-        asyncio.run(play_history(history, f"sqlite:///{path}"))
+        asyncio.run(play_history(history, f"sqlite:///{path}", is_backfill_open=is_backfill_open))
