@@ -28,14 +28,20 @@ class Comparison:
 
 def is_settled(fleet: Fleet) -> bool:
     """Whether no resource has a workflow that runs or waits to."""
+    try:
+        return not count_running(fleet)
+    except sa.exc.SQLAlchemyError:
+        # Not migrated yet, or locked for the moment.
+        return False
+
+
+def count_running(fleet: Fleet) -> int:
+    """How many resources have a workflow that runs or waits to."""
     database = Database(fleet.database_url)
     query = sa.select(sa.func.count()).select_from(resource).where(resource.c.running.is_not(None))
     try:
         with database.engine.connect() as connection:
-            return not connection.execute(query).scalar_one()
-    except sa.exc.SQLAlchemyError:
-        # Not migrated yet, or locked for the moment.
-        return False
+            return connection.execute(query).scalar_one()
     finally:
         database.close()
 

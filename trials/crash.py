@@ -9,21 +9,19 @@ import asyncio
 import json
 import random
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from trials.comparison import Comparison, compare, is_settled
-from trials.databases import DATABASES, make_database
-from trials.fleet import APPS, Fleet, assembled
+from trials.databases import DATABASES
+from trials.fleet import APPS, Fleet, prepared
+from trials.waiting import PATIENCE_SECONDS, until, until_acknowledged, wait_until_settled
 
 from headrace.emulator import Declined, Emulator
 
 IN_FLIGHT = 12
-PATIENCE_SECONDS = 180.0
 PLANS = ("free", "basic")
 
 Scenario = Callable[[Emulator], Coroutine[None, None, None]]
@@ -60,7 +58,7 @@ async def run_bulk(database: str, *, provisions: int, seed: int) -> Result:
     """Kill processes at random moments while customers come, change their minds and go."""
     result, started = Result(name=f"random moments, seed {seed}", database=database), time.monotonic()
     chance = random.Random(seed)
-    async with _prepared(database) as fleet:
+    async with prepared(database) as fleet:
         for member in fleet.members:
             await fleet.start(member)
         killer = asyncio.create_task(_kill_at_random(fleet, chance))
@@ -72,7 +70,7 @@ async def run_bulk(database: str, *, provisions: int, seed: int) -> Result:
         for member in fleet.members:
             if member.process is None or member.process.poll() is not None:
                 await fleet.start(member)
-        await _wait_until_settled(fleet)
+        await wait_until_settled(fleet)
         result.add(compare(fleet))
         result.kills = fleet.kills
     result.seconds = time.monotonic() - started
@@ -84,7 +82,7 @@ async def run_boundaries(database: str, name: str, *, every: int = 1) -> Result:
     result, started = Result(name=f"boundaries: {name}", database=database), time.monotonic()
     count = await _count_boundaries(database, name)
     for number in range(1, count + 1, every):
-        async with _prepared(database, is_alone=True) as fleet:
+        async with prepared(database, is_alone=True) as fleet:
             only = fleet.members[0]
             # A burnt grant ends a provision; where more is to come it is had anew.
             fleet.heroku.switches.grant_backfill = name != "provision"
@@ -96,7 +94,7 @@ async def run_boundaries(database: str, name: str, *, every: int = 1) -> Result:
                 result.kills += 1
                 await fleet.start(only)
             await playing
-            await _wait_until_settled(fleet)
+            await wait_until_settled(fleet)
             result.add(compare(fleet))
             result.acknowledged += 1
     result.seconds = time.monotonic() - started
@@ -104,11 +102,11 @@ async def run_boundaries(database: str, name: str, *, every: int = 1) -> Result:
 
 
 async def _count_boundaries(database: str, name: str) -> int:
-    async with _prepared(database, is_alone=True) as fleet:
+    async with prepared(database, is_alone=True) as fleet:
         counted = fleet.folder / "count"
         await fleet.start(fleet.members[0], TRIAL_COUNT=str(counted))
         await SCENARIOS[name](fleet.heroku)
-        await _wait_until_settled(fleet)
+        await wait_until_settled(fleet)
         return int(counted.read_text(encoding="utf-8"))
 
 
@@ -117,31 +115,31 @@ def _is_over(playing: asyncio.Task[None], fleet: Fleet) -> bool:
 
 
 async def _provision(heroku: Emulator) -> None:
-    await _until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free"))
+    await until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free"))
 
 
 async def _provision_refused(heroku: Emulator) -> None:
-    await _until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free", options={"refuse": "yes"}))
+    await until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free", options={"refuse": "yes"}))
 
 
 async def _change_plan(heroku: Emulator) -> None:
     await _provision(heroku)
     addon = next(iter(heroku.state.addons))
-    await _until(lambda: addon.state == "provisioned")
-    await _until_acknowledged(lambda: heroku.change_plan(addon, "basic"))
+    await until(lambda: addon.state == "provisioned")
+    await until_acknowledged(lambda: heroku.change_plan(addon, "basic"))
 
 
 async def _deprovision(heroku: Emulator) -> None:
     await _provision(heroku)
     addon = next(iter(heroku.state.addons))
-    await _until(lambda: addon.state == "provisioned")
-    await _until_acknowledged(lambda: heroku.deprovision(addon))
+    await until(lambda: addon.state == "provisioned")
+    await until_acknowledged(lambda: heroku.deprovision(addon))
 
 
 async def _deprovision_meanwhile(heroku: Emulator) -> None:
     await _provision(heroku)
     addon = next(iter(heroku.state.addons))
-    await _until_acknowledged(lambda: heroku.deprovision(addon))
+    await until_acknowledged(lambda: heroku.deprovision(addon))
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -168,16 +166,16 @@ async def _be_customer(heroku: Emulator, result: Result, slots: asyncio.Semaphor
         if chance.random() < 0.3:
             await heroku.send_provision(addon, times=2)
         if chance.random() < 0.2:
-            await _until_acknowledged(lambda: heroku.deprovision(addon))
+            await until_acknowledged(lambda: heroku.deprovision(addon))
             result.acknowledged += 1
             return
-        if not await _until(lambda: addon.state == "provisioned", within=PATIENCE_SECONDS / 2):
+        if not await until(lambda: addon.state == "provisioned", within=PATIENCE_SECONDS / 2):
             return
         for plan in chance.sample(("free", "basic", "tiny"), k=chance.randrange(3)):
-            await _until_acknowledged(lambda plan=plan: heroku.change_plan(addon, plan))  # type: ignore[misc]
+            await until_acknowledged(lambda plan=plan: heroku.change_plan(addon, plan))  # type: ignore[misc]
             result.acknowledged += 1
         if chance.random() < 0.3:
-            await _until_acknowledged(lambda: heroku.deprovision(addon))
+            await until_acknowledged(lambda: heroku.deprovision(addon))
             result.acknowledged += 1
 
 
@@ -188,42 +186,6 @@ async def _kill_at_random(fleet: Fleet, chance: random.Random) -> None:
         await fleet.kill(member)
         await asyncio.sleep(chance.uniform(0.0, 0.5))
         await fleet.start(member)
-
-
-async def _until_acknowledged(ask: Callable[[], Awaitable[object]]) -> None:
-    """Ask as Heroku does: again, until there is an answer. A refusal is one."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            try:
-                await ask()
-            except Declined as declined:
-                if declined.status in (404, 422) and "try again" not in declined.message.lower():
-                    return
-                await asyncio.sleep(0.1)
-            else:
-                return
-
-
-async def _until(condition: Callable[[], bool], *, within: float = PATIENCE_SECONDS) -> bool:
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.02)
-    return True
-
-
-async def _wait_until_settled(fleet: Fleet) -> None:
-    """Wait for the end of every workflow; what never ends shows in the comparison."""
-    await _until(lambda: is_settled(fleet))
-    await asyncio.wait_for(fleet.heroku.settle(), PATIENCE_SECONDS)
-
-
-@asynccontextmanager
-async def _prepared(database: str, *, is_alone: bool = False) -> AsyncIterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="headrace-crash-") as folder, make_database(database) as url:
-        async with assembled(url, Path(folder), is_alone=is_alone) as fleet:
-            yield fleet
 
 
 async def _run(arguments: argparse.Namespace) -> list[Result]:

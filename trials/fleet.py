@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from trials.databases import make_database
 
 from headrace.emulator import Emulator, Switches, describe, load_world, run
 
@@ -77,6 +79,14 @@ class Fleet:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
+
+
+@asynccontextmanager
+async def prepared(database: str, *, is_alone: bool = False) -> AsyncIterator[Fleet]:
+    """Put a fleet together on a database of its own, which goes with it."""
+    with tempfile.TemporaryDirectory(prefix="headrace-trial-") as folder, make_database(database) as url:
+        async with assembled(url, Path(folder), is_alone=is_alone) as fleet:
+            yield fleet
 
 
 @asynccontextmanager
