@@ -123,9 +123,8 @@ _TO_HEROKU = st.builds(
     path=st.sampled_from(["*", "/oauth/token", "/addons/*", "/apps/*"]),
     after_effect=st.booleans(),
 )
-_TOO_MANY = st.builds(
-    Fault, kind=st.just("status"), status=st.just(429), count=_COUNT, retry_after=st.sampled_from([None, 0, 1])
-)
+# Always with a Retry-After: without one we wait a minute, which a history has no time for.
+_TOO_MANY = st.builds(Fault, kind=st.just("status"), status=st.just(429), count=_COUNT, retry_after=st.sampled_from([0, 1]))
 _LATE = st.builds(
     Fault, kind=st.just("latency"), seconds=st.sampled_from([0.05, 0.3]), count=_COUNT, after_effect=st.booleans()
 )
