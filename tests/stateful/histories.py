@@ -124,7 +124,9 @@ _TO_HEROKU = st.builds(
     after_effect=st.booleans(),
 )
 # Always with a Retry-After: without one we wait a minute, which a history has no time for.
-_TOO_MANY = st.builds(Fault, kind=st.just("status"), status=st.just(429), count=_COUNT, retry_after=st.sampled_from([0, 1]))
+_TOO_MANY = st.builds(
+    Fault, kind=st.just("status"), status=st.just(429), count=_COUNT, retry_after=st.sampled_from([0, 1])
+)
 _LATE = st.builds(
     Fault, kind=st.just("latency"), seconds=st.sampled_from([0.05, 0.3]), count=_COUNT, after_effect=st.booleans()
 )

@@ -97,6 +97,7 @@ async def test_nothing_of_a_body_is_parsed_before_its_signature_is_good(sqlite_u
         {"id": "x" * 61},
         {"id": "nul\x00"},
         {"action": "up date"},
+        {"action": "update\n"},
         {"created_at": "2026-11-23T19:00:00"},
         {"created_at": "yesterday"},
         {"include": "api:\x00"},

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from headrace.inspector.panel import Panel
 from headrace.models import Outcome, Placement, Ref, Stage, State
@@ -122,6 +122,38 @@ class Board:
         return any(other.title == pipeline.title and other.id != pipeline.id for other in self.pipelines)
 
 
+class CardShape(TypedDict):
+    """A card for programs. `uuid` is the resource's; moments are UTC, ISO 8601 to the second."""
+
+    resource: str
+    app: str
+    plan: str
+    state: str
+    uuid: str
+    region: str
+    since: str
+    checked_at: str | None
+    stale: bool
+    moved_from: NotRequired[str]
+    moved_at: NotRequired[str]
+
+
+class PipelineShape(TypedDict):
+    """A pipeline for programs; `stages` has only those with a resource, in order of flow."""
+
+    id: str
+    name: str | None
+    stages: dict[str, list[CardShape]]
+
+
+class BoardShape(TypedDict):
+    """The board for programs."""
+
+    pipelines: list[PipelineShape]
+    uncoupled: list[CardShape]
+    unknown: list[CardShape]
+
+
 def build_board(
     resources: Iterable[PlacedResource], *, opened: str | None, now: datetime, stale_after: timedelta
 ) -> Board:
@@ -203,8 +235,8 @@ def find_oldest_check(cards: Iterable[Card]) -> datetime | None:
     return min((card.resource.checked_at for card in cards if card.resource.checked_at), default=None)
 
 
-def board_as_json(board: Board) -> dict[str, Any]:
-    """Return the board for programs; `stages` has only those with a resource, in order of flow."""
+def board_as_json(board: Board) -> BoardShape:
+    """Return the board for programs."""
     return {
         "pipelines": [
             {
@@ -221,13 +253,13 @@ def board_as_json(board: Board) -> dict[str, Any]:
     }
 
 
-def _cards_as_json(cards: Iterable[Card]) -> list[dict[str, Any]]:
+def _cards_as_json(cards: Iterable[Card]) -> list[CardShape]:
     return [_card_as_json(card) for card in cards]
 
 
-def _card_as_json(card: Card) -> dict[str, Any]:
+def _card_as_json(card: Card) -> CardShape:
     resource = card.resource
-    fields: dict[str, Any] = {
+    fields: CardShape = {
         "resource": resource.name,
         "app": resource.app.name or resource.app.id,
         "plan": resource.plan,

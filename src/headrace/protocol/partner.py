@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,12 @@ from headrace.models import Grant, Secret
 
 ACCEPT = "application/vnd.heroku-addons+json; version=3"
 BODY_LIMIT = 1024 * 1024
+
+# What a schema says; what is wrong with a text is told in our own words.
+Text = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[^\\u0000]*$"})]
+RequiredText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[^\\u0000]+$"})]
+Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+Uuid = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
 
 T = TypeVar("T")
 
@@ -99,7 +105,7 @@ def parse_provision(body: bytes) -> ProvisionRequest:
         Malformed: `field` names the member that is missing or of the wrong kind.
 
     """
-    wire = _decode(body, _ProvisionBody)
+    wire = _decode(body, ProvisionBody)
     return ProvisionRequest(
         uuid=parse_uuid(wire.uuid),
         name=_plain(wire.name, "name"),
@@ -115,36 +121,42 @@ def parse_provision(body: bytes) -> ProvisionRequest:
 
 def parse_grant(body: bytes) -> Grant:
     """Return the grant of a back-fill's answer (contract §2.4), or raise Malformed."""
-    return _read_grant(_decode(body, _GrantBody))
+    return _read_grant(_decode(body, GrantBody))
 
 
 def parse_plan_change(body: bytes) -> str:
     """Return the name of the wanted plan, or raise Malformed."""
-    return _required(_decode(body, _PlanChangeBody).plan, "plan")
+    return _required(_decode(body, PlanChangeBody).plan, "plan")
 
 
-class _GrantBody(msgspec.Struct, kw_only=True):
-    code: str
-    expires_at: str
+class GrantBody(msgspec.Struct, kw_only=True):
+    """The one-time code, as Heroku writes it."""
+
+    code: RequiredText
+    expires_at: Moment
 
 
-class _ProvisionBody(msgspec.Struct, kw_only=True):
-    uuid: str
-    plan: str
-    name: str = ""
-    region: str = ""
-    callback_url: str = ""
-    options: dict[str, str] | None = None
-    oauth_grant: _GrantBody | None = None
+class ProvisionBody(msgspec.Struct, kw_only=True):
+    """What Heroku posts to create a resource; unknown members are ignored."""
+
+    uuid: Uuid
+    plan: RequiredText
+    name: Text = ""
+    region: Text = ""
+    callback_url: Text = ""
+    options: dict[Text, Text] | None = None
+    oauth_grant: GrantBody | None = None
     log_input_url: str | None = None
     log_drain_token: str | None = None
 
 
-class _PlanChangeBody(msgspec.Struct, kw_only=True):
-    plan: str
+class PlanChangeBody(msgspec.Struct, kw_only=True):
+    """What Heroku puts to change a resource's plan."""
+
+    plan: RequiredText
 
 
-def _read_grant(wire: _GrantBody) -> Grant:
+def _read_grant(wire: GrantBody) -> Grant:
     try:
         expires_at = datetime.fromisoformat(wire.expires_at)
         if expires_at.tzinfo is None:

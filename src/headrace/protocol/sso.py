@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypedDict
 
 from headrace.errors import Malformed, SsoRejected
 from headrace.models import Secret
@@ -12,6 +13,26 @@ from headrace.models import Secret
 GOOD_FOR = timedelta(minutes=5)
 # Undocumented by Heroku; a minute of clock skew is what a production partner allows (contract §4.3).
 SKEW = timedelta(minutes=1)
+
+
+SsoForm = TypedDict(
+    "SsoForm",
+    {
+        "resource_id": str,
+        "timestamp": str,
+        "resource_token": str,
+        "user_scoped_resource_token": str,
+        "user_id": str,
+        "email": str,
+        "app": str,
+        "context_app": str,
+        "nav-data": str,
+        "id": str,
+        "token": str,
+    },
+    total=False,
+)
+"""The fields of Heroku's form, old and new; which of them have to be there depends on its age (contract §4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Collection, Generator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -42,7 +42,8 @@ ENTITIES = frozenset(
 EXTRA_ENTITIES = frozenset({"api:build", "api:dyno", "api:formation", "api:release", "dyno"})
 
 # An id or a name of Heroku's: it can be stored as it is.
-Word = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]+\Z", max_length=60)]
+# Python's `$` matches before a last line break as well; that of a schema, which is told this pattern too, does not.
+Word = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+(?!\n)$", max_length=60)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -92,8 +93,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     resource: Word
     created_at: Moment
     updated_at: Moment
-    data: dict[str, object]
-    previous_data: dict[str, object] = {}
+    data: dict[str, Any]
+    previous_data: dict[str, Any] = {}
     actor: Actor | None = None
     webhook_metadata: DeliveryMetadata | None = None
 

@@ -1,8 +1,11 @@
 """The ASGI application: routes, the headers that every answer carries, and health."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any, Literal, NotRequired, TypedDict
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -10,12 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from headrace.web.openapi import DescribedRoute, Operation, build_openapi, show_json
 from headrace.web.origin import is_secure
 from headrace.web.pages import render_message
+from headrace.web.sessions import HOST_PREFIX
 
 # No script and no style from anywhere but our own stylesheet; nobody may frame the board.
 SECURITY_HEADERS = {
@@ -38,6 +43,30 @@ STRICT_TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
 # What comes after a body that was not read to its end is not a request.
 UNREAD = (408, 413)
 
+
+class Alive(TypedDict):
+    """What a living process says."""
+
+    status: Literal["alive"]
+
+
+class Ready(TypedDict):
+    """Whether this process can do its work, and what keeps it from that."""
+
+    status: Literal["ready", "not ready"]
+    problems: NotRequired[list[str]]
+
+
+HEALTH = Operation(id="health", summary="Tell that the process lives.", replies={200: show_json("It does.", Alive)})
+READY = Operation(
+    id="ready",
+    summary="Tell whether the process can do its work.",
+    replies={200: show_json("It can.", Ready), 503: show_json("It cannot for the moment.", Ready)},
+)
+DESCRIBE = Operation(
+    id="describe", summary="Return this description.", replies={200: show_json("OpenAPI 3.1.", dict[str, Any])}
+)
+
 FindProblems = Callable[[], Awaitable[list[str]]]
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -45,11 +74,16 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 def build_app(
     routes: Sequence[BaseRoute], *, service_name: str, find_problems: FindProblems, lifespan: Lifespan
 ) -> Starlette:
-    """Return the application. `/health` says that the process lives, `/ready` that it can do its work."""
+    """Return the application.
+
+    `/health` says that the process lives, `/ready` that it can do its work, and `/openapi.json` what there is.
+    """
 
     async def show_http_error(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
+        if status == 405:
+            headers = {"Allow": ", ".join(sorted(_list_methods(app.routes, request)))}
         return _show_error(request, status, service_name=service_name, headers=headers)
 
     async def health(_request: Request) -> Response:
@@ -60,11 +94,22 @@ def build_app(
             return JSONResponse({"status": "not ready", "problems": problems}, status_code=503)
         return JSONResponse({"status": "ready"})
 
+    async def show_description(request: Request) -> Response:
+        return JSONResponse(describe(HOST_PREFIX if is_secure(request) else ""))
+
+    @cache
+    def describe(cookie_prefix: str) -> dict[str, Any]:
+        return build_openapi(all_routes, title=service_name, version=version("headrace"), cookie_prefix=cookie_prefix)
+
+    all_routes: list[BaseRoute] = [
+        *routes,
+        DescribedRoute("/health", health, "GET", HEALTH),
+        DescribedRoute("/ready", ready, "GET", READY),
+        DescribedRoute("/openapi.json", show_description, "GET", DESCRIBE),
+    ]
     app = Starlette(
         routes=[
-            *routes,
-            Route("/health", health),
-            Route("/ready", ready),
+            *all_routes,
             Mount("/static", StaticFiles(packages=[("headrace", "static")])),
         ],
         middleware=[Middleware(_SecurityHeaders)],
@@ -74,6 +119,12 @@ def build_app(
     # A redirect would be built from the Host header that the sender chose.
     app.router.redirect_slashes = False
     return app
+
+
+def _list_methods(routes: Iterable[BaseRoute], request: Request) -> set[str]:
+    """The methods that an address takes: each has a route of its own."""
+    here = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in here for method in route.methods or ()}
 
 
 _MESSAGES = {

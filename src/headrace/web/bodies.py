@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from typing import TypedDict
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
@@ -12,6 +13,12 @@ from headrace.web.origin import is_same_origin
 FORM_LIMIT = 64 * 1024
 MOST_FIELDS = 100
 READ_WITHIN_SECONDS = 10.0
+
+
+class OwnForm(TypedDict):
+    """The only field of a form of ours that is but a button."""
+
+    csrf: str
 
 
 async def read_body(request: Request, *, limit: int, within: float = READ_WITHIN_SECONDS) -> bytes:

@@ -8,22 +8,23 @@ from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from headrace.client import Clock
 from headrace.errors import Malformed, NotOurForm, Rejected, ResourceGone, SsoRejected, UnknownResource
-from headrace.inspector.board import Board, PlacedResource, board_as_json, build_board
+from headrace.inspector.board import Board, BoardShape, PlacedResource, board_as_json, build_board
 from headrace.inspector.panel import Panel
 from headrace.inspector.placements import Inspector
 from headrace.inspector.visibility import Visibility
 from headrace.models import State
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import parse_uuid
-from headrace.protocol.sso import verify_sso
+from headrace.protocol.sso import SsoForm, verify_sso
 from headrace.store.database import Database
 from headrace.store.logins import claim_login
 from headrace.store.resources import find_resource
-from headrace.web.bodies import read_form, read_own_form
+from headrace.web.bodies import OwnForm, read_form, read_own_form
+from headrace.web.openapi import FORM, FORM_REJECTED, DescribedRoute, Operation, Reply, Scheme, show_json, show_page
 from headrace.web.pages import BackLink, render_board, render_message
 from headrace.web.sessions import Session, Sessions, start_session
 
@@ -33,6 +34,48 @@ log = logging.getLogger(__name__)
 MISSED_CHECKS = 3
 PANEL_SECONDS = 2.0
 HEROKU_DASHBOARD = "https://dashboard.heroku.com/apps/"
+
+LOG_IN = Operation(
+    id="log_in",
+    summary="Log a customer in with Heroku's signed form, which works once.",
+    body=(FORM, SsoForm),
+    replies=FORM_REJECTED
+    | {
+        303: Reply("The person is logged in: on to the board."),
+        403: show_page("The form is not signed by Heroku, too old, or was used already."),
+        404: show_page("There is no such resource."),
+        410: show_page("The resource was deprovisioned."),
+    },
+)
+SHOW_BOARD = Operation(
+    id="show_board",
+    summary="Show a customer's resources by pipeline and stage.",
+    scheme=Scheme.CUSTOMER,
+    replies={
+        200: show_page("The board."),
+        401: show_page("There is no session, or it has ended."),
+        403: show_page("This person has lost access to the app they came from."),
+    },
+)
+SHOW_BOARD_JSON = Operation(
+    id="show_board_json",
+    summary="Return the same board for programs.",
+    scheme=Scheme.CUSTOMER,
+    replies={
+        200: show_json("The board.", BoardShape),
+        401: show_json("There is no session, or it has ended."),
+        403: show_json("This person has lost access to the app they came from."),
+    },
+)
+CHECK_NOW = Operation(
+    id="check_now",
+    summary="Ask Heroku again about everything on this person's board.",
+    scheme=Scheme.CUSTOMER,
+    body=(FORM, OwnForm),
+    replies=FORM_REJECTED
+    | {303: Reply("Heroku was asked: back to the board."), 401: show_page("There is no session, or it has ended.")},
+)
+GO_HOME = Operation(id="go_home", summary="Go to the board.", replies={307: Reply("The board is at /board.")})
 
 FindPanel = Callable[[PlacedResource], Awaitable[Panel | None]]
 
@@ -49,14 +92,14 @@ class Customers:
     clock: Clock
     find_panel: FindPanel | None = None
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         sso_path = urlsplit(self.manifest.sso_url).path or "/sso/login"
         return [
-            Route(sso_path, self.log_in, methods=["POST"]),
-            Route("/board", self.show_board),
-            Route("/board.json", self.show_board_json),
-            Route("/board/check", self.check_now, methods=["POST"]),
-            Route("/", lambda _request: RedirectResponse("/board")),
+            DescribedRoute(sso_path, self.log_in, "POST", LOG_IN),
+            DescribedRoute("/board", self.show_board, "GET", SHOW_BOARD),
+            DescribedRoute("/board.json", self.show_board_json, "GET", SHOW_BOARD_JSON),
+            DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
+            DescribedRoute("/", lambda _request: RedirectResponse("/board"), "GET", GO_HOME),
         ]
 
     async def log_in(self, request: Request) -> Response:

@@ -8,18 +8,25 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from headrace.client import Clock
 from headrace.models import Secret
 from headrace.protocol import wire
 from headrace.store.database import Database
 from headrace.store.figures import Figures, load_figures
+from headrace.web.openapi import TEXT, DescribedRoute, Operation, Reply, Scheme
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds from the request to the mark: a hook that makes something small, to one that builds a cluster.
 BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 43200.0)
 PLACELESS = ("none", "unknown")
+
+SCRAPE = Operation(
+    id="scrape",
+    summary="Return the service's metrics in Prometheus' text format.",
+    scheme=Scheme.SCRAPER,
+    replies={200: Reply("The metrics.", {TEXT: str}), 401: Reply("The token is missing or wrong.", {TEXT: str})},
+)
 
 
 class Metrics:
@@ -115,7 +122,7 @@ class _Stored:
         yield histogram
 
 
-def metrics_route(metrics: Metrics, *, token: Secret | None, is_local: bool) -> Route:
+def metrics_route(metrics: Metrics, *, token: Secret | None, is_local: bool) -> DescribedRoute:
     """Return the route; without a token it is open on a laptop and closed elsewhere."""
 
     async def show(request: Request) -> Response:
@@ -126,7 +133,7 @@ def metrics_route(metrics: Metrics, *, token: Secret | None, is_local: bool) -> 
             )
         return Response(await metrics.render(), media_type=CONTENT_TYPE)
 
-    return Route("/metrics", show)
+    return DescribedRoute("/metrics", show, "GET", SCRAPE)
 
 
 def find_share(by_stage: dict[str, int]) -> float:

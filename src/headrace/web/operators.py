@@ -7,25 +7,36 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TypedDict
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from headrace.client import Clock
 from headrace.errors import Malformed, NothingToDo, NotOurForm, Rejected
-from headrace.models import Secret
+from headrace.models import Secret, State
 from headrace.protocol.partner import parse_uuid
 from headrace.store.database import Database
 from headrace.store.logins import add_attempt, count_attempts, forget_attempts
 from headrace.store.notices import PAGE, NoticeRow, list_notices_of, list_open_notices, settle_notice
 from headrace.store.resources import EventRow, ResourceRow, find_resource, find_states, list_events
-from headrace.web.bodies import read_form, read_own_form
+from headrace.web.bodies import OwnForm, read_form, read_own_form
+from headrace.web.openapi import (
+    FORM,
+    FORM_REJECTED,
+    JSON,
+    NOT_FOUND,
+    DescribedRoute,
+    Operation,
+    Reply,
+    Scheme,
+    show_json,
+    show_page,
+)
 from headrace.web.operator_pages import ORDERS, render_attention, render_login, render_order, render_timeline
 from headrace.web.origin import is_same_origin
 from headrace.web.pages import render_message
@@ -45,6 +56,130 @@ LONGEST_CLIENT = 60
 Endpoint = Callable[[Request, OperatorSession], Awaitable[Response]]
 
 
+class LoginForm(TypedDict, total=False):
+    """What the operators' login sends."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenNotice(NoticeRow):
+    """A notice with the state that its resource is in now."""
+
+    resource_state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """What wants attention, newest first."""
+
+    notices: list[OpenNotice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownResource:
+    """Of a resource, what operators may see."""
+
+    uuid: str
+    name: str
+    plan: str
+    region: str
+    state: State
+    message: str | None
+    app_id: str | None
+    app_name: str | None
+    running: str | None
+    created_at: datetime
+    provisioned_at: datetime | None
+    deprovisioned_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """One resource, what happened to it, and what was noted about it."""
+
+    resource: ShownResource
+    events: list[EventRow]
+    notices: list[NoticeRow]
+
+
+_LOG_IN_FIRST = {303: Reply("Nobody is logged in: on to the login.")}
+_DONE_OR_LOG_IN = {303: Reply("It is done, or nobody is logged in; the page it leads to tells.")}
+_NO_SESSION = {401: show_json("Nobody is logged in.")}
+_ORDER = {"order": {"type": "string", "enum": [*ORDERS]}}
+_BEFORE = {"before": {"type": "string", "description": "The id of a notice: show those that are older."}}
+
+SHOW_LOGIN = Operation(
+    id="show_operator_login", summary="Show the operators' login.", replies={200: show_page("The form.")}
+)
+LOG_IN = Operation(
+    id="log_operator_in",
+    summary="Let in whoever knows the operators' secret.",
+    body=(FORM, LoginForm),
+    replies=FORM_REJECTED
+    | {
+        303: Reply("Logged in: on to what wants attention."),
+        403: show_page("The secret is wrong, or another site sent the form."),
+        429: show_page("There were too many attempts."),
+    },
+)
+LOG_OUT = Operation(
+    id="log_operator_out",
+    summary="End the session.",
+    scheme=Scheme.OPERATOR,
+    body=(FORM, OwnForm),
+    replies=FORM_REJECTED | _DONE_OR_LOG_IN,
+)
+SHOW_ATTENTION = Operation(
+    id="show_attention",
+    summary="Show what wants attention.",
+    scheme=Scheme.OPERATOR,
+    query=_BEFORE,
+    replies=_LOG_IN_FIRST | {200: show_page("The open notices.")},
+)
+SHOW_ATTENTION_JSON = Operation(
+    id="show_attention_json",
+    summary="Return the same for programs.",
+    scheme=Scheme.OPERATOR,
+    query=_BEFORE,
+    replies=_NO_SESSION | {200: show_json("The open notices.", Attention)},
+)
+SETTLE = Operation(
+    id="settle_notice",
+    summary="Settle a notice; one that somebody has settled meanwhile is as good.",
+    scheme=Scheme.OPERATOR,
+    body=(FORM, OwnForm),
+    replies=FORM_REJECTED | _DONE_OR_LOG_IN | NOT_FOUND,
+)
+SHOW_RESOURCE = Operation(
+    id="show_resource",
+    summary="Show one resource and its timeline.",
+    scheme=Scheme.OPERATOR,
+    replies=_LOG_IN_FIRST | NOT_FOUND | {200: show_page("The timeline.")},
+)
+SHOW_RESOURCE_JSON = Operation(
+    id="show_resource_json",
+    summary="Return the same for programs.",
+    scheme=Scheme.OPERATOR,
+    replies=_NO_SESSION | NOT_FOUND | {200: show_json("The timeline.", Timeline)},
+)
+SHOW_ORDER = Operation(
+    id="show_order",
+    summary="Ask whether an order about a resource is meant.",
+    scheme=Scheme.OPERATOR,
+    path=_ORDER,
+    replies=_LOG_IN_FIRST | NOT_FOUND | {200: show_page("The question.")},
+)
+GIVE_ORDER = Operation(
+    id="give_order",
+    summary="Give an order about a resource.",
+    scheme=Scheme.OPERATOR,
+    path=_ORDER,
+    body=(FORM, OwnForm),
+    replies=FORM_REJECTED | _DONE_OR_LOG_IN | NOT_FOUND | {409: show_page("The order does not fit the resource.")},
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operators:
     """What the operators' routes work with."""
@@ -56,20 +191,20 @@ class Operators:
     service_name: str
     clock: Clock
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[DescribedRoute]:
         resource = f"{HOME}/resources/{{uuid}}"
         order = f"{resource}/{{order}}"
         return [
-            Route(LOGIN, self.show_login, methods=["GET"]),
-            Route(LOGIN, self.log_in, methods=["POST"]),
-            Route(f"{HOME}/logout", self._form(self.log_out), methods=["POST"]),
-            Route(HOME, self._page(self.show_attention)),
-            Route(f"{HOME}.json", self._twin(self.show_attention_json)),
-            Route(f"{HOME}/notices/{{id:int}}/settle", self._form(self.settle), methods=["POST"]),
-            Route(f"{resource}.json", self._twin(self.show_resource_json)),
-            Route(resource, self._page(self.show_resource)),
-            Route(order, self._page(self.show_order), methods=["GET"]),
-            Route(order, self._form(self.give_order), methods=["POST"]),
+            DescribedRoute(LOGIN, self.show_login, "GET", SHOW_LOGIN),
+            DescribedRoute(LOGIN, self.log_in, "POST", LOG_IN),
+            DescribedRoute(f"{HOME}/logout", self._form(self.log_out), "POST", LOG_OUT),
+            DescribedRoute(HOME, self._page(self.show_attention), "GET", SHOW_ATTENTION),
+            DescribedRoute(f"{HOME}.json", self._twin(self.show_attention_json), "GET", SHOW_ATTENTION_JSON),
+            DescribedRoute(f"{HOME}/notices/{{id:int}}/settle", self._form(self.settle), "POST", SETTLE),
+            DescribedRoute(f"{resource}.json", self._twin(self.show_resource_json), "GET", SHOW_RESOURCE_JSON),
+            DescribedRoute(resource, self._page(self.show_resource), "GET", SHOW_RESOURCE),
+            DescribedRoute(order, self._page(self.show_order), "GET", SHOW_ORDER),
+            DescribedRoute(order, self._form(self.give_order), "POST", GIVE_ORDER),
         ]
 
     async def show_login(self, _request: Request) -> Response:
@@ -117,10 +252,8 @@ class Operators:
     async def show_attention_json(self, request: Request, _session: OperatorSession) -> Response:
         notices = await self._list_notices(request)
         states = await self.database.read(find_states, {notice.resource_uuid for notice in notices})
-        described = [
-            {**msgspec.to_builtins(notice), "resource_state": states[notice.resource_uuid]} for notice in notices
-        ]
-        return JSONResponse({"notices": described})
+        described = [OpenNotice(**asdict(notice), resource_state=states[notice.resource_uuid]) for notice in notices]
+        return _respond_json(Attention(notices=described))
 
     async def settle(self, request: Request, _session: OperatorSession) -> Response:
         """Settle a notice; one that somebody has settled meanwhile is as good."""
@@ -134,13 +267,8 @@ class Operators:
 
     async def show_resource_json(self, request: Request, _session: OperatorSession) -> Response:
         resource, events, notices = await self._load_resource(request)
-        return JSONResponse(
-            {
-                "resource": _describe(resource),
-                "events": msgspec.to_builtins(events),
-                "notices": msgspec.to_builtins(notices),
-            }
-        )
+        shown = msgspec.convert(resource, ShownResource, from_attributes=True)
+        return _respond_json(Timeline(resource=shown, events=events, notices=notices))
 
     async def show_order(self, request: Request, session: OperatorSession) -> Response:
         """Ask whether the order is meant; nothing happens before its form is sent."""
@@ -242,8 +370,5 @@ def _is_same(given: str, secret: Secret) -> bool:
     return hmac.compare_digest(*digests)
 
 
-def _describe(resource: ResourceRow) -> dict[str, Any]:
-    shown = ("uuid", "name", "plan", "region", "state", "message", "app_id", "app_name", "running")
-    moments = ("created_at", "provisioned_at", "deprovisioned_at")
-    described: dict[str, Any] = msgspec.to_builtins({name: getattr(resource, name) for name in (*shown, *moments)})
-    return described
+def _respond_json(shape: Attention | Timeline) -> Response:
+    return Response(msgspec.json.encode(shape), media_type=JSON)

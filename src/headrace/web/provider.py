@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TypedDict
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -16,17 +17,81 @@ from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import (
     BODY_LIMIT,
     Answer,
+    PlanChangeBody,
+    ProvisionBody,
     parse_plan_change,
     parse_provision,
     parse_uuid,
     verify_basic_auth,
 )
 from headrace.web.bodies import read_body
+from headrace.web.openapi import JSON, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.workflows.calls import TRY_AGAIN, Calls
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPE = "application/json"
+
+class Answered(TypedDict, total=False):
+    """The body of every answer to Heroku that went well, and of a refusal, whose message the customer reads."""
+
+    id: str
+    message: str
+    config: dict[str, str]
+
+
+_REJECTED = {
+    400: show_json("The request cannot be read."),
+    401: show_json("The credentials are not those of the manifest."),
+    408: show_json("The body did not arrive in time."),
+    413: show_json(f"The body is larger than {BODY_LIMIT:,} bytes."),
+}
+_GONE = show_json("The resource was deprovisioned.")
+_REFUSED = show_json("The add-on refuses; the message is for the customer.", Answered)
+_TRY_AGAIN = show_json("This could not be done for the moment; nothing of it is lost that was acknowledged.", Answered)
+
+PROVISION = Operation(
+    id="provision",
+    summary="Create a resource, or answer a repeat as the first time.",
+    scheme=Scheme.HEROKU,
+    body=(JSON, ProvisionBody),
+    replies=_REJECTED
+    | {
+        200: show_json("The resource is there; only a request without a grant is answered so.", Answered),
+        202: show_json("The resource is being set up in the background.", Answered),
+        409: show_json("This uuid belongs to a resource with another plan, region or options.", Answered),
+        410: _GONE,
+        422: _REFUSED,
+        503: _TRY_AGAIN,
+    },
+)
+CHANGE_PLAN = Operation(
+    id="change_plan",
+    summary="Change the plan of a resource.",
+    scheme=Scheme.HEROKU,
+    body=(JSON, PlanChangeBody),
+    replies=_REJECTED
+    | {
+        200: show_json("The plan is changed.", Answered),
+        202: show_json("The plan will be changed in the background.", Answered),
+        404: show_json("There is no such resource."),
+        410: _GONE,
+        422: _REFUSED,
+        503: _TRY_AGAIN,
+    },
+)
+DEPROVISION = Operation(
+    id="deprovision",
+    summary="Remove a resource.",
+    scheme=Scheme.HEROKU,
+    replies={
+        204: Reply("The resource is being removed."),
+        400: _REJECTED[400],
+        401: _REJECTED[401],
+        404: show_json("There is no such address."),
+        410: show_json("There is no such resource, or no more."),
+        503: _TRY_AGAIN,
+    },
+)
 
 Endpoint = Callable[[Request], Awaitable[Answer]]
 
@@ -37,27 +102,29 @@ def provider_routes(calls: Calls, manifest: Manifest) -> list[Route]:
     async def provision(request: Request) -> Answer:
         return await calls.provision(parse_provision(await read_body(request, limit=BODY_LIMIT)))
 
-    async def change_or_remove(request: Request) -> Answer:
+    async def change_plan(request: Request) -> Answer:
         uuid = parse_uuid(request.path_params["uuid"])
-        if request.method == "DELETE":
-            return await calls.deprovision(uuid)
         return await calls.change_plan(uuid, parse_plan_change(await read_body(request, limit=BODY_LIMIT)))
+
+    async def deprovision(request: Request) -> Answer:
+        return await calls.deprovision(parse_uuid(request.path_params["uuid"]))
 
     base = manifest.resources_path
     one = f"{base}/{{uuid}}"
     return [
-        Route(base, _guard(provision, manifest), methods=["POST"]),
-        Route(one, _guard(change_or_remove, manifest), methods=["PUT", "DELETE"]),
+        DescribedRoute(base, _guard(provision, manifest), "POST", PROVISION),
+        DescribedRoute(one, _guard(change_plan, manifest), "PUT", CHANGE_PLAN),
+        DescribedRoute(one, _guard(deprovision, manifest), "DELETE", DEPROVISION),
         # Whatever else is asked for here: who does not know the password learns nothing of what there is.
-        Route(base, _AnyMethod(_guard(_decline(405, Allow="POST"), manifest))),
-        Route(one, _AnyMethod(_guard(_decline(405, Allow="DELETE, PUT"), manifest))),
+        Route(base, _AnyMethod(_guard(_decline(405), manifest))),
+        Route(one, _AnyMethod(_guard(_decline(405), manifest))),
         Route(f"{base}/{{rest:path}}", _AnyMethod(_guard(_decline(404), manifest))),
     ]
 
 
-def _decline(status: int, **headers: str) -> Endpoint:
+def _decline(status: int) -> Endpoint:
     async def decline(_request: Request) -> Answer:
-        raise HTTPException(status, headers=headers)
+        raise HTTPException(status)
 
     return decline
 
@@ -90,7 +157,7 @@ def _guard(endpoint: Endpoint, manifest: Manifest) -> Callable[[Request], Awaita
             # Nothing was recorded; Heroku shows the message and asks again.
             log.exception("database.failed", extra={"method": request.method})
             answer = Answer(status=503, message=TRY_AGAIN)
-        return Response(answer.encode(), status_code=answer.status, media_type=MEDIA_TYPE)
+        return Response(answer.encode(), status_code=answer.status, media_type=JSON)
 
     return respond
 
@@ -98,4 +165,4 @@ def _guard(endpoint: Endpoint, manifest: Manifest) -> Callable[[Request], Awaita
 def respond_rejected(error: Rejected) -> Response:
     headers = {"WWW-Authenticate": 'Basic realm="add-on partner"'} if error.status == 401 else None
     body = msgspec.json.encode({"message": error.message})
-    return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
+    return Response(body, status_code=error.status, headers=headers, media_type=JSON)

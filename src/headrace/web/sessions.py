@@ -19,6 +19,8 @@ from headrace.store.seal import KeyRing
 from headrace.web.origin import is_secure
 
 GOOD_FOR = timedelta(hours=1)
+# A browser takes a cookie of such a name from https and from this very host only: no neighbour can plant one.
+HOST_PREFIX = "__Host-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +112,7 @@ class Sessions(Generic[T]):
         )
 
     def _name(self, request: Request) -> str:
-        # A browser takes a __Host- cookie from https and from this very host only: no neighbour can plant one.
-        return f"__Host-{self._cookie}" if is_secure(request) else self._cookie
+        return f"{HOST_PREFIX}{self._cookie}" if is_secure(request) else self._cookie
 
 
 def keep_customers(keys: KeyRing, *, clock: Clock) -> Sessions[Session]:

@@ -7,20 +7,37 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from headrace.errors import Rejected
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import BODY_LIMIT
-from headrace.protocol.webhooks import SIGNATURE_HEADER, parse_event, verify_authorization, verify_delivery
+from headrace.protocol.webhooks import SIGNATURE_HEADER, Event, parse_event, verify_authorization, verify_delivery
 from headrace.web.bodies import read_body
+from headrace.web.openapi import JSON, NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.provider import respond_rejected
 from headrace.workflows.events import Events, Taken
 
 log = logging.getLogger(__name__)
 
+DELIVER = Operation(
+    id="deliver",
+    summary="Take an event that Heroku delivers; the same one twice is as good as once.",
+    scheme=Scheme.DELIVERY,
+    body=(JSON, Event),
+    headers={SIGNATURE_HEADER: {"type": "string", "description": "Over the raw bytes of the body, Base64."}},
+    replies=NOT_FOUND
+    | {
+        204: Reply("The event is on disk."),
+        400: show_json("This is not an event."),
+        403: show_json("The delivery does not prove to come from Heroku, or is too old."),
+        408: show_json("The body did not arrive in time."),
+        413: show_json(f"The body is larger than {BODY_LIMIT:,} bytes."),
+        503: Reply("Nothing was recorded: deliver it again."),
+    },
+)
 
-def webhook_routes(events: Events, manifest: Manifest, *, count: Callable[[str], None]) -> list[Route]:
+
+def webhook_routes(events: Events, manifest: Manifest, *, count: Callable[[str], None]) -> list[DescribedRoute]:
     """Return the route; `count` is told what became of each delivery."""
 
     async def receive(request: Request) -> Response:
@@ -39,7 +56,8 @@ def webhook_routes(events: Events, manifest: Manifest, *, count: Callable[[str],
         count(outcome)
         return Response(status_code=204)
 
-    return [Route(f"{urlsplit(manifest.webhooks_url).path}/{{uuid:uuid}}", receive, methods=["POST"])]
+    path = f"{urlsplit(manifest.webhooks_url).path}/{{uuid:uuid}}"
+    return [DescribedRoute(path, receive, "POST", DELIVER)]
 
 
 async def _take(request: Request, events: Events) -> Taken:

@@ -1,0 +1,156 @@
+"""The service's description of itself, and whether the service does what it says when a stranger tries it."""
+
+import asyncio
+import os
+import sys
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from browsing import COOKIE, OPERATOR_COOKIE, log_in, provision, visit
+from headrace.service import AddonService
+from headrace.web.openapi import DescribedRoute
+from pair import PASSWORD, SLUG, Acme, Pair, play_pair
+
+SCRAPE_TOKEN = "metrics-token-5d1e"
+SECRET = "operators-secret-of-36-letters-91c2a"
+# How many requests of each kind a stranger makes up for each operation.
+EXAMPLES = os.environ.get("HEADRACE_TEST_STRANGERS", "4")
+
+CONFIG = f"""
+[auth.openapi.heroku]
+username = "{SLUG}"
+password = "{PASSWORD}"
+
+[auth.openapi.scraper]
+bearer = "{SCRAPE_TOKEN}"
+
+[auth.openapi.customer]
+api_key = "CUSTOMER"
+
+[auth.openapi.operator]
+api_key = "OPERATOR"
+
+[checks.positive_data_acceptance]
+# What is right may be about a resource that is gone already; whether a login form is right is not in its shape.
+expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 410, 429]
+
+[checks.negative_data_rejection]
+# Whoever is not logged in is led to the login.
+expected-statuses = [303, "4xx"]
+
+[[operations]]
+include-path = "/sso/login"
+checks.positive_data_acceptance.expected-statuses = [400, 403]
+
+[[operations]]
+include-path-regex = "^/heroku/webhooks/"
+# 403 as for any other delivery that cannot be verified, where this check knows only 401.
+checks.missing_required_header.enabled = false
+"""
+
+
+def play(database_url: str) -> AbstractAsyncContextManager[Pair]:
+    """Play with everything switched on that may be."""
+    return play_pair(database_url, HEADRACE_METRICS_TOKEN=SCRAPE_TOKEN, HEADRACE_OPERATOR_SECRET=SECRET)
+
+
+async def describe(pair: Pair, *, host: str = "") -> Any:
+    """Read the description, as who speaks of that host."""
+    headers = {"Host": host} if host else {}
+    async with pair.http.get(f"{pair.url}/openapi.json", headers=headers) as answer:
+        assert (200, "application/json") == (answer.status, answer.content_type)
+        return await answer.json()
+
+
+async def test_every_route_is_described_but_for_those_that_decline_everything(sqlite_url: str) -> None:
+    """Only what refuses every method of the Partner API's addresses, and static files, have no description."""
+    async with play(sqlite_url) as pair:
+        service = AddonService(pair.parts.settings)
+    Acme().register(service)
+    base = service.settings.manifest.resources_path
+
+    routes: list[Any] = service.asgi().routes
+    undescribed = [route.path for route in routes if not isinstance(route, DescribedRoute)]
+
+    assert [base, f"{base}/{{uuid}}", f"{base}/{{rest:path}}", "/static"] == undescribed
+
+
+async def test_the_description_is_whole(sqlite_url: str) -> None:
+    """Each operation has an id of its own, every status a meaning, and every type a schema that is one."""
+    async with play(sqlite_url) as pair:
+        description = await describe(pair)
+
+    operations = [operation for methods in description["paths"].values() for operation in methods.values()]
+    assert "3.1.0" == description["openapi"]
+    assert len(operations) == len({operation["operationId"] for operation in operations})
+    assert all(reply["description"] for operation in operations for reply in operation["responses"].values())
+    provisioning = description["paths"]["/heroku/resources"]["post"]
+    assert [{"heroku": []}] == provisioning["security"]
+    assert {"$ref": "#/components/schemas/ProvisionBody"} == (
+        provisioning["requestBody"]["content"]["application/json"]["schema"]
+    )
+    schemas = description["components"]["schemas"]
+    for schema in schemas.values():
+        jsonschema_rs.validator_for({**schema, "components": {"schemas": schemas}})
+    wanted = set(schemas["ProvisionBody"]["required"])
+    assert {"uuid", "plan"} == wanted
+
+
+@pytest.mark.parametrize(("host", "prefix"), [("", ""), ("acme.example", "__Host-")])
+async def test_the_cookies_are_called_what_a_browser_calls_them_there(sqlite_url: str, host: str, prefix: str) -> None:
+    """On https their names bind them to the host; on a laptop there is no https."""
+    async with play(sqlite_url) as pair:
+        schemes = (await describe(pair, host=host))["components"]["securitySchemes"]
+
+    assert [f"{prefix}{COOKIE}", f"{prefix}{OPERATOR_COOKIE}"] == [
+        schemes["customer"]["name"],
+        schemes["operator"]["name"],
+    ]
+
+
+async def test_what_is_switched_off_is_not_described(sqlite_url: str) -> None:
+    """Without an operators' secret there are no operators' addresses, here either."""
+    async with play_pair(sqlite_url) as pair:
+        assert not [path for path in (await describe(pair))["paths"] if path.startswith("/operators")]
+
+
+async def test_an_address_names_every_method_that_it_takes(sqlite_url: str) -> None:
+    """Also where each method has a route of its own."""
+    async with play(sqlite_url) as pair:
+        page = await visit(pair, "/operators/login", method="PUT")
+
+    assert (405, "GET, HEAD, POST") == (page.status, page.headers["Allow"])
+
+
+@pytest.mark.acceptance
+async def test_a_stranger_who_tries_everything_finds_what_is_described(sqlite_url: str, tmp_path: Path) -> None:
+    """Made-up requests to every operation, right and wrong, with and without credentials: never a 5xx, never a status,
+    a type or a body that the description does not have, never an answer that wanted a login without one."""
+    async with play(sqlite_url) as pair:
+        addon = await provision(pair)
+        customer = await log_in(pair, addon)
+        login = await visit(pair, "/operators/login", form={"secret": SECRET}, name=OPERATOR_COOKIE)
+        assert login.cookie is not None
+        config = tmp_path / "schemathesis.toml"
+        config.write_text(CONFIG.replace("CUSTOMER", customer).replace("OPERATOR", login.cookie.value))
+
+        stranger = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("schemathesis"),
+            f"--config-file={config}",
+            "run",
+            f"{pair.url}/openapi.json",
+            "--seed=1",
+            f"--max-examples={EXAMPLES}",
+            "--no-color",
+            "--continue-on-failure",
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await stranger.communicate()
+
+    assert 0 == stranger.returncode, said.decode()
