@@ -42,7 +42,7 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
         (placement.c.id.is_not(None), "none"),
         else_="unknown",
     )
-    seconds = _seconds_between(connection, resource.c.created_at, resource.c.provisioned_at)
+    seconds = seconds_between(connection, resource.c.created_at, resource.c.provisioned_at)
     took = connection.execute(
         sa.select(
             sa.func.count(),
@@ -93,9 +93,10 @@ def _count(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, int]:
     return {str(row[0]): row[1] for row in connection.execute(query)}
 
 
-def _seconds_between(
-    connection: sa.Connection, start: sa.Column[datetime], end: sa.Column[datetime]
+def seconds_between(
+    connection: sa.Connection, start: sa.ColumnElement[datetime], end: sa.ColumnElement[datetime]
 ) -> sa.ColumnElement[float]:
+    """The seconds from one moment to another, to the millisecond."""
     if connection.dialect.name == "sqlite":
         # A Julian day is good for a millisecond, not for more.
         days = sa.func.julianday(end, type_=sa.Float) - sa.func.julianday(start, type_=sa.Float)
