@@ -207,9 +207,11 @@ def test_pipelines_are_counted_by_size_and_by_their_stages(database: Database) -
     assert {("", "3"): 1, ("", "1"): 2} == count(database, MONDAY, Figure.PIPELINES_BY_SIZE)
     shapes = {("", "review,production"): 1, ("", "staging"): 1, ("", "other"): 1}
     assert shapes == count(database, MONDAY, Figure.PIPELINES_BY_SHAPE)
+    kinds = {("", "all"): 3, ("", "several_stages"): 1, ("", "lasting"): 3}
+    assert kinds == count(database, MONDAY, Figure.PIPELINES)
     largest = count(database, MONDAY, Figure.LARGEST_PIPELINES)
-    sizes = {id_of("shop"): 3, id_of("blog"): 1, id_of("wiki"): 1}
-    assert sizes == {label: size for (_, label), size in largest.items()}
+    assert (3, 1) == (largest["all", id_of("shop")], largest["lasting", id_of("shop")])
+    assert (1, 1) == (largest["all", id_of("wiki")], largest["lasting", id_of("wiki")])
 
 
 def test_the_way_to_production_begins_with_the_first_resource(database: Database) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.models import Stage
+from headrace.models import PASSING, Stage
 from headrace.store.figures import seconds_between
 from headrace.store.schema import counted_day, day_count, placement, plan_change, resource
 from headrace.store.upsert import upsert
@@ -27,6 +27,8 @@ SETTLED_AFTER = timedelta(minutes=15)
 # A pipeline whose first resource is older than this when Heroku first tells its place began before anybody watched.
 UNWATCHED_SECONDS = 86_400.0
 LARGEST = 50
+# How pipelines are counted: all of them, those at more than one stage, those with a resource that lasts.
+ALL, SEVERAL_STAGES, LASTING = "all", "several_stages", "lasting"
 
 
 class Figure(StrEnum):
@@ -39,6 +41,7 @@ class Figure(StrEnum):
     LOST = "lost"
     CHURNED = "churned"
     MOVES = "moves"
+    PIPELINES = "pipelines"
     PIPELINES_BY_SIZE = "pipelines_by_size"
     PIPELINES_BY_SHAPE = "pipelines_by_shape"
     LARGEST_PIPELINES = "largest_pipelines"
@@ -193,30 +196,45 @@ def _count_live(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
 
 
 def _count_pipelines(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
-    """Pipelines by how many live resources are in them, and by the stages these are at."""
+    """Pipelines by how many live resources are in them and by the stages these are at, and the largest."""
     has = [sa.func.max(sa.case((placement.c.stage == stage, 1), else_=0)) for stage in Stage]
     has.append(sa.func.max(sa.case((placement.c.stage.in_(list(Stage)), 0), else_=1)))
+    lasting = sa.func.sum(sa.case((placement.c.stage.in_(PASSING), 0), else_=1))
     flags = [flag.label(f"has_{number}") for number, flag in enumerate(has)]
     each = (
-        sa.select(placement.c.pipeline_id, sa.func.count().label("size"), *flags)
+        sa.select(placement.c.pipeline_id, sa.func.count().label("size"), lasting.label("lasting"), *flags)
         .select_from(resource)
         .join(placement, _is_place_at(span.end))
         .where(_is_live_at(span.end), placement.c.pipeline_id.is_not(None))
         .group_by(placement.c.pipeline_id)
     ).cte("each")
     shape = [each.c[flag.name] for flag in flags]
-    rows = connection.execute(sa.select(each.c.size, *shape, sa.func.count()).group_by(each.c.size, *shape)).all()
-    yield from span.count(Figure.PIPELINES_BY_SIZE, _total(("", size, count) for size, *_, count in rows))
-    shapes = (("", _spell_shape(has_stage), count) for _, *has_stage, count in rows)
-    yield from span.count(Figure.PIPELINES_BY_SHAPE, _total(shapes))
-    largest = sa.select(each.c.pipeline_id, each.c.size).order_by(each.c.size.desc(), each.c.pipeline_id)
-    found = connection.execute(largest.limit(LARGEST))
-    yield from span.count(Figure.LARGEST_PIPELINES, (("", row.pipeline_id, row.size) for row in found))
+    found = connection.execute(sa.select(each.c.size, sa.func.count(), *shape).group_by(each.c.size, *shape))
+    pipelines = [(size, count, _spell_shape(has_stage)) for size, count, *has_stage in found]
+    yield from span.count(Figure.PIPELINES_BY_SIZE, _total(("", size, count) for size, count, _ in pipelines))
+    yield from span.count(Figure.PIPELINES_BY_SHAPE, _total(("", stages, count) for _, count, stages in pipelines))
+    kinds = (("", kind, count) for _, count, stages in pipelines for kind in _list_kinds(stages))
+    yield from span.count(Figure.PIPELINES, _total(kinds))
+    largest = sa.select(each.c.pipeline_id, each.c.size, each.c.lasting).order_by(
+        each.c.size.desc(), each.c.pipeline_id
+    )
+    for pipeline_id, size, lasting_count in connection.execute(largest.limit(LARGEST)):
+        both = ((ALL, pipeline_id, size), (LASTING, pipeline_id, lasting_count))
+        yield from span.count(Figure.LARGEST_PIPELINES, both)
 
 
 def _spell_shape(flags: Iterable[int]) -> str:
     """The stages that a pipeline has, in the order of flow, parted by commas."""
     return ",".join(str(stage) for stage, flag in zip((*Stage, OTHER), flags, strict=True) if flag)
+
+
+def _list_kinds(shape: str) -> Iterator[str]:
+    stages = shape.split(",")
+    yield ALL
+    if len(stages) > 1:
+        yield SEVERAL_STAGES
+    if not set(stages) <= {*PASSING}:
+        yield LASTING
 
 
 def _count_flow(

@@ -1,0 +1,53 @@
+"""Keeping the roll-up: today again and again, and every day that is over once."""
+
+from datetime import date, timedelta
+from time import monotonic
+
+from headrace.client import Clock
+from headrace.store.database import Database
+from headrace.store.roll_up import count_day, find_counted_at, find_uncounted_day, save_day
+
+# How old today's counts may get; a large fleet's get older, because counting rests.
+FRESH_FOR = timedelta(seconds=60)
+# Counting takes a tenth of the time at the most: it rests nine times as long as it took.
+REST = 9.0
+
+
+class RollUp:
+    """Counts the fleet's days in the worker; any number of workers may, and what they save is the same."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._rests_until = 0.0
+
+    async def look(self) -> None:
+        """Count what is due: today, or the latest day that is over and was not counted since."""
+        began = monotonic()
+        if began < self._rests_until:
+            return
+        if (day := await self._find_due()) is None:
+            self._rests_until = began + FRESH_FOR.total_seconds() / 2
+            return
+        await self.count(day)
+        self._rests_until = monotonic() + REST * (monotonic() - began)
+
+    async def count_all(self) -> int:
+        """Count today and every day that wants counting, without a rest; return how many."""
+        await self.count(self._clock().date())
+        count = 1
+        while (day := await self._database.read(find_uncounted_day, now=self._clock())) is not None:
+            await self.count(day)
+            count += 1
+        return count
+
+    async def count(self, day: date) -> None:
+        counts = await self._database.read(count_day, day)
+        await self._database.write(save_day, day, counts, now=self._clock())
+
+    async def _find_due(self) -> date | None:
+        now = self._clock()
+        counted_at = await self._database.read(find_counted_at, now.date())
+        if counted_at is None or now - counted_at >= FRESH_FOR:
+            return now.date()
+        return await self._database.read(find_uncounted_day, now=now)

@@ -1,0 +1,63 @@
+"""Reading what was counted: the fleet's days, from the roll-up alone, so that it costs the same at any size."""
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.store.roll_up import DayCount, Figure
+from headrace.store.schema import counted_day, day_count, pipeline
+
+# Figures that are told day by day, and those of which only the latest day is.
+SERIES = (
+    Figure.BY_STAGE,
+    Figure.PIPELINES,
+    Figure.GAINED,
+    Figure.LOST,
+    Figure.CHURNED,
+    Figure.MOVES,
+    Figure.TO_PRODUCTION,
+)
+LATEST = (
+    Figure.BY_PLAN,
+    Figure.BY_REGION,
+    Figure.PIPELINES_BY_SIZE,
+    Figure.PIPELINES_BY_SHAPE,
+    Figure.LARGEST_PIPELINES,
+)
+
+
+def find_latest_day(connection: sa.Connection) -> tuple[date, datetime] | None:
+    """Return the latest day that was counted, and when it was."""
+    query = sa.select(counted_day).order_by(counted_day.c.day.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.day, row.counted_at)
+
+
+def load_day_counts(connection: sa.Connection, *, since: date, until: date) -> list[DayCount]:
+    """Return the series from one day to another, both in it, and the other figures of the last of them."""
+    is_in_series = sa.and_(day_count.c.figure.in_(SERIES), day_count.c.day.between(since, until))
+    is_latest = sa.and_(day_count.c.figure.in_(LATEST), day_count.c.day == until)
+    return [
+        *_load(connection, sa.select(day_count).where(is_in_series)),
+        *_load(connection, sa.select(day_count).where(is_latest)),
+    ]
+
+
+def load_figure(connection: sa.Connection, figure: Figure, *, since: date, until: date) -> list[DayCount]:
+    """Return one figure day by day, oldest first."""
+    query = sa.select(day_count).where(day_count.c.figure == figure, day_count.c.day.between(since, until))
+    return _load(connection, query.order_by(day_count.c.day, day_count.c.stage, day_count.c.label))
+
+
+def load_pipeline_names(connection: sa.Connection, ids: list[str]) -> dict[str, str | None]:
+    """Return the names of these pipelines, as Heroku told them last."""
+    query = sa.select(pipeline.c.id, pipeline.c.name).where(pipeline.c.id.in_(ids))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
+def _load(connection: sa.Connection, query: sa.Select[Any]) -> list[DayCount]:
+    return [
+        DayCount(day=day, figure=Figure(figure), stage=stage, label=label, count=count)
+        for figure, day, stage, label, count in connection.execute(query)
+    ]

@@ -1,0 +1,111 @@
+"""The roll-up is kept: today fresh, the days before it complete, and the same whoever counts."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from headrace.inspector.insights import Insights, build_insights, find_first_day
+from headrace.inspector.roll_up import FRESH_FOR, RollUp
+from headrace.models import State
+from headrace.store.database import Database
+from headrace.store.insights import find_latest_day, load_day_counts
+from headrace.store.placements import save_inspection
+from headrace.store.roll_up import forget_days
+from store.making import NOON, add_resource, place
+
+
+@dataclass
+class Clock:
+    """Stands still, far from midnight."""
+
+    moment: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+async def load(database: Database, *, days: int = 30) -> Insights | None:
+    latest = await database.read(find_latest_day)
+    if latest is None:
+        return None
+    until, counted_at = latest
+    counts = await database.read(load_day_counts, since=find_first_day(until, days=days), until=until)
+    return build_insights(counts, until=until, days=days, counted_at=counted_at, small_plans=("free",))
+
+
+def provision(database: Database, clock: Clock, name: str, *, days_ago: int) -> None:
+    at = clock() - timedelta(days=days_ago)
+    with database.transaction() as connection:
+        add_resource(connection, name, at=at, state=State.PROVISIONED, provisioned_at=at)
+        save_inspection(connection, place(name, at=at), next_check_at=at)
+
+
+async def test_today_comes_first_and_then_every_day_before_it(database: Database) -> None:
+    """A look counts one day; the fourth day back is the first that there was anything to count."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=3)
+    assert None is await load(database)
+
+    seen = []
+    for _ in range(5):
+        await RollUp(database, clock=clock).look()
+        insights = await load(database)
+        seen.append(len(insights.days) if insights else 0)
+    assert [1, 2, 3, 4, 4] == seen
+
+
+async def test_today_is_counted_again_when_it_is_not_fresh_any_more(database: Database) -> None:
+    """What came since is in it, and the moment of counting is told."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=0)
+    await RollUp(database, clock=clock).look()
+    provision(database, clock, "b", days_ago=0)
+    await RollUp(database, clock=clock).look()
+    before = await load(database)
+    clock.moment += FRESH_FOR
+    await RollUp(database, clock=clock).look()
+    after = await load(database)
+
+    assert before is not None
+    assert after is not None
+    assert (1, 2) == (before.coverage.resources, after.coverage.resources)
+    assert (NOON, NOON + FRESH_FOR) == (before.counted_at, after.counted_at)
+
+
+async def test_a_large_fleet_is_counted_less_often(database: Database) -> None:
+    """After a look counting rests for longer than it took."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=9)
+    roll_up = RollUp(database, clock=clock)
+    await roll_up.look()
+    await roll_up.look()
+    insights = await load(database)
+
+    assert insights is not None
+    assert 1 == len(insights.days)
+
+
+async def test_a_history_that_came_later_is_counted_at_once_when_asked(database: Database) -> None:
+    """After an import the days since then are forgotten and counted anew."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=2)
+    roll_up = RollUp(database, clock=clock)
+    assert 3 == await roll_up.count_all()
+    provision(database, clock, "imported", days_ago=5)
+    await database.write(forget_days, since=(clock() - timedelta(days=5)).date())
+    assert 6 == await roll_up.count_all()
+
+    insights = await load(database)
+    assert insights is not None
+    assert [1, 1, 1, 2, 2, 2] == [day.resources.all for day in insights.days]
+
+
+async def test_workers_that_count_one_day_at_once_do_not_count_it_twice(database: Database) -> None:
+    """The second puts the same in the first one's place."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=0)
+    await asyncio.gather(*(RollUp(database, clock=clock).count(clock().date()) for _ in range(4)))
+    insights = await load(database)
+
+    assert insights is not None
+    assert {"staging": 1} == insights.days[-1].by_stage
