@@ -17,6 +17,7 @@ from headrace.errors import ConfigurationError, MisuseError
 from headrace.inspector.board import PlacedResource
 from headrace.inspector.panel import Panel
 from headrace.inspector.placements import Inspector
+from headrace.inspector.roll_up import RollUp
 from headrace.inspector.visibility import Visibility
 from headrace.models import Inspection, Token
 from headrace.protocol.retries import TABLE, Policy
@@ -50,6 +51,7 @@ REFRESH_LEASE = timedelta(minutes=1)
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
 UPKEEP_PAUSE_SECONDS = 5.0
+ROLL_UP_PAUSE_SECONDS = 5.0
 WATCH_PAUSE_SECONDS = 3.0
 READY_WITHIN_SECONDS = 2.0
 
@@ -170,6 +172,7 @@ class Parts:
     engine: Engine
     client: HerokuClient
     inspector: Inspector
+    roll_up: RollUp
     workflows: Workflows
     operations: Operations
     upkeep: Upkeep
@@ -250,6 +253,7 @@ class Parts:
                     tasks.create_task(_repeat("subscriptions", self.subscriptions.look, pause=pause)),
                     tasks.create_task(_repeat("watch", self.engine.watch, pause=WATCH_PAUSE_SECONDS)),
                     tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
+                    tasks.create_task(_repeat("roll_up", self.roll_up.look, pause=ROLL_UP_PAUSE_SECONDS)),
                 ]
                 yield
                 for chore in chores:
@@ -317,6 +321,7 @@ def assemble(
         engine=engine,
         client=client,
         inspector=inspector,
+        roll_up=RollUp(database, clock=clock),
         workflows=workflows,
         operations=Operations(database, secrets, engine, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),
