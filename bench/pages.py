@@ -7,14 +7,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from hashlib import md5
 from pathlib import Path
 from statistics import median
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 
-from headrace.inspector.insights import find_first_day
+from headrace.inspector.insights import find_eve
 from headrace.models import Stage, State
 from headrace.settings import normalise_database_url
 from headrace.store.database import Database
@@ -73,7 +73,8 @@ def _measure(database: Database, size: int) -> dict[str, float]:
 def _load_overview(connection: sa.Connection, days: int) -> list[DayCount]:
     latest = find_latest_day(connection)
     assert latest is not None
-    return load_day_counts(connection, since=find_first_day(latest[0], days=days), until=latest[0])
+    since = latest[0] - (days - 1) * DAY
+    return load_day_counts(connection, eve=find_eve(since), since=since, until=latest[0])
 
 
 def _load_stage_mix(connection: sa.Connection) -> list[DayCount]:
@@ -93,9 +94,7 @@ def _time(database: Database, ask: Callable[[sa.Connection], object]) -> float:
 
 def _move_to(counts: list[DayCount], day: date) -> list[DayCount]:
     """The same counts on another day: a history as long as asked for, without counting each day of it."""
-    return [
-        DayCount(day=day, figure=each.figure, stage=each.stage, label=each.label, count=each.count) for each in counts
-    ]
+    return [each._replace(day=day) for each in counts]
 
 
 def _fill(database: Database, size: int) -> None:
@@ -152,7 +151,8 @@ def _gone_at(number: int) -> datetime | None:
 
 def _id_of(kind: str, number: int) -> str:
     """Ids as Heroku's are: scattered, so that neighbours in time are none in an index."""
-    return str(UUID(int=random.Random(f"{kind}{number}").getrandbits(128)))
+    digits = md5(f"{kind}{number}".encode(), usedforsecurity=False).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:

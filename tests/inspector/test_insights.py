@@ -14,7 +14,7 @@ from headrace.inspector.insights import (
     Split,
     WayToProduction,
     build_insights,
-    find_first_day,
+    find_eve,
 )
 from headrace.store.roll_up import DayCount, Figure
 
@@ -25,12 +25,13 @@ DAY = timedelta(days=1)
 
 
 def of(day: date, figure: Figure, *counts: tuple[str, str, int]) -> list[DayCount]:
-    return [DayCount(day=day, figure=figure, stage=stage, label=label, count=count) for stage, label, count in counts]
+    return [DayCount(figure=figure, day=day, stage=stage, label=label, value=value) for stage, label, value in counts]
 
 
-def build(*counts: list[DayCount], days: int = 7, small_plans: tuple[str, ...] = ("free",)) -> Insights:
+def build(*counts: list[DayCount], small_plans: tuple[str, ...] = ("free",)) -> Insights:
     every = [each for some in counts for each in some]
-    return build_insights(every, until=TODAY, days=days, counted_at=COUNTED_AT, small_plans=small_plans)
+    since = TODAY - 6 * DAY
+    return build_insights(every, since=since, until=TODAY, counted_at=COUNTED_AT, small_plans=small_plans)
 
 
 def test_nothing_counted_tells_nothing() -> None:
@@ -90,19 +91,22 @@ def test_churn_is_told_raw_and_lasting() -> None:
     assert (Split(all=11, lasting=2), Split(all=8, lasting=1)) == (first.gained, first.lost)
 
 
-def test_the_counts_needed_begin_on_the_eve_of_a_week() -> None:
-    """Seven days up to a Wednesday begin on a Thursday; its week began on Monday the 2nd."""
-    assert date(2026, 11, 1) == find_first_day(TODAY, days=7)
-    assert date(2026, 11, 8) == find_first_day(TODAY, days=3)
+@pytest.mark.parametrize(
+    ("since", "eve"),
+    [
+        (date(2026, 11, 5), date(2026, 11, 1)),
+        (date(2026, 11, 8), date(2026, 11, 1)),
+        (date(2026, 11, 9), date(2026, 11, 8)),
+    ],
+)
+def test_the_counts_needed_begin_on_the_sunday_before_the_week(since: date, eve: date) -> None:
+    """Thursday and Sunday are of the week that began on Monday the 2nd, the 9th begins a new one."""
+    assert eve == find_eve(since)
 
 
-def test_moves_of_the_window_are_added_up() -> None:
-    """The most frequent first; those before the window are left out."""
-    insights = build(
-        of(TODAY - 7 * DAY, Figure.MOVES, ("staging", "production", 100)),
-        of(TODAY - 6 * DAY, Figure.MOVES, ("staging", "production", 1)),
-        of(TODAY, Figure.MOVES, ("staging", "production", 2), ("none", "staging", 4)),
-    )
+def test_the_most_frequent_move_comes_first() -> None:
+    """Out of no pipeline four times, to production three times."""
+    insights = build(of(TODAY, Figure.MOVES, ("staging", "production", 3), ("none", "staging", 4)))
 
     assert (
         Move(from_stage="none", to_stage="staging", count=4),

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from headrace.inspector.insights import Insights, build_insights, find_first_day
+from headrace.inspector.insights import Insights, build_insights, find_eve
 from headrace.inspector.roll_up import FRESH_FOR, RollUp
 from headrace.models import State
 from headrace.store.database import Database
@@ -24,13 +24,14 @@ class Clock:
         return self.moment
 
 
-async def load(database: Database, *, days: int = 30) -> Insights | None:
+async def load(database: Database) -> Insights | None:
     latest = await database.read(find_latest_day)
     if latest is None:
         return None
     until, counted_at = latest
-    counts = await database.read(load_day_counts, since=find_first_day(until, days=days), until=until)
-    return build_insights(counts, until=until, days=days, counted_at=counted_at, small_plans=("free",))
+    since = until - timedelta(days=29)
+    counts = await database.read(load_day_counts, eve=find_eve(since), since=since, until=until)
+    return build_insights(counts, since=since, until=until, counted_at=counted_at, small_plans=("free",))
 
 
 def provision(database: Database, clock: Clock, name: str, *, days_ago: int) -> None:

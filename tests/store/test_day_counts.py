@@ -27,7 +27,7 @@ def on(day: date, hour: float = 12) -> datetime:
 def count(database: Database, day: date, figure: Figure) -> Counts:
     with database.engine.connect() as connection:
         counts = count_day(connection, day)
-    return {(each.stage, each.label): each.count for each in counts if each.figure is figure}
+    return {(each.stage, each.label): each.value for each in counts if each.figure is figure}
 
 
 def provision(

@@ -141,24 +141,21 @@ class Insights:
     opportunities: Opportunities
 
 
-def find_first_day(until: date, *, days: int) -> date:
-    """Return the day from which counts are needed: the eve of a week, so that its first churn is known."""
-    first = until - (days - 1) * DAY
-    return first - timedelta(days=first.weekday()) - DAY
+def find_eve(since: date) -> date:
+    """Return the Sunday before a day's week: with it, the churn of that week is known."""
+    return since - timedelta(days=since.weekday()) - DAY
 
 
 def build_insights(
-    counts: Iterable[DayCount], *, until: date, days: int, counted_at: datetime, small_plans: Collection[str]
+    counts: Iterable[DayCount], *, since: date, until: date, counted_at: datetime, small_plans: Collection[str]
 ) -> Insights:
-    """Return the figures of so many days up to `until`, from the counts since `find_first_day`."""
-    since = until - (days - 1) * DAY
+    """Return the figures from one day to another, both in it; the counts have to begin on the eve of that week."""
     by_figure: dict[Figure, list[DayCount]] = defaultdict(list)
     for each in counts:
         by_figure[each.figure].append(each)
     fleet_days = {each.day: each for each in _build_days(by_figure)}
     latest = fleet_days.get(until, _build_day(until, {}, {}))
     plans = _cross(by_figure[Figure.BY_PLAN])
-    window = [each for each in by_figure[Figure.MOVES] if each.day >= since]
     return Insights(
         since=since,
         until=until,
@@ -168,8 +165,8 @@ def build_insights(
         weeks=tuple(_build_weeks(by_figure, fleet_days, since=since, until=until)),
         by_stage_and_plan=plans,
         by_stage_and_region=_cross(by_figure[Figure.BY_REGION]),
-        moves=tuple(_build_moves(window)),
-        way_to_production=_build_way([each for each in by_figure[Figure.TO_PRODUCTION] if each.day >= since]),
+        moves=tuple(_build_moves(by_figure[Figure.MOVES])),
+        way_to_production=_build_way(by_figure[Figure.TO_PRODUCTION]),
         pipelines_by_size=tuple(_build_sizes(by_figure[Figure.PIPELINES_BY_SIZE])),
         largest_pipelines=tuple(_build_largest(by_figure[Figure.LARGEST_PIPELINES])),
         opportunities=_build_opportunities(plans, by_figure[Figure.PIPELINES_BY_SHAPE], small_plans=small_plans),
@@ -185,9 +182,9 @@ def _build_days(by_figure: Mapping[Figure, list[DayCount]]) -> Iterator[FleetDay
     stages: dict[date, dict[str, int]] = defaultdict(dict)
     kinds: dict[date, dict[str, int]] = defaultdict(dict)
     for each in by_figure[Figure.BY_STAGE]:
-        stages[each.day][each.stage] = each.count
+        stages[each.day][each.stage] = each.value
     for each in by_figure[Figure.PIPELINES]:
-        kinds[each.day][each.label] = each.count
+        kinds[each.day][each.label] = each.value
     for day in sorted(stages):
         yield _build_day(day, stages[day], kinds[day])
 
@@ -204,7 +201,7 @@ def _build_day(day: date, stages: Mapping[str, int], kinds: Mapping[str, int]) -
 
 
 def _build_coverage(latest: FleetDay, pipelines: Iterable[DayCount]) -> Coverage:
-    kinds = {each.label: each.count for each in pipelines if each.day == latest.day}
+    kinds = {each.label: each.value for each in pipelines if each.day == latest.day}
     return Coverage(
         resources=latest.resources.all,
         in_pipeline=latest.placed.all,
@@ -234,7 +231,7 @@ def _build_weeks(
 
 
 def _sum_week(counts: Iterable[DayCount], monday: date) -> Split:
-    return _split((each.stage, each.count) for each in counts if monday <= each.day < monday + WEEK)
+    return _split((each.stage, each.value) for each in counts if monday <= each.day < monday + WEEK)
 
 
 def _split(counts: Iterable[tuple[str, int]]) -> Split:
@@ -246,21 +243,18 @@ def _split(counts: Iterable[tuple[str, int]]) -> Split:
 def _cross(counts: Iterable[DayCount]) -> dict[str, dict[str, int]]:
     table: dict[str, dict[str, int]] = defaultdict(dict)
     for each in counts:
-        table[each.stage][each.label] = each.count
+        table[each.stage][each.label] = each.value
     return dict(table)
 
 
 def _build_moves(counts: Iterable[DayCount]) -> Iterator[Move]:
-    """Moves of the whole window, the most frequent first."""
-    totals: dict[tuple[str, str], int] = defaultdict(int)
-    for each in counts:
-        totals[each.stage, each.label] += each.count
-    for (from_stage, to_stage), count in sorted(totals.items(), key=lambda item: (-item[1], item[0])):
-        yield Move(from_stage=from_stage, to_stage=to_stage, count=count)
+    """The most frequent first."""
+    for each in sorted(counts, key=lambda each: (-each.value, each.stage, each.label)):
+        yield Move(from_stage=each.stage, to_stage=each.label, count=each.value)
 
 
 def _build_way(counts: Iterable[DayCount]) -> WayToProduction:
-    durations = sorted(int(each.label) for each in counts for _ in range(each.count))
+    durations = sorted(int(each.label) for each in counts for _ in range(each.value))
     return WayToProduction(
         pipelines=len(durations),
         median_days=_find_percentile(durations, 50),
@@ -274,7 +268,7 @@ def _find_percentile(ordered: list[int], percent: int) -> int | None:
 
 
 def _build_sizes(counts: Iterable[DayCount]) -> Iterator[SizeClass]:
-    by_size = {int(each.label): each.count for each in counts}
+    by_size = {int(each.label): each.value for each in counts}
     for smallest, largest in SIZES:
         fitting = (
             count for size, count in by_size.items() if smallest <= size and (largest is None or size <= largest)
@@ -285,7 +279,7 @@ def _build_sizes(counts: Iterable[DayCount]) -> Iterator[SizeClass]:
 def _build_largest(counts: Iterable[DayCount]) -> list[LargePipeline]:
     both: dict[str, dict[str, int]] = defaultdict(dict)
     for each in counts:
-        both[each.label][each.stage] = each.count
+        both[each.label][each.stage] = each.value
     found = [
         LargePipeline(id=pipeline_id, resources=Split(all=kinds[ALL], lasting=kinds[LASTING]))
         for pipeline_id, kinds in both.items()
@@ -307,4 +301,4 @@ def _build_opportunities(
 
 def _read_shapes(shapes: Iterable[DayCount]) -> Iterator[tuple[list[str], int]]:
     for each in shapes:
-        yield each.label.split(","), each.count
+        yield each.label.split(","), each.value

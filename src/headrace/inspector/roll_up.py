@@ -9,8 +9,8 @@ from headrace.store.roll_up import count_day, find_counted_at, find_uncounted_da
 
 # How old today's counts may get; a large fleet's get older, because counting rests.
 FRESH_FOR = timedelta(seconds=60)
-# Counting takes a tenth of the time at the most: it rests nine times as long as it took.
-REST = 9.0
+# Counting takes a twentieth of the time at the most: it rests nineteen times as long as it took.
+REST = 19.0
 
 
 class RollUp:

@@ -8,16 +8,9 @@ import sqlalchemy as sa
 from headrace.store.roll_up import DayCount, Figure
 from headrace.store.schema import counted_day, day_count, pipeline
 
-# Figures that are told day by day, and those of which only the latest day is.
-SERIES = (
-    Figure.BY_STAGE,
-    Figure.PIPELINES,
-    Figure.GAINED,
-    Figure.LOST,
-    Figure.CHURNED,
-    Figure.MOVES,
-    Figure.TO_PRODUCTION,
-)
+# Figures that are told day by day, those that are added up, and those of which only the latest day is told.
+SERIES = (Figure.BY_STAGE, Figure.PIPELINES, Figure.GAINED, Figure.LOST, Figure.CHURNED)
+SUMS = (Figure.MOVES, Figure.TO_PRODUCTION)
 LATEST = (
     Figure.BY_PLAN,
     Figure.BY_REGION,
@@ -34,12 +27,17 @@ def find_latest_day(connection: sa.Connection) -> tuple[date, datetime] | None:
     return None if row is None else (row.day, row.counted_at)
 
 
-def load_day_counts(connection: sa.Connection, *, since: date, until: date) -> list[DayCount]:
-    """Return the series from one day to another, both in it, and the other figures of the last of them."""
-    is_in_series = sa.and_(day_count.c.figure.in_(SERIES), day_count.c.day.between(since, until))
+def load_day_counts(connection: sa.Connection, *, eve: date, since: date, until: date) -> list[DayCount]:
+    """Return the series from `eve` to `until`, the sums from `since` on, and the other figures of `until` alone."""
+    key = (day_count.c.stage, day_count.c.label)
+    total = sa.func.sum(day_count.c.value)
+    sums = sa.select(day_count.c.figure, sa.literal(until, sa.Date), *key, sa.cast(total, sa.Integer))
+    is_in_window = sa.and_(day_count.c.figure.in_(SUMS), day_count.c.day.between(since, until))
+    is_in_series = sa.and_(day_count.c.figure.in_(SERIES), day_count.c.day.between(eve, until))
     is_latest = sa.and_(day_count.c.figure.in_(LATEST), day_count.c.day == until)
     return [
         *_load(connection, sa.select(day_count).where(is_in_series)),
+        *_load(connection, sums.where(is_in_window).group_by(day_count.c.figure, *key)),
         *_load(connection, sa.select(day_count).where(is_latest)),
     ]
 
@@ -57,7 +55,4 @@ def load_pipeline_names(connection: sa.Connection, ids: list[str]) -> dict[str, 
 
 
 def _load(connection: sa.Connection, query: sa.Select[Any]) -> list[DayCount]:
-    return [
-        DayCount(day=day, figure=Figure(figure), stage=stage, label=label, count=count)
-        for figure, day, stage, label, count in connection.execute(query)
-    ]
+    return [DayCount(*row) for row in connection.execute(query)]

@@ -253,7 +253,7 @@ day_count = sa.Table(
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("stage", sa.Text, primary_key=True),
     sa.Column("label", sa.Text, primary_key=True),
-    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("value", sa.Integer, nullable=False),
 )
 
 # The days that were counted, and when; one that was counted after it ended is not counted again.

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("figure", "day", "stage", "label", name=op.f("pk_day_count")),
     )
     op.create_table(
