@@ -27,8 +27,9 @@ from headrace.store.migrate import is_migrated, migrate
 from headrace.store.secrets import SecretStore
 from headrace.web.app import build_app
 from headrace.web.customers import Customers
+from headrace.web.insights import FleetFigures
 from headrace.web.metrics import Metrics, metrics_route
-from headrace.web.operators import Operators
+from headrace.web.operators import HOME, Operators
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import keep_customers, keep_operators
 from headrace.web.webhooks import webhook_routes
@@ -215,7 +216,8 @@ class Parts:
             service_name=self.settings.manifest.name,
             clock=self.clock,
         )
-        return operators.routes()
+        figures = FleetFigures(database=self.database, small_plans=self.settings.small_plans, clock=self.clock)
+        return [*operators.routes(), figures.route(f"{HOME}/insights.json", operators.guard)]
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)

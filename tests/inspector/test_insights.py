@@ -31,7 +31,9 @@ def of(day: date, figure: Figure, *counts: tuple[str, str, int]) -> list[DayCoun
 def build(*counts: list[DayCount], small_plans: tuple[str, ...] = ("free",)) -> Insights:
     every = [each for some in counts for each in some]
     since = TODAY - 6 * DAY
-    return build_insights(every, since=since, until=TODAY, counted_at=COUNTED_AT, small_plans=small_plans)
+    return build_insights(
+        every, since=since, until=TODAY, counted_at=COUNTED_AT, small_plans=small_plans, names={"p2": "atlas"}
+    )
 
 
 def test_nothing_counted_tells_nothing() -> None:
@@ -154,8 +156,8 @@ def test_the_largest_pipelines_tell_what_lasts_in_them() -> None:
     insights = build(of(TODAY, Figure.LARGEST_PIPELINES, *both))
 
     assert (
-        LargePipeline(id="p2", resources=Split(all=64, lasting=43)),
-        LargePipeline(id="p1", resources=Split(all=3, lasting=3)),
+        LargePipeline(id="p2", name="atlas", resources=Split(all=64, lasting=43)),
+        LargePipeline(id="p1", name=None, resources=Split(all=3, lasting=3)),
     ) == insights.largest_pipelines
 
 

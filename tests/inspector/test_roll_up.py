@@ -4,11 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from headrace.inspector.insights import Insights, build_insights, find_eve
-from headrace.inspector.roll_up import FRESH_FOR, RollUp
+from headrace.inspector.insights import Insights
+from headrace.inspector.roll_up import FRESH_FOR, RollUp, load_insights
 from headrace.models import State
 from headrace.store.database import Database
-from headrace.store.insights import find_latest_day, load_day_counts
 from headrace.store.placements import save_inspection
 from headrace.store.roll_up import forget_days
 from store.making import NOON, add_resource, place
@@ -24,14 +23,8 @@ class Clock:
         return self.moment
 
 
-async def load(database: Database) -> Insights | None:
-    latest = await database.read(find_latest_day)
-    if latest is None:
-        return None
-    until, counted_at = latest
-    since = until - timedelta(days=29)
-    counts = await database.read(load_day_counts, eve=find_eve(since), since=since, until=until)
-    return build_insights(counts, since=since, until=until, counted_at=counted_at, small_plans=("free",))
+async def load(database: Database) -> Insights:
+    return await database.read(load_insights, days=30, small_plans=("free",), now=NOON)
 
 
 def provision(database: Database, clock: Clock, name: str, *, days_ago: int) -> None:
@@ -45,13 +38,12 @@ async def test_today_comes_first_and_then_every_day_before_it(database: Database
     """A look counts one day; the fourth day back is the first that there was anything to count."""
     clock = Clock()
     provision(database, clock, "a", days_ago=3)
-    assert None is await load(database)
+    assert None is (await load(database)).counted_at
 
     seen = []
     for _ in range(5):
         await RollUp(database, clock=clock).look()
-        insights = await load(database)
-        seen.append(len(insights.days) if insights else 0)
+        seen.append(len((await load(database)).days))
     assert [1, 2, 3, 4, 4] == seen
 
 
@@ -67,8 +59,6 @@ async def test_today_is_counted_again_when_it_is_not_fresh_any_more(database: Da
     await RollUp(database, clock=clock).look()
     after = await load(database)
 
-    assert before is not None
-    assert after is not None
     assert (1, 2) == (before.coverage.resources, after.coverage.resources)
     assert (NOON, NOON + FRESH_FOR) == (before.counted_at, after.counted_at)
 
@@ -82,7 +72,6 @@ async def test_a_large_fleet_is_counted_less_often(database: Database) -> None:
     await roll_up.look()
     insights = await load(database)
 
-    assert insights is not None
     assert 1 == len(insights.days)
 
 
@@ -97,7 +86,6 @@ async def test_a_history_that_came_later_is_counted_at_once_when_asked(database:
     assert 6 == await roll_up.count_all()
 
     insights = await load(database)
-    assert insights is not None
     assert [1, 1, 1, 2, 2, 2] == [day.resources.all for day in insights.days]
 
 
@@ -108,5 +96,4 @@ async def test_workers_that_count_one_day_at_once_do_not_count_it_twice(database
     await asyncio.gather(*(RollUp(database, clock=clock).count(clock().date()) for _ in range(4)))
     insights = await load(database)
 
-    assert insights is not None
     assert {"staging": 1} == insights.days[-1].by_stage

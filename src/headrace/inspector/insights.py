@@ -4,6 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
 
 from headrace.models import PASSING, Stage
 from headrace.store.roll_up import ALL, LASTING, NONE, SEVERAL_STAGES, UNKNOWN, DayCount, Figure
@@ -107,9 +110,10 @@ class SizeClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LargePipeline:
-    """One of the pipelines with most resources."""
+    """One of the pipelines with most resources; `name` is None when Heroku would not tell it."""
 
     id: str
+    name: str | None
     resources: Split
 
 
@@ -124,11 +128,11 @@ class Opportunities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insights:
-    """Everything that the fleet tells, from `since` to `until`, of which some is of `until` alone."""
+    """What the fleet tells from `since` to `until`, some of it of `until` alone; `counted_at` None: not counted yet."""
 
     since: date
     until: date
-    counted_at: datetime
+    counted_at: datetime | None
     coverage: Coverage
     days: tuple[FleetDay, ...]
     weeks: tuple[FleetWeek, ...]
@@ -147,9 +151,18 @@ def find_eve(since: date) -> date:
 
 
 def build_insights(
-    counts: Iterable[DayCount], *, since: date, until: date, counted_at: datetime, small_plans: Collection[str]
+    counts: Iterable[DayCount],
+    *,
+    since: date,
+    until: date,
+    counted_at: datetime | None,
+    small_plans: Collection[str],
+    names: Mapping[str, str | None],
 ) -> Insights:
-    """Return the figures from one day to another, both in it; the counts have to begin on the eve of that week."""
+    """Return the figures from one day to another, both in it; the counts have to begin on the eve of that week.
+
+    `names` has the name of each of the largest pipelines, by id.
+    """
     by_figure: dict[Figure, list[DayCount]] = defaultdict(list)
     for each in counts:
         by_figure[each.figure].append(each)
@@ -168,9 +181,24 @@ def build_insights(
         moves=tuple(_build_moves(by_figure[Figure.MOVES])),
         way_to_production=_build_way(by_figure[Figure.TO_PRODUCTION]),
         pipelines_by_size=tuple(_build_sizes(by_figure[Figure.PIPELINES_BY_SIZE])),
-        largest_pipelines=tuple(_build_largest(by_figure[Figure.LARGEST_PIPELINES])),
+        largest_pipelines=tuple(_build_largest(by_figure[Figure.LARGEST_PIPELINES], names)),
         opportunities=_build_opportunities(plans, by_figure[Figure.PIPELINES_BY_SHAPE], small_plans=small_plans),
     )
+
+
+def insights_as_json(insights: Insights) -> dict[str, Any]:
+    """Return the figures for programs; a share of nothing is null."""
+    described: dict[str, Any] = msgspec.to_builtins(insights)
+    described["coverage"]["share"] = insights.coverage.share
+    for day, day_as_json in zip(insights.days, described["days"], strict=True):
+        day_as_json["per_pipeline"] = _both_as_json(day.per_pipeline)
+    for week, week_as_json in zip(insights.weeks, described["weeks"], strict=True):
+        week_as_json["churn"] = _both_as_json(week.churn)
+    return described
+
+
+def _both_as_json(both: tuple[float | None, float | None]) -> dict[str, float | None]:
+    return {"all": both[0], "lasting": both[1]}
 
 
 def find_share(part: int, whole: int) -> float | None:
@@ -276,12 +304,14 @@ def _build_sizes(counts: Iterable[DayCount]) -> Iterator[SizeClass]:
         yield SizeClass(smallest=smallest, largest=largest, pipelines=sum(fitting))
 
 
-def _build_largest(counts: Iterable[DayCount]) -> list[LargePipeline]:
+def _build_largest(counts: Iterable[DayCount], names: Mapping[str, str | None]) -> list[LargePipeline]:
     both: dict[str, dict[str, int]] = defaultdict(dict)
     for each in counts:
         both[each.label][each.stage] = each.value
     found = [
-        LargePipeline(id=pipeline_id, resources=Split(all=kinds[ALL], lasting=kinds[LASTING]))
+        LargePipeline(
+            id=pipeline_id, name=names.get(pipeline_id), resources=Split(all=kinds[ALL], lasting=kinds[LASTING])
+        )
         for pipeline_id, kinds in both.items()
     ]
     return sorted(found, key=lambda each: (-each.resources.all, each.id))

@@ -1,11 +1,16 @@
-"""Keeping the roll-up: today again and again, and every day that is over once."""
+"""Keeping the roll-up, today again and again and every day that is over once, and what the fleet tells out of it."""
 
-from datetime import date, timedelta
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from time import monotonic
 
+import sqlalchemy as sa
+
 from headrace.client import Clock
+from headrace.inspector.insights import Insights, build_insights, find_eve
 from headrace.store.database import Database
-from headrace.store.roll_up import count_day, find_counted_at, find_uncounted_day, save_day
+from headrace.store.insights import find_latest_day, load_day_counts, load_pipeline_names
+from headrace.store.roll_up import Figure, count_day, find_counted_at, find_uncounted_day, save_day
 
 # How old today's counts may get; a large fleet's get older, because counting rests.
 FRESH_FOR = timedelta(seconds=60)
@@ -51,3 +56,19 @@ class RollUp:
         if counted_at is None or now - counted_at >= FRESH_FOR:
             return now.date()
         return await self._database.read(find_uncounted_day, now=now)
+
+
+def load_insights(connection: sa.Connection, *, days: int, small_plans: Collection[str], now: datetime) -> Insights:
+    """Return what the fleet tells of so many days up to the latest that was counted."""
+    until, counted_at = find_latest_day(connection) or (now.date(), None)
+    since = until - timedelta(days=days - 1)
+    counts = load_day_counts(connection, eve=find_eve(since), since=since, until=until)
+    largest = {each.label for each in counts if each.figure == Figure.LARGEST_PIPELINES}
+    return build_insights(
+        counts,
+        since=since,
+        until=until,
+        counted_at=counted_at,
+        small_plans=small_plans,
+        names=load_pipeline_names(connection, largest),
+    )

@@ -1,5 +1,6 @@
 """Reading what was counted: the fleet's days, from the roll-up alone, so that it costs the same at any size."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
@@ -48,7 +49,7 @@ def load_figure(connection: sa.Connection, figure: Figure, *, since: date, until
     return _load(connection, query.order_by(day_count.c.day, day_count.c.stage, day_count.c.label))
 
 
-def load_pipeline_names(connection: sa.Connection, ids: list[str]) -> dict[str, str | None]:
+def load_pipeline_names(connection: sa.Connection, ids: Collection[str]) -> dict[str, str | None]:
     """Return the names of these pipelines, as Heroku told them last."""
     query = sa.select(pipeline.c.id, pipeline.c.name).where(pipeline.c.id.in_(ids))
     return {row.id: row.name for row in connection.execute(query)}

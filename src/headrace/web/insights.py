@@ -1,0 +1,45 @@
+"""What the fleet tells, for programs."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from headrace.client import Clock
+from headrace.inspector.insights import insights_as_json
+from headrace.inspector.roll_up import load_insights
+from headrace.store.database import Database
+
+DEFAULT_DAYS = 30
+MOST_DAYS = 731
+
+Show = Callable[[Request], Awaitable[Response]]
+Guard = Callable[[Show], Show]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetFigures:
+    """Answers with the figures; who may ask is the guard's to say."""
+
+    database: Database
+    small_plans: Collection[str]
+    clock: Clock
+
+    def route(self, path: str, guard: Guard) -> Route:
+        return Route(path, guard(self.show))
+
+    async def show(self, request: Request) -> Response:
+        """Answer with so many `days` up to the latest that was counted."""
+        days = _read_days(request.query_params.get("days", str(DEFAULT_DAYS)))
+        if days is None:
+            return JSONResponse({"message": f"days is a number from 1 to {MOST_DAYS}."}, status_code=400)
+        insights = await self.database.read(load_insights, days=days, small_plans=self.small_plans, now=self.clock())
+        return JSONResponse(insights_as_json(insights))
+
+
+def _read_days(text: str) -> int | None:
+    # Four digits fit into every integer there is.
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 4
+    return int(text) if is_number and 1 <= int(text) <= MOST_DAYS else None
