@@ -287,7 +287,7 @@ def assemble(
     """Wire the parts of a service together."""
     database = Database(settings.database_url)
     secrets = SecretStore(settings.keys)
-    metrics = Metrics(database, clock=clock)
+    metrics = Metrics(database, clock=clock, small_plans=settings.small_plans)
     client = HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
         tokens=_StoredTokens(database, secrets, clock),

@@ -64,15 +64,17 @@ async def test_today_is_counted_again_when_it_is_not_fresh_any_more(database: Da
 
 
 async def test_a_large_fleet_is_counted_less_often(database: Database) -> None:
-    """After a look counting rests for longer than it took."""
+    """A look that took two seconds is followed by a rest of thirty-eight."""
     clock = Clock()
     provision(database, clock, "a", days_ago=9)
-    roll_up = RollUp(database, clock=clock)
-    await roll_up.look()
-    await roll_up.look()
-    insights = await load(database)
+    times = iter([0.0, 2.0, 39.9, 40.0, 41.0])
+    roll_up = RollUp(database, clock=clock, stopwatch=lambda: next(times))
+    seen = []
+    for _ in range(3):
+        await roll_up.look()
+        seen.append(len((await load(database)).days))
 
-    assert 1 == len(insights.days)
+    assert [1, 1, 2] == seen
 
 
 async def test_a_history_that_came_later_is_counted_at_once_when_asked(database: Database) -> None:

@@ -30,7 +30,7 @@ async def ask(pair: Pair, cookie: str, path: str = PATH) -> tuple[int, Any]:
 
 
 async def test_the_fleet_is_told_to_operators(database_url: str) -> None:
-    """`storefront` has production and staging; `ada-notes` is in no pipeline, and one resource is gone again."""
+    """Pipeline `shop` has production and staging; `ada-notes` is in no pipeline, and one resource is gone again."""
     async with play(database_url) as (pair, cookie):
         for app, plan in (("shop", "free"), ("shop-staging", "basic"), ("ada-notes", "free")):
             await pair.heroku.create_addon(app, f"acme-search:{plan}")
@@ -59,7 +59,7 @@ async def test_the_fleet_is_told_to_operators(database_url: str) -> None:
             "staging_without_production": 0,
             "production_without_staging": 0,
         } == told["opportunities"]
-        assert ["storefront"] == [pipeline["name"] for pipeline in told["largest_pipelines"]]
+        assert ["shop"] == [pipeline["name"] for pipeline in told["largest_pipelines"]]
 
 
 async def test_before_anything_is_counted_there_is_nothing_and_no_error(sqlite_url: str) -> None:

@@ -1,6 +1,6 @@
 """Keeping the roll-up, today again and again and every day that is over once, and what the fleet tells out of it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from time import monotonic
 
@@ -21,21 +21,22 @@ REST = 19.0
 class RollUp:
     """Counts the fleet's days in the worker; any number of workers may, and what they save is the same."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock, stopwatch: Callable[[], float] = monotonic) -> None:
         self._database = database
         self._clock = clock
+        self._stopwatch = stopwatch
         self._rests_until = 0.0
 
     async def look(self) -> None:
         """Count what is due: today, or the latest day that is over and was not counted since."""
-        began = monotonic()
+        began = self._stopwatch()
         if began < self._rests_until:
             return
-        if (day := await self._find_due()) is None:
-            self._rests_until = began + FRESH_FOR.total_seconds() / 2
-            return
-        await self.count(day)
-        self._rests_until = monotonic() + REST * (monotonic() - began)
+        day = await self._find_due()
+        if day is not None:
+            await self.count(day)
+        ended = self._stopwatch()
+        self._rests_until = ended + REST * (ended - began)
 
     async def count_all(self) -> int:
         """Count today and every day that wants counting, without a rest; return how many."""

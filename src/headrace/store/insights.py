@@ -49,6 +49,16 @@ def load_figure(connection: sa.Connection, figure: Figure, *, since: date, until
     return _load(connection, query.order_by(day_count.c.day, day_count.c.stage, day_count.c.label))
 
 
+def count_moves(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """Return how many moves there were since the first day, by stage before and after."""
+    query = (
+        sa.select(day_count.c.stage, day_count.c.label, sa.func.sum(day_count.c.value))
+        .where(day_count.c.figure == Figure.MOVES)
+        .group_by(day_count.c.stage, day_count.c.label)
+    )
+    return {(before, after): int(count) for before, after, count in connection.execute(query)}
+
+
 def load_pipeline_names(connection: sa.Connection, ids: Collection[str]) -> dict[str, str | None]:
     """Return the names of these pipelines, as Heroku told them last."""
     query = sa.select(pipeline.c.id, pipeline.c.name).where(pipeline.c.id.in_(ids))
