@@ -22,6 +22,10 @@ class Stage(StrEnum):
     PRODUCTION = "production"
 
 
+# Apps at these stages come and go with pull requests and test runs; those at any other, or at none, last.
+PASSING = (Stage.REVIEW, Stage.TEST)
+
+
 def read_stage(text: str) -> Stage | str:
     """Return the stage that Heroku's word names, or the word itself when Heroku has a new one."""
     try:

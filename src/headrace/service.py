@@ -18,6 +18,7 @@ from headrace.inspector.board import PlacedResource
 from headrace.inspector.looks import Looker
 from headrace.inspector.panel import Panel
 from headrace.inspector.placements import Inspector
+from headrace.inspector.roll_up import RollUp
 from headrace.inspector.visibility import Visibility
 from headrace.models import Inspection, Token
 from headrace.protocol.retries import TABLE, Policy
@@ -27,8 +28,9 @@ from headrace.store.migrate import is_migrated, migrate
 from headrace.store.secrets import SecretStore
 from headrace.web.app import build_app
 from headrace.web.customers import Customers
+from headrace.web.insights import FleetFigures
 from headrace.web.metrics import Metrics, metrics_route
-from headrace.web.operators import Operators
+from headrace.web.operators import HOME, Operators
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import keep_customers, keep_operators
 from headrace.web.webhooks import webhook_routes
@@ -52,6 +54,7 @@ REFRESH_LEASE = timedelta(minutes=1)
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
 UPKEEP_PAUSE_SECONDS = 5.0
+ROLL_UP_PAUSE_SECONDS = 5.0
 WATCH_PAUSE_SECONDS = 3.0
 READY_WITHIN_SECONDS = 2.0
 
@@ -173,6 +176,7 @@ class Parts:
     client: HerokuClient
     inspector: Inspector
     sweep: Sweep
+    roll_up: RollUp
     workflows: Workflows
     operations: Operations
     upkeep: Upkeep
@@ -215,7 +219,8 @@ class Parts:
             service_name=self.settings.manifest.name,
             clock=self.clock,
         )
-        return operators.routes()
+        figures = FleetFigures(database=self.database, small_plans=self.settings.small_plans, clock=self.clock)
+        return [*operators.routes(), figures.route(f"{HOME}/insights.json", operators.guard)]
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)
@@ -253,6 +258,7 @@ class Parts:
                     tasks.create_task(_repeat("subscriptions", self.subscriptions.look, pause=pause)),
                     tasks.create_task(_repeat("watch", self.engine.watch, pause=WATCH_PAUSE_SECONDS)),
                     tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
+                    tasks.create_task(_repeat("roll_up", self.roll_up.look, pause=ROLL_UP_PAUSE_SECONDS)),
                 ]
                 yield
                 for chore in chores:
@@ -284,7 +290,7 @@ def assemble(
     """Wire the parts of a service together."""
     database = Database(settings.database_url)
     secrets = SecretStore(settings.keys)
-    metrics = Metrics(database, clock=clock)
+    metrics = Metrics(database, clock=clock, small_plans=settings.small_plans)
     client = HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
         tokens=_StoredTokens(database, secrets, clock),
@@ -323,6 +329,7 @@ def assemble(
         client=client,
         inspector=inspector,
         sweep=Sweep(database, engine, looker, clock=clock),
+        roll_up=RollUp(database, clock=clock),
         workflows=workflows,
         operations=Operations(database, secrets, engine, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),

@@ -15,6 +15,7 @@ HEROKU_ID_URL = "https://id.heroku.com"
 SHORTEST_SECRET = 32
 LONGEST = timedelta(days=10_000)
 DEFAULT_DATABASE_URL = "sqlite:///headrace.db"
+DEFAULT_SMALL_PLANS = "free"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,11 @@ SETTINGS = (
         example="30",
     ),
     Setting(
+        name="HEADRACE_SMALL_PLANS",
+        what=f"plans that are too small for production, parted by commas (default: {DEFAULT_SMALL_PLANS}).",
+        example=DEFAULT_SMALL_PLANS,
+    ),
+    Setting(
         name="HEROKU_API_URL",
         what=f"the Platform API (default: {HEROKU_API_URL}; an emulator prints its own).",
         example=HEROKU_API_URL,
@@ -117,6 +123,7 @@ class Settings:
     recheck_every: timedelta
     answer_within: timedelta
     keep_finished: timedelta
+    small_plans: frozenset[str]
 
     @property
     def is_local(self) -> bool:
@@ -156,6 +163,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         recheck_every=recheck_every,
         answer_within=answer_within,
         keep_finished=keep_finished,
+        small_plans=_read_names(environment.get("HEADRACE_SMALL_PLANS") or DEFAULT_SMALL_PLANS),
     )
 
 
@@ -163,6 +171,10 @@ def normalise_database_url(url: str) -> str:
     """Name the driver: Heroku's own DATABASE_URL begins with postgres://."""
     scheme, separator, rest = url.partition("://")
     return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+def _read_names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 class _Reader:

@@ -17,11 +17,12 @@ async def test_an_empty_store_counts_nothing(database: Database) -> None:
     """Zeroes and no moment, and no error."""
     expected = Figures(
         by_state={},
-        by_stage={},
-        by_plan={},
+        by_stage_and_plan={},
         pipelines=0,
         oldest_check=None,
         unchecked=0,
+        by_outcome={},
+        due_since=None,
         provisioning_buckets={1.0: 0, 5.0: 0, 60.0: 0},
         provisioning_count=0,
         provisioning_sum=0.0,
@@ -52,8 +53,14 @@ async def test_a_small_world_is_counted_right(database: Database) -> None:
 
     figures = await database.read(load_figures, buckets=BUCKETS)
     assert {"provisioned": 5, "provisioning": 2, "failed": 1, "deprovisioned": 1} == figures.by_state
-    assert {"staging": 1, "production": 2, "none": 1, "unknown": 1} == figures.by_stage
-    assert {"free": 2, "basic": 3} == figures.by_plan
+    assert {
+        ("staging", "free"): 1,
+        ("production", "basic"): 2,
+        ("none", "basic"): 1,
+        ("unknown", "free"): 1,
+    } == figures.by_stage_and_plan
+    assert {"placed": 3, "uncoupled": 1, "forbidden": 1} == figures.by_outcome
+    assert NOON == figures.due_since
     assert (2, NOON + HOUR, 1) == (figures.pipelines, figures.oldest_check, figures.unchecked)
     assert 5 == figures.provisioning_count
     assert pytest.approx(104.75, abs=0.01) == figures.provisioning_sum
@@ -81,4 +88,4 @@ async def test_a_moved_resource_is_counted_once_where_it_is_now(database: Databa
         save_inspection(connection, place(stage="production", at=NOON + HOUR), next_check_at=NOON)
 
     figures = await database.read(load_figures, buckets=BUCKETS)
-    assert ({"production": 1}, 1) == (figures.by_stage, figures.pipelines)
+    assert ({("production", "basic"): 1}, 1) == (figures.by_stage_and_plan, figures.pipelines)

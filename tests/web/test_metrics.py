@@ -5,16 +5,21 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from headrace.client import read_clock
 from headrace.emulator import Clock, Switches
-from headrace.models import Secret
+from headrace.models import Outcome, Secret, State
 from headrace.store.database import Database
+from headrace.store.placements import save_failed_check, save_inspection
+from headrace.store.roll_up import count_day, save_day
+from headrace.store.schema import placement_check
 from headrace.web.metrics import CONTENT_TYPE, Metrics, metrics_route
 from pair import Pair, play_pair
+from store.making import add_resource, decline, id_of, place
 
 TOKEN = "metrics-token-5d1e"
 ANY_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -115,6 +120,82 @@ async def test_the_oldest_look_is_told_by_its_age(sqlite_url: str) -> None:
         assert 0 == found["headrace_unchecked_resources"][()]
 
 
+async def test_the_figures_of_the_day_are_gauges_too(database_url: str) -> None:
+    """Stage by plan, the opportunities, every move since the first day, and how old these counts are."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock) as pair:
+        await _provision(pair, "shop:free", "shop-staging:basic")
+        await pair.parts.roll_up.count_all()
+        found = parse((await scrape(pair))[1])
+
+        assert {("free", "production"): 1, ("basic", "staging"): 1} == found["headrace_resources"]
+        assert {
+            "production_on_small_plan": 1,
+            "staging_without_production": 0,
+            "production_without_staging": 0,
+        } == single(found["headrace_opportunities"])
+        assert found["headrace_figures_age_seconds"][()] < 60
+
+
+async def test_the_sync_lag_is_of_the_look_that_waits_longest(sqlite_url: str) -> None:
+    """Looks by what they found out, and how long the longest has been due; a look to come is no lag."""
+    now = read_clock()
+    database = Database(sqlite_url)
+    with database.transaction() as connection:
+        for name, due in (("a", now - timedelta(seconds=90)), ("b", now - timedelta(seconds=30)), ("c", now)):
+            add_resource(connection, name, at=now, state=State.PROVISIONED, provisioned_at=now)
+            save_inspection(connection, place(name, at=now), next_check_at=due)
+        save_failed_check(connection, id_of("b"), error="Unreachable", now=now, next_check_at=now)
+        save_inspection(connection, decline(Outcome.FORBIDDEN, "c", at=now), next_check_at=now)
+        add_resource(connection, "gone", state=State.DEPROVISIONED)
+    metrics = Metrics(database, clock=lambda: now, small_plans=())
+    found = parse((await metrics.render()).decode())
+    with database.transaction() as connection:
+        later = now + timedelta(hours=1)
+        connection.execute(sa.update(placement_check).values(next_check_at=later))
+    none_due = parse((await metrics.render()).decode())
+    database.close()
+
+    assert {"placed": 1, "failed": 1, "forbidden": 1} == single(found["headrace_placement_checks"])
+    assert (90, 0) == (found["headrace_sync_lag_seconds"][()], none_due["headrace_sync_lag_seconds"][()])
+
+
+async def test_moves_are_counted_from_the_first_day_on(sqlite_url: str) -> None:
+    """To production and back are two moves, whatever the day."""
+    now = read_clock()
+    database = Database(sqlite_url)
+    with database.transaction() as connection:
+        add_resource(connection, "a", at=now - timedelta(days=2), state=State.PROVISIONED, provisioned_at=now)
+        for days, stage in ((2, "staging"), (1, "production"), (0, "staging")):
+            at = now - timedelta(days=days)
+            save_inspection(connection, place("a", stage=stage, at=at), next_check_at=at)
+            save_day(connection, at.date(), count_day(connection, at.date()), now=now)
+    found = parse((await Metrics(database, clock=lambda: now, small_plans=()).render()).decode())
+    database.close()
+
+    assert {("staging", "production"): 1, ("production", "staging"): 1} == found["headrace_moves_total"]
+
+
+@pytest.mark.parametrize(
+    ("took", "until", "resources"), [(1.0, 19.9, 0), (1.0, 20.0, 1), (0.5, 0.5, 1)], ids=["rests", "rested", "quick"]
+)
+async def test_a_store_that_is_slow_to_count_is_counted_less_often(
+    sqlite_url: str, *, took: float, until: float, resources: int
+) -> None:
+    """What took a second is good for nineteen more; what took half a second is counted at each scrape."""
+    now = read_clock()
+    database = Database(sqlite_url)
+    times = iter([0.0, took, until, until])
+    metrics = Metrics(database, clock=lambda: now, small_plans=(), stopwatch=lambda: next(times))
+    await metrics.render()
+    with database.transaction() as connection:
+        add_resource(connection, "a", at=now)
+    found = parse((await metrics.render()).decode())
+    database.close()
+
+    assert resources == sum(found.get("headrace_resources_by_state", {}).values())
+
+
 async def test_an_empty_store_has_metrics_too(database_url: str) -> None:
     """Zeroes, not errors, on the first day."""
     async with play_pair(database_url) as pair:
@@ -165,7 +246,7 @@ def test_without_a_token_metrics_are_open_on_a_laptop_only(
 ) -> None:
     """Who runs against Heroku itself has to choose a token first."""
     database = Database(sqlite_url)
-    route = metrics_route(Metrics(database, clock=read_clock), token=token, is_local=is_local)
+    route = metrics_route(Metrics(database, clock=read_clock, small_plans=("free",)), token=token, is_local=is_local)
     answer = TestClient(Starlette(routes=[route])).get("/metrics")
     database.close()
 

@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NotRequired, TypedDict
 
 from headrace.inspector.panel import Panel
-from headrace.models import Outcome, Placement, Ref, Stage, State
+from headrace.models import PASSING, Outcome, Placement, Ref, Stage, State
 
 FLOW = tuple(Stage)
-# Apps at these stages come and go, so the newest is the one looked for.
-PASSING = (Stage.REVIEW, Stage.TEST)
 MOVED_FOR = timedelta(hours=24)
 TERMINAL_WIDTH = 100
 
@@ -218,6 +216,7 @@ def _build_columns(stages: dict[Stage | str, list[Card]]) -> Iterator[Column]:
     new_to_us = sorted(stage for stage in stages if stage not in FLOW)
     for stage in (*always, *new_to_us):
         cards = sorted(stages.get(stage, []), key=_by_app)
+        # The newest of these is the one looked for.
         if stage in PASSING:
             cards.sort(key=lambda card: card.resource.since, reverse=True)
         yield Column(stage=stage, cards=tuple(cards))

@@ -17,16 +17,19 @@ from headrace.store.schema import placement, placement_check, resource
 class Figures:
     """What `/metrics` says of the store.
 
-    `by_stage` counts provisioned resources per stage, `none` for those in no pipeline and `unknown` where Heroku
-    did not tell. `provisioning_seconds` counts per upper bound, cumulated, as Prometheus wants it.
+    `by_stage_and_plan` counts provisioned resources, at stage `none` those in no pipeline and at `unknown` where
+    Heroku did not tell. `by_outcome` counts the last looks at live resources: what they found out, `failed` where
+    Heroku did not answer, `never` where it was not asked. `due_since` is when the look that waits longest was due.
+    `provisioning_buckets` counts per upper bound, cumulated, as Prometheus wants it.
     """
 
     by_state: dict[str, int]
-    by_stage: dict[str, int]
-    by_plan: dict[str, int]
+    by_stage_and_plan: dict[tuple[str, str], int]
     pipelines: int
     oldest_check: datetime | None
     unchecked: int
+    by_outcome: dict[str, int]
+    due_since: datetime | None
     provisioning_buckets: dict[float, int]
     provisioning_count: int
     provisioning_sum: float
@@ -42,7 +45,7 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
         (placement.c.id.is_not(None), "none"),
         else_="unknown",
     )
-    seconds = _seconds_between(connection, resource.c.created_at, resource.c.provisioned_at)
+    seconds = seconds_between(connection, resource.c.created_at, resource.c.provisioned_at)
     took = connection.execute(
         sa.select(
             sa.func.count(),
@@ -60,17 +63,16 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
     ).one()
     return Figures(
         by_state=_count(connection, sa.select(resource.c.state, sa.func.count()).group_by(resource.c.state)),
-        by_stage=_count(
-            connection,
-            sa.select(stage.label("place"), sa.func.count())
-            .select_from(resource)
-            .outerjoin(placement, current)
-            .where(is_live)
-            .group_by(sa.text("place")),
-        ),
-        by_plan=_count(
-            connection, sa.select(resource.c.plan, sa.func.count()).where(is_live).group_by(resource.c.plan)
-        ),
+        by_stage_and_plan={
+            (stage, plan): count
+            for stage, plan, count in connection.execute(
+                sa.select(stage.label("place"), resource.c.plan, sa.func.count())
+                .select_from(resource)
+                .outerjoin(placement, current)
+                .where(is_live)
+                .group_by(sa.text("place"), resource.c.plan)
+            )
+        },
         pipelines=connection.execute(
             sa.select(sa.func.count(placement.c.pipeline_id.distinct()))
             .select_from(resource)
@@ -79,6 +81,8 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
         ).scalar_one(),
         oldest_check=checks[0],
         unchecked=checks[1],
+        by_outcome=_count_outcomes(connection),
+        due_since=_find_longest_due(connection),
         provisioning_count=took[0],
         provisioning_sum=float(took[1]),
         open_notices=count_open_notices(connection),
@@ -89,13 +93,40 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
     )
 
 
+def _count_outcomes(connection: sa.Connection) -> dict[str, int]:
+    outcome = sa.case(
+        (placement_check.c.error.is_not(None), "failed"),
+        else_=sa.func.coalesce(placement_check.c.outcome, "never"),
+    ).label("found_out")
+    return _count(
+        connection,
+        sa.select(outcome, sa.func.count())
+        .select_from(placement_check)
+        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
+        .where(resource.c.state.in_(LIVE))
+        .group_by(sa.text("found_out")),
+    )
+
+
+def _find_longest_due(connection: sa.Connection) -> datetime | None:
+    query = (
+        sa.select(placement_check.c.next_check_at)
+        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
+        .where(resource.c.state.in_(LIVE), resource.c.app_id.is_not(None))
+        .order_by(placement_check.c.next_check_at)
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
+
+
 def _count(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, int]:
     return {str(row[0]): row[1] for row in connection.execute(query)}
 
 
-def _seconds_between(
-    connection: sa.Connection, start: sa.Column[datetime], end: sa.Column[datetime]
+def seconds_between(
+    connection: sa.Connection, start: sa.ColumnElement[datetime], end: sa.ColumnElement[datetime]
 ) -> sa.ColumnElement[float]:
+    """The seconds from one moment to another, to the millisecond."""
     if connection.dialect.name == "sqlite":
         # A Julian day is good for a millisecond, not for more.
         days = sa.func.julianday(end, type_=sa.Float) - sa.func.julianday(start, type_=sa.Float)

@@ -256,3 +256,23 @@ operator_attempt = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Index(None, "at"),
 )
+
+# What the fleet looked like at the end of a day, and what happened on it: a count for each figure, stage and label.
+# Every row of it can be counted again from the tables above.
+day_count = sa.Table(
+    "day_count",
+    METADATA,
+    sa.Column("figure", sa.String(30), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("stage", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True),
+    sa.Column("value", sa.Integer, nullable=False),
+)
+
+# The days that were counted, and when; one that was counted after it ended is not counted again.
+counted_day = sa.Table(
+    "counted_day",
+    METADATA,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("counted_at", Moment, nullable=False),
+)

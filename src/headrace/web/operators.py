@@ -286,6 +286,14 @@ class Operators:
         log.info("operator.ordered", extra={"order": order, "resource": resource.uuid})
         return RedirectResponse(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
+    def guard(self, show: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Return what shows something to programs of operators only, whoever made it."""
+
+        async def show_to_operator(request: Request, _session: OperatorSession) -> Response:
+            return await show(request)
+
+        return self._twin(show_to_operator)
+
     def _page(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
             session = self.sessions.find(request)

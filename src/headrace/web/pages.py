@@ -9,7 +9,6 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from headrace.inspector.board import (
-    PASSING,
     Board,
     BoardPipeline,
     Card,
@@ -20,7 +19,7 @@ from headrace.inspector.board import (
     spell_moment,
     spell_totals,
 )
-from headrace.models import Outcome, State
+from headrace.models import PASSING, Outcome, State
 
 SHOWN_IN_STACK = 3
 WIDEST_ROW = 6

@@ -1,4 +1,4 @@
-"""What keeps placements current at any size: what proves them, and the batch that each is in."""
+"""What keeps placements current at any size, and what the fleet looked like, day by day."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,4 +21,19 @@ def upgrade() -> None:
         ["batch"],
         sqlite_where=sa.text("batch IS NOT NULL"),
         postgresql_where=sa.text("batch IS NOT NULL"),
+    )
+    op.create_table(
+        "day_count",
+        sa.Column("figure", sa.String(length=30), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("figure", "day", "stage", "label", name=op.f("pk_day_count")),
+    )
+    op.create_table(
+        "counted_day",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_counted_day")),
     )
