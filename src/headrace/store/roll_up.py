@@ -106,6 +106,18 @@ def forget_days(connection: sa.Connection, *, since: date) -> int:
     return connection.execute(sa.delete(counted_day).where(counted_day.c.day >= since)).rowcount
 
 
+def select_moves() -> tuple[sa.FromClause, sa.Select[Any]]:
+    """Return the placement before, and every placement that came after another of its resource elsewhere."""
+    before = placement.alias("before")
+    is_next = sa.and_(before.c.resource_uuid == placement.c.resource_uuid, before.c.valid_to == placement.c.valid_from)
+    is_elsewhere = sa.or_(
+        before.c.pipeline_id.is_distinct_from(placement.c.pipeline_id),
+        before.c.stage.is_distinct_from(placement.c.stage),
+    )
+    moves = sa.select(placement.c.id).join(before, is_next).where(before.c.id < placement.c.id, is_elsewhere)
+    return before, moves
+
+
 def _begin(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
@@ -262,20 +274,10 @@ def _count_churned(connection: sa.Connection, span: _Span) -> Iterator[DayCount]
 
 def _count_moves(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
     """Changes of place on the day, by the stage before and the stage after."""
-    before = placement.alias("before")
-    is_next = sa.and_(before.c.resource_uuid == placement.c.resource_uuid, before.c.valid_to == placement.c.valid_from)
+    before, moves = select_moves()
     query = (
-        sa.select(_stage_of(before).label("from_stage"), _stage_of().label("to_stage"), sa.func.count())
-        .select_from(placement)
-        .join(before, is_next)
-        .where(
-            span.holds(placement.c.valid_from),
-            before.c.id < placement.c.id,
-            sa.or_(
-                before.c.pipeline_id.is_distinct_from(placement.c.pipeline_id),
-                before.c.stage.is_distinct_from(placement.c.stage),
-            ),
-        )
+        moves.with_only_columns(_stage_of(before).label("from_stage"), _stage_of().label("to_stage"), sa.func.count())
+        .where(span.holds(placement.c.valid_from))
         .group_by(sa.text("from_stage"), sa.text("to_stage"))
     )
     yield from span.count(Figure.MOVES, connection.execute(query))
