@@ -26,6 +26,8 @@ SETTLED_AFTER = timedelta(minutes=15)
 # A pipeline whose first resource is older than this when Heroku first tells its place began before anybody watched.
 UNWATCHED_SECONDS = 86_400.0
 LARGEST = 50
+# How far back days are counted, whatever the oldest provision is.
+LONGEST = timedelta(days=731)
 # How pipelines are counted: all of them, those at more than one stage, those with a resource that lasts.
 ALL, SEVERAL_STAGES, LASTING = "all", "several_stages", "lasting"
 
@@ -81,14 +83,14 @@ def save_day(connection: sa.Connection, day: date, counts: Iterable[DayCount], *
 
 
 def find_uncounted_day(connection: sa.Connection, *, now: datetime) -> date | None:
-    """Return the latest day that is over and was not counted since, back to the first provision."""
+    """Return the latest day that is over and was not counted since, back to the first provision or for two years."""
     first = connection.execute(sa.select(sa.func.min(resource.c.provisioned_at))).scalar()
     if first is None:
         return None
     rows = connection.execute(sa.select(counted_day)).all()
     settled = {row.day for row in rows if row.counted_at >= _begin(row.day + DAY) + SETTLED_AFTER}
     day = (now - SETTLED_AFTER).date() - DAY
-    while day >= first.date():
+    while day >= max(first, now - LONGEST).date():
         if day not in settled:
             return day
         day -= DAY

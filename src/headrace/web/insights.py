@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,9 +12,10 @@ from headrace.client import Clock
 from headrace.inspector.insights import insights_as_json
 from headrace.inspector.roll_up import load_insights
 from headrace.store.database import Database
+from headrace.store.roll_up import LONGEST
 
 DEFAULT_DAYS = 30
-MOST_DAYS = 731
+MOST_DAYS = LONGEST // timedelta(days=1)
 
 Show = Callable[[Request], Awaitable[Response]]
 Guard = Callable[[Show], Show]
