@@ -6,8 +6,9 @@ from pathlib import Path
 
 from bench.ack import run_ack
 from bench.emulator import run_emulator
+from bench.pages import run_pages
 
-BENCHES = {"ack": run_ack, "emulator": run_emulator}
+BENCHES = {"ack": run_ack, "emulator": run_emulator, "pages": run_pages}
 
 
 def main() -> None:

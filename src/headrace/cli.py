@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -292,6 +293,48 @@ def migrate(env_file: str | None) -> None:
 
     asyncio.run(_with_parts(env_file, run))
     click.echo("The database is up to date.")
+
+
+@main.command()
+@click.argument(
+    "what",
+    type=click.Choice(
+        ["resources", "placements", "moves", "stage-mix", "figures", "production-on-small-plan", "one-ended-pipelines"]
+    ),
+)
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True)
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here (default: standard output)."
+)
+@env_file
+def export(what: str, form: str, output: Path | None, env_file: str | None) -> None:
+    """Write rows to analyse elsewhere. WHAT they are: docs/metrics.md says what stands in each column."""
+    from headrace.exports import export as write_export
+    from headrace.exports import writing
+
+    async def run(parts: "Parts") -> int:
+        with writing(output) if output else nullcontext(sys.stdout.buffer) as out:
+            small_plans = parts.settings.small_plans
+            return await asyncio.to_thread(write_export, parts.database, what, form, out, small_plans=small_plans)
+
+    count = asyncio.run(_with_parts(env_file, run))
+    if output:
+        click.echo(f"Wrote {count:,} row(s) to {output}.")
+
+
+@main.command()
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Count the days since then again.")
+@env_file
+def count(since: datetime | None, env_file: str | None) -> None:
+    """Count the fleet's days at once: those that were not counted, or those since an import."""
+    from headrace.store.roll_up import forget_days
+
+    async def run(parts: "Parts") -> int:
+        if since is not None:
+            await parts.database.write(forget_days, since=since.date())
+        return await parts.roll_up.count_all()
+
+    click.echo(f"Counted {asyncio.run(_with_parts(env_file, run)):,} day(s).")
 
 
 @main.group()

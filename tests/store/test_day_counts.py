@@ -254,3 +254,16 @@ def test_days_are_counted_backwards_until_the_first_provision(database: Database
         assert on(TUESDAY) == find_counted_at(connection, SUNDAY)
         assert 1 == forget_days(connection, since=MONDAY)
         assert MONDAY == find_uncounted_day(connection, now=on(TUESDAY))
+
+
+def test_days_are_counted_for_two_years_at_the_most(database: Database) -> None:
+    """An imported resource may be ten years old; 731 days back there is nothing to count any more."""
+    with database.transaction() as connection:
+        provision(connection, "a", at=on(MONDAY) - 3_650 * DAY)
+        for number in range(1, 731):
+            save_day(connection, TUESDAY - number * DAY, [], now=on(TUESDAY))
+        oldest = find_uncounted_day(connection, now=on(TUESDAY))
+        save_day(connection, TUESDAY - 731 * DAY, [], now=on(TUESDAY))
+
+        assert TUESDAY - 731 * DAY == oldest
+        assert None is find_uncounted_day(connection, now=on(TUESDAY))

@@ -26,6 +26,8 @@ SETTLED_AFTER = timedelta(minutes=15)
 # A pipeline whose first resource is older than this when Heroku first tells its place began before anybody watched.
 UNWATCHED_SECONDS = 86_400.0
 LARGEST = 50
+# How far back days are counted, whatever the oldest provision is.
+LONGEST = timedelta(days=731)
 # How pipelines are counted: all of them, those at more than one stage, those with a resource that lasts.
 ALL, SEVERAL_STAGES, LASTING = "all", "several_stages", "lasting"
 
@@ -81,14 +83,14 @@ def save_day(connection: sa.Connection, day: date, counts: Iterable[DayCount], *
 
 
 def find_uncounted_day(connection: sa.Connection, *, now: datetime) -> date | None:
-    """Return the latest day that is over and was not counted since, back to the first provision."""
+    """Return the latest day that is over and was not counted since, back to the first provision or for two years."""
     first = connection.execute(sa.select(sa.func.min(resource.c.provisioned_at))).scalar()
     if first is None:
         return None
     rows = connection.execute(sa.select(counted_day)).all()
     settled = {row.day for row in rows if row.counted_at >= _begin(row.day + DAY) + SETTLED_AFTER}
     day = (now - SETTLED_AFTER).date() - DAY
-    while day >= first.date():
+    while day >= max(first, now - LONGEST).date():
         if day not in settled:
             return day
         day -= DAY
@@ -104,6 +106,18 @@ def forget_days(connection: sa.Connection, *, since: date) -> int:
     """Have these days counted anew, as after an import of what was provisioned in them; return how many."""
     connection.execute(sa.delete(day_count).where(day_count.c.day >= since))
     return connection.execute(sa.delete(counted_day).where(counted_day.c.day >= since)).rowcount
+
+
+def select_moves() -> tuple[sa.FromClause, sa.Select[Any]]:
+    """Return the placement before, and every placement that came after another of its resource elsewhere."""
+    before = placement.alias("before")
+    is_next = sa.and_(before.c.resource_uuid == placement.c.resource_uuid, before.c.valid_to == placement.c.valid_from)
+    is_elsewhere = sa.or_(
+        before.c.pipeline_id.is_distinct_from(placement.c.pipeline_id),
+        before.c.stage.is_distinct_from(placement.c.stage),
+    )
+    moves = sa.select(placement.c.id).join(before, is_next).where(before.c.id < placement.c.id, is_elsewhere)
+    return before, moves
 
 
 def _begin(day: date) -> datetime:
@@ -262,20 +276,10 @@ def _count_churned(connection: sa.Connection, span: _Span) -> Iterator[DayCount]
 
 def _count_moves(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
     """Changes of place on the day, by the stage before and the stage after."""
-    before = placement.alias("before")
-    is_next = sa.and_(before.c.resource_uuid == placement.c.resource_uuid, before.c.valid_to == placement.c.valid_from)
+    before, moves = select_moves()
     query = (
-        sa.select(_stage_of(before).label("from_stage"), _stage_of().label("to_stage"), sa.func.count())
-        .select_from(placement)
-        .join(before, is_next)
-        .where(
-            span.holds(placement.c.valid_from),
-            before.c.id < placement.c.id,
-            sa.or_(
-                before.c.pipeline_id.is_distinct_from(placement.c.pipeline_id),
-                before.c.stage.is_distinct_from(placement.c.stage),
-            ),
-        )
+        moves.with_only_columns(_stage_of(before).label("from_stage"), _stage_of().label("to_stage"), sa.func.count())
+        .where(span.holds(placement.c.valid_from))
         .group_by(sa.text("from_stage"), sa.text("to_stage"))
     )
     yield from span.count(Figure.MOVES, connection.execute(query))

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -11,10 +12,11 @@ from headrace.client import Clock
 from headrace.inspector.insights import insights_as_json
 from headrace.inspector.roll_up import load_insights
 from headrace.store.database import Database
+from headrace.store.roll_up import LONGEST
 from headrace.web.openapi import DescribedRoute, Operation, Scheme, show_json
 
 DEFAULT_DAYS = 30
-MOST_DAYS = 731
+MOST_DAYS = LONGEST // timedelta(days=1)
 
 SHOW_FIGURES = Operation(
     id="show_figures",

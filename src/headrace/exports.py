@@ -1,0 +1,97 @@
+"""Rows for whatever a partner analyses with: CSV, JSON lines, or Parquet. They are written as they are read."""
+
+import csv
+import io
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import sqlalchemy as sa
+
+from headrace.errors import MisuseError
+from headrace.store.database import Database
+from headrace.store.exports import EXPORTS, reading
+from headrace.store.schema import Moment
+
+# Parquet keeps the values of a column together: the more rows at once, the smaller the file.
+ROWS_AT_ONCE = 20_000
+
+Columns = Mapping[str, sa.types.TypeEngine[Any]]
+Write = Callable[[Columns, sa.CursorResult[Any], IO[bytes]], int]
+
+
+def export(database: Database, what: str, form: str, out: IO[bytes], *, small_plans: Collection[str]) -> int:
+    """Write everything of one kind and return how many rows there were.
+
+    Raises:
+        MisuseError: Parquet without pyarrow.
+    """
+    query = EXPORTS[what](small_plans)
+    columns = {column.key or "": column.type for column in query.selected_columns}
+    with database.engine.connect() as connection, reading(connection, query) as result:
+        return FORMATS[form](columns, result, out)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that stands at its place only once it is whole."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as out:
+            yield out
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    partial.replace(path)
+
+
+def _write_csv(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    count = 0
+    for row in result:
+        writer.writerow([_spell(value) for value in row])
+        count += 1
+    # The stream below belongs to the caller.
+    text.detach()
+    return count
+
+
+def _write_jsonl(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:
+    encoder, line, count = msgspec.json.Encoder(), bytearray(), 0
+    for row in result:
+        encoder.encode_into({name: _spell(value) for name, value in zip(columns, row, strict=True)}, line)
+        out.write(line + b"\n")
+        count += 1
+    return count
+
+
+def _write_parquet(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped]
+        from pyarrow import parquet
+    except ModuleNotFoundError:
+        raise MisuseError("Parquet needs pyarrow: pip install 'headrace[parquet]'.") from None
+    kinds = {Moment: pa.timestamp("us", tz="UTC"), sa.Date: pa.date32(), sa.Integer: pa.int64(), sa.String: pa.string()}
+    schema = pa.schema(
+        [(name, next(kinds[each] for each in kinds if isinstance(kind, each))) for name, kind in columns.items()]
+    )
+    count = 0
+    with parquet.ParquetWriter(out, schema) as writer:
+        for rows in result.partitions(ROWS_AT_ONCE):
+            values = [dict(zip(columns, row, strict=True)) for row in rows]
+            writer.write_batch(pa.RecordBatch.from_pylist(values, schema=schema))
+            count += len(rows)
+    return count
+
+
+def _spell(value: Any) -> Any:
+    """A moment in UTC as ISO 8601, to the microsecond; everything else as it is."""
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value
+
+
+FORMATS: Mapping[str, Write] = {"csv": _write_csv, "jsonl": _write_jsonl, "parquet": _write_parquet}
