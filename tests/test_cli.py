@@ -32,6 +32,7 @@ from test_settings import GOOD
 
 COMMANDS = (
     *("serve", "worker", "emulate", "check", "replay", "demo"),
+    *("sync", "import", "history", "doctor"),
     *("inspect", "notices", "retry", "abandon", "migrate", "secrets"),
 )
 HEADRACE = Path(sys.executable).with_name("headrace")

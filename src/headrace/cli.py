@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headrace.commands import env_file, load_env, with_parts
 from headrace.errors import ConfigurationError, HeadraceError
+from headrace.fleet_commands import doctor, history, import_resources, sync
 
 if TYPE_CHECKING:
     from headrace.emulator import World
@@ -23,10 +25,6 @@ if TYPE_CHECKING:
 
 MISUSE = 2
 DEFAULT_PORT = 5050
-
-env_file = click.option(
-    "--env-file", type=click.Path(exists=True, dir_okay=False), help="Read settings from this file first."
-)
 
 
 class _Group(click.Group):
@@ -231,7 +229,7 @@ def inspect(uuid: str, as_json: bool, env_file: str | None) -> None:  # noqa: FB
     """Ask Heroku which app, pipeline and stage a resource is in."""
     from headrace.protocol.partner import parse_uuid
 
-    inspection = asyncio.run(_with_parts(env_file, lambda parts: parts.inspector.inspect(parse_uuid(uuid))))
+    inspection = asyncio.run(with_parts(env_file, lambda parts: parts.inspector.inspect(parse_uuid(uuid))))
     described = describe_inspection(inspection)
     if as_json:
         click.echo(json.dumps(described))
@@ -247,7 +245,7 @@ def notices(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
     """List what waits for an operator: what failed, and why."""
     from headrace.store.notices import list_open_notices
 
-    rows = asyncio.run(_with_parts(env_file, lambda parts: parts.database.read(list_open_notices)))
+    rows = asyncio.run(with_parts(env_file, lambda parts: parts.database.read(list_open_notices)))
     if not rows and not as_json:
         click.echo("Nothing waits for an operator.")
     for row in rows:
@@ -267,7 +265,7 @@ def retry(uuid: str, env_file: str | None) -> None:
     """Try again what failed of a resource: its provision, its deprovision or its last plan change."""
     from headrace.protocol.partner import parse_uuid
 
-    what = asyncio.run(_with_parts(env_file, lambda parts: parts.operations.retry(parse_uuid(uuid))))
+    what = asyncio.run(with_parts(env_file, lambda parts: parts.operations.retry(parse_uuid(uuid))))
     click.echo(f"The {what} is tried again; a worker takes it up.")
 
 
@@ -279,7 +277,7 @@ def abandon(uuid: str, env_file: str | None) -> None:
     """Give a failed resource up: it counts as deprovisioned, and its secrets are forgotten."""
     from headrace.protocol.partner import parse_uuid
 
-    asyncio.run(_with_parts(env_file, lambda parts: parts.operations.abandon(parse_uuid(uuid))))
+    asyncio.run(with_parts(env_file, lambda parts: parts.operations.abandon(parse_uuid(uuid))))
     click.echo("Given up.")
 
 
@@ -291,7 +289,7 @@ def migrate(env_file: str | None) -> None:
     async def run(parts: "Parts") -> None:
         await asyncio.to_thread(parts.prepare)
 
-    asyncio.run(_with_parts(env_file, run))
+    asyncio.run(with_parts(env_file, run))
     click.echo("The database is up to date.")
 
 
@@ -317,7 +315,7 @@ def export(what: str, form: str, output: Path | None, env_file: str | None) -> N
             small_plans = parts.settings.small_plans
             return await asyncio.to_thread(write_export, parts.database, what, form, out, small_plans=small_plans)
 
-    count = asyncio.run(_with_parts(env_file, run))
+    count = asyncio.run(with_parts(env_file, run))
     if output:
         click.echo(f"Wrote {count:,} row(s) to {output}.")
 
@@ -334,7 +332,11 @@ def count(since: datetime | None, env_file: str | None) -> None:
             await parts.database.write(forget_days, since=since.date())
         return await parts.roll_up.count_all()
 
-    click.echo(f"Counted {asyncio.run(_with_parts(env_file, run)):,} day(s).")
+    click.echo(f"Counted {asyncio.run(with_parts(env_file, run)):,} day(s).")
+
+
+for command in (sync, import_resources, history, doctor):
+    main.add_command(command)
 
 
 @main.group()
@@ -361,7 +363,7 @@ def rotate(env_file: str | None) -> None:
             count += await parts.database.write(parts.secrets.rotate, limit=500)
         return count
 
-    click.echo(f"Sealed {asyncio.run(_with_parts(env_file, run))} secret(s) with the new key.")
+    click.echo(f"Sealed {asyncio.run(with_parts(env_file, run))} secret(s) with the new key.")
 
 
 def load_service(target: str | None, env_file: str | None) -> "AddonService":
@@ -414,14 +416,6 @@ def describe_problems(problems: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def load_env(path: str | None) -> None:
-    """Read settings from a file; what the environment has already wins."""
-    if path is not None:
-        from dotenv import load_dotenv
-
-        load_dotenv(path, override=False)
-
-
 def describe_inspection(inspection: "Inspection") -> dict[str, Any]:
     """Return an inspection as plain values, for people and programs."""
     place = inspection.placement
@@ -436,19 +430,3 @@ def describe_inspection(inspection: "Inspection") -> dict[str, Any]:
         "stage": str(place.stage) if place else None,
         "looked_up_at": inspection.looked_up_at.isoformat(timespec="seconds"),
     }
-
-
-async def _with_parts(env_file: str | None, run: Callable[["Parts"], Any]) -> Any:
-    from headrace.client import read_clock
-    from headrace.service import assemble
-    from headrace.settings import read_settings
-    from headrace.workflows.hooks import Hooks
-
-    load_env(env_file)
-    parts = assemble(read_settings(os.environ), Hooks(), clock=read_clock)
-    try:
-        return await run(parts)
-    finally:
-        await parts.client.close()
-        await parts.engine.stop()
-        parts.database.close()

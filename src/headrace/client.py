@@ -213,6 +213,14 @@ class HerokuClient:
         token = await self._refresh(uuid, token)
         return await self._send(_authorize(request, token))
 
+    async def ask(self, request: Request) -> Response:
+        """Send one request as nobody.
+
+        Raises:
+            Unreachable: no answer came.
+        """
+        return await self._send(request)
+
     async def close(self) -> None:
         await self._transport.close()
 

@@ -26,6 +26,7 @@ from headrace.settings import Settings, read_settings
 from headrace.store.database import Database
 from headrace.store.migrate import is_migrated, migrate
 from headrace.store.secrets import SecretStore
+from headrace.web.api import Api
 from headrace.web.app import build_app
 from headrace.web.customers import Customers
 from headrace.web.insights import FleetFigures
@@ -38,6 +39,7 @@ from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
 from headrace.workflows.events import Events
 from headrace.workflows.hooks import Hooks, Resource, require_entities
+from headrace.workflows.imports import Imports
 from headrace.workflows.lease import WorkerLease
 from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
@@ -179,6 +181,7 @@ class Parts:
     roll_up: RollUp
     workflows: Workflows
     operations: Operations
+    imports: Imports
     upkeep: Upkeep
     subscriptions: Subscriptions
     events: Events
@@ -203,6 +206,7 @@ class Parts:
             *webhook_routes(self.events, manifest, count=self.metrics.count_delivery),
             *customers.routes(),
             *self._operator_routes(),
+            *self._api_routes(),
             self.metrics_route(),
         ]
 
@@ -221,6 +225,11 @@ class Parts:
         )
         figures = FleetFigures(database=self.database, small_plans=self.settings.small_plans, clock=self.clock)
         return [*operators.routes(), figures.route(f"{HOME}/insights.json", operators.guard)]
+
+    def _api_routes(self) -> list[Any]:
+        """There are none until there is a token."""
+        token = self.settings.api_token
+        return [] if token is None else Api(database=self.database, imports=self.imports, token=token).routes()
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)
@@ -332,6 +341,7 @@ def assemble(
         roll_up=RollUp(database, clock=clock),
         workflows=workflows,
         operations=Operations(database, secrets, engine, clock=clock),
+        imports=Imports(database, secrets, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),
         subscriptions=Subscriptions(
             database=database,

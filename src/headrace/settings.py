@@ -68,6 +68,14 @@ SETTINGS = (
         example="",
     ),
     Setting(
+        name="HEADRACE_API_TOKEN",
+        what=(
+            "the bearer token for /api; without one there is no such address. "
+            "At least 32 characters: `headrace secrets new-key` makes such a text."
+        ),
+        example="",
+    ),
+    Setting(
         name="HEADRACE_OPERATOR_SECRET",
         what=(
             "what operators log in with at /operators; without one there are no such pages. "
@@ -119,6 +127,7 @@ class Settings:
     api_url: str
     id_url: str
     metrics_token: Secret | None
+    api_token: Secret | None
     operator_secret: Secret | None
     recheck_every: timedelta
     answer_within: timedelta
@@ -146,7 +155,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     database_url = reader.database_url()
     recheck_every = reader.seconds("HEADRACE_RECHECK_SECONDS", 300)
     answer_within = reader.seconds("HEADRACE_ANSWER_SECONDS", 20)
-    operator_secret = reader.operator_secret()
+    api_token = reader.long_secret("HEADRACE_API_TOKEN")
+    operator_secret = reader.long_secret("HEADRACE_OPERATOR_SECRET")
     keep_finished = reader.days("HEADRACE_KEEP_DAYS", 30)
     if reader.problems or manifest is None or keys is None:
         raise ConfigurationError(reader.problems)
@@ -159,6 +169,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         api_url=api_url,
         id_url=id_url,
         metrics_token=Secret(metrics_token) if metrics_token else None,
+        api_token=api_token,
         operator_secret=operator_secret,
         recheck_every=recheck_every,
         answer_within=answer_within,
@@ -218,11 +229,11 @@ class _Reader:
             self.problems.append(f"HEADRACE_KEYS: {error}")
             return None
 
-    def operator_secret(self) -> Secret | None:
-        value = self._environment.get("HEADRACE_OPERATOR_SECRET", "").strip()
+    def long_secret(self, name: str) -> Secret | None:
+        value = self._environment.get(name, "").strip()
         if value and len(value) < SHORTEST_SECRET:
             self.problems.append(
-                f"HEADRACE_OPERATOR_SECRET: has {len(value)} characters, {SHORTEST_SECRET} are needed; "
+                f"{name}: has {len(value)} characters, {SHORTEST_SECRET} are needed; "
                 "make one with `headrace secrets new-key`."
             )
         return Secret(value) if value else None

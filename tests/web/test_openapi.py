@@ -16,6 +16,7 @@ from headrace.web.openapi import DescribedRoute
 from pair import PASSWORD, SLUG, Acme, Pair, play_pair
 
 SCRAPE_TOKEN = "metrics-token-5d1e"
+API_TOKEN = "api-token-of-36-letters-0a1b2c3d4e5f"
 SECRET = "operators-secret-of-36-letters-91c2a"
 # How many requests of each kind a stranger makes up for each operation.
 EXAMPLES = os.environ.get("HEADRACE_TEST_STRANGERS", "4")
@@ -27,6 +28,9 @@ password = "{PASSWORD}"
 
 [auth.openapi.scraper]
 bearer = "{SCRAPE_TOKEN}"
+
+[auth.openapi.program]
+bearer = "{API_TOKEN}"
 
 [auth.openapi.customer]
 api_key = "CUSTOMER"
@@ -55,7 +59,12 @@ checks.missing_required_header.enabled = false
 
 def play(database_url: str) -> AbstractAsyncContextManager[Pair]:
     """Play with everything switched on that may be."""
-    return play_pair(database_url, HEADRACE_METRICS_TOKEN=SCRAPE_TOKEN, HEADRACE_OPERATOR_SECRET=SECRET)
+    return play_pair(
+        database_url,
+        HEADRACE_METRICS_TOKEN=SCRAPE_TOKEN,
+        HEADRACE_API_TOKEN=API_TOKEN,
+        HEADRACE_OPERATOR_SECRET=SECRET,
+    )
 
 
 async def describe(pair: Pair, *, host: str = "") -> Any:
@@ -115,7 +124,7 @@ async def test_the_cookies_are_called_what_a_browser_calls_them_there(sqlite_url
 async def test_what_is_switched_off_is_not_described(sqlite_url: str) -> None:
     """Without an operators' secret there are no operators' addresses, here either."""
     async with play_pair(sqlite_url) as pair:
-        assert not [path for path in (await describe(pair))["paths"] if path.startswith("/operators")]
+        assert not [path for path in (await describe(pair))["paths"] if path.startswith(("/operators", "/api"))]
 
 
 async def test_an_address_names_every_method_that_it_takes(sqlite_url: str) -> None:

@@ -72,6 +72,7 @@ class Tally:
     """What looking came to. `unmodified` are the requests that were answered with a 304."""
 
     looked: int = 0
+    failed: int = 0
     moved: int = 0
     requests: int = 0
     unmodified: int = 0
@@ -79,6 +80,7 @@ class Tally:
 
     def add(self, other: "Tally") -> None:
         self.looked += other.looked
+        self.failed += other.failed
         self.moved += other.moved
         self.requests += other.requests
         self.unmodified += other.unmodified
@@ -260,6 +262,7 @@ class Looker:
         save_refused_lists(connection, notebook.refused_lists, now=notebook.now)
         release_batch(connection, batch)
         notebook.tally.looked += len(notebook.answers)
+        notebook.tally.failed += len(notebook.failures)
 
     def _confirm(self, notebook: Notebook, answer: Answer) -> Confirmed:
         due, now = answer.due, notebook.now

@@ -155,12 +155,10 @@ def want_looks(connection: sa.Connection, uuids: Collection[str], *, now: dateti
     )
 
 
-def want_every_look(connection: sa.Connection, *, now: datetime) -> int:
-    """Make every placement due; return how many there are that can be looked at."""
-    connection.execute(
-        sa.update(placement_check).where(placement_check.c.next_check_at > now).values(next_check_at=now, batch=None)
-    )
-    return count_due(connection, now=now)
+def want_every_look(connection: sa.Connection, *, now: datetime) -> None:
+    """Make every placement due that nobody is looking at."""
+    is_waiting = sa.and_(placement_check.c.next_check_at > now, placement_check.c.batch.is_(None))
+    connection.execute(sa.update(placement_check).where(is_waiting).values(next_check_at=now))
 
 
 def count_due(connection: sa.Connection, *, now: datetime) -> int:

@@ -144,6 +144,11 @@ def want_check(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
     )
 
 
+def want_first_check(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
+    """Make a placement due that may never have been looked up."""
+    _save_check(connection, uuid, {"next_check_at": now})
+
+
 def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow | None:
     return _find_placement(connection, placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None))
 
@@ -161,6 +166,15 @@ def list_placements(connection: sa.Connection, uuid: str) -> list[PlacementRow]:
     """Every place a resource's app has been in, oldest first."""
     query = _placements().where(placement.c.resource_uuid == uuid).order_by(placement.c.valid_from, placement.c.id)
     return [_read(row) for row in connection.execute(query)]
+
+
+def pick_placement(places: Sequence[PlacementRow], *, as_of: datetime | None) -> PlacementRow | None:
+    """Return, of a history in order, the place at a moment; None for the moment means now."""
+    for place in reversed(places):
+        if as_of is None or place.valid_from <= as_of:
+            is_over = place.valid_to is not None and (as_of is None or place.valid_to <= as_of)
+            return None if is_over else place
+    return None
 
 
 def find_placement(connection: sa.Connection, placement_id: int) -> PlacementRow | None:

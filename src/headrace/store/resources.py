@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import State
+from headrace.protocol.imports import Imported
 from headrace.protocol.partner import ProvisionRequest
 from headrace.store.schema import lifecycle_event, plan_change, resource
 from headrace.store.upsert import insert_new
@@ -36,6 +37,7 @@ class ResourceRow:
     created_at: datetime
     provisioned_at: datetime | None
     deprovisioned_at: datetime | None
+    imported_at: datetime | None
 
     def was_requested_by(self, request: ProvisionRequest) -> bool:
         """Whether a provision request with this uuid repeats the one that made this resource."""
@@ -86,6 +88,31 @@ def insert_resource(
     }
     row = insert_new(connection, resource, values)
     return None if row is None else _read(row)
+
+
+def insert_imported(connection: sa.Connection, imported: Imported, *, now: datetime) -> None:
+    """Store a resource that another provider has provisioned."""
+    is_gone = imported.state is State.DEPROVISIONED
+    created_at = imported.created_at or now
+    values = {
+        "uuid": imported.uuid,
+        "name": imported.name,
+        "plan": imported.plan,
+        "requested_plan": imported.plan,
+        "region": imported.region,
+        "options": {},
+        "callback_url": "",
+        "state": imported.state,
+        "is_synchronous": False,
+        "workflow_count": 0,
+        "app_id": imported.app.id if imported.app else None,
+        "app_name": imported.app.name if imported.app else None,
+        "created_at": created_at,
+        "provisioned_at": created_at,
+        "deprovisioned_at": now if is_gone else None,
+        "imported_at": now,
+    }
+    insert_new(connection, resource, values)
 
 
 def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:

@@ -46,7 +46,7 @@ def _of_resource(**options: Any) -> sa.Column[str]:
 
 # `plan` moves with plan changes, `requested_plan` stays what was first asked for: by it a repeat is told from
 # another request. `running` is the id of the one workflow that may run now, `workflow_count` numbers them.
-# `app_*` come with an inspection.
+# `app_*` come with an inspection. `imported_at` is set where another provider provisions, and tells us.
 resource = sa.Table(
     "resource",
     METADATA,
@@ -67,6 +67,7 @@ resource = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("provisioned_at", Moment),
     sa.Column("deprovisioned_at", Moment),
+    sa.Column("imported_at", Moment),
     sa.Index(None, "app_id"),
     sa.Index(None, "state", "created_at"),
     sa.Index(

@@ -76,6 +76,11 @@ class KeyRing:
         """The id of the key that seals now: bytes 2 to 5 of every value it sealed."""
         return self._current
 
+    @property
+    def ids(self) -> list[bytes]:
+        """The ids of all keys, the current one among them."""
+        return list(self._ciphers)
+
     def __repr__(self) -> str:
         return f"KeyRing({len(self._keys)} keys)"
 

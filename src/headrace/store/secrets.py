@@ -141,6 +141,12 @@ class SecretStore:
         ).scalar_one()
         return count
 
+    def count_lost(self, connection: sa.Connection) -> int:
+        """Return how many values no configured key can open."""
+        is_lost = sa.func.substr(secret.c.sealed, 2, 4).not_in(self._keys.ids)
+        count: int = connection.execute(sa.select(sa.func.count()).select_from(secret).where(is_lost)).scalar_one()
+        return count
+
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
 

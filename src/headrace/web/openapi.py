@@ -23,6 +23,7 @@ class Scheme(StrEnum):
     HEROKU = "heroku"
     DELIVERY = "delivery"
     SCRAPER = "scraper"
+    PROGRAM = "program"
     CUSTOMER = "customer"
     OPERATOR = "operator"
 
@@ -182,6 +183,7 @@ def _describe_schemes(cookie_prefix: str) -> dict[str, Any]:
             "description": "What the webhook subscription was made with.",
         },
         Scheme.SCRAPER: {"type": "http", "scheme": "bearer", "description": "HEADRACE_METRICS_TOKEN."},
+        Scheme.PROGRAM: {"type": "http", "scheme": "bearer", "description": "HEADRACE_API_TOKEN."},
         Scheme.CUSTOMER: _describe_cookie(f"{cookie_prefix}headrace_session", "Heroku's single sign-on gives it."),
         Scheme.OPERATOR: _describe_cookie(f"{cookie_prefix}headrace_operator", "The operators' login gives it."),
     }

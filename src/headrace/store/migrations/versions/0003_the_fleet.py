@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("resource", sa.Column("imported_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("pipeline", sa.Column("list_refused_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("placement_check", sa.Column("read_whole_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("placement_check", sa.Column("etag", sa.Text(), nullable=True))
