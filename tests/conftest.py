@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,9 @@ from headrace.store.database import Database
 from headrace.store.migrate import migrate
 from headrace.workflows.engine import Engine
 from heroku_schema import find_unexpected
+
+# A job in the background of a shell ignores Ctrl-C, and what it starts would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One server for all processes of a test run; each test has a database of its own on it.
 POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.getuid()}"

@@ -72,6 +72,7 @@ def test_a_refresh_token_alone_is_refreshed_at_once() -> None:
         ({"uuid": "shop"}, "uuid"),
         ({"uuid": None}, "uuid"),
         ({"plan": None}, "plan"),
+        ({"plan": ""}, "plan"),
         ({"state": "provisioning"}, "state"),
         ({"created_at": "2026-11-24T12:00:00"}, "created_at"),
         ({"expires_at": "soon"}, "expires_at"),

@@ -40,7 +40,8 @@ async def test_who_does_not_know_the_token_learns_nothing(sqlite_url: str, token
 async def test_a_resource_is_imported_once(sqlite_url: str) -> None:
     """201, then 200; what cannot be read is 400 and says what; nothing is answered that was a secret."""
     async with play_pair(sqlite_url, HEADRACE_API_TOKEN=TOKEN) as pair:
-        answers = [await ask(pair, "POST", json=body) for body in (BODY, BODY, BODY | {"uuid": "x"}, [])]
+        bodies: list[Any] = [BODY, BODY, BODY | {"uuid": "x"}, []]
+        answers = [await ask(pair, "POST", json=body) for body in bodies]
         status, shown = await ask(pair, "GET", f"/{UUID}")
 
         assert [201, 200, 400, 400] == [status for status, _ in answers]

@@ -132,6 +132,8 @@ def _convert(convert: Callable[[], T]) -> T:
 def _read(body: ImportBody) -> Imported:
     if body.access_token and not body.refresh_token:
         raise Malformed("refresh_token: is missing; an access token alone ends within hours.", field="refresh_token")
+    if not body.plan:
+        raise Malformed("plan: is empty.", field="plan")
     for name in ("uuid", "app_id"):
         if (text := getattr(body, name)) is not None:
             _require_uuid(text, name)
