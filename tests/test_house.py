@@ -11,6 +11,7 @@ from headrace.checker.catalogue import CHECKS, FEATURES
 from headrace.checker.check import Level, Sureness
 from headrace.cli import main
 from headrace.protocol.lifecycle import TABLE, Call
+from headrace.store.notices import NoticeKind
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -123,6 +124,14 @@ def test_every_metric_is_documented() -> None:
 
     assert names
     assert set() == {name for name in names if f"`{name}" not in page}
+
+
+def test_every_kind_of_notice_is_documented() -> None:
+    """docs/reliability.md says of each what it means and what to do, and of no other."""
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    table = page.partition("| kind | means | do |")[2].partition("\n\n")[0]
+
+    assert {str(kind) for kind in NoticeKind} == set(re.findall(r"^\| `([a-z_.]+)`", table, re.MULTILINE))
 
 
 def test_every_fixture_for_partners_is_documented() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,22 @@ from headrace.store.schema import notice, resource
 from headrace.store.upsert import insert_new
 
 PAGE = 200
+
+
+class NoticeKind(StrEnum):
+    """What an operator can be told of; docs/reliability.md says of each what it means and what to do."""
+
+    PROVISION_FAILED = "provision.failed"
+    PROVISION_EXPIRED = "provision.expired"
+    GRANT_LOST = "grant.lost"
+    TELL_HEROKU_FAILED = "tell_heroku.failed"
+    CLEAN_UP_FAILED = "clean_up.failed"
+    DEPROVISION_FAILED = "deprovision.failed"
+    PLAN_CHANGE_FAILED = "plan_change.failed"
+    EVENT_FAILED = "event.failed"
+    STAGE_CHANGE_FAILED = "stage_change.failed"
+    SUBSCRIPTION_FAILED = "subscription.failed"
+    WORKFLOW_FAILED = "workflow.failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +44,7 @@ class NoticeRow:
     settled_by: str | None
 
 
-def raise_notice(connection: sa.Connection, uuid: str, kind: str, *, now: datetime, **detail: Any) -> None:
+def raise_notice(connection: sa.Connection, uuid: str, kind: NoticeKind, *, now: datetime, **detail: Any) -> None:
     """Raise a notice unless one of this kind is open. `detail` is shown to operators: no secret may stand in it."""
     insert_new(connection, notice, {"resource_uuid": uuid, "kind": kind, "detail": detail, "raised_at": now})
 

@@ -17,7 +17,7 @@ from headrace.models import Secret
 from headrace.protocol.webhooks import RETRIED_FOR, Credentials, parse_event, verify_age
 from headrace.protocol.webhooks import Event as SentEvent
 from headrace.store.database import Database
-from headrace.store.notices import raise_notice
+from headrace.store.notices import NoticeKind, raise_notice
 from headrace.store.placements import LIVE, forget_access, want_check
 from headrace.store.resources import ResourceRow, add_event, find_resource, lock_resource
 from headrace.store.secrets import SecretStore
@@ -135,7 +135,7 @@ class Events:
         def record(connection: sa.Connection) -> None:
             now = self._clock()
             add_event(connection, uuid, "event.failed", now=now, event=event_id, reason=failure.reason)
-            raise_notice(connection, uuid, "event.failed", now=now, event=event_id, reason=failure.reason)
+            raise_notice(connection, uuid, NoticeKind.EVENT_FAILED, now=now, event=event_id, reason=failure.reason)
 
         await self._database.write(record)
 

@@ -27,7 +27,7 @@ from headrace.protocol.platform import (
     read_addon,
 )
 from headrace.store.database import Database
-from headrace.store.notices import raise_notice, settle_notices
+from headrace.store.notices import NoticeKind, raise_notice, settle_notices
 from headrace.store.placements import (
     PlacementRow,
     close_placement,
@@ -133,7 +133,8 @@ class Workflows:
             await run.step("run_hook", partial(self._run_deprovision_hook, uuid))
             await run.step("forget", partial(self._forget, uuid))
         except StepFailed as failure:
-            await run.step("record_failure", partial(self._record_failure, uuid, "deprovision.failed", failure))
+            record = partial(self._record_failure, uuid, NoticeKind.DEPROVISION_FAILED, failure)
+            await run.step("record_failure", record)
         await self._finish(run, uuid)
 
     async def expire(self, run: Run, uuid: str, _argument: Any) -> None:
@@ -149,7 +150,7 @@ class Workflows:
         try:
             await run.step("run_hook", partial(self._run_stage_change_hook, uuid, placement_id))
         except StepFailed as failure:
-            await run.step("record", partial(self._record_notice, uuid, "stage_change.failed", failure))
+            await run.step("record", partial(self._record_notice, uuid, NoticeKind.STAGE_CHANGE_FAILED, failure))
 
     def enqueue_stage_change(self, connection: sa.Connection, uuid: str, old: PlacementRow, new: PlacementRow) -> None:
         """Note a move in the timeline, and let the worker call the partner's hook for it, if there is one."""
@@ -279,7 +280,7 @@ class Workflows:
             update_resource(connection, uuid, plan=change.new_plan)
             settle_plan_change(connection, uuid, number, outcome="done", message=None, now=now)
             self._secrets.delete(connection, uuid, _changed_config(number))
-            settle_notices(connection, uuid, by="plan change", now=now, kinds=["plan_change.failed"])
+            settle_notices(connection, uuid, by="plan change", now=now, kinds=[NoticeKind.PLAN_CHANGE_FAILED])
             add_event(connection, uuid, "plan_change.done", now=now, plan=change.new_plan)
 
         await self._database.write(settle)
@@ -296,7 +297,7 @@ class Workflows:
             detail = {"step": failure.step, "reason": failure.reason, "plan": change.new_plan}
             add_event(connection, uuid, f"plan_change.{outcome}", now=now, **detail)
             if outcome == "failed":
-                raise_notice(connection, uuid, "plan_change.failed", now=now, **detail)
+                raise_notice(connection, uuid, NoticeKind.PLAN_CHANGE_FAILED, now=now, **detail)
 
         await self._database.write(refuse)
 
@@ -336,7 +337,7 @@ class Workflows:
 
     async def _give_up(self, run: Run, uuid: str, failure: StepFailed, *, can_tell_heroku: bool) -> None:
         """A provision that cannot succeed ends in order: recorded, told Heroku, and cleaned up at the partner's."""
-        await run.step("record_failure", partial(self._record_failure, uuid, "provision.failed", failure))
+        await run.step("record_failure", partial(self._record_failure, uuid, NoticeKind.PROVISION_FAILED, failure))
         if can_tell_heroku:
             await self._try_step(run, uuid, "tell_heroku", self._tell_heroku)
         if failure.step in STEPS_WITH_EFFECT:
@@ -365,9 +366,10 @@ class Workflows:
         try:
             await run.step(name, partial(step, uuid))
         except StepFailed as failure:
-            await run.step(f"record_{name}", partial(self._record_notice, uuid, f"{name}.failed", failure))
+            kind = NoticeKind(f"{name}.failed")
+            await run.step(f"record_{name}", partial(self._record_notice, uuid, kind, failure))
 
-    async def _record_notice(self, uuid: str, kind: str, failure: StepFailed) -> None:
+    async def _record_notice(self, uuid: str, kind: NoticeKind, failure: StepFailed) -> None:
         """Note in the timeline what gave up, and ask for an operator's eye."""
 
         def record(connection: sa.Connection) -> None:
@@ -377,17 +379,18 @@ class Workflows:
 
         await self._database.write(record)
 
-    async def _record_failure(self, uuid: str, event: str, failure: StepFailed) -> None:
+    async def _record_failure(self, uuid: str, event: NoticeKind, failure: StepFailed) -> None:
         def record(connection: sa.Connection) -> None:
             row = lock_resource(connection, uuid)
             now = self._clock()
             detail = {"step": failure.step, "reason": failure.reason}
             add_event(connection, uuid, event, now=now, **detail)
-            is_overtaken = event == "provision.failed" and row is not None and row.state is not State.PROVISIONING
-            if not is_overtaken:
+            is_provisioning = row is None or row.state is State.PROVISIONING
+            # Somebody has ended a provision meanwhile: that is what became of it.
+            if is_provisioning or event is not NoticeKind.PROVISION_FAILED:
                 fail_resource(connection, uuid, message=failure.message, now=now)
                 if failure.message is None:
-                    kind = "grant.lost" if failure.reason == GrantError.__name__ else event
+                    kind = NoticeKind.GRANT_LOST if failure.reason == GrantError.__name__ else event
                     raise_notice(connection, uuid, kind, now=now, **detail)
 
         await self._database.write(record)

@@ -17,7 +17,7 @@ from headrace.protocol.manifest import Manifest
 from headrace.protocol.webhooks import subscribe
 from headrace.protocol.wire import Request, Response
 from headrace.store.database import Database
-from headrace.store.notices import raise_notice, settle_notices
+from headrace.store.notices import NoticeKind, raise_notice, settle_notices
 from headrace.store.resources import add_event, lock_resource
 from headrace.store.secrets import SecretStore
 from headrace.store.webhooks import (
@@ -33,7 +33,6 @@ from headrace.workflows.hooks import Hooks
 from headrace.workflows.run import Run, StepFailed
 
 SUBSCRIBE = "subscribe"
-FAILED = "subscription.failed"
 # How many are asked for at a time, so that a new release of a large fleet does not ask for all at once.
 BATCH = 50
 # What could not be had is asked for again after this; until then placements are kept current by asking alone.
@@ -109,13 +108,13 @@ class Subscriptions:
     def _record(self, connection: sa.Connection, uuid: str, number: int) -> None:
         now = self._clock()
         save_subscribed(connection, uuid, number=number, now=now)
-        settle_notices(connection, uuid, by="subscription", now=now, kinds=[FAILED])
+        settle_notices(connection, uuid, by="subscription", now=now, kinds=[NoticeKind.SUBSCRIPTION_FAILED])
         add_event(connection, uuid, "subscription.made", now=now)
 
     async def _record_failure(self, uuid: str, failure: StepFailed) -> None:
         def record(connection: sa.Connection) -> None:
             now = self._clock()
-            add_event(connection, uuid, FAILED, now=now, reason=failure.reason)
-            raise_notice(connection, uuid, FAILED, now=now, reason=failure.reason)
+            add_event(connection, uuid, NoticeKind.SUBSCRIPTION_FAILED, now=now, reason=failure.reason)
+            raise_notice(connection, uuid, NoticeKind.SUBSCRIPTION_FAILED, now=now, reason=failure.reason)
 
         await self._database.write(record)

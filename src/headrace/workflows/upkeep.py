@@ -11,7 +11,7 @@ from headrace.models import State
 from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.store.database import Database
 from headrace.store.logins import forget_old_logins
-from headrace.store.notices import raise_notice
+from headrace.store.notices import NoticeKind, raise_notice
 from headrace.store.resources import (
     add_event,
     count_events,
@@ -90,7 +90,7 @@ class Upkeep:
             return False
         now = self._clock()
         add_event(connection, uuid, "workflow.failed", now=now, workflow=row.running)
-        raise_notice(connection, uuid, "workflow.failed", now=now, workflow=row.running)
+        raise_notice(connection, uuid, NoticeKind.WORKFLOW_FAILED, now=now, workflow=row.running)
         if count_events(connection, uuid, "workflow.failed") <= RESTARTS:
             hand_over(connection, self._engine, row)
         else:
@@ -120,7 +120,7 @@ class Upkeep:
         now = self._clock()
         fail_resource(connection, uuid, message=None, now=now)
         add_event(connection, uuid, "provision.expired", now=now, running=row.running)
-        raise_notice(connection, uuid, "provision.expired", now=now, running=row.running)
+        raise_notice(connection, uuid, NoticeKind.PROVISION_EXPIRED, now=now, running=row.running)
         if not row.is_synchronous:
             self._engine.enqueue(connection, EXPIRE, f"{EXPIRE}:{uuid}:{row.workflow_count}", uuid)
         return True
