@@ -162,6 +162,16 @@ class Pair:
         await self.heroku.settle()
         await eventually(self._is_settled)
 
+    async def sweep(self) -> None:
+        """Have everything looked at that is due, and wait until that is done, whoever does it."""
+        await self.parts.sweep.look()
+        await eventually(self._is_swept)
+
+    async def _is_swept(self) -> bool:
+        from headrace.store.looks import count_batches
+
+        return not await self.parts.database.read(count_batches)
+
     async def _is_settled(self) -> bool:
         from headrace.store.schema import resource
 

@@ -194,15 +194,17 @@ class HerokuClient:
         raise_for_status(response, request)
         return response
 
-    async def send(self, uuid: str, request: Request) -> Response:
+    async def send(self, uuid: str, request: Request, *, token: Token | None = None) -> Response:
         """Send one request with the token of a resource, refreshed ahead of its end or once on a 401.
+
+        `token` is the one that is stored, from a caller who has read it already.
 
         Raises:
             GrantError: the resource has no token.
             TokenRejected: Heroku accepts neither the token nor a refresh.
             PlatformError: no answer came.
         """
-        token = await self._find_token(uuid)
+        token = token or await self._find_token(uuid)
         if token.expires_within(REFRESH_MARGIN, now=self._clock()):
             token = await self._refresh(uuid, token)
         response = await self._send(_authorize(request, token))

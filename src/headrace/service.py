@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from headrace.client import AiohttpTransport, Clock, HerokuClient, read_clock
 from headrace.errors import ConfigurationError, MisuseError
 from headrace.inspector.board import PlacedResource
+from headrace.inspector.looks import Looker
 from headrace.inspector.panel import Panel
 from headrace.inspector.placements import Inspector
 from headrace.inspector.visibility import Visibility
@@ -39,6 +40,7 @@ from headrace.workflows.lease import WorkerLease
 from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
 from headrace.workflows.subscriptions import Subscriptions
+from headrace.workflows.sweep import Sweep
 from headrace.workflows.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -170,6 +172,7 @@ class Parts:
     engine: Engine
     client: HerokuClient
     inspector: Inspector
+    sweep: Sweep
     workflows: Workflows
     operations: Operations
     upkeep: Upkeep
@@ -246,7 +249,7 @@ class Parts:
             async with asyncio.TaskGroup() as tasks:
                 pause = min(self.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
                 chores = [
-                    tasks.create_task(_repeat("sweep", self.inspector.sweep, pause=pause)),
+                    tasks.create_task(_repeat("sweep", self.sweep.look, pause=pause)),
                     tasks.create_task(_repeat("subscriptions", self.subscriptions.look, pause=pause)),
                     tasks.create_task(_repeat("watch", self.engine.watch, pause=WATCH_PAUSE_SECONDS)),
                     tasks.create_task(_repeat("upkeep", self.upkeep.look, pause=UPKEEP_PAUSE_SECONDS)),
@@ -301,6 +304,8 @@ def assemble(
         manifest=settings.manifest,
         clock=clock,
     )
+    looker = Looker(database, client, find_tokens=secrets.find_tokens, clock=clock, every=settings.recheck_every)
+    looker.on_move = workflows.enqueue_stage_change
     calls = Calls(
         database=database,
         secrets=secrets,
@@ -317,6 +322,7 @@ def assemble(
         engine=engine,
         client=client,
         inspector=inspector,
+        sweep=Sweep(database, engine, looker, clock=clock),
         workflows=workflows,
         operations=Operations(database, secrets, engine, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),

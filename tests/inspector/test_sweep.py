@@ -8,18 +8,20 @@ import pytest
 
 from headrace.emulator import Clock
 from headrace.errors import HeadraceError, PlatformError
-from headrace.inspector.placements import LEASE
+from headrace.inspector.freshness import SPREAD
+from headrace.store.looks import claim_batch
 from headrace.store.placements import (
     CheckRow,
     PlacementRow,
-    claim_due_checks,
     find_check,
     find_current_placement,
 )
 from headrace.testing import eventually
+from headrace.workflows.sweep import LEASE
 from pair import Pair, play_pair
 
-RECHECK = timedelta(minutes=5)
+# Every five minutes, spread by a tenth.
+RECHECK = timedelta(minutes=5) * (1 + SPREAD)
 
 
 async def test_only_what_is_due_is_looked_up(sqlite_url: str) -> None:
@@ -32,7 +34,7 @@ async def test_only_what_is_due_is_looked_up(sqlite_url: str) -> None:
         before = await _find_check(pair, newer)
         clock.advance(timedelta(seconds=150))
         now = clock.now()
-        await pair.parts.inspector.sweep()
+        await pair.sweep()
         # The worker sweeps too: whoever claimed it, it is looked up now.
         await eventually(lambda: _is_checked_since(pair, older, now))
 
@@ -44,27 +46,30 @@ async def test_what_is_due_is_looked_up_once_however_many_sweep(database_url: st
     """A placement is claimed before it is looked up."""
     clock = Clock()
     async with play_pair(database_url, clock=clock) as pair:
-        uuids = [await _provision(pair, app) for app in ("shop", "blog", "shop-dev", "ada-notes")]
+        apps = ("shop", "blog", "shop-dev", "ada-notes")
+        uuids = [await _provision(pair, app) for app in apps]
+        before = len(list(pair.heroku.traffic))
         clock.advance(RECHECK)
         now = clock.now()
-        await asyncio.gather(*(pair.parts.inspector.sweep() for _ in range(4)))
+        await asyncio.gather(*(pair.sweep() for _ in range(4)))
         for uuid in uuids:
             await eventually(lambda uuid=uuid: _is_checked_since(pair, uuid, now))  # type: ignore[misc]
 
-        assert [2, 2, 2, 2] == [_count_looks(pair, uuid) for uuid in uuids]
+        asked = list(pair.heroku.traffic)[before:]
+        assert 4 == sum(exchange.path.endswith("/pipeline-couplings") for exchange in asked)
 
 
 async def test_a_claim_lapses_when_its_worker_dies(database_url: str) -> None:
     """What a dead worker took is due again after the lease, not before."""
     async with play_pair(database_url) as pair:
-        uuid = await _provision(pair, "shop")
+        await _provision(pair, "shop")
         due = pair.parts.clock() + RECHECK
 
         claims = [
-            await pair.parts.database.write(claim_due_checks, now=now, limit=10, lease=LEASE)
+            await pair.parts.database.write(claim_batch, "batch", now=now, limit=10, lease=LEASE)
             for now in (due, due, due + LEASE - timedelta(seconds=1), due + LEASE)
         ]
-        assert [[uuid], [], [], [uuid]] == claims
+        assert [1, 0, 0, 1] == claims
 
 
 async def test_a_resource_that_is_gone_is_never_due(sqlite_url: str) -> None:
@@ -75,7 +80,7 @@ async def test_a_resource_that_is_gone_is_never_due(sqlite_url: str) -> None:
         await pair.settle()
         later = pair.parts.clock() + timedelta(days=1)
 
-        assert [] == await pair.parts.database.write(claim_due_checks, now=later, limit=10, lease=LEASE)
+        assert 0 == await pair.parts.database.write(claim_batch, "batch", now=later, limit=10, lease=LEASE)
 
 
 def revoke(pair: Pair, uuid: str) -> None:
@@ -115,7 +120,7 @@ async def test_a_look_that_fails_keeps_what_was_known(
         assert check.tried_at is not None
         assert check.tried_at >= now
         assert [] == pair.acme.moved
-        assert [] == await pair.parts.database.write(claim_due_checks, now=now, limit=10, lease=LEASE)
+        assert 0 == await pair.parts.database.write(claim_batch, "batch", now=now, limit=10, lease=LEASE)
 
 
 async def test_one_failure_costs_the_others_nothing(sqlite_url: str) -> None:
@@ -128,7 +133,7 @@ async def test_one_failure_costs_the_others_nothing(sqlite_url: str) -> None:
         await pair.parts.database.write(pair.parts.secrets.delete, broken, "token")
         clock.advance(RECHECK)
         now = clock.now()
-        await pair.parts.inspector.sweep()
+        await pair.sweep()
         await eventually(lambda: _is_checked_since(pair, good, now))
         await eventually(lambda: _has_error(pair, broken, "GrantError"))
         await pair.parts.database.write(pair.parts.secrets.save_token, broken, token)

@@ -30,6 +30,8 @@ async def test_a_row_says_where_a_resource_is_and_when_that_was_checked(database
         outcome=Outcome.PLACED,
         moved_from=None,
         moved_at=None,
+        next_check_at=NOON + 2 * HOUR,
+        has_failed=False,
     )
     assert [expected] == await database.read(list_board_rows, None)
 

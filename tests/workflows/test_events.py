@@ -86,7 +86,7 @@ async def test_events_out_of_order_are_all_told_and_the_newest_place_is_kept(dat
         clock.advance(MINUTE)
         pair.heroku.rename_app("shop-1", "shop-2")
         await eventually(lambda: len(acme.heard) == 2)
-        await pair.parts.inspector.sweep()
+        await pair.sweep()
 
         newest = max(acme.heard, key=lambda event: event.updated_at)
         assert "shop-2" == newest.data["name"]
@@ -99,7 +99,7 @@ async def test_what_an_event_concerns_is_due_now(database_url: str) -> None:
         uuid = await provision(pair, "shop")
         pair.heroku.rename_app("shop", "store")
         await eventually(lambda: _is_taken(pair))
-        await pair.parts.inspector.sweep()
+        await pair.sweep()
 
         assert "store" == (await pair.find(uuid)).app_name
 
@@ -124,7 +124,7 @@ async def test_a_destroyed_addon_is_no_order_to_deprovision(sqlite_url: str) -> 
         before = await pair.parts.database.read(find_check, uuid)
         await deliver(pair, uuid, make_event(include="api:addon", action="destroy", data={"id": uuid}))
         after = await pair.parts.database.read(find_check, uuid)
-        await pair.parts.inspector.sweep()
+        await pair.sweep()
 
         assert before is not None
         assert after is not None

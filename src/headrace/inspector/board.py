@@ -22,7 +22,8 @@ class PlacedResource:
     """One row: what the store knows of a resource and its current placement.
 
     `checked_at` is the last time Heroku answered about the placement, `outcome` what the last
-    inspection found out; both are None for a resource that was never inspected.
+    inspection found out; both are None for a resource that was never inspected. `has_failed` tells whether a look
+    has failed since, `next_check_at` when the next is due.
     """
 
     uuid: str
@@ -39,6 +40,8 @@ class PlacedResource:
     moved_from: Stage | str | None = None
     moved_at: datetime | None = None
     panel: Panel | None = None
+    next_check_at: datetime | None = None
+    has_failed: bool = False
 
     @property
     def placement(self) -> Placement | None:
@@ -175,13 +178,20 @@ def build_board(
 
 
 def _build_card(resource: PlacedResource, *, opened: str | None, now: datetime, stale_after: timedelta) -> Card:
-    moved_at, checked_at = resource.moved_at, resource.checked_at
+    moved_at = resource.moved_at
     return Card(
         resource=resource,
         is_opened=resource.uuid == opened,
-        is_stale=checked_at is not None and now - checked_at > stale_after,
+        is_stale=_is_stale(resource, now=now, stale_after=stale_after),
         has_moved=resource.moved_from is not None and moved_at is not None and now - moved_at < MOVED_FOR,
     )
+
+
+def _is_stale(resource: PlacedResource, *, now: datetime, stale_after: timedelta) -> bool:
+    """Whether an answer is old, and ought not to be: what has long been still is looked at more rarely."""
+    if resource.checked_at is None or now - resource.checked_at <= stale_after:
+        return False
+    return resource.has_failed or resource.next_check_at is None or now - resource.next_check_at > stale_after
 
 
 def _build_pipelines(cards: Iterable[Card]) -> Iterator[BoardPipeline]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -10,12 +10,15 @@ import sqlalchemy as sa
 
 from headrace.client import Clock, HerokuClient
 from headrace.errors import HeadraceError, NotFound, UnknownResource
+from headrace.inspector.freshness import decide_next_look, decide_next_try
 from headrace.models import Inspection
 from headrace.protocol.pipelines import find_access
 from headrace.store.database import Database
+from headrace.store.looks import want_looks
 from headrace.store.placements import (
-    PlacementRow,
-    claim_due_checks,
+    OnMove,
+    find_check,
+    find_current_placement,
     list_freshly_checked_apps,
     save_access,
     save_failed_check,
@@ -29,13 +32,8 @@ T = TypeVar("T")
 
 # How long an answer about who may see an app is good for: a removed collaborator is out after that.
 ACCESS_GOOD_FOR = timedelta(minutes=5)
-# A worker that dies while it holds a batch of due checks gives them back after this.
-LEASE = timedelta(minutes=2)
 # How many resources are looked at at the same time.
 IN_FLIGHT = 16
-BATCH = 200
-
-OnMove = Callable[[sa.Connection, str, PlacementRow, PlacementRow], None]
 
 
 class Inspector:
@@ -72,13 +70,9 @@ class Inspector:
         """Look many placements up, some at a time; return how many Heroku answered about."""
         return sum(await _map(self._try_inspect, uuids))
 
-    async def sweep(self) -> int:
-        """Look up every placement that is due; return how many were."""
-        count = 0
-        while uuids := await self._database.write(claim_due_checks, now=self._clock(), limit=BATCH, lease=LEASE):
-            count += len(uuids)
-            await self.inspect_all(uuids)
-        return count
+    async def renew(self, uuids: Collection[str]) -> None:
+        """Make placements due that somebody is looking at: a worker asks Heroku again within moments."""
+        await self._database.write(want_looks, uuids, now=self._clock())
 
     async def refresh_access(self, apps: dict[str, str]) -> None:
         """Ask again who may see these apps, where the last answer is too old.
@@ -111,14 +105,26 @@ class Inspector:
         return True
 
     def _record(self, connection: sa.Connection, inspection: Inspection) -> None:
-        next_check_at = inspection.looked_up_at + self.recheck_every
+        now, place = inspection.looked_up_at, inspection.placement
+        uuid = inspection.addon.id
+        known = find_current_placement(connection, uuid)
+        next_check_at = decide_next_look(
+            now=now,
+            changed_at=known.valid_from if known else now,
+            every=self.recheck_every,
+            name=place.pipeline.id if place else uuid,
+        )
         moved = save_inspection(connection, inspection, next_check_at=next_check_at)
         if moved is not None and moved[0] is not None:
             self.on_move(connection, inspection.addon.id, moved[0], moved[1])
 
     def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
         now = self._clock()
-        save_failed_check(connection, uuid, error=error, now=now, next_check_at=now + self.recheck_every)
+        check = find_check(connection, uuid)
+        next_check_at = decide_next_try(
+            now=now, answered_at=check.checked_at if check else None, every=self.recheck_every, name=uuid
+        )
+        save_failed_check(connection, uuid, error=error, now=now, next_check_at=next_check_at)
 
 
 async def _map(ask: Callable[[T], Awaitable[bool]], items: Iterable[T]) -> list[bool]:

@@ -89,4 +89,6 @@ def _place(row: BoardRow) -> PlacedResource:
         outcome=row.outcome,
         moved_from=read_stage(row.moved_from) if row.moved_from else None,
         moved_at=row.moved_at,
+        next_check_at=row.next_check_at,
+        has_failed=row.has_failed,
     )

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 
-from headrace.errors import Forbidden, NotFound
+from headrace.errors import Forbidden, NotFound, UnexpectedAnswer
 from headrace.models import (
     Addon,
     Collaborator,
@@ -26,13 +26,16 @@ from headrace.protocol.platform import (
     build_app_info,
     build_collaborators,
     build_coupling_by_app,
+    build_couplings_by_pipeline,
     build_pipeline_info,
     build_team_members,
+    is_unchanged,
     read_addon,
     read_app,
     read_coupling,
     read_pages,
     read_pipeline,
+    with_etag,
 )
 from headrace.protocol.wire import Request, Response
 
@@ -48,11 +51,103 @@ def inspect(uuid: str, *, now: datetime) -> Generator[Request, Response, Inspect
         PlatformError: Heroku did not answer as it should; nothing is known then.
 
     """
+    addon, place, _etag = yield from read_whole(uuid)
+    placement = None
+    if place.coupling is not None:
+        pipeline = yield from read_if_allowed(place.coupling.pipeline.id)
+        placement = build_placement(place.coupling, pipeline)
+    return Inspection(addon=addon, outcome=place.outcome, placement=placement, looked_up_at=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What Heroku says of an app's place; `coupling` is set exactly when the outcome is PLACED."""
+
+    outcome: Outcome
+    coupling: PipelineCoupling | None = None
+
+
+def read_whole(uuid: str) -> Generator[Request, Response, tuple[Addon, Place, str | None]]:
+    """Read an add-on and its app's place; return both, and the ETag that proves the place, if there is one.
+
+    Raises:
+        NotFound: the add-on itself is gone.
+        PlatformError: Heroku did not answer as it should; nothing is known then.
+
+    """
     request = build_addon_info(uuid)
     addon = read_addon((yield request), request)
-    outcome, coupling = yield from _find_coupling(addon)
-    placement = None if coupling is None else (yield from _find_placement(coupling))
-    return Inspection(addon=addon, outcome=outcome, placement=placement, looked_up_at=now)
+    place, etag = yield from find_place(addon.app.id)
+    if place is None:
+        raise UnexpectedAnswer("unchanged, which nobody asked", request=str(request), status=304)
+    return addon, place, etag
+
+
+def find_place(
+    app_id: str, *, known: Outcome | None = None, etag: str | None = None
+) -> Generator[Request, Response, tuple[Place | None, str | None]]:
+    """Find the place of an app; return it with the ETag that proves it, or None for the place when it is as known.
+
+    With an `etag` the read is conditional. Where nothing has changed since `known` it takes one request.
+
+    Raises:
+        PlatformError: Heroku did not answer as it should; nothing is known then.
+
+    """
+    request = with_etag(build_coupling_by_app(app_id), etag)
+    response = yield request
+    if etag is not None and is_unchanged(response):
+        return None, etag
+    try:
+        coupling = read_coupling(response, request)
+    except Forbidden:
+        return Place(outcome=Outcome.FORBIDDEN), None
+    except NotFound:
+        if known is Outcome.UNCOUPLED:
+            return None, None
+        return Place(outcome=(yield from _tell_uncoupled_from_hidden(app_id))), None
+    outcome = Outcome.PLACED if coupling else Outcome.UNCOUPLED
+    return Place(outcome=outcome, coupling=coupling), response.headers.get("etag")
+
+
+def list_couplings(
+    pipeline_id: str, *, etag: str | None = None
+) -> Generator[Request, Response, tuple[list[PipelineCoupling] | None, str | None]]:
+    """List the apps of a pipeline, as far as this token may see them; None when they are as the `etag` has them.
+
+    The ETag that comes with them proves a list that fits on one page.
+
+    Raises:
+        Forbidden, NotFound: Heroku does not list this pipeline for this token.
+        PlatformError: Heroku did not answer as it should; nothing is known then.
+
+    """
+    request = with_etag(build_couplings_by_pipeline(pipeline_id), etag)
+    response = yield request
+    if etag is not None and is_unchanged(response):
+        return None, etag
+    pages = read_pages(request, PipelineCoupling)
+    next(pages)
+    try:
+        further = pages.send(response)
+        while True:
+            further = pages.send((yield further))
+    except StopIteration as end:
+        return end.value, response.headers.get("etag") if response.status == 200 else None
+
+
+def read_if_allowed(pipeline_id: str) -> Generator[Request, Response, Pipeline | None]:
+    """Read a pipeline. The stage is known without it; a pipeline that will not be read costs only its name.
+
+    Raises:
+        PlatformError: Heroku did not answer as it should; nothing is known then.
+
+    """
+    request = build_pipeline_info(pipeline_id)
+    try:
+        return read_pipeline((yield request), request)
+    except (Forbidden, NotFound):
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,35 +183,14 @@ def find_access(app_id: str) -> Generator[Request, Response, Access]:
     return Access(user_ids=frozenset(user_ids), emails=frozenset(emails))
 
 
-def _find_coupling(addon: Addon) -> Generator[Request, Response, tuple[Outcome, PipelineCoupling | None]]:
-    request = build_coupling_by_app(addon.app.id)
-    try:
-        coupling = read_coupling((yield request), request)
-    except Forbidden:
-        return Outcome.FORBIDDEN, None
-    except NotFound:
-        return (yield from _tell_uncoupled_from_hidden(addon)), None
-    return (Outcome.PLACED if coupling else Outcome.UNCOUPLED), coupling
-
-
-def _tell_uncoupled_from_hidden(addon: Addon) -> Generator[Request, Response, Outcome]:
+def _tell_uncoupled_from_hidden(app_id: str) -> Generator[Request, Response, Outcome]:
     """A 404 for the coupling means either that there is none or that the app cannot be seen (contract §7.4)."""
-    request = build_app_info(addon.app.id)
+    request = build_app_info(app_id)
     try:
         read_app((yield request), request)
     except (Forbidden, NotFound):
         return Outcome.APP_HIDDEN
     return Outcome.UNCOUPLED
-
-
-def _find_placement(coupling: PipelineCoupling) -> Generator[Request, Response, Placement]:
-    """The stage is known by now; a pipeline that will not be read costs only its name."""
-    request = build_pipeline_info(coupling.pipeline.id)
-    try:
-        pipeline = read_pipeline((yield request), request)
-    except (Forbidden, NotFound):
-        return build_placement(coupling, None)
-    return build_placement(coupling, pipeline)
 
 
 def build_placement(coupling: PipelineCoupling, pipeline: Pipeline | None) -> Placement:

@@ -43,6 +43,11 @@ def build_coupling_by_app(app_id: str) -> Request:
     return _get("/apps/{}/pipeline-couplings", "/apps/{app}/pipeline-couplings", app_id)
 
 
+def build_couplings_by_pipeline(pipeline_id: str) -> Request:
+    """Ask which apps are in a pipeline, and at which stage: one answer about all of them."""
+    return _get("/pipelines/{}/pipeline-couplings", "/pipelines/{pipeline}/pipeline-couplings", pipeline_id)
+
+
 def build_pipeline_info(pipeline_id: str) -> Request:
     """Ask what a pipeline is called: the article's third step."""
     return _get("/pipelines/{}", "/pipelines/{pipeline}", pipeline_id)

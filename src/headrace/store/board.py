@@ -33,6 +33,8 @@ class BoardRow:
     outcome: Outcome | None
     moved_from: str | None
     moved_at: datetime | None
+    next_check_at: datetime | None
+    has_failed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ def list_board_rows(connection: sa.Connection, uuids: Collection[str] | None) ->
             current.c.stage,
             placement_check.c.checked_at,
             placement_check.c.outcome,
+            placement_check.c.error,
+            placement_check.c.next_check_at,
             before.c.stage.label("moved_from"),
             before.c.valid_to.label("moved_at"),
         )
@@ -114,4 +118,6 @@ def _read(row: sa.Row[Any]) -> BoardRow:
         outcome=Outcome(row.outcome) if row.outcome else None,
         moved_from=row.moved_from,
         moved_at=row.moved_at,
+        next_check_at=row.next_check_at,
+        has_failed=row.error is not None,
     )

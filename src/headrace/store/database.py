@@ -59,7 +59,13 @@ class Database:
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
+        # A thread of the workflow engine may still be using a connection: it is closed when it comes back.
+        event.listen(self.engine, "checkin", _close_connection)
         self.engine.dispose()
+
+
+def _close_connection(_connection: Any, record: Any) -> None:
+    record.invalidate()
 
 
 def _create_postgres_engine(url: str) -> sa.Engine:

@@ -1,19 +1,20 @@
 """Queries about placements: where an app is, since when, when Heroku was last asked, and who may see it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.models import Inspection, Outcome, Placement, State
+from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
 from headrace.protocol.pipelines import Access
 from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
-from headrace.store.upsert import upsert
+from headrace.store.upsert import insert_new, upsert
 
 # Only these have a place worth asking for: the token of a resource that is gone is dead.
 LIVE = (State.PROVISIONING, State.PROVISIONED)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,43 +46,86 @@ class CheckRow:
         return self.wanted_at is not None and self.wanted_at > looked_up_at
 
 
+# Told of a move in the transaction that records it: the resource's uuid, the old placement and the new one.
+OnMove = Callable[[sa.Connection, str, PlacementRow, PlacementRow], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a look found out. `name` is None when the add-on itself was not read, but its app's place alone.
+
+    `is_pipeline_read` tells whether `placement` has what the pipeline says of itself, or its id alone.
+    """
+
+    uuid: str
+    name: str | None
+    app: Ref
+    outcome: Outcome
+    placement: Placement | None
+    looked_up_at: datetime
+    etag: str | None = None
+    etag_path: str | None = None
+    is_pipeline_read: bool = False
+
+
 def save_inspection(
     connection: sa.Connection, inspection: Inspection, *, next_check_at: datetime
 ) -> tuple[PlacementRow | None, PlacementRow] | None:
-    """Record what an inspection found; return the old and the new placement when the app has moved.
+    """Record what an inspection found, as `save_found` does."""
+    found = Found(
+        uuid=inspection.addon.id,
+        name=inspection.addon.name,
+        app=inspection.app,
+        outcome=inspection.outcome,
+        placement=inspection.placement,
+        looked_up_at=inspection.looked_up_at,
+        is_pipeline_read=True,
+    )
+    return save_found(connection, found, next_check_at=next_check_at)
+
+
+def save_found(
+    connection: sa.Connection, found: Found, *, next_check_at: datetime
+) -> tuple[PlacementRow | None, PlacementRow] | None:
+    """Record what a look found out; return the old and the new placement when the app has moved.
 
     FORBIDDEN and APP_HIDDEN say nothing about the place, so they close no placement. An answer that was overtaken
     by a newer one on its way here, or by a deprovision, says nothing at all.
     """
-    uuid, now = inspection.addon.id, inspection.looked_up_at
+    uuid, now = found.uuid, found.looked_up_at
     # Its row is locked, so that two answers about one resource are recorded one after the other.
     state = connection.execute(sa.select(resource.c.state).where(resource.c.uuid == uuid).with_for_update()).scalar()
     check = find_check(connection, uuid)
     is_overtaken = check is not None and check.checked_at is not None and check.checked_at > now
     if is_overtaken or state not in LIVE:
         return None
-    connection.execute(
-        sa.update(resource)
-        .where(resource.c.uuid == uuid)
-        .values(app_id=inspection.app.id, app_name=inspection.app.name, name=inspection.addon.name)
-    )
+    is_whole = found.name is not None
+    if is_whole:
+        names = {"app_id": found.app.id, "app_name": found.app.name, "name": found.name}
+        connection.execute(sa.update(resource).where(resource.c.uuid == uuid).values(names))
     is_due = check is not None and check.is_wanted_since(now)
     _save_check(
         connection,
         uuid,
         {
-            "outcome": inspection.outcome,
+            "outcome": found.outcome,
             "error": None,
             "checked_at": now,
             "tried_at": now,
             "next_check_at": now if is_due else next_check_at,
+            "etag": found.etag,
+            "etag_path": found.etag_path,
+            **({"read_whole_at": now} if is_whole else {}),
         },
     )
-    if inspection.outcome not in (Outcome.PLACED, Outcome.UNCOUPLED):
+    if found.outcome not in (Outcome.PLACED, Outcome.UNCOUPLED):
         return None
-    if inspection.placement is not None:
-        _save_pipeline(connection, inspection.placement, now)
-    return _move(connection, inspection)
+    if found.placement is not None and found.is_pipeline_read:
+        _save_pipeline(connection, found.placement, now)
+    elif found.placement is not None:
+        named = found.placement.pipeline
+        insert_new(connection, pipeline, {"id": named.id, "name": named.name, "observed_at": NEVER})
+    return _move(connection, found)
 
 
 def save_failed_check(
@@ -150,29 +194,6 @@ def find_check(connection: sa.Connection, uuid: str) -> CheckRow | None:
     )
 
 
-def claim_due_checks(connection: sa.Connection, *, now: datetime, limit: int, lease: timedelta) -> list[str]:
-    """Return uuids whose placement is due for a look, oldest first; they are due again only after the lease.
-
-    Workers on PostgreSQL skip what another one is claiming at the same time.
-    """
-    query = (
-        sa.select(placement_check.c.resource_uuid)
-        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .where(placement_check.c.next_check_at <= now, resource.c.state.in_(LIVE), resource.c.app_id.is_not(None))
-        .order_by(placement_check.c.next_check_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=placement_check)
-    )
-    uuids = list(connection.execute(query).scalars())
-    if uuids:
-        connection.execute(
-            sa.update(placement_check)
-            .where(placement_check.c.resource_uuid.in_(uuids))
-            .values(next_check_at=now + lease)
-        )
-    return uuids
-
-
 def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: datetime) -> None:
     """Record who may see an app; whoever is not in the answer may not."""
     upsert(connection, access_check, {"app_id": app_id, "checked_at": now}, changes=("checked_at",))
@@ -210,24 +231,32 @@ def _save_check(connection: sa.Connection, uuid: str, values: dict[str, Any]) ->
     upsert(connection, placement_check, {"resource_uuid": uuid, **values}, changes=tuple(values))
 
 
-def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -> None:
+def save_pipeline(connection: sa.Connection, found: Pipeline, *, now: datetime) -> None:
+    """Record what a pipeline says of itself; one that would not be read this time keeps the name it had."""
     values: dict[str, Any] = {
-        "name": found.pipeline.name,
+        "name": found.name or None,
         "owner_id": found.owner.id if found.owner else None,
         "owner_type": found.owner.type if found.owner else None,
-        "generation": found.generation,
+        "generation": found.generation.name if found.generation else None,
         "observed_at": now,
     }
-    # A pipeline that would not be read this time keeps the name it had.
     changes = tuple(name for name, value in values.items() if value is not None)
-    upsert(connection, pipeline, {"id": found.pipeline.id, **values}, changes=changes)
+    upsert(connection, pipeline, {"id": found.id, **values}, changes=changes)
 
 
-def _move(connection: sa.Connection, inspection: Inspection) -> tuple[PlacementRow | None, PlacementRow] | None:
-    uuid, now = inspection.addon.id, inspection.looked_up_at
+def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -> None:
+    generation = Ref(id=found.generation, name=found.generation) if found.generation else None
+    pipeline_found = Pipeline(
+        id=found.pipeline.id, name=found.pipeline.name or "", owner=found.owner, generation=generation
+    )
+    save_pipeline(connection, pipeline_found, now=now)
+
+
+def _move(connection: sa.Connection, found: Found) -> tuple[PlacementRow | None, PlacementRow] | None:
+    uuid, now = found.uuid, found.looked_up_at
     old = find_current_placement(connection, uuid)
-    found = inspection.placement
-    place = (inspection.app.id, found.pipeline.id if found else None, str(found.stage) if found else None)
+    placed = found.placement
+    place = (found.app.id, placed.pipeline.id if placed else None, str(placed.stage) if placed else None)
     if old is not None and (old.app_id, old.pipeline_id, old.stage) == place:
         return None
     if old is not None:
@@ -237,7 +266,7 @@ def _move(connection: sa.Connection, inspection: Inspection) -> tuple[PlacementR
         sa.insert(placement).values(
             resource_uuid=uuid,
             app_id=app_id,
-            app_name=inspection.app.name,
+            app_name=found.app.name,
             pipeline_id=pipeline_id,
             stage=stage,
             valid_from=now,

@@ -111,6 +111,8 @@ pipeline = sa.Table(
     sa.Column("owner_type", sa.String(20)),
     sa.Column("generation", sa.Text),
     sa.Column("observed_at", Moment, nullable=False),
+    # When Heroku last would not list its apps.
+    sa.Column("list_refused_at", Moment),
 )
 
 # A row without a pipeline says that Heroku said "in no pipeline"; rows are closed, never rewritten.
@@ -137,7 +139,8 @@ placement = sa.Table(
 )
 
 # `checked_at` is when Heroku last answered, `tried_at` when it was last asked; `wanted_at` is when a webhook last
-# asked for a look, which one that had begun before does not answer.
+# asked for a look, which one that had begun before does not answer. `etag` proves the place, at the path of the read
+# that told it; `read_whole_at` is when the add-on itself was last read. `batch` names the batch that it is in now.
 placement_check = sa.Table(
     "placement_check",
     METADATA,
@@ -148,7 +151,17 @@ placement_check = sa.Table(
     sa.Column("tried_at", Moment),
     sa.Column("wanted_at", Moment),
     sa.Column("next_check_at", Moment, nullable=False),
+    sa.Column("read_whole_at", Moment),
+    sa.Column("etag", sa.Text),
+    sa.Column("etag_path", sa.Text),
+    _uuid("batch"),
     sa.Index(None, "next_check_at"),
+    sa.Index(
+        "ix_placement_check_batch",
+        "batch",
+        sqlite_where=sa.text("batch IS NOT NULL"),
+        postgresql_where=sa.text("batch IS NOT NULL"),
+    ),
 )
 
 # Who may see an app, as Heroku last said; `person` is `id:<user id>` or `email:<address>`.

@@ -1,11 +1,13 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
+from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
 from headrace.store.schema import resource, secret
 from headrace.store.seal import KeyRing
@@ -69,8 +71,19 @@ class SecretStore:
         text, expires_at = self.find(connection, uuid, TOKEN), _find_expiry(connection, uuid, TOKEN)
         if text is None or expires_at is None:
             return None
-        access, refresh = msgspec.json.decode(text, type=tuple[str, str])
-        return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
+        return _read_token(text, expires_at)
+
+    def find_tokens(self, connection: sa.Connection, uuids: Collection[str]) -> dict[str, Token]:
+        """Return the tokens of many resources; one that cannot be opened is left to `find_token`, which says so."""
+        query = sa.select(secret.c.resource_uuid, secret.c.sealed, secret.c.expires_at).where(
+            secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN, secret.c.expires_at.is_not(None)
+        )
+        tokens = {}
+        for row in connection.execute(query):
+            with suppress(SealBroken):
+                text = self._keys.open(row.sealed, row=_row(row.resource_uuid, TOKEN))
+                tokens[row.resource_uuid] = _read_token(text, row.expires_at)
+        return tokens
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, lease: timedelta
@@ -130,6 +143,11 @@ class SecretStore:
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
+
+
+def _read_token(text: str, expires_at: datetime) -> Token:
+    access, refresh = msgspec.json.decode(text, type=tuple[str, str])
+    return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
 
 
 def _row(uuid: str, kind: str) -> str:

@@ -176,7 +176,15 @@ class Customers:
             response = self._show_lost_access()
             self.sessions.end(request, response)
             return response
+        await self._renew(visible)
         return session, visible
+
+    async def _renew(self, visible: list[PlacedResource]) -> None:
+        """What somebody looks at is to be fresh, however rarely it is looked up otherwise."""
+        now, every = self.clock(), self.inspector.recheck_every
+        old = [each for each in visible if each.checked_at is None or now - each.checked_at > every]
+        if waiting := [each.uuid for each in old if each.next_check_at is None or each.next_check_at > now]:
+            await self.inspector.renew(waiting)
 
     def _build(self, session: Session, resources: list[PlacedResource]) -> Board:
         stale_after = MISSED_CHECKS * self.inspector.recheck_every

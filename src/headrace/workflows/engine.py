@@ -35,9 +35,11 @@ TAKES_OVER: tuple[str, ...] = ()
 POLL_SECONDS = 0.1
 # What may wait has a queue of its own, so that a broken hook for events holds up no provision.
 EVENT_QUEUE = "headrace-events"
+# Looking at placements can always wait for a customer who waits.
+SWEEP_QUEUE = "headrace-sweep"
 # How many workflows of a queue one worker runs at a time. One that waits for its next attempt counts, and costs
 # little: a few hundred hooks that fail must not keep others from their turn.
-CONCURRENCY = {QUEUE: 1000, EVENT_QUEUE: 100}
+CONCURRENCY = {QUEUE: 1000, EVENT_QUEUE: 100, SWEEP_QUEUE: 2}
 
 # How many stranded workflows are named at the start.
 STRANDED_SHOWN = 100

@@ -1,0 +1,289 @@
+"""What a batch costs and what it finds: conditional reads, one list for a pipeline, one write for all."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from headrace.emulator import Clock, Fault, Switches
+from headrace.emulator.traffic import Exchange
+from headrace.inspector.freshness import SPREAD
+from headrace.inspector.looks import POOL_PAUSE
+from headrace.models import Outcome
+from headrace.store.looks import Confirmed, claim_batch, list_batch, release_batch, save_confirmed
+from headrace.store.placements import CheckRow, PlacementRow, find_check, find_current_placement, list_placements
+from headrace.store.schema import placement_check
+from headrace.testing import eventually
+from headrace.workflows.sweep import LEASE
+from pair import Pair, play_pair
+
+RECHECK = timedelta(minutes=5) * (1 + SPREAD)
+SHOP_APPS = ("shop-dev", "shop-pr-1", "shop-ci", "shop-staging", "shop")
+SIBLINGS = Switches(siblings_visible=True)
+LISTS = "/pipelines/*/pipeline-couplings"
+
+
+async def test_what_has_not_changed_costs_one_request_without_a_body(database_url: str) -> None:
+    """In a pipeline or in none: the app's place is asked for with its ETag, and nothing else is asked for."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock) as pair:
+        uuids = [await _provision(pair, app) for app in ("shop", "blog", "ada-notes")]
+        await _sweep_later(pair, clock)
+        asked = await _sweep_later(pair, clock)
+
+        assert [304, 304, 304] == [exchange.status for exchange in asked]
+        assert await _are_fresh(pair, uuids)
+
+
+async def test_a_404_for_no_place_stays_one_request(sqlite_url: str) -> None:
+    """Where Heroku has no body to be conditional about; that the app itself is there was found out the first time."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, switches=Switches(uncoupled_array="not_found")) as pair:
+        uuid = await _provision(pair, "ada-notes")
+        asked = await _sweep_later(pair, clock)
+
+        assert [404] == [exchange.status for exchange in asked]
+        assert await _are_fresh(pair, [uuid], Outcome.UNCOUPLED)
+
+
+async def test_one_list_tells_about_everything_in_a_pipeline(database_url: str) -> None:
+    """Five resources, one request; the second time it has no body."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock, switches=SIBLINGS) as pair:
+        uuids = [await _provision(pair, app) for app in SHOP_APPS]
+        first = await _sweep_later(pair, clock)
+        second = await _sweep_later(pair, clock)
+
+        assert [[200], [304]] == [[exchange.status for exchange in asked] for asked in (first, second)]
+        assert await _are_fresh(pair, uuids, Outcome.PLACED)
+
+
+async def test_a_move_is_found_in_the_list_and_told(sqlite_url: str) -> None:
+    """As if its app had been asked for: the history has both places, and the hook is told."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, switches=SIBLINGS) as pair:
+        uuids = {app: await _provision(pair, app) for app in SHOP_APPS}
+        await _sweep_later(pair, clock)
+        pair.heroku.move("shop-staging", "production")
+        asked = await _sweep_later(pair, clock)
+        await eventually(lambda: pair.acme.moved)
+
+        places = await pair.parts.database.read(list_placements, uuids["shop-staging"])
+        assert 1 == len(asked)
+        assert ["staging", "production"] == [place.stage for place in places]
+        assert [uuids["shop-staging"]] == [change.uuid for change in pair.acme.moved]
+
+
+async def test_absence_from_the_list_is_no_proof(sqlite_url: str) -> None:
+    """An app that has left the pipeline is asked for itself."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, switches=SIBLINGS) as pair:
+        uuids = {app: await _provision(pair, app) for app in SHOP_APPS}
+        pair.heroku.uncouple("shop-ci")
+        asked = await _sweep_later(pair, clock)
+
+        place = await _find_place(pair, uuids["shop-ci"])
+        assert [200, 200] == [exchange.status for exchange in asked]
+        assert (None, None) == (place.pipeline_id, place.stage)
+
+
+async def test_where_siblings_cannot_be_seen_each_is_asked_for_itself(sqlite_url: str) -> None:
+    """The list has the asker alone, so it costs no more than it brings."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
+        uuids = [await _provision(pair, app) for app in SHOP_APPS]
+        await _sweep_later(pair, clock)
+        asked = await _sweep_later(pair, clock)
+
+        assert [304] * 5 == [exchange.status for exchange in asked]
+        assert await _are_fresh(pair, uuids)
+
+
+async def test_an_app_that_has_come_from_elsewhere_is_found_before_it_is_due(sqlite_url: str) -> None:
+    """The list of the pipeline names it, and so its place is known without a look of its own."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, switches=SIBLINGS) as pair:
+        for app in ("shop", "shop-dev"):
+            await _provision(pair, app)
+        clock.advance(timedelta(seconds=200))
+        notes = await _provision(pair, "ada-notes")
+        pair.heroku.couple("ada-notes", "shop", "development")
+        clock.advance(timedelta(seconds=150))
+        await pair.sweep()
+
+        assert "development" == (await _find_place(pair, notes)).stage
+
+
+async def test_a_refused_list_is_not_asked_for_again_that_day(database_url: str) -> None:
+    """Each resource has a look of its own then."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock, switches=SIBLINGS) as pair:
+        uuids = [await _provision(pair, app) for app in SHOP_APPS]
+        pair.heroku.faults.add(Fault(kind="status", status=403, path=LISTS, count=1))
+        first = await _sweep_later(pair, clock)
+        second = await _sweep_later(pair, clock)
+
+        assert {200: 5, 403: 1} == Counter(each.status for each in first)
+        assert 5 == len(second)
+        assert await _are_fresh(pair, uuids, Outcome.PLACED)
+
+
+async def test_a_list_that_fails_costs_nobody_an_answer(sqlite_url: str) -> None:
+    """Each has a look of its own then, this time."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, switches=SIBLINGS) as pair:
+        uuids = [await _provision(pair, app) for app in SHOP_APPS]
+        pair.heroku.faults.add(Fault(kind="status", status=503, path=LISTS, count=1))
+        first = await _sweep_later(pair, clock)
+        second = await _sweep_later(pair, clock)
+
+        assert (6, 1) == (len(first), len(second))
+        assert await _are_fresh(pair, uuids, Outcome.PLACED)
+
+
+async def test_a_pipeline_is_read_once_for_all_who_are_in_it(sqlite_url: str) -> None:
+    """After some hours, and its new name is everybody's."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, switches=SIBLINGS) as pair:
+        uuids = [await _provision(pair, app) for app in SHOP_APPS]
+        pipeline = pair.heroku.find_pipeline("shop")
+        pair.heroku.state.rename_pipeline(pipeline, "store")
+        clock.advance(timedelta(hours=7))
+        asked = await _sweep_later(pair, clock)
+
+        assert 1 == sum(exchange.path == f"/pipelines/{pipeline.id}" for exchange in asked)
+        assert {"store"} == {(await _find_place(pair, uuid)).pipeline_name for uuid in uuids}
+
+
+async def test_the_add_on_itself_is_read_once_a_day(sqlite_url: str) -> None:
+    """Its app may have been renamed, and no webhook may have said so."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
+        uuid = await _provision(pair, "shop")
+        await _sweep_later(pair, clock)
+        clock.advance(timedelta(days=1))
+        asked = await _sweep_later(pair, clock)
+        after = await _sweep_later(pair, clock)
+
+        assert (1, 0) == tuple(sum(each.path == f"/addons/{uuid}" for each in some) for some in (asked, after))
+
+
+async def test_a_token_that_has_few_requests_left_is_spared(sqlite_url: str) -> None:
+    """Its resource waits two minutes, in which Heroku gives 150 back."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, HEADRACE_RECHECK_SECONDS="10") as pair:
+        uuid = await _provision(pair, "shop")
+        pair.heroku.switches.rate_limit = 90
+        clock.advance(timedelta(seconds=11))
+        await pair.sweep()
+
+        check = await pair.parts.database.read(_find_next_check, uuid)
+        assert check > clock.now() + POOL_PAUSE * 0.9
+
+
+async def test_a_batch_that_is_taken_up_again_goes_on_with_what_is_left(database_url: str) -> None:
+    """What was recorded before the crash is not asked for again."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock) as pair:
+        done, left = await _provision(pair, "shop"), await _provision(pair, "blog")
+        batch = "01234567-89ab-cdef-0123-456789abcdef"
+        now = clock.now() + RECHECK
+        assert 2 == await pair.parts.database.write(claim_batch, batch, now=now, limit=10, lease=LEASE)
+        await pair.parts.database.write(_take_out, done)
+        asked = len(list(pair.heroku.traffic))
+        tally = await pair.parts.sweep._looker.look_at(batch)
+
+        assert [f"/apps/{pair.heroku.find_app('blog').id}/pipeline-couplings"] == [
+            exchange.path for exchange in list(pair.heroku.traffic)[asked:]
+        ]
+        assert (1, 1) == (tally.looked, tally.requests)
+        assert [] == await pair.parts.database.read(list_batch, batch)
+        assert (await _find_check(pair, left)).error is None
+
+
+async def test_an_answer_that_somebody_recorded_meanwhile_stands(database_url: str) -> None:
+    """A batch that was slower than a person's own look changes nothing of what that look found."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock) as pair:
+        uuid = await _provision(pair, "shop")
+        before = await _find_check(pair, uuid)
+        assert before.checked_at is not None
+        clock.advance(timedelta(minutes=1))
+        await pair.parts.inspector.inspect(uuid)
+        mine = await _find_check(pair, uuid)
+        late = Confirmed(
+            uuid=uuid,
+            known_checked_at=before.checked_at,
+            looked_up_at=before.checked_at + timedelta(seconds=5),
+            next_check_at=clock.now(),
+            etag=None,
+            etag_path=None,
+            read_whole_at=None,
+        )
+        await pair.parts.database.write(save_confirmed, [late])
+
+        assert mine == await _find_check(pair, uuid)
+
+
+async def test_what_is_not_looked_at_is_given_back_at_a_stop(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks in their own process and is stopped keeps nobody waiting for the lease to end."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, HEADRACE_RECHECK_SECONDS="9000") as pair:
+        await _provision(pair, "shop")
+        clock.advance(timedelta(seconds=9901))
+
+        async def stop(_batch: str) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(pair.parts.sweep._looker, "look_at", stop)
+        with pytest.raises(KeyboardInterrupt):
+            await pair.parts.sweep.look_here()
+        monkeypatch.undo()
+
+        assert 1 == await pair.parts.database.write(claim_batch, "again", now=clock.now(), limit=10, lease=LEASE)
+        await pair.parts.database.write(release_batch, "again")
+
+
+async def _provision(pair: Pair, app: str) -> str:
+    addon = await pair.heroku.create_addon(app, "acme-search:basic")
+    await pair.settle()
+    return addon.id
+
+
+async def _sweep_later(pair: Pair, clock: Clock) -> list[Exchange]:
+    """Let everything become due and be looked at; return what Heroku was asked for that."""
+    before = len(list(pair.heroku.traffic))
+    clock.advance(RECHECK)
+    await pair.sweep()
+    return [exchange for exchange in list(pair.heroku.traffic)[before:] if exchange.direction == "to Heroku"]
+
+
+async def _find_check(pair: Pair, uuid: str) -> CheckRow:
+    check = await pair.parts.database.read(find_check, uuid)
+    assert check is not None
+    return check
+
+
+async def _find_place(pair: Pair, uuid: str) -> PlacementRow:
+    place = await pair.parts.database.read(find_current_placement, uuid)
+    assert place is not None
+    return place
+
+
+async def _are_fresh(pair: Pair, uuids: list[str], *outcomes: Outcome) -> bool:
+    """Whether Heroku has answered about all of them since the clock was put forward, and with what."""
+    checks = [await _find_check(pair, uuid) for uuid in uuids]
+    since = pair.parts.clock() - RECHECK / 2
+    assert {*outcomes} <= {check.outcome for check in checks}
+    return all(check.checked_at is not None and check.checked_at > since for check in checks)
+
+
+def _find_next_check(connection: sa.Connection, uuid: str) -> datetime:
+    query = sa.select(placement_check.c.next_check_at).where(placement_check.c.resource_uuid == uuid)
+    moment: datetime = connection.execute(query).scalar_one()
+    return moment
+
+
+def _take_out(connection: sa.Connection, uuid: str) -> None:
+    connection.execute(sa.update(placement_check).where(placement_check.c.resource_uuid == uuid).values(batch=None))
