@@ -1,10 +1,13 @@
 """What an open board costs: the page's script names the version it has, and is sent a page only when there is another."""
 
+from datetime import timedelta
+
 from browsing import Page, log_in, provision, visit
+from headrace.emulator import Clock
 from headrace.inspector.panel import Panel
 from headrace.models import Stage
 from headrace.workflows.hooks import Resource
-from pair import ADA, GRACE, Pair, play_pair
+from pair import ADA, GRACE, Acme, Pair, play_pair
 
 
 async def look(pair: Pair, cookie: str, version: str) -> Page:
@@ -13,14 +16,13 @@ async def look(pair: Pair, cookie: str, version: str) -> Page:
 
 async def test_a_board_that_is_known_is_not_sent_again(sqlite_url: str) -> None:
     """304 without a body, and without a call of the partner's panel hook."""
-    async with play_pair(sqlite_url) as pair:
-        asked: list[str] = []
+    asked: list[str] = []
 
-        @pair.service.panel
-        async def show(resource: Resource) -> Panel | None:
-            asked.append(resource.uuid)
-            return Panel(sentence="All is well.")
+    def show(resource: Resource) -> Panel:
+        asked.append(resource.uuid)
+        return Panel(sentence="All is well.")
 
+    async with play_pair(sqlite_url, acme=Acme(panel=show)) as pair:
         addon = await provision(pair)
         cookie = await log_in(pair, addon)
         first = await visit(pair, "/board", cookie=cookie)
@@ -60,10 +62,11 @@ async def test_a_check_that_finds_nothing_new_makes_no_other_version(sqlite_url:
 
 async def test_freshness_and_figures_are_renewed_in_time(sqlite_url: str) -> None:
     """Once per check interval a page is sent whatever the case, so that what it says of its age stays true."""
-    async with play_pair(sqlite_url) as pair:
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
         cookie = await log_in(pair, await provision(pair))
         first = await visit(pair, "/board", cookie=cookie)
-        pair.clock.move(pair.parts.inspector.recheck_every)
+        clock.advance(pair.parts.inspector.recheck_every)
 
         assert 200 == (await look(pair, cookie, first.headers["ETag"])).status
 
@@ -79,10 +82,12 @@ async def test_a_version_is_one_persons(sqlite_url: str) -> None:
 
 async def test_whoever_lost_access_is_told_at_the_next_look(sqlite_url: str) -> None:
     """A known version does not keep a board open to somebody who may not see it."""
-    async with play_pair(sqlite_url) as pair:
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock, HEADRACE_RECHECK_SECONDS="9000") as pair:
         addon = await provision(pair, "shop-staging")
         cookie = await log_in(pair, addon, GRACE)
         first = await visit(pair, "/board", cookie=cookie)
-        without_session = await look(pair, "", first.headers["ETag"])
+        pair.heroku.state.apps["shop-staging"].collaborators.clear()
+        clock.advance(timedelta(minutes=5, seconds=1))
 
-        assert 401 == without_session.status
+        assert 403 == (await look(pair, cookie, first.headers["ETag"])).status

@@ -243,7 +243,10 @@ def find_version(board: Board, *, session: Session, renewed_every: timedelta) ->
 
     When a resource was last checked changes all the time, and the page's script lets the shown ages grow by itself.
     """
-    cards = [replace(card, resource=replace(card.resource, checked_at=None)) for card in board.cards]
+    cards = [
+        replace(card, resource=replace(card.resource, checked_at=None, next_check_at=None, has_failed=False))
+        for card in board.cards
+    ]
     period = board.built_at.timestamp() // renewed_every.total_seconds()
     return hashlib.sha256(msgspec.json.encode((cards, session.csrf, period))).hexdigest()[:32]
 
