@@ -1,4 +1,4 @@
-"""What an open board costs: the page's script names the version it has, and is sent a page only when there is another."""
+"""What an open board costs: its script names the version it has, and is sent a page only when there is another."""
 
 from datetime import timedelta
 
