@@ -63,6 +63,7 @@ def show(*resources: PlacedResource, opened: str | None = None, **changes: Any) 
         "back": BackLink(app="web", href="https://dashboard.heroku.com/apps/web"),
         "csrf": "token-1",
         "check_interval": timedelta(minutes=5),
+        "version": "v1",
     }
     return Page(render_board(board, **(settings | changes)))
 
@@ -81,16 +82,16 @@ def test_a_hostile_name_is_only_text(name: str) -> None:
     )
 
     assert name in page.text
-    assert ([], []) == (page.find("script"), page.find("img"))
+    assert (["/static/board.js"], []) == ([found.get("src") for found in page.find("script")], page.find("img"))
     assert page.find("bdi")
 
 
 def test_a_page_keeps_to_the_strict_policy() -> None:
-    """No script, no inline style, no handler: the stylesheet is the only thing loaded."""
+    """No inline script or style, no handler: our own files are the only things loaded."""
     figure = Figure(label="Queries", value=3, trend=(1, 2, 3))
     page = show(place("web", panel=Panel(figures=(figure,))), place("ci", Stage.TEST))
 
-    assert [] == page.find("script") + page.find("style")
+    assert ([{"src": "/static/board.js", "defer": ""}], []) == (page.find("script"), page.find("style"))
     assert [] == [name for _, found in page.elements for name in found if name == "style" or name.startswith("on")]
     assert ["/static/icon.svg", "/static/style.css"] == [link["href"] for link in page.find("link")]
     assert ["5"] == [found["data-columns"] for found in page.find("div") if "data-columns" in found]
@@ -201,8 +202,8 @@ def test_check_now_is_a_form_with_its_token() -> None:
     """A link in a mail cannot press it."""
     page = show(place("web"))
 
-    assert [{"method": "post", "action": "/board/check"}] == page.find("form")
-    assert [{"type": "hidden", "name": "csrf", "value": "token-1"}] == page.find("input")
+    assert [{"method": "post", "action": "/board/check", "id": "check"}] == page.find("form")
+    assert [{"type": "hidden", "name": "csrf", "value": "token-1"}] == page.find("input", name="csrf")
 
 
 def test_a_panel_fills_its_slot() -> None:

@@ -22,10 +22,11 @@ from headrace.web.origin import is_secure
 from headrace.web.pages import render_message
 from headrace.web.sessions import HOST_PREFIX
 
-# No script and no style from anywhere but our own stylesheet; nobody may frame the board.
+# No script and no style from anywhere but our own files; nobody may frame the board.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -1,11 +1,14 @@
 """The customers' routes: single sign-on, the board, and its JSON twin."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 # A placement is called stale once this many looks at it have failed to bring an answer.
 MISSED_CHECKS = 3
 PANEL_SECONDS = 2.0
+# The least time between two pages of which only the freshness and the partner's figures differ.
+RENEWED_EVERY = timedelta(minutes=1)
 HEROKU_DASHBOARD = "https://dashboard.heroku.com/apps/"
 
 LOG_IN = Operation(
@@ -51,8 +56,10 @@ SHOW_BOARD = Operation(
     id="show_board",
     summary="Show a customer's resources by pipeline and stage.",
     scheme=Scheme.CUSTOMER,
+    headers={"If-None-Match": {"type": "string", "description": "The version that the caller has."}},
     replies={
-        200: show_page("The board."),
+        200: show_page("The board, with its version as ETag."),
+        304: Reply("The board is still of the version that If-None-Match names."),
         401: show_page("There is no session, or it has ended."),
         403: show_page("This person has lost access to the app they came from."),
     },
@@ -122,6 +129,11 @@ class Customers:
         if isinstance(found, Response):
             return found
         session, resources = found
+        bare = self._build(session, resources)
+        version = find_version(bare, session=session, renewed_every=max(self.inspector.recheck_every, RENEWED_EVERY))
+        # Before the panels: a board that is only looked after does not cost the partner a call.
+        if version in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers={"ETag": f'"{version}"'})
         page = render_board(
             self._build(session, await self._add_panels(resources)),
             service_name=self.manifest.name,
@@ -130,8 +142,9 @@ class Customers:
             back=_link_back(session.app) if session.app else None,
             csrf=session.csrf,
             check_interval=self.inspector.recheck_every,
+            version=version,
         )
-        return HTMLResponse(page)
+        return HTMLResponse(page, headers={"ETag": f'"{version}"'})
 
     async def show_board_json(self, request: Request) -> Response:
         found = await self._find_visible(request)
@@ -223,6 +236,19 @@ class Customers:
             status=403,
         )
         return HTMLResponse(page, status_code=403)
+
+
+def find_version(board: Board, *, session: Session, renewed_every: timedelta) -> str:
+    """Return a digest of what a session's page shows, but for its freshness, which alone makes a new page now and then.
+
+    When a resource was last checked changes all the time, and the page's script lets the shown ages grow by itself.
+    """
+    cards = [
+        replace(card, resource=replace(card.resource, checked_at=None, next_check_at=None, has_failed=False))
+        for card in board.cards
+    ]
+    period = board.built_at.timestamp() // renewed_every.total_seconds()
+    return hashlib.sha256(msgspec.json.encode((cards, session.csrf, period))).hexdigest()[:32]
 
 
 def _link_back(app: str) -> BackLink:

@@ -54,8 +54,12 @@ def render_board(
     back: BackLink | None,
     csrf: str,
     check_interval: timedelta,
+    version: str,
 ) -> str:
-    """Return the customer's board; a move shows on it within `check_interval`, as its footer says."""
+    """Return the customer's board; a move shows on it within `check_interval`, as its footer says.
+
+    `version` is what the page's script brings back to ask whether there is a newer one.
+    """
     return (
         load_pages()
         .get_template("board.html")
@@ -68,6 +72,7 @@ def render_board(
             csrf=csrf,
             now=board.built_at,
             interval=spell_duration(check_interval),
+            version=version,
         )
     )
 

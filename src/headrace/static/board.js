@@ -1,0 +1,179 @@
+// Keeps an open board current, filters its cards, and goes from card to card by arrow keys. The page is whole without it.
+"use strict";
+
+const LOOK_EVERY = 4000;
+const SLOWEST = 60000;
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
+
+const filter = document.getElementById("filter");
+const text = filter.querySelector("input");
+const live = document.getElementById("live");
+const loadedAt = performance.now();
+const builtAt = Date.parse(groups().dataset.built);
+
+let timer = 0;
+let misses = 0;
+let answeredAt = loadedAt;
+let news = "";
+
+function groups() {
+  return document.getElementById("groups");
+}
+
+function cards() {
+  return [...groups().querySelectorAll(".card")];
+}
+
+// Looking for a newer page.
+
+async function look() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  news = "";
+  try {
+    const answer = await fetch("/board", { headers: { "If-None-Match": `"${groups().dataset.version}"` } });
+    if (answer.status === 401 || answer.status === 403) return location.reload();
+    if (answer.status !== 304 && !answer.ok) throw new Error(`status ${answer.status}`);
+    if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    misses = 0;
+    answeredAt = performance.now();
+  } catch {
+    misses += 1;
+  }
+  refresh();
+  // Boards that were opened together do not ask together.
+  timer = setTimeout(look, Math.min(LOOK_EVERY * 2 ** misses, SLOWEST) * (0.75 + Math.random() / 2));
+}
+
+function show(page) {
+  const before = findStages();
+  const opened = [...groups().querySelectorAll("details[open]")].map((details) => details.id);
+  const focused = findFocus();
+  for (const id of ["totals", "chips", "check", "groups"]) {
+    const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
+    if (!old.isEqualNode(fresh)) old.replaceWith(fresh);
+  }
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  prepare();
+  focused()?.focus({ preventScroll: true });
+  tell(before);
+}
+
+// An element that is replaced loses the focus; the one in its place is found by its id, or by what it is inside of one.
+function findFocus() {
+  const active = document.activeElement;
+  const holder = active.closest("[id]");
+  if (!holder || !holder.closest("#groups, #chips, #check")) return () => null;
+  const { id } = holder;
+  const inside = active === holder ? null : active.localName;
+  return () => {
+    const found = document.getElementById(id);
+    return found && inside ? found.querySelector(inside) : found;
+  };
+}
+
+function findStages() {
+  return new Map(cards().map((card) => [card.id, card.closest(".stage")?.dataset.stage ?? "no pipeline"]));
+}
+
+function tell(before) {
+  const now = findStages();
+  const moved = cards().filter((card) => before.has(card.id) && before.get(card.id) !== now.get(card.id));
+  news = moved.map((card) => `${card.querySelector("header bdi").textContent} is now in ${now.get(card.id)}`).join(", ");
+}
+
+// What has to be done to a page that has just come, and what changes on it as time goes by.
+
+function prepare() {
+  for (const card of cards()) card.tabIndex = -1;
+  const first = cards()[0];
+  if (first) first.tabIndex = 0;
+  filter.hidden = cards().length < 2;
+  sift();
+}
+
+function refresh() {
+  const now = builtAt + performance.now() - loadedAt;
+  for (const time of document.querySelectorAll("time[data-age]")) {
+    time.textContent = spellAge(now - Date.parse(time.dateTime)) + time.dataset.age;
+  }
+  say();
+}
+
+// A screen reader reads this line whenever it changes.
+function say() {
+  const isLate = misses > 1;
+  const [shown, all] = [cards().filter((card) => !card.hidden).length, cards().length];
+  const count = shown < all ? `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} shown, ` : "";
+  const words = isLate ? `not current, no answer for ${spellAge(performance.now() - answeredAt)}` : news || "kept current";
+  live.hidden = false;
+  live.toggleAttribute("data-stale", isLate);
+  if (live.textContent !== count + words) live.textContent = count + words;
+}
+
+function spellAge(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const [size, unit] = UNITS.find(([each]) => seconds >= each) ?? [1, "s"];
+  return `${Math.floor(seconds / size).toLocaleString("en")} ${unit}`;
+}
+
+// The filter.
+
+function sift() {
+  const wanted = text.value.trim().toLowerCase();
+  for (const group of groups().querySelectorAll(".pipeline")) {
+    const isWhole = group.querySelector("h2").textContent.toLowerCase().includes(wanted);
+    const inside = [...group.querySelectorAll(".card")];
+    for (const card of inside) card.hidden = !isWhole && !card.textContent.toLowerCase().includes(wanted);
+    group.hidden = inside.every((card) => card.hidden);
+    for (const details of group.querySelectorAll("details")) {
+      details.hidden = [...details.querySelectorAll(".card")].every((card) => card.hidden);
+      if (wanted && !isWhole) details.open = true;
+    }
+  }
+  say();
+}
+
+text.addEventListener("input", sift);
+
+// The keys.
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const isTyping = event.target.matches("input, select, textarea");
+  if (event.key === "/" && !isTyping && !filter.hidden) {
+    event.preventDefault();
+    text.focus();
+  } else if (event.key === "Escape" && event.target === text) {
+    text.value = "";
+    sift();
+  } else if (event.key.startsWith("Arrow")) {
+    const card = event.target.closest(".card");
+    const next = card && findNext(card, event.key.slice("Arrow".length));
+    if (next) go(event, card, next);
+  }
+});
+
+function go(event, from, to) {
+  event.preventDefault();
+  from.tabIndex = -1;
+  to.tabIndex = 0;
+  to.focus();
+}
+
+// The nearest card on that side; a step aside counts more than a step ahead.
+function findNext(from, direction) {
+  const away = (card) => {
+    const [a, b] = [from.getBoundingClientRect(), card.getBoundingClientRect()];
+    const [right, down] = [b.left - a.left, b.top - a.top];
+    const [ahead, aside] = { Right: [right, down], Left: [-right, down], Down: [down, right], Up: [-down, right] }[direction];
+    return ahead > 1 ? ahead + 3 * Math.abs(aside) : Infinity;
+  };
+  const reachable = cards().filter((card) => card !== from && card.checkVisibility());
+  return reachable.map((card) => [away(card), card]).filter(([length]) => length < Infinity).sort((a, b) => a[0] - b[0])[0]?.[1];
+}
+
+document.addEventListener("visibilitychange", look);
+prepare();
+refresh();
+timer = setTimeout(look, LOOK_EVERY);

@@ -1,0 +1,145 @@
+"""An open board in a real browser: it keeps itself current, is filtered and walked through, and shuts nobody out."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from acceptance.installs import install_from_npm
+from acceptance.processes import Processes, Town
+from acceptance.test_browser import ADA, APPS, PHONE, browser, find_stage, move, open_board
+
+__all__ = ["browser"]
+
+pytestmark = pytest.mark.acceptance
+
+AXE = ("axe-core", "4.11.0")
+WITHIN_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def axe() -> Path:
+    """The rules of WCAG that a program can judge."""
+    return install_from_npm(*AXE) / "axe-core" / "axe.min.js"
+
+
+def open_town(processes: Processes, browser: Browser, *apps: str, **options: str) -> tuple[Town, Page]:
+    town = processes.start_heroku_and_acme(HEADRACE_RECHECK_SECONDS="1")
+    uuids = town.add_acme(*apps, user=ADA)
+    page = browser.new_page(**options)
+    open_board(page, town, uuids, app=apps[0])
+    return town, page
+
+
+def find_violations(page: Page, axe: Path) -> list[str]:
+    """Return what axe finds wrong; its script is evaluated, as the page's policy lets none be added."""
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
+
+
+def test_a_move_appears_on_an_open_board(processes: Processes, browser: Browser) -> None:
+    """Without a reload, within seconds of its being known; what was unfolded and focused stays so."""
+    town, page = open_town(processes, browser, "storefront-staging", "storefront")
+    page.evaluate("window.isTheSamePage = true")
+    page.locator("[data-origin]").focus()
+
+    move(town, "storefront-staging", "production")
+
+    production = find_stage(page, "storefront", "Production").locator("h4")
+    expect(production).to_have_text(["storefront", "storefront-staging"], timeout=WITHIN_MS)
+    expect(page.locator("#live")).to_contain_text("storefront-staging is now in production")
+    expect(page.locator("[data-origin]")).to_be_focused()
+    assert page.evaluate("window.isTheSamePage")
+
+
+def test_a_board_says_when_it_is_not_current(processes: Processes, browser: Browser) -> None:
+    """Where no answer comes, what is shown is said to be old, and is current again with the next answer."""
+    _, page = open_town(processes, browser, "storefront")
+    expect(page.locator("#live")).to_have_text("kept current")
+
+    page.context.set_offline(True)
+    expect(page.locator("#live[data-stale]")).to_contain_text("not current, no answer for", timeout=2 * WITHIN_MS)
+    page.context.set_offline(False)
+
+    expect(page.locator("#live:not([data-stale])")).to_have_text("kept current", timeout=2 * WITHIN_MS)
+
+
+def test_a_board_is_filtered(processes: Processes, browser: Browser) -> None:
+    """By any text of a card or the name of a pipeline; the count says how many are shown, and Escape shows all."""
+    _, page = open_town(processes, browser, *APPS)
+
+    page.keyboard.press("/")
+    page.keyboard.type("PR-4")
+
+    visible = page.locator(".card:visible h4, .card:visible h3")
+    expect(visible).to_have_text(["storefront-pr-411"])
+    expect(page.locator("#live")).to_contain_text("1 of 5 shown")
+    page.keyboard.press("Escape")
+    expect(visible).to_have_count(5)
+    page.keyboard.type("ledger")
+    expect(visible).to_have_text(["ledger-api-staging"])
+
+
+def test_a_board_is_walked_through_by_keys(processes: Processes, browser: Browser) -> None:
+    """The cards are one stop of the Tab key; arrows go to the nearest card on that side."""
+    _, page = open_town(processes, browser, "storefront", "storefront-staging", "ada-notes")
+    cards = page.locator(".card")
+    assert [0, -1, -1] == [card.evaluate("card => card.tabIndex") for card in cards.all()]
+    focused = page.locator(".card:focus :is(h3, h4)")
+
+    cards.first.focus()
+    seen = []
+    for key in ("ArrowRight", "ArrowLeft", "ArrowDown"):
+        page.keyboard.press(key)
+        seen.append(focused.text_content())
+
+    assert ["storefront", "storefront-staging", "ada-notes"] == seen
+
+
+def test_a_board_works_without_script(processes: Processes, browser: Browser) -> None:
+    """All is there, and nothing that would not work."""
+    town = processes.start_heroku_and_acme()
+    uuids = town.add_acme("storefront", "ada-notes", user=ADA)
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(town.build_login_url("storefront", uuids["storefront"], user=ADA))
+    page.get_by_role("button").first.click()
+
+    expect(page.locator(".card")).to_have_count(2)
+    expect(page.get_by_role("button", name="Check now")).to_be_visible()
+    expect(page.locator("#filter")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_the_board(processes: Processes, browser: Browser, axe: Path, scheme: str) -> None:
+    """At both widths, in both themes."""
+    _, page = open_town(processes, browser, *APPS, color_scheme=scheme)
+    wide = find_violations(page, axe)
+    page.set_viewport_size({"width": PHONE, "height": 844})
+
+    assert ([], []) == (wide, find_violations(page, axe))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_the_other_pages(
+    processes: Processes, browser: Browser, axe: Path, scheme: str
+) -> None:
+    """The message to whoever has no session, the operators' login and pages, and the emulator's console."""
+    secret = "an-operators-secret-of-the-tests-0123"
+    town = processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=secret)
+    uuids = town.add_acme("storefront", user=ADA)
+    page = browser.new_page(color_scheme=scheme)
+    found = {}
+    for address in ("/board", "/operators/login"):
+        page.goto(town.acme_url + address)
+        found[address] = find_violations(page, axe)
+    page.get_by_label("Secret").fill(secret)
+    page.get_by_role("button", name="Log in").click()
+    resource = f"/operators/resources/{uuids['storefront']}"
+    for address in ("/operators", resource, f"{resource}/retry"):
+        page.goto(town.acme_url + address)
+        found[address] = find_violations(page, axe)
+    page.goto(f"{town.heroku_url}/__emulator__?app=storefront")
+    found["console"] = find_violations(page, axe)
+
+    assert {} == {address: violations for address, violations in found.items() if violations}
