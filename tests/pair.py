@@ -170,7 +170,7 @@ class Pair:
     async def _is_swept(self) -> bool:
         from headrace.store.looks import count_batches
 
-        return not await self.parts.database.read(count_batches)
+        return not await self.parts.database.read(count_batches, now=self.parts.clock())
 
     async def _is_settled(self) -> bool:
         from headrace.store.schema import resource

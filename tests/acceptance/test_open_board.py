@@ -1,6 +1,7 @@
 """An open board in a real browser: it keeps itself current, is filtered and walked through, and shuts nobody out."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -23,7 +24,7 @@ def axe() -> Path:
     return install_from_npm(*AXE) / "axe-core" / "axe.min.js"
 
 
-def open_town(processes: Processes, browser: Browser, *apps: str, **options: str) -> tuple[Town, Page]:
+def open_town(processes: Processes, browser: Browser, *apps: str, **options: Any) -> tuple[Town, Page]:
     town = processes.start_heroku_and_acme(HEADRACE_RECHECK_SECONDS="1")
     uuids = town.add_acme(*apps, user=ADA)
     page = browser.new_page(**options)
@@ -128,7 +129,7 @@ def test_axe_finds_nothing_wrong_with_the_other_pages(
     secret = "an-operators-secret-of-the-tests-0123"
     town = processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=secret)
     uuids = town.add_acme("storefront", user=ADA)
-    page = browser.new_page(color_scheme=scheme)
+    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     found = {}
     for address in ("/board", "/operators/login"):
         page.goto(town.acme_url + address)

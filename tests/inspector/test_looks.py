@@ -11,7 +11,7 @@ from headrace.emulator.traffic import Exchange
 from headrace.inspector.freshness import SPREAD
 from headrace.inspector.looks import POOL_PAUSE
 from headrace.models import Outcome
-from headrace.store.looks import Confirmed, claim_batch, list_batch, release_batch, save_confirmed
+from headrace.store.looks import Confirmed, claim_batch, count_batches, list_batch, release_batch, save_confirmed
 from headrace.store.placements import CheckRow, PlacementRow, find_check, find_current_placement, list_placements
 from headrace.store.schema import placement_check
 from headrace.testing import eventually
@@ -199,6 +199,25 @@ async def test_a_batch_that_is_taken_up_again_goes_on_with_what_is_left(database
         assert (1, 1) == (tally.looked, tally.requests)
         assert [] == await pair.parts.database.read(list_batch, batch)
         assert (await _find_check(pair, left)).error is None
+
+
+async def test_batches_that_nobody_ends_do_not_hold_the_sweep_up_for_ever(database_url: str) -> None:
+    """As many as may wait, all of them left behind: once their leases have ended, what is in them is taken up anew."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock, HEADRACE_RECHECK_SECONDS="9000") as pair:
+        uuid = await _provision(pair, "shop")
+        clock.advance(timedelta(seconds=9901))
+        now = clock.now()
+        await pair.parts.database.write(claim_batch, "left behind", now=now, limit=10, lease=LEASE)
+        during = await pair.parts.database.read(count_batches, now=now)
+        clock.advance(LEASE)
+        after = await pair.parts.database.read(count_batches, now=clock.now())
+        await pair.sweep()
+
+        assert (1, 0) == (during, after)
+        checked_at = (await _find_check(pair, uuid)).checked_at
+        assert checked_at is not None
+        assert checked_at > now
 
 
 async def test_an_answer_that_somebody_recorded_meanwhile_stands(database_url: str) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from headrace.store.database import Database
 from headrace.store.notices import (
+    NoticeKind,
     count_open_notices,
     list_notices_of,
     list_open_notices,
@@ -19,12 +20,12 @@ def test_a_notice_is_open_until_it_is_settled(database: Database) -> None:
     uuid, later = id_of("acme-1"), NOON + timedelta(hours=1)
     with database.transaction() as connection:
         add_resource(connection)
-        raise_notice(connection, uuid, "provision.failed", now=NOON, step="run_hook")
-        raise_notice(connection, uuid, "provision.failed", now=later, step="set_config")
+        raise_notice(connection, uuid, NoticeKind.PROVISION_FAILED, now=NOON, step="run_hook")
+        raise_notice(connection, uuid, NoticeKind.PROVISION_FAILED, now=later, step="set_config")
         first = list_open_notices(connection)
         settled = settle_notice(connection, first[0].id, by="kim", now=later)
         again = settle_notice(connection, first[0].id, by="ann", now=later)
-        raise_notice(connection, uuid, "provision.failed", now=later)
+        raise_notice(connection, uuid, NoticeKind.PROVISION_FAILED, now=later)
 
         assert [("provision.failed", {"step": "run_hook"}, NOON)] == [(n.kind, n.detail, n.raised_at) for n in first]
         assert (True, False) == (settled, again)
@@ -38,8 +39,8 @@ def test_notices_are_settled_by_resource_and_kind(database: Database) -> None:
     with database.transaction() as connection:
         for name in ("acme-1", "acme-2"):
             add_resource(connection, name)
-            raise_notice(connection, id_of(name), "plan_change.failed", now=NOON)
-            raise_notice(connection, id_of(name), "grant.lost", now=NOON)
+            raise_notice(connection, id_of(name), NoticeKind.PLAN_CHANGE_FAILED, now=NOON)
+            raise_notice(connection, id_of(name), NoticeKind.GRANT_LOST, now=NOON)
         settle_notices(connection, uuid, by="plan change", now=NOON, kinds=["plan_change.failed"])
         settle_notices(connection, other, by="deprovision", now=NOON)
 
@@ -50,9 +51,11 @@ def test_open_notices_come_in_pages_newest_first(database: Database) -> None:
     """The next page is what comes before the last one's id."""
     with database.transaction() as connection:
         add_resource(connection)
-        for kind in ("one", "two", "three"):
+        kinds = (NoticeKind.GRANT_LOST, NoticeKind.EVENT_FAILED, NoticeKind.CLEAN_UP_FAILED)
+        for kind in kinds:
             raise_notice(connection, id_of("acme-1"), kind, now=NOON)
         page = list_open_notices(connection, limit=2)
         rest = list_open_notices(connection, limit=2, before=page[-1].id)
 
-        assert (["three", "two"], ["one"]) == ([row.kind for row in page], [row.kind for row in rest])
+        one, two, three = kinds
+        assert ([three, two], [one]) == ([row.kind for row in page], [row.kind for row in rest])

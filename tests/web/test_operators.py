@@ -15,7 +15,7 @@ from headrace.errors import ConfigurationError
 from headrace.models import Secret, State
 from headrace.protocol.retries import NEVER, TABLE
 from headrace.settings import read_settings
-from headrace.store.notices import list_open_notices, raise_notice
+from headrace.store.notices import NoticeKind, list_open_notices, raise_notice
 from headrace.store.resources import find_resource
 from headrace.web.operators import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
 from headrace.web.sessions import OperatorSession, build_signer
@@ -68,7 +68,7 @@ async def fail_provision(pair: Pair) -> str:
     await pair.settle()
     pair.acme.error = None
     with pair.parts.database.transaction() as connection:
-        raise_notice(connection, addon.id, "looked.odd", now=pair.parts.clock(), reason="<odd>")
+        raise_notice(connection, addon.id, NoticeKind.EVENT_FAILED, now=pair.parts.clock(), reason="<odd>")
     return addon.id
 
 
@@ -244,10 +244,11 @@ async def test_notices_and_timelines_are_shown(database_url: str) -> None:
         timeline = await look(pair, f"/operators/resources/{uuid}", cookie)
         timeline_twin = json.loads((await look(pair, f"/operators/resources/{uuid}.json", cookie)).text)
 
-        (odd,) = [each for each in json.loads(twin.text)["notices"] if each["kind"] == "looked.odd"]
+        (odd,) = [each for each in json.loads(twin.text)["notices"] if each["kind"] == NoticeKind.EVENT_FAILED]
         assert (uuid, "failed", {"reason": "<odd>"}) == (odd["resource_uuid"], odd["resource_state"], odd["detail"])
-        assert all(text in home.text for text in ("looked.odd", odd["resource_name"], "failed", "&lt;odd&gt;"))
-        assert all(text in timeline.text for text in ("provision.failed", "looked.odd", uuid))
+        shown = (NoticeKind.EVENT_FAILED, odd["resource_name"], "failed", "&lt;odd&gt;")
+        assert all(text in home.text for text in shown)
+        assert all(text in timeline.text for text in ("provision.failed", NoticeKind.EVENT_FAILED, uuid))
         assert ("failed", True) == (
             timeline_twin["resource"]["state"],
             "provision.failed" in [event["name"] for event in timeline_twin["events"]],
@@ -275,7 +276,7 @@ async def test_a_notice_is_settled_by_its_button(database_url: str) -> None:
         await fail_provision(pair)
         cookie, csrf = await enter(pair)
         open_now = await pair.parts.database.read(list_open_notices)
-        (odd,) = [notice for notice in open_now if notice.kind == "looked.odd"]
+        (odd,) = [notice for notice in open_now if notice.kind == NoticeKind.EVENT_FAILED]
         path = f"/operators/notices/{odd.id}/settle"
         refused = await look(pair, path, cookie, form={"csrf": "wrong"})
         still = await pair.parts.database.read(list_open_notices)
@@ -284,7 +285,7 @@ async def test_a_notice_is_settled_by_its_button(database_url: str) -> None:
 
         assert (403, open_now) == (refused.status, still)
         assert [303, 303] == [page.status for page in pages]
-        assert "looked.odd" not in [notice.kind for notice in left]
+        assert NoticeKind.EVENT_FAILED not in [notice.kind for notice in left]
 
 
 async def test_giving_up_is_asked_for_and_then_done(database_url: str) -> None:

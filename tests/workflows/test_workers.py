@@ -238,7 +238,7 @@ async def test_a_new_release_says_what_it_cannot_take_over(
 
 
 async def test_finished_workflows_are_deleted_by_age_and_unfinished_ones_never(database: Database) -> None:
-    """With their steps; what is younger stays."""
+    """With their steps; what is younger stays, and so does what is of another kind than the one that is asked for."""
     ran = await _leave_unfinished(database, version="1")
     async with _engine(database, _finish(ran), version="2") as engine:
         with database.transaction() as connection:
@@ -247,10 +247,11 @@ async def test_finished_workflows_are_deleted_by_age_and_unfinished_ones_never(d
         now = datetime.now(UTC)
         with database.transaction() as connection:
             young = engine.delete_finished(connection, before=now - timedelta(minutes=1), limit=10)
+            other = engine.delete_finished(connection, before=now + timedelta(minutes=1), limit=10, kind="sweep")
             old = engine.delete_finished(connection, before=now + timedelta(minutes=1), limit=10)
         left = [_find_status(engine, database, one) for one in ("done", "begun", "waiting")]
 
-    assert (0, 1, [None, Status.RUNNING, Status.ENQUEUED]) == (young, old, left)
+    assert (0, 0, 1, [None, Status.RUNNING, Status.ENQUEUED]) == (young, other, old, left)
 
 
 async def test_a_worker_that_does_not_work_is_not_ready(sqlite_url: str) -> None:

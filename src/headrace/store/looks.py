@@ -85,9 +85,10 @@ def release_batch(connection: sa.Connection, batch: str, *, due_at: datetime | N
     connection.execute(sa.update(placement_check).where(placement_check.c.batch == batch).values(values))
 
 
-def count_batches(connection: sa.Connection) -> int:
-    """Return how many batches are not done."""
-    batches = sa.select(placement_check.c.batch).where(placement_check.c.batch.is_not(None)).distinct().subquery()
+def count_batches(connection: sa.Connection, *, now: datetime) -> int:
+    """Return how many batches are not done; one whose lease has ended is as good as none."""
+    is_leased = sa.and_(placement_check.c.batch.is_not(None), placement_check.c.next_check_at > now)
+    batches = sa.select(placement_check.c.batch).where(is_leased).distinct().subquery()
     count: int = connection.execute(sa.select(sa.func.count()).select_from(batches)).scalar_one()
     return count
 

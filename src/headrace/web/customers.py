@@ -56,7 +56,6 @@ SHOW_BOARD = Operation(
     id="show_board",
     summary="Show a customer's resources by pipeline and stage.",
     scheme=Scheme.CUSTOMER,
-    headers={"If-None-Match": {"type": "string", "description": "The version that the caller has."}},
     replies={
         200: show_page("The board, with its version as ETag."),
         304: Reply("The board is still of the version that If-None-Match names."),

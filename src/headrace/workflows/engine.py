@@ -135,9 +135,11 @@ class Engine:
         """Say of each workflow how far it is; one that is not there is missing in the answer."""
         return ledger.find_statuses(connection, workflow_ids)
 
-    def delete_finished(self, connection: sa.Connection, *, before: datetime, limit: int) -> int:
-        """Delete up to `limit` finished workflows with their steps; return how many there were."""
-        return ledger.delete_finished(connection, before=before, limit=limit)
+    def delete_finished(
+        self, connection: sa.Connection, *, before: datetime, limit: int, kind: str | None = None
+    ) -> int:
+        """Delete up to `limit` finished workflows, or those of a kind, with their steps; return how many there were."""
+        return ledger.delete_finished(connection, before=before, limit=limit, kind=kind)
 
     @property
     def is_running(self) -> bool:

@@ -89,8 +89,8 @@ def list_stranded(connection: sa.Connection, *, version: str, limit: int) -> lis
     return [Stranded(workflow_id=row[0], version=row[1]) for row in connection.execute(query)]
 
 
-def delete_finished(connection: sa.Connection, *, before: datetime, limit: int) -> int:
-    """Delete finished workflows that have not changed since; their steps go with them."""
+def delete_finished(connection: sa.Connection, *, before: datetime, limit: int, kind: str | None = None) -> int:
+    """Delete finished workflows that have not changed since, all or those of a kind; their steps go with them."""
     rows = _rows(connection)
     moment = int(before.timestamp() * 1000)
     old = (
@@ -98,6 +98,8 @@ def delete_finished(connection: sa.Connection, *, before: datetime, limit: int) 
         .where(rows.c.status.in_(FINISHED), rows.c.created_at < moment, rows.c.updated_at < moment)
         .limit(limit)
     )
+    if kind is not None:
+        old = old.where(rows.c.name == kind)
     return connection.execute(sa.delete(rows).where(rows.c.workflow_uuid.in_(old.scalar_subquery()))).rowcount
 
 
@@ -105,7 +107,7 @@ def _rows(connection: sa.Connection) -> sa.TableClause:
     columns: list[sa.ColumnClause[Any]] = [
         sa.column(name)
         for name in (
-            *("workflow_uuid", "status", "executor_id", "owner_xid", "application_version"),
+            *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version"),
             *("created_at", "updated_at", "started_at_epoch_ms"),
         )
     ]

@@ -61,7 +61,7 @@ class Sweep:
         await run.step("look", look)
 
     def _enqueue(self, connection: sa.Connection) -> bool:
-        if count_batches(connection) >= MOST_BATCHES:
+        if count_batches(connection, now=self._clock()) >= MOST_BATCHES:
             return False
         batch = str(uuid4())
         if not self._claim(connection, batch):

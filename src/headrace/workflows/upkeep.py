@@ -25,6 +25,7 @@ from headrace.workflows.calls import hand_over
 from headrace.workflows.engine import Engine
 from headrace.workflows.ledger import Status
 from headrace.workflows.provisioning import EXPIRE
+from headrace.workflows.sweep import SWEEP
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ BATCH = 100
 ATTEMPTS_KEPT_FOR = timedelta(days=1)
 PAGE = 500
 CLEANING_PAUSE_SECONDS = 600.0
+# What a look found stands beside the placements: its workflow tells nothing that is worth keeping.
+SWEEPS_KEPT_FOR = timedelta(minutes=10)
 # How often what is due is started again after workflows that ended with an error of their own.
 RESTARTS = 3
 
@@ -99,9 +102,11 @@ class Upkeep:
 
     async def _clean(self) -> None:
         """Delete the engine's rows of workflows that ended long ago; their story stays in the timeline."""
-        before = self._clock() - self._keep_finished
-        while await self._database.write(self._engine.delete_finished, before=before, limit=PAGE) == PAGE:
-            continue
+        now = self._clock()
+        delete = self._engine.delete_finished
+        for kind, before in ((SWEEP, now - SWEEPS_KEPT_FOR), (None, now - self._keep_finished)):
+            while await self._database.write(delete, before=before, limit=PAGE, kind=kind) == PAGE:
+                continue
 
     async def _expire_overdue(self) -> None:
         """End provisions that have passed their limit, before Heroku does: it is told, and so is an operator.
