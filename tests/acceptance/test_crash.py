@@ -26,7 +26,7 @@ def test_processes_killed_at_random_lose_nothing(database: str) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_process_killed_at_some_boundaries_of_a_workflow_loses_nothing(name: str) -> None:
     """A few boundaries here; each of them in `./dev crash`."""
-    result = asyncio.run(run_boundaries("sqlite", name, every=13))
+    result = asyncio.run(run_boundaries("sqlite", name, every=17))
 
     assert ([], []) == (result.lost, result.doubled)
     assert result.kills >= 1
