@@ -1,7 +1,7 @@
 """An open board in a real browser: it keeps itself current, is filtered and walked through, and shuts nobody out."""
 
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,6 +14,8 @@ __all__ = ["browser"]
 
 pytestmark = pytest.mark.acceptance
 
+Scheme = Literal["light", "dark"]
+
 AXE = ("axe-core", "4.11.0")
 WITHIN_MS = 20_000
 
@@ -24,10 +26,10 @@ def axe() -> Path:
     return install_from_npm(*AXE) / "axe-core" / "axe.min.js"
 
 
-def open_town(processes: Processes, browser: Browser, *apps: str, **options: Any) -> tuple[Town, Page]:
+def open_town(processes: Processes, browser: Browser, *apps: str, scheme: Scheme = "light") -> tuple[Town, Page]:
     town = processes.start_heroku_and_acme(HEADRACE_RECHECK_SECONDS="1")
     uuids = town.add_acme(*apps, user=ADA)
-    page = browser.new_page(**options)
+    page = browser.new_page(color_scheme=scheme)
     open_board(page, town, uuids, app=apps[0])
     return town, page
 
@@ -114,7 +116,7 @@ def test_a_board_works_without_script(processes: Processes, browser: Browser) ->
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_wrong_with_the_board(processes: Processes, browser: Browser, axe: Path, scheme: str) -> None:
     """At both widths, in both themes."""
-    _, page = open_town(processes, browser, *APPS, color_scheme=scheme)
+    _, page = open_town(processes, browser, *APPS, scheme=scheme)
     wide = find_violations(page, axe)
     page.set_viewport_size({"width": PHONE, "height": 844})
 
@@ -123,13 +125,13 @@ def test_axe_finds_nothing_wrong_with_the_board(processes: Processes, browser: B
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_wrong_with_the_other_pages(
-    processes: Processes, browser: Browser, axe: Path, scheme: str
+    processes: Processes, browser: Browser, axe: Path, scheme: Scheme
 ) -> None:
     """The message to whoever has no session, the operators' login and pages, and the emulator's console."""
     secret = "an-operators-secret-of-the-tests-0123"
     town = processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=secret)
     uuids = town.add_acme("storefront", user=ADA)
-    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    page = browser.new_page(color_scheme=scheme)
     found = {}
     for address in ("/board", "/operators/login"):
         page.goto(town.acme_url + address)
