@@ -114,7 +114,9 @@ def test_a_board_works_without_script(processes: Processes, browser: Browser) ->
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_wrong_with_the_board(processes: Processes, browser: Browser, axe: Path, scheme: str) -> None:
+def test_axe_finds_nothing_wrong_with_the_board(
+    processes: Processes, browser: Browser, axe: Path, scheme: Scheme
+) -> None:
     """At both widths, in both themes."""
     _, page = open_town(processes, browser, *APPS, scheme=scheme)
     wide = find_violations(page, axe)
