@@ -31,7 +31,9 @@ from headrace.web.app import build_app
 from headrace.web.customers import Customers
 from headrace.web.insights import FleetFigures
 from headrace.web.metrics import Metrics, metrics_route
-from headrace.web.operators import HOME, Operators
+from headrace.web.operator_door import HOME, OperatorDoor
+from headrace.web.operator_notices import OperatorNotices
+from headrace.web.operator_resources import OperatorResources
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import keep_customers, keep_operators
 from headrace.web.webhooks import webhook_routes
@@ -215,16 +217,22 @@ class Parts:
         secret = self.settings.operator_secret
         if secret is None:
             return []
-        operators = Operators(
+        door = OperatorDoor(
             database=self.database,
-            operations=self.operations,
             sessions=keep_operators(self.settings.keys, secret, clock=self.clock),
             secret=secret,
             service_name=self.settings.manifest.name,
             clock=self.clock,
         )
+        notices = OperatorNotices(door=door, database=self.database, clock=self.clock)
+        resources = OperatorResources(door=door, database=self.database, operations=self.operations)
         figures = FleetFigures(database=self.database, small_plans=self.settings.small_plans, clock=self.clock)
-        return [*operators.routes(), figures.route(f"{HOME}/insights.json", operators.guard)]
+        return [
+            *door.routes(),
+            *notices.routes(),
+            *resources.routes(),
+            figures.route(f"{HOME}/insights.json", door.guard),
+        ]
 
     def _api_routes(self) -> list[Any]:
         """There are none until there is a token."""

@@ -17,7 +17,7 @@ from headrace.protocol.retries import NEVER, TABLE
 from headrace.settings import read_settings
 from headrace.store.notices import NoticeKind, list_open_notices, raise_notice
 from headrace.store.resources import find_resource
-from headrace.web.operators import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
+from headrace.web.operator_door import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
 from headrace.web.sessions import OperatorSession, build_signer
 from pair import Acme, Pair, play_pair
 

@@ -8,6 +8,8 @@ from headrace.store.notices import NoticeRow
 from headrace.store.resources import EventRow, ResourceRow
 from headrace.web.pages import load_pages
 
+# What the bar of every page leads to.
+OPERATOR_PAGES = {"/operators": "Notices"}
 # What each order does, as the page that asks for confirmation says it.
 ORDERS = {
     "retry": "What failed is tried again, from its first step; the partner's hooks run again.",
@@ -34,6 +36,7 @@ def render_attention(
     """Return the open notices, newest first; `older` is the id before which the next page begins."""
     return _render(
         "operator_attention.html",
+        here="/operators",
         service_name=service_name,
         notices=notices,
         states=states,
@@ -75,5 +78,10 @@ def render_order(order: str, resource: ResourceRow, *, service_name: str, csrf: 
     )
 
 
-def _render(template: str, **values: object) -> str:
-    return load_pages().get_template(template).render(email="", back=None, **values)
+def _render(template: str, *, here: str = "", **values: object) -> str:
+    """Render a page; `here` is the address of the one in the bar that it is."""
+    return (
+        load_pages()
+        .get_template(template)
+        .render(email="", back=None, OPERATOR_PAGES=OPERATOR_PAGES, here=here, **values)
+    )
