@@ -43,7 +43,7 @@ FORMS = (
     "/operators/notices/1/settle",
     f"/operators/resources/{UUID}/retry",
     f"/operators/resources/{UUID}/abandon",
-    f"/operators/resources/{UUID}/look",
+    f"/operators/sync/look/{UUID}",
     "/operators/sync/look",
 )
 
@@ -278,8 +278,11 @@ async def test_what_is_not_there_is_404_to_an_operator(sqlite_url: str) -> None:
         paths = [f"/operators/{kind}/{name}" for kind in ("resources", "pipelines") for name in (UUID, "x", "x.json")]
         pages = [await look(pair, path, cookie) for path in (*paths, f"/operators/resources/{addon.id}/drop")]
         orders = [
-            await look(pair, f"/operators/resources/{uuid}/{order}", cookie, form={"csrf": csrf})
-            for uuid, order in ((UUID, "retry"), ("x", "abandon"), (addon.id, "drop"), (UUID, "look"), ("x", "look"))
+            await look(pair, f"/operators/{path}", cookie, form={"csrf": csrf})
+            for path in (f"resources/{UUID}/retry", "resources/x/abandon", f"resources/{addon.id}/drop")
+        ]
+        orders += [
+            await look(pair, f"/operators/sync/look/{uuid}", cookie, form={"csrf": csrf}) for uuid in (UUID, "x")
         ]
 
         assert {404} == {page.status for page in [*pages, *orders]}

@@ -244,6 +244,8 @@ def _count_by_stage(ids: Collection[str]) -> sa.Select[Any]:
 
 
 def _find_arrivals(connection: sa.Connection, came_at: Mapping[str, datetime]) -> dict[str, Arrival]:
+    if not came_at:
+        return {}
     query = (
         sa.select(placement.c.pipeline_id, placement.c.resource_uuid, resource.c.app_name, placement.c.stage)
         .add_columns(placement.c.valid_from)
@@ -252,8 +254,7 @@ def _find_arrivals(connection: sa.Connection, came_at: Mapping[str, datetime]) -
             placement.c.valid_to.is_(None),
             # SQLite looks up pairs in no index when they stand in one list.
             sa.or_(
-                sa.false(),
-                *(sa.and_(placement.c.pipeline_id == id_, placement.c.valid_from == at) for id_, at in came_at.items()),
+                *(sa.and_(placement.c.pipeline_id == id_, placement.c.valid_from == at) for id_, at in came_at.items())
             ),
         )
         .order_by(placement.c.id)

@@ -42,7 +42,7 @@ Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 # What a look has to tell an operator of: it brought no answer, or one that says nothing of the place, or it has never
 # been made. SQLite uses a partial index for a query that has these very words, and no others.
-IS_TROUBLED = sa.text("error IS NOT NULL OR outcome IS NULL OR outcome IN ('forbidden', 'app_hidden')")
+IS_TROUBLED = sa.text("(error IS NOT NULL OR outcome IS NULL OR outcome IN ('forbidden', 'app_hidden'))")
 
 
 def _uuid(name: str, **options: Any) -> sa.Column[str]:

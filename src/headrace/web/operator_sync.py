@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 SYNC = f"{HOME}/sync"
 # So many at a time are made due in one transaction, so that a provision never waits long for it.
-BATCH = 2_000
+BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ class OperatorSync:
 
     def routes(self) -> list[DescribedRoute]:
         door = self.door
-        resource = f"{HOME}/resources/{{uuid}}/look"
+        resource = f"{SYNC}/look/{{uuid}}"
         return [
             DescribedRoute(f"{SYNC}.json", door.twin(self.show_sync_json), "GET", SHOW_SYNC_JSON),
             DescribedRoute(SYNC, door.page(self.show_sync), "GET", SHOW_SYNC),
@@ -148,12 +149,9 @@ class OperatorSync:
         return self.door.show(session, "operator_look.html", here=SYNC)
 
     async def look_at_everything(self, _request: Request, _session: OperatorSession) -> Response:
-        """Make every look due, some at a time; whoever has one in hand goes on with it."""
-        now, last = self.clock(), ""
-        while (behind := await self.database.write(want_looks_after, last, now=now, limit=BATCH)) is not None:
-            last = behind
+        """Make every look due, once this is answered: a large fleet takes minutes, and a proxy waits for seconds."""
         log.info("operator.ordered", extra={"order": "look at everything"})
-        return RedirectResponse(SYNC, status_code=303)
+        return RedirectResponse(SYNC, status_code=303, background=BackgroundTask(self._want_every_look))
 
     async def look_at_resource(self, request: Request, _session: OperatorSession) -> Response:
         try:
@@ -169,6 +167,12 @@ class OperatorSync:
         await self.database.write(want_check, uuid, now=self.clock())
         log.info("operator.ordered", extra={"order": "look", "resource": uuid})
         return RedirectResponse(f"{HOME}/resources/{uuid}", status_code=303)
+
+    async def _want_every_look(self) -> None:
+        """Make looks due, some at a time. A process that stops leaves the rest as it was; the order can be given again."""
+        now, last = self.clock(), ""
+        while (behind := await self.database.write(want_looks_after, last, now=now, limit=BATCH)) is not None:
+            last = behind
 
     async def _load(self, address: Address) -> Sync:
         now = self.clock()

@@ -10,7 +10,7 @@ depends_on = None
 
 NAMES = (("resource", "name", False), ("resource", "app_name", True), ("pipeline", "name", True))
 IS_CURRENT = sa.text("valid_to IS NULL")
-IS_TROUBLED = sa.text("error IS NOT NULL OR outcome IS NULL OR outcome IN ('forbidden', 'app_hidden')")
+IS_TROUBLED = sa.text("(error IS NOT NULL OR outcome IS NULL OR outcome IN ('forbidden', 'app_hidden'))")
 IS_UNANSWERED = sa.text("subscribed_at IS NULL")
 
 
