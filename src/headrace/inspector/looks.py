@@ -44,7 +44,7 @@ from headrace.store.looks import (
     save_failed,
     save_refused_lists,
 )
-from headrace.store.placements import Found, OnMove, save_found, save_pipeline
+from headrace.store.placements import Found, OnMove, save_found, save_pipelines
 
 log = logging.getLogger(__name__)
 
@@ -251,13 +251,18 @@ class Looker:
             return value
 
     def _record(self, connection: sa.Connection, notebook: Notebook, batch: str) -> None:
-        for pipeline in notebook.pipelines.values():
-            save_pipeline(connection, pipeline, now=notebook.now)
+        save_pipelines(connection, notebook.pipelines.values(), now=notebook.now)
         same = [answer for answer in notebook.answers.values() if is_as_known(answer)]
         save_confirmed(connection, [self._confirm(notebook, answer) for answer in same])
-        for uuid, answer in notebook.answers.items():
-            if not is_as_known(answer):
-                self._save(connection, notebook, uuid, answer)
+        news = [
+            self._find(notebook, answer, answer.place)
+            for answer in notebook.answers.values()
+            if answer.place is not None and not is_as_known(answer)
+        ]
+        for moved in save_found(connection, news):
+            if moved.old is not None:
+                notebook.tally.moved += 1
+                self.on_move(connection, moved.uuid, moved.old, moved.new)
         save_failed(connection, [self._fail(notebook, uuid, error) for uuid, error in notebook.failures.items()])
         save_refused_lists(connection, notebook.refused_lists, now=notebook.now)
         release_batch(connection, batch)
@@ -276,29 +281,21 @@ class Looker:
             read_whole_at=now if answer.name is not None else due.read_whole_at,
         )
 
-    def _save(self, connection: sa.Connection, notebook: Notebook, uuid: str, answer: Answer) -> None:
-        place = answer.place
-        if place is None:
-            return
-        coupling = place.coupling
-        pipeline = notebook.pipelines.get(coupling.pipeline.id) if coupling else None
-        found = Found(
+    def _find(self, notebook: Notebook, answer: Answer, place: Place) -> Found:
+        uuid, coupling = answer.due.uuid, place.coupling
+        pipeline_id = coupling.pipeline.id if coupling else None
+        return Found(
             uuid=uuid,
             name=answer.name,
             app=answer.app,
             outcome=place.outcome,
-            placement=build_placement(coupling, pipeline) if coupling else None,
+            placement=build_placement(coupling, notebook.pipelines.get(coupling.pipeline.id)) if coupling else None,
             looked_up_at=notebook.now,
+            # What has just come to a place may be on its way to the next.
+            next_check_at=self._decide_next_look(notebook, uuid, pipeline_id, changed_at=notebook.now),
             etag=answer.etag,
             etag_path=answer.path,
         )
-        # What has just come to a place may be on its way to the next.
-        pipeline_id = coupling.pipeline.id if coupling else None
-        next_check_at = self._decide_next_look(notebook, uuid, pipeline_id, changed_at=notebook.now)
-        moved = save_found(connection, found, next_check_at=next_check_at)
-        if moved is not None and moved[0] is not None:
-            notebook.tally.moved += 1
-            self.on_move(connection, uuid, moved[0], moved[1])
 
     def _fail(self, notebook: Notebook, uuid: str, error: HeadraceError) -> Failed:
         due, now = notebook.due[uuid], notebook.now

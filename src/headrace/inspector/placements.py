@@ -115,8 +115,8 @@ class Inspector:
             name=place.pipeline.id if place else uuid,
         )
         moved = save_inspection(connection, inspection, next_check_at=next_check_at)
-        if moved is not None and moved[0] is not None:
-            self.on_move(connection, inspection.addon.id, moved[0], moved[1])
+        if moved is not None and moved.old is not None:
+            self.on_move(connection, moved.uuid, moved.old, moved.new)
 
     def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
         now = self._clock()

@@ -61,22 +61,39 @@ class Failed:
 def claim_batch(connection: sa.Connection, batch: str, *, now: datetime, limit: int, lease: timedelta) -> int:
     """Put up to `limit` due placements into a batch, the longest due first; return how many there were.
 
+    Up to as many that share a pipeline with them, and are due too, are in it as well: one list tells about all.
     They are due again only after the lease, should nobody bring the batch to its end. Workers on PostgreSQL skip
     what another one is claiming at the same time.
     """
+    is_due = sa.and_(placement_check.c.next_check_at <= now, _is_worth_a_look())
     query = (
         sa.select(placement_check.c.resource_uuid)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .where(placement_check.c.next_check_at <= now, _is_worth_a_look())
-        .order_by(placement_check.c.next_check_at, placement_check.c.resource_uuid)
+        .where(is_due)
+        # No further order: many are due at the same moment after an import, and would be sorted for each batch.
+        .order_by(placement_check.c.next_check_at)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=placement_check)
     )
-    uuids = list(connection.execute(query).scalars())
+    uuids = _claim(connection, query, batch, due_at=now + lease)
+    if uuids:
+        theirs = sa.select(placement.c.pipeline_id).where(placement.c.resource_uuid.in_(uuids), _is_current())
+        siblings = (
+            sa.select(placement_check.c.resource_uuid)
+            .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
+            .join(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
+            .where(placement.c.pipeline_id.in_(theirs), is_due)
+            .limit(limit)
+        )
+        uuids += _claim(connection, siblings, batch, due_at=now + lease)
+    return len(uuids)
+
+
+def _claim(connection: sa.Connection, query: sa.Select[Any], batch: str, *, due_at: datetime) -> list[str]:
+    uuids = list(connection.execute(query.with_for_update(skip_locked=True, of=placement_check)).scalars())
     if uuids:
         claimed = sa.update(placement_check).where(placement_check.c.resource_uuid.in_(uuids))
-        connection.execute(claimed.values(batch=batch, next_check_at=now + lease))
-    return len(uuids)
+        connection.execute(claimed.values(batch=batch, next_check_at=due_at))
+    return uuids
 
 
 def release_batch(connection: sa.Connection, batch: str, *, due_at: datetime | None = None) -> None:
@@ -217,6 +234,10 @@ def _is_worth_a_look() -> sa.ColumnElement[bool]:
     return sa.and_(resource.c.state.in_(LIVE), is_known)
 
 
+def _is_current() -> sa.ColumnElement[bool]:
+    return placement.c.valid_to.is_(None)
+
+
 def _due() -> sa.Select[Any]:
     return (
         sa.select(
@@ -227,7 +248,7 @@ def _due() -> sa.Select[Any]:
         )
         .select_from(placement_check)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .outerjoin(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, placement.c.valid_to.is_(None)))
+        .outerjoin(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
     )
 
 
