@@ -46,16 +46,17 @@ def sync(uuids: tuple[str, ...], is_whole: bool, due: bool, as_json: bool, env_f
 
         await _require_migrated(parts)
         now, total, tally = parts.clock(), 0, Tally()
-        if uuids:
-            await parts.database.write(want_looks, [_read_uuid(text) for text in uuids], now=now)
+        only = [_read_uuid(text) for text in uuids] or None
+        if only is not None:
+            await parts.database.write(want_looks, only, now=now)
         elif is_whole:
             await parts.database.write(want_every_look, now=now)
-        total = await parts.database.read(count_due, now=now)
+        total = await parts.database.read(count_due, now=now, only=only)
         began = time.monotonic()
         with _Progress(total, is_shown=not as_json) as progress:
 
             async def work() -> None:
-                while (part := await parts.sweep.look_here()) is not None:
+                while (part := await parts.sweep.look_here(only)) is not None:
                     tally.add(part)
                     progress.show(tally)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
 from headrace.protocol.pipelines import Access
+from headrace.store.resources import lock_resources
 from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
 from headrace.store.upsert import insert_all_new, upsert, upsert_all
 
@@ -112,14 +113,12 @@ def save_found(connection: sa.Connection, found: Collection[Found]) -> list[Move
 
 
 def _leave_out_overtaken(connection: sa.Connection, found: Collection[Found]) -> list[Found]:
-    """Lock the resources, so that two answers about one are recorded one after the other, and see which still count.
+    """Have two answers about one resource recorded one after the other, and see which still count.
 
     An answer that a newer wish for a look has overtaken counts, and leaves the resource due.
     """
     uuids = [each.uuid for each in found]
-    # In order: two batches that have resources in common wait for each other, and not both for both.
-    locked = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(uuids)).order_by(resource.c.uuid)
-    states = {row.uuid: row.state for row in connection.execute(locked.with_for_update())}
+    states = lock_resources(connection, uuids)
     known = sa.select(placement_check).where(placement_check.c.resource_uuid.in_(uuids))
     checks = {row.resource_uuid: row for row in connection.execute(known)}
     kept = []

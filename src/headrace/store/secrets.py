@@ -1,6 +1,6 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -73,8 +73,11 @@ class SecretStore:
             return None
         return _read_token(text, expires_at)
 
-    def find_tokens(self, connection: sa.Connection, uuids: Collection[str]) -> dict[str, Token]:
-        """Return the tokens of many resources; one that cannot be opened is left to `find_token`, which says so."""
+    def find_tokens(self, connection: sa.Connection, uuids: sa.Select[tuple[str]]) -> dict[str, Token]:
+        """Return the tokens of the resources that a query names.
+
+        One that cannot be opened is left to `find_token`, which says so.
+        """
         query = sa.select(secret.c.resource_uuid, secret.c.sealed, secret.c.expires_at).where(
             secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN, secret.c.expires_at.is_not(None)
         )
