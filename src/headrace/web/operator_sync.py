@@ -169,7 +169,7 @@ class OperatorSync:
         return RedirectResponse(f"{HOME}/resources/{uuid}", status_code=303)
 
     async def _want_every_look(self) -> None:
-        """Make looks due, some at a time. A process that stops leaves the rest as it was; the order can be given again."""
+        """Make looks due, some at a time; a process that stops leaves the rest, and the order can be given again."""
         now, last = self.clock(), ""
         while (behind := await self.database.write(want_looks_after, last, now=now, limit=BATCH)) is not None:
             last = behind
