@@ -8,6 +8,7 @@ from bench.ack import run_ack
 from bench.emulator import run_emulator
 from bench.inspection import run_inspection, run_million
 from bench.pages import run_pages
+from bench.starting import run_start
 
 BENCHES = {
     "inspection": run_inspection,
@@ -15,6 +16,7 @@ BENCHES = {
     "ack": run_ack,
     "emulator": run_emulator,
     "pages": run_pages,
+    "start": run_start,
 }
 
 

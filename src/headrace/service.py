@@ -30,11 +30,16 @@ from headrace.web.api import Api
 from headrace.web.app import build_app
 from headrace.web.customers import Customers
 from headrace.web.metrics import Metrics, metrics_route
+from headrace.web.operator_deliveries import OperatorDeliveries
 from headrace.web.operator_door import OperatorDoor
 from headrace.web.operator_exports import OperatorExports
 from headrace.web.operator_notices import OperatorNotices
 from headrace.web.operator_overview import OperatorOverview
+from headrace.web.operator_pipelines import OperatorPipelines
+from headrace.web.operator_resource_list import OperatorResourceList
 from headrace.web.operator_resources import OperatorResources
+from headrace.web.operator_sync import OperatorSync
+from headrace.web.operator_workflows import OperatorWorkflows
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import keep_customers, keep_operators
 from headrace.web.webhooks import webhook_routes
@@ -225,24 +230,22 @@ class Parts:
             service_name=self.settings.manifest.name,
             clock=self.clock,
         )
-        small_plans = self.settings.small_plans
-        overview = OperatorOverview(
-            door=door,
-            database=self.database,
-            slug=self.settings.manifest.id,
-            small_plans=small_plans,
-            clock=self.clock,
+        database, clock, small_plans = self.database, self.clock, self.settings.small_plans
+        parts = (
+            door,
+            OperatorOverview(
+                door=door, database=database, slug=self.settings.manifest.id, small_plans=small_plans, clock=clock
+            ),
+            OperatorPipelines(door=door, database=database),
+            OperatorResourceList(door=door, database=database, small_plans=small_plans),
+            OperatorSync(door=door, database=database, recheck_every=self.settings.recheck_every, clock=clock),
+            OperatorResources(door=door, database=database, operations=self.operations, clock=clock),
+            OperatorWorkflows(door=door, database=database),
+            OperatorDeliveries(door=door, database=database),
+            OperatorNotices(door=door, database=database, clock=clock),
+            OperatorExports(door=door, database=database, small_plans=small_plans),
         )
-        notices = OperatorNotices(door=door, database=self.database, clock=self.clock)
-        resources = OperatorResources(door=door, database=self.database, operations=self.operations)
-        exports = OperatorExports(door=door, database=self.database, small_plans=small_plans)
-        return [
-            *door.routes(),
-            *overview.routes(),
-            *notices.routes(),
-            *resources.routes(),
-            *exports.routes(),
-        ]
+        return [route for part in parts for route in part.routes()]
 
     def _api_routes(self) -> list[Any]:
         """There are none until there is a token."""
