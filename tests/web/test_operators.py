@@ -315,7 +315,7 @@ async def test_older_notices_are_on_the_next_page(database_url: str) -> None:
     async with play(database_url) as pair:
         with pair.parts.database.transaction() as connection:
             for number in range(PAGE + 1):
-                uuid = add_resource(connection, f"acme-{number}")
+                uuid = add_resource(connection, f"acme-{number}", state=State.PROVISIONED, running=None)
                 raise_notice(connection, uuid, NoticeKind.EVENT_FAILED, now=NOON)
         cookie, _ = await enter(pair)
         first = json.loads((await look(pair, "/operators/notices.json", cookie)).text)
