@@ -1,7 +1,8 @@
 """Who may see what: a person sees a resource only if Heroku says that they have access to its app.
 
-A person arrives by SSO for one resource. Every other resource is shown only after its own app's collaborators
-have been read, with its own token, within the last minutes. What may not be seen is not counted or hinted at.
+A person arrives by SSO for one resource, or the partner's own programs name both. Every other resource is shown only
+after its own app's collaborators have been read, with its own token, within the last minutes. What may not be seen is
+not counted or hinted at.
 """
 
 from collections.abc import Iterable
@@ -18,12 +19,17 @@ from headrace.store.placements import list_freshly_checked_apps, list_visible_ap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """A person who came by SSO. `is_proven` tells whether Heroku's signature covers who they are."""
+    """A person, and the resource that they look from.
+
+    `is_proven` tells whether it is certain who they are: Heroku's signature covers it, or the partner vouches for it.
+    `is_let_in` tells whether Heroku itself has let them in to the resource, by a login of its own.
+    """
 
     resource_uuid: str
     user_id: str
     email: str
     is_proven: bool
+    is_let_in: bool = True
 
     @property
     def people(self) -> list[str]:
@@ -43,14 +49,14 @@ class Visibility:
         self._clock = clock
 
     async def list_visible(self, viewer: Viewer) -> list[PlacedResource] | None:
-        """Return what this person may see, or None when they lost access to the resource they came for.
+        """Return what this person may see, or None when they have no access to the resource they look from.
 
-        The resource they came for is shown on the strength of the login where Heroku does not answer about its
-        app; nothing else is.
+        Whoever Heroku let in to that resource sees it where Heroku does not answer about its app; nobody sees
+        anything else on less than such an answer.
         """
         opened = await self._database.read(list_board_rows, [viewer.resource_uuid])
         if not opened or not viewer.people or not opened[0].app_id:
-            return list_placed(opened) if opened else None
+            return list_placed(opened) if opened and viewer.is_let_in else None
         app_id = opened[0].app_id
         candidates = await self._database.read(list_candidates, viewer.resource_uuid, people=viewer.people)
         # One resource's token speaks for its app: one that still has a token, if there is any.
@@ -62,11 +68,18 @@ class Visibility:
         uuids = [each.uuid for each in candidates if each.app_id in visible]
         return list_placed(await self._database.read(list_board_rows, uuids))
 
+    async def is_told(self, resource_uuid: str) -> bool:
+        """Whether Heroku's last answer about who may see a resource's app is recent enough to be believed."""
+        rows = await self._database.read(list_board_rows, [resource_uuid])
+        apps = [row.app_id for row in rows if row.app_id]
+        after = self._clock() - ACCESS_GOOD_FOR
+        return bool(await self._database.read(list_freshly_checked_apps, apps, after=after))
+
     async def _find_visible_apps(self, viewer: Viewer, apps: set[str], *, own: str) -> set[str]:
         after = self._clock() - ACCESS_GOOD_FOR
         visible = await self._database.read(list_visible_apps, apps, people=viewer.people, checked_after=after)
         answered = await self._database.read(list_freshly_checked_apps, [own], after=after)
-        return visible if answered else visible | {own}
+        return visible | {own} if viewer.is_let_in and not answered else visible
 
 
 def list_placed(rows: Iterable[BoardRow]) -> list[PlacedResource]:
