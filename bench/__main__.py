@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 
 from bench.ack import run_ack
+from bench.boards import run_boards
 from bench.emulator import run_emulator
 from bench.pages import run_pages
 
-BENCHES = {"ack": run_ack, "emulator": run_emulator, "pages": run_pages}
+BENCHES = {"ack": run_ack, "boards": run_boards, "emulator": run_emulator, "pages": run_pages}
 
 
 def main() -> None:

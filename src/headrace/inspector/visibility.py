@@ -8,6 +8,8 @@ not counted or hinted at.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from headrace.client import Clock
 from headrace.inspector.board import PlacedResource
 from headrace.inspector.placements import ACCESS_GOOD_FOR, Inspector
@@ -54,19 +56,32 @@ class Visibility:
         Whoever Heroku let in to that resource sees it where Heroku does not answer about its app; nobody sees
         anything else on less than such an answer.
         """
-        opened = await self._database.read(list_board_rows, [viewer.resource_uuid])
-        if not opened or not viewer.people or not opened[0].app_id:
-            return list_placed(opened) if opened and viewer.is_let_in else None
-        app_id = opened[0].app_id
-        candidates = await self._database.read(list_candidates, viewer.resource_uuid, people=viewer.people)
+        sight = await self._database.read(self._look, viewer)
+        if sight.stale:
+            await self._inspector.refresh_access(sight.stale)
+            sight = await self._database.read(self._look, viewer)
+        return None if sight.rows is None else list_placed(sight.rows)
+
+    def _look(self, connection: sa.Connection, viewer: Viewer) -> "_Sight":
+        """Read at once all that a look needs: open boards look all the time."""
+        candidates = list_candidates(connection, viewer.resource_uuid, people=viewer.people) if viewer.people else []
+        own = next((each.app_id for each in candidates if each.uuid == viewer.resource_uuid), None)
+        if own is None:
+            # Who they are is not certain, or nobody knows yet which app it is on.
+            opened = list_board_rows(connection, [viewer.resource_uuid])
+            return _Sight(rows=opened if opened and viewer.is_let_in else None, stale={})
         # One resource's token speaks for its app: one that still has a token, if there is any.
         by_app = {each.app_id: each.uuid for each in sorted(candidates, key=lambda each: each.has_token)}
-        await self._inspector.refresh_access(by_app)
-        visible = await self._find_visible_apps(viewer, {*by_app}, own=app_id)
-        if app_id not in visible:
-            return None
+        after = self._clock() - ACCESS_GOOD_FOR
+        answered = list_freshly_checked_apps(connection, by_app.keys(), after=after)
+        visible = list_visible_apps(connection, by_app.keys(), people=viewer.people, checked_after=after)
+        if viewer.is_let_in and own not in answered:
+            visible |= {own}
         uuids = [each.uuid for each in candidates if each.app_id in visible]
-        return list_placed(await self._database.read(list_board_rows, uuids))
+        return _Sight(
+            rows=list_board_rows(connection, uuids) if own in visible else None,
+            stale={app_id: uuid for app_id, uuid in by_app.items() if app_id not in answered},
+        )
 
     async def is_told(self, resource_uuid: str) -> bool:
         """Whether Heroku's last answer about who may see a resource's app is recent enough to be believed."""
@@ -75,11 +90,13 @@ class Visibility:
         after = self._clock() - ACCESS_GOOD_FOR
         return bool(await self._database.read(list_freshly_checked_apps, apps, after=after))
 
-    async def _find_visible_apps(self, viewer: Viewer, apps: set[str], *, own: str) -> set[str]:
-        after = self._clock() - ACCESS_GOOD_FOR
-        visible = await self._database.read(list_visible_apps, apps, people=viewer.people, checked_after=after)
-        answered = await self._database.read(list_freshly_checked_apps, [own], after=after)
-        return visible | {own} if viewer.is_let_in and not answered else visible
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sight:
+    """What a person may see by what is stored; `stale` are the apps to ask Heroku about, by a resource on each."""
+
+    rows: list[BoardRow] | None
+    stale: dict[str, str]
 
 
 def list_placed(rows: Iterable[BoardRow]) -> list[PlacedResource]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from zlib import crc32
 
 import msgspec
 from starlette.requests import Request
@@ -90,9 +91,13 @@ class Boards:
             replace(card, resource=replace(card.resource, checked_at=None, next_check_at=None, has_failed=False))
             for card in board.cards
         ]
-        renewed_every = max(self.inspector.recheck_every, RENEWED_EVERY)
-        period = board.built_at.timestamp() // renewed_every.total_seconds()
-        return hashlib.sha256(msgspec.json.encode((cards, mark, period))).hexdigest()[:32]
+        return hashlib.sha256(msgspec.json.encode((cards, mark, self._find_period(viewer)))).hexdigest()[:32]
+
+    def _find_period(self, viewer: Viewer) -> int:
+        """Return what goes up by one whenever a board is to be renewed; not everybody's at the same moment."""
+        every = max(self.inspector.recheck_every, RENEWED_EVERY).total_seconds()
+        person = crc32(f"{viewer.user_id} {viewer.email} {viewer.resource_uuid}".encode())
+        return int(self.clock().timestamp() + person % every) // int(every)
 
     def _build(self, viewer: Viewer, resources: list[PlacedResource]) -> Board:
         stale_after = MISSED_CHECKS * self.inspector.recheck_every

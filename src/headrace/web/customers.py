@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
@@ -26,6 +27,7 @@ from headrace.web.sessions import GOOD_FOR, Session, Sessions, start_session
 
 log = logging.getLogger(__name__)
 
+LARGE_BOARD = 200
 HEROKU_DASHBOARD = "https://dashboard.heroku.com/apps/"
 # Base64url, and no longer than a cookie may be.
 NAV_COOKIE, NAV_DATA = "heroku-nav-data", re.compile(r"[A-Za-z0-9_-]{1,3000}={0,2}", re.ASCII)
@@ -118,8 +120,7 @@ class Customers:
         version = self.boards.find_version(session.viewer, resources, mark=session.csrf)
         if is_known(request, version):
             return show_known(version)
-        # On a thread: a board of thousands takes its time, in which others are to be answered.
-        page = await asyncio.to_thread(
+        render = partial(
             render_board,
             await self.boards.build_whole(session.viewer, resources),
             service_name=self.manifest.name,
@@ -130,6 +131,8 @@ class Customers:
             check_interval=self.boards.inspector.recheck_every,
             version=version,
         )
+        # A board of thousands takes its time, in which others are to be answered; a small one is not worth a thread.
+        page = await asyncio.to_thread(render) if len(resources) > LARGE_BOARD else render()
         return HTMLResponse(page, headers=build_etag(version))
 
     async def show_board_json(self, request: Request) -> Response:
