@@ -32,9 +32,14 @@ from headrace.web.boards import Boards
 from headrace.web.customers import Customers
 from headrace.web.insights import FleetFigures
 from headrace.web.metrics import Metrics, metrics_route
+from headrace.web.operator_deliveries import OperatorDeliveries
 from headrace.web.operator_door import HOME, OperatorDoor
 from headrace.web.operator_notices import OperatorNotices
+from headrace.web.operator_pipelines import OperatorPipelines
+from headrace.web.operator_resource_list import OperatorResourceList
 from headrace.web.operator_resources import OperatorResources
+from headrace.web.operator_sync import OperatorSync
+from headrace.web.operator_workflows import OperatorWorkflows
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import keep_customers, keep_operators
 from headrace.web.webhooks import webhook_routes
@@ -230,14 +235,26 @@ class Parts:
             clock=self.clock,
         )
         notices = OperatorNotices(door=door, database=self.database, clock=self.clock)
-        resources = OperatorResources(door=door, database=self.database, operations=self.operations)
-        figures = FleetFigures(database=self.database, small_plans=self.settings.small_plans, clock=self.clock)
+        small_plans = self.settings.small_plans
+        figures = FleetFigures(database=self.database, small_plans=small_plans, clock=self.clock)
         return [
             *door.routes(),
             *notices.routes(),
-            *resources.routes(),
+            *OperatorPipelines(door=door, database=self.database).routes(),
+            *OperatorResourceList(door=door, database=self.database, small_plans=small_plans).routes(),
+            *self._operator_sync(door).routes(),
+            *OperatorResources(
+                door=door, database=self.database, operations=self.operations, clock=self.clock
+            ).routes(),
+            *OperatorWorkflows(door=door, database=self.database).routes(),
+            *OperatorDeliveries(door=door, database=self.database).routes(),
             figures.route(f"{HOME}/insights.json", door.guard),
         ]
+
+    def _operator_sync(self, door: OperatorDoor) -> OperatorSync:
+        return OperatorSync(
+            door=door, database=self.database, recheck_every=self.settings.recheck_every, clock=self.clock
+        )
 
     def _api_routes(self, boards: Boards) -> list[Any]:
         """There are none until there is a token."""

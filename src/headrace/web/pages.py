@@ -112,6 +112,7 @@ def load_pages() -> Environment:
     )
     pages.filters |= {
         "age": spell_age,
+        "clock": spell_time,
         "count": spell_count,
         "day": spell_day,
         "exact": spell_exact,
@@ -215,6 +216,11 @@ def spell_clock(moment: datetime, now: datetime) -> str:
     there = moment.astimezone(UTC)
     is_today = there.date() == now.astimezone(UTC).date()
     return f"{there:%H:%M} UTC" if is_today else f"{spell_day(moment)}, {there:%H:%M} UTC"
+
+
+def spell_time(moment: datetime) -> str:
+    """Return `18:30:02.125`: the time of a day that stands beside it."""
+    return f"{moment.astimezone(UTC):%H:%M:%S}.{moment.microsecond // 1000:03}"
 
 
 def spell_exact(moment: datetime) -> str:

@@ -103,7 +103,7 @@ class Events:
         if self._hooks.has(name_event_hook(event.entity)):
             text = msgspec.json.encode(event).decode()
             self._secrets.save(connection, uuid, _kind(event.id), text)
-            workflow_id = f"{TELL_EVENT}:{uuid}:{event.id}"
+            workflow_id = name_event_workflow(uuid, event.id)
             self._engine.enqueue(connection, TELL_EVENT, workflow_id, uuid, event.id, queue=EVENT_QUEUE)
         return Taken.NEW
 
@@ -150,6 +150,11 @@ def make_credentials() -> Credentials:
 def list_wanted(hooks: Hooks) -> list[str]:
     """Return the entities that a service has to hear of: for its placements, and for the partner's hooks."""
     return sorted(WATCHED.union(hooks.list_entities()))
+
+
+def name_event_workflow(uuid: str, event_id: str) -> str:
+    """Return the id of the workflow that tells the partner's hook of an event."""
+    return f"{TELL_EVENT}:{uuid}:{event_id}"
 
 
 def _kind(event_id: str) -> str:

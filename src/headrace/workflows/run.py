@@ -71,7 +71,8 @@ class Run:
             self._report(name, error, attempt=attempt, will_retry=wait is not None)
             if wait is None:
                 return {"reason": type(error).__name__, "message": _customer_message(error)}
-            return {"wait": wait.total_seconds(), "started_at": began.isoformat()}
+            reason = type(error).__name__
+            return {"wait": wait.total_seconds(), "started_at": began.isoformat(), "reason": reason}
 
     def _report(self, name: str, error: Exception, *, attempt: int, will_retry: bool) -> None:
         detail = {"workflow": self.workflow_id, "step": name, "attempt": attempt, "error": type(error).__name__}
