@@ -151,10 +151,10 @@ async def test_a_candidate_says_whether_it_still_has_a_token(database: Database)
         add_resource(connection, "two", app_id=id_of("shop"), state=State.FAILED)
         save_access(connection, id_of("shop"), Access(user_ids=frozenset({"u-1"}), emails=frozenset()), now=NOON)
 
-    found = await database.read(list_candidates, id_of("one"), people=["id:u-1"])
+    found = await database.read(list_candidates, id_of("one"), people=["id:u-1"], checked_after=NOON)
     assert {id_of("one"): True, id_of("two"): False} == {each.uuid: each.has_token for each in found}
 
 
 async def _list_apps(database: Database, opened: str, *, people: list[str]) -> dict[str, str]:
-    candidates = await database.read(list_candidates, id_of(opened), people=people)
+    candidates = await database.read(list_candidates, id_of(opened), people=people, checked_after=NOON)
     return {each.uuid: each.app_id for each in candidates}

@@ -64,17 +64,17 @@ class Visibility:
 
     def _look(self, connection: sa.Connection, viewer: Viewer) -> "_Sight":
         """Read at once all that a look needs: open boards look all the time."""
-        candidates = list_candidates(connection, viewer.resource_uuid, people=viewer.people) if viewer.people else []
-        own = next((each.app_id for each in candidates if each.uuid == viewer.resource_uuid), None)
+        uuid, people, after = viewer.resource_uuid, viewer.people, self._clock() - ACCESS_GOOD_FOR
+        candidates = list_candidates(connection, uuid, people=people, checked_after=after) if people else []
+        own = next((each.app_id for each in candidates if each.uuid == uuid), None)
         if own is None:
             # Who they are is not certain, or nobody knows yet which app it is on.
-            opened = list_board_rows(connection, [viewer.resource_uuid])
+            opened = list_board_rows(connection, [uuid])
             return _Sight(rows=opened if opened and viewer.is_let_in else None, stale={})
         # One resource's token speaks for its app: one that still has a token, if there is any.
         by_app = {each.app_id: each.uuid for each in sorted(candidates, key=lambda each: each.has_token)}
-        after = self._clock() - ACCESS_GOOD_FOR
-        answered = list_freshly_checked_apps(connection, by_app.keys(), after=after)
-        visible = list_visible_apps(connection, by_app.keys(), people=viewer.people, checked_after=after)
+        answered = {each.app_id for each in candidates if each.is_answered}
+        visible = list_visible_apps(connection, by_app.keys(), people=people, checked_after=after)
         if viewer.is_let_in and own not in answered:
             visible |= {own}
         uuids = [each.uuid for each in candidates if each.app_id in visible]
