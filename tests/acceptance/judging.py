@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from playwright.async_api import Browser as AsyncBrowser
+from playwright.async_api import Playwright as AsyncPlaywright
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
 from acceptance.installs import find_chromium, install_from_npm
@@ -13,14 +15,24 @@ from acceptance.installs import find_chromium, install_from_npm
 AXE = ("axe-core", "4.11.0")
 HTML_VALIDATE = ("html-validate", "10.9.0")
 PHONE, DESK = 390, 1280
-QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 # The standard, and not how this program's authors would write it.
 RULES = {"root": True, "extends": ["html-validate:standard"]}
 
 
 def launch(playwright: Playwright) -> Browser:
-    arguments = ["--no-sandbox", "--disable-gpu", *QUIET]
-    return playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+    return playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+
+
+async def launch_async(playwright: AsyncPlaywright) -> AsyncBrowser:
+    return await playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
 
 
 @dataclass

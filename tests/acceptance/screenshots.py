@@ -18,8 +18,8 @@ from typing import Literal
 
 from playwright.async_api import Page, async_playwright
 
-from acceptance.installs import find_chromium, install_packages
-from acceptance.judging import DESK, PHONE, QUIET
+from acceptance.installs import install_packages
+from acceptance.judging import DESK, PHONE, launch_async
 from headrace.emulator import BUILT_IN_WORLD, Clock, Emulator, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.errors import Refused
@@ -60,8 +60,7 @@ async def take_all(folder: Path) -> None:
     clock.set(MONDAY)
     async with playing(clock) as (heroku, parts, url), async_playwright() as playwright:
         await live_for_a_week(heroku, parts, clock)
-        arguments = ["--no-sandbox", "--disable-gpu", *QUIET]
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+        browser = await launch_async(playwright)
         for scheme, width in product(SCHEMES, (DESK, PHONE)):
             context = await browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
             page = await context.new_page()
