@@ -23,13 +23,28 @@ from pair import Acme, Pair, play_pair
 
 SECRET = "planted-operator-secret-of-36-letters"
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
-PAGES = ("/operators", f"/operators/resources/{UUID}", f"/operators/resources/{UUID}/retry")
-TWINS = ("/operators.json", f"/operators/resources/{UUID}.json")
+LISTS = tuple(f"/operators/{name}" for name in ("pipelines", "resources", "workflows", "deliveries", "sync"))
+PAGES = (
+    "/operators",
+    *LISTS,
+    "/operators/sync/look",
+    f"/operators/pipelines/{UUID}",
+    f"/operators/resources/{UUID}",
+    f"/operators/resources/{UUID}/retry",
+)
+TWINS = (
+    "/operators.json",
+    *(f"{path}.json" for path in LISTS),
+    f"/operators/pipelines/{UUID}.json",
+    f"/operators/resources/{UUID}.json",
+)
 FORMS = (
     "/operators/logout",
     "/operators/notices/1/settle",
     f"/operators/resources/{UUID}/retry",
     f"/operators/resources/{UUID}/abandon",
+    f"/operators/resources/{UUID}/look",
+    "/operators/sync/look",
 )
 
 
@@ -119,11 +134,11 @@ async def test_who_does_not_know_it_sees_nothing(sqlite_url: str) -> None:
             pages = [await look(pair, path, cookie) for path in (*PAGES, *known)]
             forms = [await look(pair, path, cookie, form={"csrf": ""}) for path in FORMS]
             led = [page for page in [*pages, *forms] if page.status == 303]
-            twins = [await look(pair, path, cookie) for path in (*TWINS, *known[3:])]
+            twins = [await look(pair, path, cookie) for path in (*TWINS, *known[len(PAGES) :])]
 
             assert {"/operators/login"} == {page.headers["Location"] for page in led}
-            assert [401] * 4 == [page.status for page in twins]
-            assert [401, 401] == [page.status for page in pages if page.status != 303]
+            assert [401] * 2 * len(TWINS) == [page.status for page in twins]
+            assert [401] * len(TWINS) == [page.status for page in pages if page.status != 303]
             assert len(FORMS) == len([page for page in forms if page.status == 303])
             assert not any(addon.name in page.text for page in [*pages, *twins])
 
@@ -260,11 +275,11 @@ async def test_what_is_not_there_is_404_to_an_operator(sqlite_url: str) -> None:
     async with play(sqlite_url) as pair:
         addon = await provision(pair)
         cookie, csrf = await enter(pair)
-        paths = [f"/operators/resources/{UUID}", "/operators/resources/x", f"/operators/resources/{addon.id}/drop"]
-        pages = [await look(pair, path, cookie) for path in (*paths, "/operators/resources/x.json")]
+        paths = [f"/operators/{kind}/{name}" for kind in ("resources", "pipelines") for name in (UUID, "x", "x.json")]
+        pages = [await look(pair, path, cookie) for path in (*paths, f"/operators/resources/{addon.id}/drop")]
         orders = [
             await look(pair, f"/operators/resources/{uuid}/{order}", cookie, form={"csrf": csrf})
-            for uuid, order in ((UUID, "retry"), ("x", "abandon"), (addon.id, "drop"))
+            for uuid, order in ((UUID, "retry"), ("x", "abandon"), (addon.id, "drop"), (UUID, "look"), ("x", "look"))
         ]
 
         assert {404} == {page.status for page in [*pages, *orders]}

@@ -15,6 +15,7 @@ from headrace.emulator.faults import Kind
 from headrace.logs import make_json_formatter
 from headrace.models import Secret
 from headrace.store.database import Database
+from headrace.store.placements import find_current_placement
 from headrace.store.schema import secret
 from headrace.store.seal import KeyRing, make_key
 from headrace.workflows.hooks import Resource
@@ -119,7 +120,12 @@ async def live_through_bad_days(pair: Pair) -> tuple[dict[str, str], str]:
     login = await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET}, name=OPERATOR_COOKIE)
     operators = login.cookie.value if login.cookie else ""
     await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET[:-1]})
-    paths = ("", ".json", f"/resources/{addon.id}", f"/resources/{addon.id}.json", f"/resources/{addon.id}/retry")
+    lists = ("pipelines", "resources", "workflows", "deliveries", "sync", f"resources/{addon.id}")
+    paths = ["", ".json", f"/resources/{addon.id}/retry"]
+    paths += [f"/{path}{ending}" for path in lists for ending in ("", ".json")]
+    place = await pair.parts.database.read(find_current_placement, addon.id)
+    assert place is not None
+    paths += [f"/pipelines/{place.pipeline_id}{ending}" for ending in ("", ".json")]
     pages = [await visit(pair, f"/operators{path}", cookie=operators, name=OPERATOR_COOKIE) for path in paths]
     pages += [await visit(pair, path, cookie=cookie) for path in ("/board", "/board.json", "/ready", "/nowhere")]
     pages.append(await visit(pair, "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))

@@ -1,5 +1,6 @@
 """Queries behind the list of deliveries: the webhook events that were taken, and who Heroku tells nothing of."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,23 +91,31 @@ def list_unanswered(
     """Return the subscriptions that Heroku has not confirmed, the one asked for longest ago first."""
     known = webhook_subscription
     order = (known.c.asked_at, known.c.resource_uuid)
-    is_its_notice = sa.and_(
-        notice.c.resource_uuid == known.c.resource_uuid,
-        notice.c.kind == NoticeKind.SUBSCRIPTION_FAILED,
-        notice.c.settled_at.is_(None),
-    )
-    query: sa.Select[Any] = (
-        sa.select(*order, known.c.number, resource.c.name, resource.c.state, notice.c.detail)
-        .select_from(known)
-        .join(resource, resource.c.uuid == known.c.resource_uuid)
-        .outerjoin(notice, is_its_notice)
-        .where(known.c.subscribed_at.is_(None), resource.c.state == State.PROVISIONED)
+    # Asked about each by itself: a join might begin at all the resources there are.
+    state = sa.select(resource.c.state).where(resource.c.uuid == known.c.resource_uuid).scalar_subquery()
+    unanswered = (
+        sa.select(*order, known.c.number)
+        .where(known.c.subscribed_at.is_(None), state == State.PROVISIONED)
         .order_by(*order)
         .limit(limit)
     )
     if after is not None:
-        query = query.where(sa.tuple_(*order) > after)
-    return [_read_unanswered(row) for row in connection.execute(query)]
+        unanswered = unanswered.where(sa.tuple_(*order) > after)
+    found = connection.execute(unanswered).all()
+    uuids = [row.resource_uuid for row in found]
+    resources = {row.uuid: row for row in connection.execute(sa.select(resource).where(resource.c.uuid.in_(uuids)))}
+    reasons = _find_reasons(connection, uuids)
+    return [
+        UnansweredRow(
+            resource_uuid=row.resource_uuid,
+            resource_name=resources[row.resource_uuid].name,
+            state=State(resources[row.resource_uuid].state),
+            number=row.number,
+            asked_at=row.asked_at,
+            reason=reasons.get(row.resource_uuid),
+        )
+        for row in found
+    ]
 
 
 def _select() -> sa.Select[Any]:
@@ -119,12 +128,10 @@ def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[DeliveryRow]
     return [DeliveryRow(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
 
 
-def _read_unanswered(row: sa.Row[Any]) -> UnansweredRow:
-    return UnansweredRow(
-        resource_uuid=row.resource_uuid,
-        resource_name=row.name,
-        state=State(row.state),
-        number=row.number,
-        asked_at=row.asked_at,
-        reason=(row.detail or {}).get("reason"),
+def _find_reasons(connection: sa.Connection, uuids: Collection[str]) -> dict[str, str]:
+    query = sa.select(notice.c.resource_uuid, notice.c.detail).where(
+        notice.c.resource_uuid.in_(uuids),
+        notice.c.kind == NoticeKind.SUBSCRIPTION_FAILED,
+        notice.c.settled_at.is_(None),
     )
+    return {row.resource_uuid: row.detail["reason"] for row in connection.execute(query) if "reason" in row.detail}

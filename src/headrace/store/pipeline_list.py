@@ -18,6 +18,7 @@ from headrace.store.schema import pipeline, placement, placement_check, resource
 
 PAGE = 50
 WINDOW = 1_000
+FEW = 4 * PAGE
 SHOWN_AT_STAGE = 25
 
 
@@ -47,6 +48,11 @@ class Wanted:
     has: Collection[str] = ()
     without: Collection[str] = ()
     is_stale: bool = False
+
+    @property
+    def stretch(self) -> int:
+        """How long a stretch of names to look through: nearly every pipeline holds something."""
+        return WINDOW if self.text or self.has or self.without or self.is_stale else FEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +118,14 @@ def list_pipelines(connection: sa.Connection, wanted: Wanted, *, after: Pipeline
     is_cut = False
     if wanted.text:
         keys, is_cut = _search(connection, wanted.text)
-        keys = [key for key in keys if key.is_after(after)][:WINDOW]
+        keys = [key for key in keys if key.is_after(after)][: wanted.stretch]
     else:
-        keys = _walk(connection, after)
+        keys = _walk(connection, after, limit=wanted.stretch)
     fitting = _pick(connection, [key.id for key in keys], wanted)
     shown = [key for key in keys if key.id in fitting][:PAGE]
     return PipelinePage(
         rows=load_pipelines(connection, [key.id for key in shown]),
-        next=_find_next(keys, shown),
+        next=_find_next(keys, shown, stretch=wanted.stretch),
         is_cut=is_cut,
         looked_through=len(keys),
     )
@@ -162,13 +168,13 @@ def list_standing(
     return [StandingRow(**{**row._mapping, "state": State(row.state)}) for row in connection.execute(query)]  # noqa: SLF001
 
 
-def _find_next(keys: Sequence[PipelineKey], shown: Sequence[PipelineKey]) -> PipelineKey | None:
+def _find_next(keys: Sequence[PipelineKey], shown: Sequence[PipelineKey], *, stretch: int) -> PipelineKey | None:
     if len(shown) == PAGE and shown[-1] != keys[-1]:
         return shown[-1]
-    return keys[-1] if len(keys) == WINDOW else None
+    return keys[-1] if len(keys) == stretch else None
 
 
-def _walk(connection: sa.Connection, after: PipelineKey | None) -> list[PipelineKey]:
+def _walk(connection: sa.Connection, after: PipelineKey | None, *, limit: int) -> list[PipelineKey]:
     """Return the next stretch of the list: first those with a name, then those without."""
     keys = (pipeline.c.name, pipeline.c.id)
     named = sa.select(*keys).where(pipeline.c.name.is_not(None)).order_by(*keys)
@@ -176,10 +182,10 @@ def _walk(connection: sa.Connection, after: PipelineKey | None) -> list[Pipeline
     found: list[PipelineKey] = []
     if after is None or after.name is not None:
         rest = named if after is None else named.where(sa.tuple_(*keys) > after)
-        found = [PipelineKey(*row) for row in connection.execute(rest.limit(WINDOW))]
+        found = [PipelineKey(*row) for row in connection.execute(rest.limit(limit))]
     elif after is not None:
         unnamed = unnamed.where(pipeline.c.id > after.id)
-    left = WINDOW - len(found)
+    left = limit - len(found)
     return found + [PipelineKey(*row) for row in connection.execute(unnamed.limit(left))]
 
 
@@ -244,7 +250,11 @@ def _find_arrivals(connection: sa.Connection, came_at: Mapping[str, datetime]) -
         .join(resource, resource.c.uuid == placement.c.resource_uuid)
         .where(
             placement.c.valid_to.is_(None),
-            sa.tuple_(placement.c.pipeline_id, placement.c.valid_from).in_(list(came_at.items())),
+            # SQLite looks up pairs in no index when they stand in one list.
+            sa.or_(
+                sa.false(),
+                *(sa.and_(placement.c.pipeline_id == id_, placement.c.valid_from == at) for id_, at in came_at.items()),
+            ),
         )
         .order_by(placement.c.id)
     )

@@ -94,20 +94,19 @@ def list_resources(connection: sa.Connection, wanted: WantedResources, *, before
         keys = _list_keys(connection, resource.c.uuid.in_(found), before, limit=wanted.stretch)
     else:
         keys = _walk(connection, wanted, before)
-    rows = load_listed(connection, [uuid for _, uuid in keys], wanted)
-    shown = [(key, rows[uuid]) for key, uuid in keys if uuid in rows][:PAGE]
+    fitting = _pick(connection, [uuid for _, uuid in keys], wanted)
+    shown = [(key, uuid) for key, uuid in keys if uuid in fitting][:PAGE]
+    rows = load_listed(connection, [uuid for _, uuid in shown])
     return ResourcePage(
-        rows=[row for _, row in shown],
+        rows=[rows[uuid] for _, uuid in shown],
         next=_find_next([key for key, _ in keys], [key for key, _ in shown], stretch=wanted.stretch),
         is_cut=is_cut,
         looked_through=len(keys),
     )
 
 
-def load_listed(
-    connection: sa.Connection, uuids: Collection[str], wanted: WantedResources
-) -> dict[str, ListedResource]:
-    """Return those of these resources that are wanted, as the list shows them."""
+def load_listed(connection: sa.Connection, uuids: Collection[str]) -> dict[str, ListedResource]:
+    """Return these resources as the list shows them."""
     query: sa.Select[Any] = (
         sa.select(
             *(resource.c[name] for name in ("uuid", "name", "plan", "region", "state", "app_name", "created_at")),
@@ -123,14 +122,6 @@ def load_listed(
         .outerjoin(placement_check, placement_check.c.resource_uuid == resource.c.uuid)
         .where(resource.c.uuid.in_(uuids))
     )
-    if wanted.state:
-        query = query.where(resource.c.state == wanted.state)
-    if wanted.stage:
-        query = query.where(_find_stage() == wanted.stage)
-    if wanted.stage == UNKNOWN:
-        query = query.where(resource.c.state.in_(LIVE))
-    if wanted.plans:
-        query = query.where(resource.c.plan.in_(wanted.plans))
     return {row.uuid: _read(row) for row in connection.execute(query)}
 
 
@@ -190,6 +181,21 @@ def _walk_stage(
     if before is not None:
         query = query.where(sa.tuple_(*order) < (before.at, int(before.id)))
     return [(ResourceKey(row.valid_from, str(row.id)), row.resource_uuid) for row in connection.execute(query)]
+
+
+def _pick(connection: sa.Connection, uuids: Collection[str], wanted: WantedResources) -> set[str]:
+    """Return which of these resources are wanted."""
+    query = sa.select(resource.c.uuid).where(resource.c.uuid.in_(uuids))
+    if wanted.state:
+        query = query.where(resource.c.state == wanted.state)
+    if wanted.plans:
+        query = query.where(resource.c.plan.in_(wanted.plans))
+    if wanted.stage:
+        is_its_place = sa.and_(placement.c.resource_uuid == resource.c.uuid, placement.c.valid_to.is_(None))
+        query = query.outerjoin(placement, is_its_place).where(_find_stage() == wanted.stage)
+    if wanted.stage == UNKNOWN:
+        query = query.where(resource.c.state.in_(LIVE))
+    return set(connection.execute(query).scalars())
 
 
 def _find_stage() -> sa.ColumnElement[str]:

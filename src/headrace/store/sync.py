@@ -50,7 +50,7 @@ class TroubledRow:
 
 def load_sync_state(connection: sa.Connection, *, now: datetime) -> SyncState:
     due = _due().where(placement_check.c.next_check_at <= now)
-    kinds = sa.select(_kind()).join(resource, _is_its()).where(_is_live(), IS_TROUBLED)
+    kinds = sa.select(_kind()).where(IS_TROUBLED, _is_live())
     few = kinds.limit(MOST_COUNTED + 1).subquery()
     troubled = connection.execute(sa.select(few.c.kind, sa.func.count()).group_by(few.c.kind).order_by(few.c.kind))
     return SyncState(
@@ -64,18 +64,15 @@ def load_sync_state(connection: sa.Connection, *, now: datetime) -> SyncState:
 def list_troubled(connection: sa.Connection, kind: str, *, after: str = "", limit: int = PAGE) -> list[TroubledRow]:
     """Return the resources with this kind of trouble, by uuid; the next page is what is `after` the last."""
     query = (
-        sa.select(
-            *(resource.c[name] for name in ("uuid", "name", "app_name", "state")),
-            _kind(),
-            *(placement_check.c[name] for name in ("checked_at", "tried_at", "next_check_at")),
-        )
-        .select_from(placement_check)
-        .join(resource, _is_its())
+        sa.select(placement_check, _kind())
         .where(IS_TROUBLED, _is_of(kind), _is_live(), placement_check.c.resource_uuid > after)
         .order_by(placement_check.c.resource_uuid)
         .limit(limit)
     )
-    return [TroubledRow(**{**row._mapping, "state": State(row.state)}) for row in connection.execute(query)]  # noqa: SLF001
+    checks = connection.execute(query).all()
+    named = sa.select(resource).where(resource.c.uuid.in_([check.resource_uuid for check in checks]))
+    resources = {row.uuid: row for row in connection.execute(named)}
+    return [_read_troubled(check, resources[check.resource_uuid]) for check in checks]
 
 
 def want_looks_after(connection: sa.Connection, after: str, *, now: datetime, limit: int) -> str | None:
@@ -99,7 +96,7 @@ def want_looks_after(connection: sa.Connection, after: str, *, now: datetime, li
 def _due() -> sa.Select[Any]:
     # As the sweep finds it: a provision looks for itself until it knows the app.
     is_known = sa.or_(resource.c.app_id.is_not(None), resource.c.state == State.PROVISIONED)
-    return sa.select(placement_check.c.next_check_at).join(resource, _is_its()).where(_is_live(), is_known)
+    return sa.select(placement_check.c.next_check_at).where(_tell_of_its(sa.and_(resource.c.state.in_(LIVE), is_known)))
 
 
 def _count(connection: sa.Connection, query: sa.Select[Any]) -> int:
@@ -120,9 +117,23 @@ def _is_of(kind: str) -> sa.ColumnElement[bool]:
     return placement_check.c.error == kind
 
 
-def _is_its() -> sa.ColumnElement[bool]:
-    return resource.c.uuid == placement_check.c.resource_uuid
-
-
 def _is_live() -> sa.ColumnElement[bool]:
-    return resource.c.state.in_(LIVE)
+    return _tell_of_its(resource.c.state.in_(LIVE))
+
+
+def _tell_of_its(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Ask something of a placement's resource, one by one: a join might begin at all the resources there are."""
+    return sa.select(condition).where(resource.c.uuid == placement_check.c.resource_uuid).scalar_subquery()
+
+
+def _read_troubled(check: sa.Row[Any], row: sa.Row[Any]) -> TroubledRow:
+    return TroubledRow(
+        uuid=row.uuid,
+        name=row.name,
+        app_name=row.app_name,
+        state=State(row.state),
+        kind=check.kind,
+        checked_at=check.checked_at,
+        tried_at=check.tried_at,
+        next_check_at=check.next_check_at,
+    )

@@ -170,7 +170,9 @@ class OperatorPipelines:
             pipeline=shown.pipeline,
             stages=shown.stages,
             address=address,
-            chips=only_chips(address, "stage", [(each, each) for each in sort_stages(shown.pipeline.stages)]),
+            chips=only_chips(
+                address, "stage", [(each, each) for each in sort_stages(shown.pipeline.stages)], has_stages=True
+            ),
         )
 
     async def show_pipeline_json(self, request: Request, _session: OperatorSession) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from headrace.models import State
 from headrace.store.database import Database
 from headrace.store.notices import NoticeRow, list_open_notices
-from headrace.store.resource_list import ListedResource, WantedResources, load_listed
+from headrace.store.resource_list import ListedResource, load_listed
 from headrace.web.lists import Address, is_number, read_address, read_position, spell_position
 from headrace.web.openapi import DescribedRoute, Operation, Scheme, show_json, show_page
 from headrace.web.operator_door import HOME, LOG_IN_FIRST, NO_SESSION, OperatorDoor, respond_json
@@ -116,7 +116,7 @@ def _list(connection: sa.Connection, address: Address) -> tuple[WorkflowList, di
     failed = list_open_notices(connection, before=int(before) if is_number(before) else None, limit=PAGE + 1)
     attempts = list_attempts(connection, [workflow.workflow_id for workflow in unfinished[:PAGE]])
     uuids = {workflow.resource_uuid for workflow in unfinished} | {notice.resource_uuid for notice in failed}
-    resources = load_listed(connection, uuids, WantedResources())
+    resources = load_listed(connection, uuids)
     rows = [
         _build_row(workflow, attempts.get(workflow.workflow_id, ()), resources.get(workflow.resource_uuid))
         for workflow in unfinished[:PAGE]
