@@ -93,7 +93,7 @@ def test_an_operator_finds_a_pipeline(town: Town, browser: Browser) -> None:
 
 
 async def test_an_operator_has_a_failed_workflow_tried_again(sqlite_url: str) -> None:
-    """The partner's hook failed for good, and was mended; the order asks whether it is meant, and the plan is changed."""
+    """The hook failed for good, and was mended; the order asks whether it is meant, and the plan is changed."""
     acme = Acme(error=MisuseError("The index cannot be resized."), failures_left=0)
     async with (
         play_pair(sqlite_url, acme=acme, HEADRACE_OPERATOR_SECRET=SECRET) as pair,

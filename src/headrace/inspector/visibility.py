@@ -56,10 +56,10 @@ class Visibility:
         Whoever Heroku let in to that resource sees it where Heroku does not answer about its app; nobody sees
         anything else on less than such an answer.
         """
-        sight = await self._database.read(self._look, viewer)
+        sight = await self._database.watch(self._look, viewer)
         if sight.stale:
             await self._inspector.refresh_access(sight.stale)
-            sight = await self._database.read(self._look, viewer)
+            sight = await self._database.watch(self._look, viewer)
         return None if sight.rows is None else list_placed(sight.rows)
 
     def _look(self, connection: sa.Connection, viewer: Viewer) -> "_Sight":
