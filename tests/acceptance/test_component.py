@@ -129,6 +129,18 @@ def test_the_component_says_when_it_is_not_current(browser: Browser) -> None:
     expect(status).to_contain_text("kept current")
 
 
+def test_an_answer_that_is_no_board_does_not_end_the_looking(browser: Browser) -> None:
+    """It is a look in vain, and the next one may bring a board."""
+    stand = Stand(browser.new_page(), board={"pipelines": "none"})
+    stand.open()
+    status = stand.page.get_by_role("status")
+    expect(status).to_have_text("The board cannot be read now. It is tried again.")
+    stand.show("one")
+    stand.page.evaluate("document.querySelector('headrace-board').refresh()")
+
+    expect(status).to_contain_text("1 resource in 1 pipeline, kept current")
+
+
 @pytest.mark.parametrize(
     ("board", "said"),
     [

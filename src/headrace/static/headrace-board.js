@@ -71,6 +71,7 @@ class HeadraceBoard extends HTMLElement {
     try {
       await this.#ask(asking.signal);
     } catch (error) {
+      if (asking.signal.aborted) return;
       this.#misses += 1;
       this.#why = error instanceof Declined ? error.message : "";
     }
@@ -127,9 +128,9 @@ class HeadraceBoard extends HTMLElement {
     const opened = [...root.querySelectorAll("details[open]")].map((details) => details.id);
     const focused = root.activeElement?.closest("[id]")?.id;
     const inside = root.activeElement?.localName;
+    this.#groups.replaceChildren(...renderBoard(board));
     this.#board = board;
     this.#receivedAt = performance.now();
-    this.#groups.replaceChildren(...renderBoard(board));
     for (const id of opened) root.getElementById(id)?.setAttribute("open", "");
     if (focused) root.getElementById(focused)?.querySelector(inside)?.focus({ preventScroll: true });
     this.#news = before ? spellMoves(before, findStages(board)) : "";
