@@ -16,6 +16,14 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("alembic", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").addFilter(_drop_query)
+
+
+def _drop_query(record: logging.LogRecord) -> bool:
+    """Leave out of the log of requests what stands behind a `?`: it may name a person, or what was searched for."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+    return True
 
 
 class _TextFormatter(logging.Formatter):

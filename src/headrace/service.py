@@ -28,6 +28,7 @@ from headrace.store.migrate import is_migrated, migrate
 from headrace.store.secrets import SecretStore
 from headrace.web.api import Api
 from headrace.web.app import build_app
+from headrace.web.boards import Boards
 from headrace.web.customers import Customers
 from headrace.web.metrics import Metrics, metrics_route
 from headrace.web.operator_deliveries import OperatorDeliveries
@@ -200,21 +201,25 @@ class Parts:
 
     def routes(self, hooks: Hooks) -> list[Any]:
         manifest = self.settings.manifest
-        customers = Customers(
+        boards = Boards(
             database=self.database,
             visibility=Visibility(self.database, self.inspector, clock=self.clock),
             inspector=self.inspector,
+            clock=self.clock,
+            find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
+        )
+        customers = Customers(
+            boards=boards,
             sessions=keep_customers(self.settings.keys, clock=self.clock),
             manifest=manifest,
             clock=self.clock,
-            find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
         )
         return [
             *provider_routes(self.calls, manifest),
             *webhook_routes(self.events, manifest, count=self.metrics.count_delivery),
             *customers.routes(),
             *self._operator_routes(),
-            *self._api_routes(),
+            *self._api_routes(boards),
             self.metrics_route(),
         ]
 
@@ -247,10 +252,12 @@ class Parts:
         )
         return [route for part in parts for route in part.routes()]
 
-    def _api_routes(self) -> list[Any]:
+    def _api_routes(self, boards: Boards) -> list[Any]:
         """There are none until there is a token."""
         token = self.settings.api_token
-        return [] if token is None else Api(database=self.database, imports=self.imports, token=token).routes()
+        if token is None:
+            return []
+        return Api(database=self.database, imports=self.imports, boards=boards, token=token).routes()
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)
