@@ -32,6 +32,10 @@ class Member:
     port: int
     process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
 
 @dataclass
 class Fleet:
@@ -62,16 +66,17 @@ class Fleet:
                 await asyncio.sleep(0.05)
 
     async def kill(self, member: Member) -> None:
-        if member.process is not None and member.process.poll() is None:
+        if member.process is not None and member.is_running:
             self.kills += 1
             member.process.send_signal(signal.SIGKILL)
             await asyncio.to_thread(member.process.wait)
 
-    async def stop(self) -> None:
+    async def end(self) -> None:
+        """End every process at once: nothing is expected of it any more."""
         for member in self.members:
-            if member.process is not None and member.process.poll() is None:
-                member.process.terminate()
-                await asyncio.to_thread(member.process.wait, 40)
+            if member.process is not None:
+                member.process.kill()
+                await asyncio.to_thread(member.process.wait)
 
     async def _is_ready(self, member: Member) -> bool:
         try:
@@ -113,7 +118,7 @@ async def assembled(database_url: str, folder: Path, *, is_alone: bool = False) 
         try:
             yield fleet
         finally:
-            await fleet.stop()
+            await fleet.end()
 
 
 def find_free_port() -> int:

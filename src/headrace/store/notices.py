@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     STAGE_CHANGE_FAILED = "stage_change.failed"
     SUBSCRIPTION_FAILED = "subscription.failed"
     WORKFLOW_FAILED = "workflow.failed"
+    WORKFLOW_STRANDED = "workflow.stranded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,12 @@ def list_open_notices(connection: sa.Connection, *, before: int | None = None, l
     query = _select().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(notice.c.id < before)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def list_open_notices_of_kind(connection: sa.Connection, kind: NoticeKind) -> list[NoticeRow]:
+    """Return the open notices of a kind, oldest first."""
+    query = _select().where(notice.c.settled_at.is_(None), notice.c.kind == kind).order_by(notice.c.id).limit(PAGE)
     return [_read(row) for row in connection.execute(query)]
 
 
