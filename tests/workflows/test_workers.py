@@ -96,6 +96,24 @@ async def test_a_hook_that_never_returns_does_not_keep_its_process(sqlite_url: s
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+async def test_a_request_under_way_is_answered_before_its_process_ends(sqlite_url: str, tmp_path: Path) -> None:
+    """SIGTERM closes the door first; who is inside is served, and the worker that this takes goes on meanwhile."""
+    async with (
+        staged(sqlite_url, tmp_path) as stage,
+        serve_process(tmp_path, stage.environment, stage.port) as process,
+        aiohttp.ClientSession() as http,
+    ):
+        asked = asyncio.create_task(_provision(http, stage))
+        await eventually(lambda: read_calls(tmp_path))
+        process.send_signal(signal.SIGTERM)
+        await eventually(lambda: _is_closed(stage.port))
+        stage.let_hooks_go_on()
+        answered = await asked
+        ended = await asyncio.to_thread(process.popen.wait, 30)
+
+    assert (200, 0) == (answered, ended)
+
+
 async def test_a_database_that_goes_away_loses_nothing_and_needs_no_restart(own_postgres: Any, tmp_path: Path) -> None:
     """While it is away nothing is acknowledged; when it is back, old and new work is done by the same processes."""
     url = normalise_database_url(own_postgres.get_uri())
@@ -380,8 +398,18 @@ async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
     return (await _ask_ready(http, url))[0] == 200
 
 
+async def _is_closed(port: int) -> bool:
+    """Whether nobody takes connections there any more."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
 async def _provision(http: aiohttp.ClientSession, stage: Stage) -> int:
-    """Ask for a resource as Heroku does, while the database is away."""
+    """Ask for a resource as Heroku does, without a grant: the answer waits for the hook."""
     body = {"uuid": UUID, "plan": "basic", "region": "us", "name": "acme-1", "oauth_grant": None}
     headers = {"Authorization": build_basic_auth("acme-search", Secret("manifest-pass"))}
     async with http.post(f"http://127.0.0.1:{stage.port}/heroku/resources", json=body, headers=headers) as answer:
