@@ -16,16 +16,19 @@ from headrace.emulator import Fault
 from headrace.emulator.faults import Kind
 from headrace.logs import make_json_formatter
 from headrace.models import Secret
+from headrace.protocol.webhooks import SIGNATURE_HEADER, sign_delivery
 from headrace.store.database import Database
 from headrace.store.schema import secret
 from headrace.store.seal import KeyRing, make_key
 from headrace.store.secrets import GRANT, HOOK_STEP, LOG_DRAIN_TOKEN
-from headrace.store.webhooks import CREDENTIALS
+from headrace.store.webhooks import CREDENTIALS, save_credentials
+from headrace.workflows.events import make_credentials
 from headrace.workflows.hooks import Resource
 from headrace.workflows.masks import NOT_SHOWN, mask_text
 from pair import PASSWORD, Acme, Pair, play_pair
 
 OLD_KEY, NEW_KEY = make_key(), make_key()
+API_TOKEN = "planted-api-token-of-thirty-six-letters"
 METRICS_TOKEN, OPERATOR_SECRET = "planted-metrics-token", "planted-operator-secret-of-36-letters"
 DATABASE_PASSWORD = "planted-database-password"
 HOOK_SECRET = "planted-in-the-text-of-a-hooks-error"
@@ -46,6 +49,7 @@ SECRETS = {
     "old key": OLD_KEY,
     "new key": NEW_KEY,
     "metrics token": METRICS_TOKEN,
+    "API token": API_TOKEN,
     "operator secret": OPERATOR_SECRET,
     "database password": DATABASE_PASSWORD,
     "drain token": DRAIN_TOKEN,
@@ -63,6 +67,7 @@ async def play(database_url: str, acme: Acme) -> AsyncIterator[Pair]:
         url = url.set(password=DATABASE_PASSWORD)
     settings: dict[str, Any] = {
         "HEADRACE_KEYS": f"{NEW_KEY},{OLD_KEY}",
+        "HEADRACE_API_TOKEN": API_TOKEN,
         "HEADRACE_METRICS_TOKEN": METRICS_TOKEN,
         "HEADRACE_OPERATOR_SECRET": OPERATOR_SECRET,
     }
@@ -135,9 +140,25 @@ async def live_through_bad_days(pair: Pair) -> tuple[dict[str, str], str]:
     pages = [await visit(pair, f"/operators{path}", cookie=operators, name=OPERATOR_COOKIE) for path in paths]
     pages += [await visit(pair, path, cookie=cookie) for path in ("/board", "/board.json", "/ready", "/nowhere")]
     pages.append(await visit(pair, "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
+    bearer = {"Authorization": f"Bearer {API_TOKEN}"}
+    pages.append(await visit(pair, f"/api/resources/{addon.id}", headers=bearer))
+    found |= await deliver(pair, addon.id)
+    # A cookie is its owner's: nobody else may read it anywhere.
+    found |= {"session": cookie, "operator session": operators}
     assert {200, 404} == {page.status for page in pages}
     texts += [page.text + str(page.headers) for page in pages]
     return found | {"grant code": grant["code"]}, "\n".join(texts)
+
+
+async def deliver(pair: Pair, uuid: str) -> dict[str, str]:
+    """Deliver what is signed right and what is forged; return the secrets with which Heroku proves itself."""
+    ours = make_credentials()
+    await pair.parts.database.write(save_credentials, pair.parts.secrets, uuid, ours)
+    for signing in (ours.secret, Secret("forged")):
+        signature = sign_delivery(b"{}", secret=signing)
+        headers = {"Authorization": ours.authorization.reveal(), SIGNATURE_HEADER: signature}
+        await visit(pair, f"/heroku/webhooks/{uuid}", form=b"{}", headers=headers)
+    return {"webhook secret": ours.secret.reveal(), "webhook header": ours.authorization.reveal()}
 
 
 async def test_bad_days_leave_no_secret_anywhere(database_url: str) -> None:
