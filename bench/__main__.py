@@ -6,9 +6,16 @@ from pathlib import Path
 
 from bench.ack import run_ack
 from bench.emulator import run_emulator
+from bench.inspection import run_inspection, run_million
 from bench.pages import run_pages
 
-BENCHES = {"ack": run_ack, "emulator": run_emulator, "pages": run_pages}
+BENCHES = {
+    "inspection": run_inspection,
+    "million": run_million,
+    "ack": run_ack,
+    "emulator": run_emulator,
+    "pages": run_pages,
+}
 
 
 def main() -> None:

@@ -17,6 +17,11 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
 
 
+def find_command(name: str) -> Path:
+    """Return a command that is installed beside this Python."""
+    return Path(sys.executable).with_name(name)
+
+
 @contextmanager
 def start(command: Sequence[str]) -> Iterator[str]:
     """Run a server while the block lasts, and yield the first line that it prints."""

@@ -48,13 +48,12 @@ class Finding:
 Examine = Callable[[Parts], Awaitable[Finding]]
 
 
-async def examine(env_file: str | None) -> list[Finding]:
+def examine(env_file: str | None) -> list[Finding]:
     """Look at everything, as far as what was found so far allows."""
     try:
-        findings: list[Finding] = await with_parts(env_file, _examine_parts)
+        return with_parts(env_file, _examine_parts)
     except ConfigurationError as error:
         return [_fail("settings", problem) for problem in error.problems]
-    return findings
 
 
 async def _examine_parts(parts: Parts) -> list[Finding]:

@@ -13,11 +13,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from headrace.store.group_commit import GroupCommit
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Many pooled SQLite writers starve each other in the busy-wait; two connections queue fairly (measured).
-SQLITE_CONNECTIONS = 2
+SQLITE_READERS = 2
 POSTGRES_CONNECTIONS = 10
 
 
@@ -28,8 +29,9 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
-        connections = SQLITE_CONNECTIONS if self.is_sqlite else POSTGRES_CONNECTIONS
+        connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
+        self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -40,7 +42,9 @@ class Database:
             yield connection
 
     async def write(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a query in a transaction of its own, committed when this returns."""
+        """Run a query, all of it or nothing; it is committed when this returns."""
+        if self._writer is not None:
+            return await asyncio.wrap_future(self._writer.submit(lambda each: query(each, *args, **kwargs)))
 
         def run() -> T:
             with self.transaction() as connection:
@@ -58,6 +62,8 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
         self._threads.shutdown(wait=True)
         # A thread of the workflow engine may still be using a connection: it is closed when it comes back.
         event.listen(self.engine, "checkin", _close_connection)
@@ -78,7 +84,7 @@ def _create_postgres_engine(url: str) -> sa.Engine:
 def _create_sqlite_engine(url: str) -> sa.Engine:
     engine = sa.create_engine(
         url,
-        pool_size=SQLITE_CONNECTIONS + 2,  # the workflow engine polls on connections of its own
+        pool_size=SQLITE_READERS + 3,  # the writer, and the workflow engine, which polls on connections of its own
         max_overflow=0,
         hide_parameters=True,
         connect_args={"check_same_thread": False},
