@@ -50,7 +50,6 @@ class Fleet:
     members: list[Member]
     environment: dict[str, str]
     kills: int = 0
-    starts: int = 0
     http: aiohttp.ClientSession = field(repr=False, kw_only=True)
 
     async def start(self, member: Member, **environment: str) -> None:

@@ -98,7 +98,7 @@ class SecretStore:
         query = sa.select(secret.c.kind, secret.c.sealed).where(
             secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
         )
-        return [self._keys.open(row.sealed, row=_row(uuid, row.kind)) for row in connection.execute(query)]
+        return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, lease: timedelta
