@@ -63,6 +63,19 @@ async def test_heroku_hears_of_a_failed_provision_and_that_is_the_end_of_it(sqli
         assert [] == await pair.parts.database.read(list_open_notices)
 
 
+async def test_who_cannot_tell_heroku_tells_an_operator(sqlite_url: str) -> None:
+    """Heroku forbids it: nothing is tried again, and what the hook made is removed all the same."""
+    acme = Acme(error=Refused("We are full."), failures_left=1)
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        pair.heroku.faults.add(Fault(kind="status", status=403, path="/addons/*/actions/deprovision"))
+        addon = await pair.heroku.create_addon("shop-staging", "acme-search:basic")
+        await pair.settle()
+        notices = await pair.parts.database.read(list_open_notices)
+
+        assert ["tell_heroku.failed"] == [notice.kind for notice in notices]
+        assert [addon.id] == [resource.uuid for resource in acme.dropped]
+
+
 async def test_a_wrong_secret_is_not_taken_for_the_end_of_an_add_on(
     sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

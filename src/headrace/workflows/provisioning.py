@@ -404,6 +404,8 @@ class Workflows:
         Its tokens end with it. So one that is refused after an attempt of which we never heard the end, because of a
         crash say, means that Heroku was told; refused at the first attempt, it waits for the right client secret.
         """
+        if await self._database.read(self._secrets.find_token, uuid) is None:
+            return
         last = await self._database.read(find_last_event, uuid, TELLING)
         if last is None:
             await self._record_event(uuid, ASKED)
