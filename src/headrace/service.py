@@ -29,10 +29,11 @@ from headrace.store.secrets import SecretStore
 from headrace.web.api import Api
 from headrace.web.app import build_app
 from headrace.web.customers import Customers
-from headrace.web.insights import FleetFigures
 from headrace.web.metrics import Metrics, metrics_route
-from headrace.web.operator_door import HOME, OperatorDoor
+from headrace.web.operator_door import OperatorDoor
+from headrace.web.operator_exports import OperatorExports
 from headrace.web.operator_notices import OperatorNotices
+from headrace.web.operator_overview import OperatorOverview
 from headrace.web.operator_resources import OperatorResources
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import keep_customers, keep_operators
@@ -226,14 +227,23 @@ class Parts:
             service_name=self.settings.manifest.name,
             clock=self.clock,
         )
+        small_plans = self.settings.small_plans
+        overview = OperatorOverview(
+            door=door,
+            database=self.database,
+            slug=self.settings.manifest.id,
+            small_plans=small_plans,
+            clock=self.clock,
+        )
         notices = OperatorNotices(door=door, database=self.database, clock=self.clock)
         resources = OperatorResources(door=door, database=self.database, operations=self.operations)
-        figures = FleetFigures(database=self.database, small_plans=self.settings.small_plans, clock=self.clock)
+        exports = OperatorExports(door=door, database=self.database, small_plans=small_plans)
         return [
             *door.routes(),
+            *overview.routes(),
             *notices.routes(),
             *resources.routes(),
-            figures.route(f"{HOME}/insights.json", door.guard),
+            *exports.routes(),
         ]
 
     def _api_routes(self) -> list[Any]:

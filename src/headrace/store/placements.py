@@ -191,12 +191,14 @@ def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow
 
 
 def close_placement(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
-    """A resource that is gone is in no place any more; its history stays."""
+    """A resource that is gone is in no place any more, and is never due again; its history stays."""
     connection.execute(
         sa.update(placement)
         .where(placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None))
         .values(valid_to=now)
     )
+    # Left there, the checks of all that is gone would stand before those that are due.
+    connection.execute(sa.delete(placement_check).where(placement_check.c.resource_uuid == uuid))
 
 
 def list_placements(connection: sa.Connection, uuid: str) -> list[PlacementRow]:
