@@ -65,6 +65,10 @@ MEANINGS = {
     NoticeKind.SUBSCRIPTION_FAILED: Meaning(
         "Heroku did not take a webhook subscription; it is asked for again after a day.", "Read the log."
     ),
+    NoticeKind.WORKFLOW_STRANDED: Meaning(
+        "A workflow was begun by another release, and this one cannot go on with it.",
+        "Run a worker of that release until the notice is gone.",
+    ),
     NoticeKind.WORKFLOW_FAILED: Meaning(
         "A workflow ended with an error of its own. It is started again, three times.", "Report it to us."
     ),
