@@ -30,9 +30,11 @@ class _TextFormatter(logging.Formatter):
     """`12:30:01 WARNING step.failed step=inspect attempt=2`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {fields}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        fields = _fields(record)
+        below = [fields.pop("traceback", ""), self.formatException(record.exc_info) if record.exc_info else ""]
+        shown = " ".join(f"{name}={value}" for name, value in fields.items())
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {shown}".rstrip()
+        return "\n".join([line, *(text.rstrip() for text in below if text)])
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

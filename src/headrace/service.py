@@ -47,9 +47,10 @@ from headrace.web.webhooks import webhook_routes
 from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
 from headrace.workflows.events import Events
-from headrace.workflows.hooks import Hooks, Resource, require_entities
+from headrace.workflows.hooks import HookFailed, Hooks, Resource, require_entities
 from headrace.workflows.imports import Imports
 from headrace.workflows.lease import WorkerLease
+from headrace.workflows.masks import Masks, spell_error
 from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
 from headrace.workflows.subscriptions import Subscriptions
@@ -189,6 +190,7 @@ class Parts:
     sweep: Sweep
     roll_up: RollUp
     workflows: Workflows
+    masks: Masks
     operations: Operations
     imports: Imports
     upkeep: Upkeep
@@ -206,7 +208,7 @@ class Parts:
             visibility=Visibility(self.database, self.inspector, clock=self.clock),
             inspector=self.inspector,
             clock=self.clock,
-            find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
+            find_panel=_panel_finder(hooks, self.workflows, self.masks) if hooks.has("panel") else None,
         )
         customers = Customers(
             boards=boards,
@@ -335,7 +337,8 @@ def assemble(
         clock=clock,
         observe=metrics.observe,
     )
-    engine = Engine(database, clock=clock, retries=retries)
+    masks = Masks(database, secrets, of_service=settings.secrets)
+    engine = Engine(database, clock=clock, mask=masks.mask, retries=retries)
     inspector = Inspector(database, client, clock=clock, recheck_every=settings.recheck_every)
     workflows = Workflows(
         database=database,
@@ -368,6 +371,7 @@ def assemble(
         sweep=Sweep(database, engine, looker, clock=clock),
         roll_up=RollUp(database, clock=clock),
         workflows=workflows,
+        masks=masks,
         operations=Operations(database, secrets, engine, clock=clock),
         imports=Imports(database, secrets, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),
@@ -391,8 +395,9 @@ async def _repeat(name: str, chore: Callable[[], Awaitable[object]], *, pause: f
     while True:
         try:
             await chore()
-        except sa.exc.SQLAlchemyError:
-            # The database is away for a moment: the next round finds the same to do.
+        except Exception:
+            # The database is away for a moment, or one thing cannot be done: the next round looks again. A chore
+            # that ended would leave a worker behind that only seems to work.
             log.exception("%s.failed", name)
         await asyncio.sleep(pause)
 
@@ -420,10 +425,13 @@ class _StoredTokens:
         await self._database.write(self._secrets.release_refresh, uuid)
 
 
-def _panel_finder(hooks: Hooks, workflows: Workflows) -> Callable[[PlacedResource], Any]:
+def _panel_finder(hooks: Hooks, workflows: Workflows, masks: Masks) -> Callable[[PlacedResource], Any]:
     async def find(placed: PlacedResource) -> Panel | None:
         resource: Resource = await workflows.find_resource(placed.uuid)
-        panel = await hooks.call("panel", resource)
+        try:
+            panel = await hooks.call("panel", resource)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text goes no further unmasked
+            raise HookFailed(await masks.mask(placed.uuid, spell_error(error))) from None
         if panel is not None and not isinstance(panel, Panel):
             raise MisuseError(f"The panel hook returned a {type(panel).__name__}; return a Panel or None.")
         return panel
