@@ -18,7 +18,7 @@ from headrace import AddonService, PlanChange, Provision, Resource
 from headrace.models import Secret
 from headrace.protocol.partner import parse_provision, verify_basic_auth
 from headrace.serving import build_config
-from headrace.settings import read_settings
+from headrace.settings import Settings, read_settings
 from headrace.store.database import Database
 
 SLUG, PASSWORD = "acme-search", "manifest-pass"
@@ -59,7 +59,7 @@ def build_floor(database_url: str) -> Starlette:
     )
 
 
-def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
+def build_settings(database_url: str) -> Settings:
     environment = {
         "HEADRACE_MANIFEST": json.dumps(MANIFEST),
         "HEADRACE_CLIENT_SECRET": "secret",
@@ -68,7 +68,11 @@ def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
         "HEROKU_API_URL": "http://127.0.0.1:9",
         "HEROKU_ID_URL": "http://127.0.0.1:9",
     }
-    service = AddonService(read_settings(environment))
+    return read_settings(environment)
+
+
+def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
+    service = AddonService(build_settings(database_url))
 
     @service.on_provision
     async def create(_provision: Provision) -> dict[str, str]:

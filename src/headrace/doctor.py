@@ -129,7 +129,9 @@ async def _examine_placements(parts: Parts) -> Finding:
     return _ok("placements", "looked up in time")
 
 
-async def _examine_workflows(parts: Parts) -> Finding:
+async def examine_workflows(parts: Parts) -> Finding:
+    """Look for unfinished workflows that this release cannot go on with."""
+
     def list_stranded(connection: sa.Connection) -> list[ledger.Stranded]:
         schema = None if parts.database.is_sqlite else "dbos"
         has_engine = sa.inspect(connection).has_table("workflow_status", schema=schema)
@@ -156,7 +158,7 @@ CHECKS: tuple[Examine, ...] = (
     _examine_keys,
     _examine_tokens,
     _examine_placements,
-    _examine_workflows,
+    examine_workflows,
     _examine_notices,
 )
 

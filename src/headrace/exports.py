@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +29,16 @@ def export(database: Database, what: str, form: str, out: IO[bytes], *, small_pl
     Raises:
         MisuseError: Parquet without pyarrow.
     """
-    query = EXPORTS[what](small_plans)
-    columns = {column.key or "": column.type for column in query.selected_columns}
-    with database.engine.connect() as connection, reading(connection, query) as result:
+    with _reading(database, what, small_plans) as (columns, result):
         return FORMATS[form](columns, result, out)
+
+
+def stream_csv(database: Database, what: str, *, small_plans: Collection[str]) -> Generator[bytes]:
+    """Yield everything of one kind as CSV, some rows at a time, as it is asked for."""
+    with _reading(database, what, small_plans) as (columns, result):
+        yield _spell_rows([columns])
+        for rows in result.partitions():
+            yield _spell_rows(rows)
 
 
 @contextmanager
@@ -48,17 +54,29 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
     partial.replace(path)
 
 
+@contextmanager
+def _reading(
+    database: Database, what: str, small_plans: Collection[str]
+) -> Iterator[tuple[Columns, sa.CursorResult[Any]]]:
+    query = EXPORTS[what](small_plans)
+    columns = {column.key or "": column.type for column in query.selected_columns}
+    with database.engine.connect() as connection, reading(connection, query) as result:
+        yield columns, result
+
+
 def _write_csv(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
-    writer = csv.writer(text)
-    writer.writerow(columns)
+    out.write(_spell_rows([columns]))
     count = 0
-    for row in result:
-        writer.writerow([_spell(value) for value in row])
-        count += 1
-    # The stream below belongs to the caller.
-    text.detach()
+    for rows in result.partitions():
+        out.write(_spell_rows(rows))
+        count += len(rows)
     return count
+
+
+def _spell_rows(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([_spell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
 
 
 def _write_jsonl(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from headrace.inspector.insights import (
+    Changes,
     Coverage,
     Insights,
     LargePipeline,
     Move,
     Opportunities,
+    Ratio,
     SizeClass,
     Split,
     WayToProduction,
@@ -28,9 +30,8 @@ def of(day: date, figure: Figure, *counts: tuple[str, str, int]) -> list[DayCoun
     return [DayCount(figure=figure, day=day, stage=stage, label=label, value=value) for stage, label, value in counts]
 
 
-def build(*counts: list[DayCount], small_plans: tuple[str, ...] = ("free",)) -> Insights:
+def build(*counts: list[DayCount], small_plans: tuple[str, ...] = ("free",), since: date = TODAY - 6 * DAY) -> Insights:
     every = [each for some in counts for each in some]
-    since = TODAY - 6 * DAY
     return build_insights(
         every, since=since, until=TODAY, counted_at=COUNTED_AT, small_plans=small_plans, names={"p2": "atlas"}
     )
@@ -43,7 +44,7 @@ def test_nothing_counted_tells_nothing() -> None:
     assert insights.coverage.share is None
     assert (0, ()) == (insights.coverage.resources, insights.days)
     assert WayToProduction(pipelines=0, median_days=None, p90_days=None) == insights.way_to_production
-    assert {(None, None)} == {week.churn for week in insights.weeks}
+    assert {Ratio(all=None, lasting=None)} == {week.churn for week in insights.weeks}
 
 
 def test_coverage_is_the_share_of_resources_in_a_pipeline() -> None:
@@ -55,9 +56,18 @@ def test_coverage_is_the_share_of_resources_in_a_pipeline() -> None:
         of(TODAY, Figure.PIPELINES, ("", "all", 4), ("", "several_stages", 2), ("", "lasting", 4)),
     )
 
-    expected = Coverage(resources=10, in_pipeline=6, uncoupled=3, unknown=1, pipelines=4, pipelines_at_several_stages=2)
-    assert expected == insights.coverage
-    assert pytest.approx(0.6) == insights.coverage.share
+    assert (
+        Coverage(
+            resources=10,
+            in_pipeline=6,
+            uncoupled=3,
+            unknown=1,
+            share=0.6,
+            pipelines=4,
+            pipelines_at_several_stages=2,
+        )
+        == insights.coverage
+    )
 
 
 def test_a_day_tells_the_stage_mix_and_resources_for_each_pipeline() -> None:
@@ -71,7 +81,7 @@ def test_a_day_tells_the_stage_mix_and_resources_for_each_pipeline() -> None:
     (day,) = insights.days
     assert {"review": 3, "test": 1, "production": 2, "none": 5} == day.by_stage
     assert Split(all=11, lasting=7) == day.resources
-    assert (3.0, 2.0) == day.per_pipeline
+    assert Ratio(all=3.0, lasting=2.0) == day.per_pipeline
 
 
 def test_churn_is_told_raw_and_lasting() -> None:
@@ -89,8 +99,37 @@ def test_churn_is_told_raw_and_lasting() -> None:
     first, second = insights.weeks
     assert (date(2026, 11, 2), True) == (first.begins_on, first.is_over)
     assert (date(2026, 11, 9), False) == (second.begins_on, second.is_over)
-    assert (0.3, 0.125) == first.churn
+    assert Ratio(all=0.3, lasting=0.125) == first.churn
     assert (Split(all=11, lasting=2), Split(all=8, lasting=1)) == (first.gained, first.lost)
+    assert Split(all=3, lasting=1) == first.growth
+
+
+def test_a_change_is_from_the_first_day_to_the_last() -> None:
+    """From 10 with 1 in production and 8 in pipelines to 12 with 3 in production; one day alone changed nothing."""
+    first = TODAY - 3 * DAY
+    insights = build(
+        of(first, Figure.BY_STAGE, ("production", "", 1), ("review", "", 7), ("none", "", 2)),
+        of(first, Figure.PIPELINES, ("", "all", 4)),
+        of(TODAY - DAY, Figure.BY_STAGE, ("production", "", 99)),
+        of(TODAY, Figure.BY_STAGE, ("production", "", 3), ("none", "", 9)),
+        of(TODAY, Figure.PIPELINES, ("", "all", 3)),
+    )
+
+    assert (
+        Changes(since=first, is_of_means=False, resources=2, pipelines=-1, production=2, share=0.8) == insights.changes
+    )
+    assert None is build(of(TODAY, Figure.BY_STAGE, ("production", "", 3))).changes
+
+
+def test_from_two_weeks_on_a_change_is_of_weekly_means() -> None:
+    """A first week of 7 x 10 and a last of 5 x 20 and 2 x 6, as review apps dip on a weekend: 10 and 16."""
+    counts = [10] * 7 + [20, 20, 20, 20, 20, 6, 6]
+    since = TODAY - 13 * DAY
+    days = [of(since + number * DAY, Figure.BY_STAGE, ("review", "", count)) for number, count in enumerate(counts)]
+    insights = build(*days, since=since)
+
+    assert insights.changes is not None
+    assert (since, True, 6) == (insights.changes.since, insights.changes.is_of_means, insights.changes.resources)
 
 
 @pytest.mark.parametrize(

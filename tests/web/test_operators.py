@@ -15,17 +15,21 @@ from headrace.errors import ConfigurationError
 from headrace.models import Secret, State
 from headrace.protocol.retries import NEVER, TABLE
 from headrace.settings import read_settings
-from headrace.store.notices import NoticeKind, list_open_notices, raise_notice
+from headrace.store.notices import PAGE, NoticeKind, list_open_notices, raise_notice
 from headrace.store.resources import find_resource
 from headrace.web.operator_door import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
 from headrace.web.sessions import OperatorSession, build_signer
 from pair import Acme, Pair, play_pair
+from store.making import NOON, add_resource
 
 SECRET = "planted-operator-secret-of-36-letters"
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 LISTS = tuple(f"/operators/{name}" for name in ("pipelines", "resources", "workflows", "deliveries", "sync"))
 PAGES = (
     "/operators",
+    "/operators/definitions",
+    "/operators/notices",
+    "/operators/exports/resources.csv",
     *LISTS,
     "/operators/sync/look",
     f"/operators/pipelines/{UUID}",
@@ -34,6 +38,8 @@ PAGES = (
 )
 TWINS = (
     "/operators.json",
+    "/operators/definitions.json",
+    "/operators/notices.json",
     *(f"{path}.json" for path in LISTS),
     f"/operators/pipelines/{UUID}.json",
     f"/operators/resources/{UUID}.json",
@@ -108,7 +114,7 @@ def test_a_short_secret_is_no_setting() -> None:
 
 
 async def test_who_knows_the_secret_gets_in(database_url: str) -> None:
-    """303 to the notices, with a cookie that no script reads and no other site sends along at all."""
+    """303 to the overview, with a cookie that no script reads and no other site sends along at all."""
     async with play(database_url) as pair:
         page = await try_secret(pair, SECRET)
         assert page.cookie is not None
@@ -121,7 +127,7 @@ async def test_who_knows_the_secret_gets_in(database_url: str) -> None:
             page.cookie["path"],
             page.cookie["max-age"],
         )
-        assert (200, True) == (home.status, "Nothing does" in home.text)
+        assert (200, True) == (home.status, "<h1>Overview</h1>" in home.text)
 
 
 async def test_who_does_not_know_it_sees_nothing(sqlite_url: str) -> None:
@@ -129,17 +135,14 @@ async def test_who_does_not_know_it_sees_nothing(sqlite_url: str) -> None:
     async with play(sqlite_url) as pair:
         addon = await provision(pair)
         customers = await log_in(pair, addon)
-        known = [path.replace(UUID, addon.id) for path in (*PAGES, *TWINS)]
+        known_pages, known_twins = ([path.replace(UUID, addon.id) for path in paths] for paths in (PAGES, TWINS))
         for cookie in ("", customers, "forged.cookie"):
-            pages = [await look(pair, path, cookie) for path in (*PAGES, *known)]
+            pages = [await look(pair, path, cookie) for path in (*PAGES, *known_pages)]
             forms = [await look(pair, path, cookie, form={"csrf": ""}) for path in FORMS]
-            led = [page for page in [*pages, *forms] if page.status == 303]
-            twins = [await look(pair, path, cookie) for path in (*TWINS, *known[len(PAGES) :])]
+            twins = [await look(pair, path, cookie) for path in (*TWINS, *known_twins)]
 
-            assert {"/operators/login"} == {page.headers["Location"] for page in led}
-            assert [401] * 2 * len(TWINS) == [page.status for page in twins]
-            assert [401] * len(TWINS) == [page.status for page in pages if page.status != 303]
-            assert len(FORMS) == len([page for page in forms if page.status == 303])
+            assert {(303, "/operators/login")} == {(page.status, page.headers["Location"]) for page in [*pages, *forms]}
+            assert {401} == {page.status for page in twins}
             assert not any(addon.name in page.text for page in [*pages, *twins])
 
 
@@ -255,13 +258,14 @@ async def test_notices_and_timelines_are_shown(database_url: str) -> None:
     async with play(database_url) as pair:
         uuid = await fail_provision(pair)
         cookie, _ = await enter(pair)
-        home, twin = await look(pair, "/operators", cookie), await look(pair, "/operators.json", cookie)
+        home, twin = [await look(pair, f"/operators/notices{form}", cookie) for form in ("", ".json")]
         timeline = await look(pair, f"/operators/resources/{uuid}", cookie)
         timeline_twin = json.loads((await look(pair, f"/operators/resources/{uuid}.json", cookie)).text)
 
         (odd,) = [each for each in json.loads(twin.text)["notices"] if each["kind"] == NoticeKind.EVENT_FAILED]
         assert (uuid, "failed", {"reason": "<odd>"}) == (odd["resource_uuid"], odd["resource_state"], odd["detail"])
-        shown = (NoticeKind.EVENT_FAILED, odd["resource_name"], "failed", "&lt;odd&gt;")
+        means = f'href="/operators/definitions#{NoticeKind.EVENT_FAILED}"'
+        shown = (NoticeKind.EVENT_FAILED, odd["resource_name"], "failed", "&lt;odd&gt;", means)
         assert all(text in home.text for text in shown)
         assert all(text in timeline.text for text in ("provision.failed", NoticeKind.EVENT_FAILED, uuid))
         assert ("failed", True) == (
@@ -302,8 +306,27 @@ async def test_a_notice_is_settled_by_its_button(database_url: str) -> None:
         left = await pair.parts.database.read(list_open_notices)
 
         assert (403, open_now) == (refused.status, still)
-        assert [303, 303] == [page.status for page in pages]
+        assert [(303, "/operators/notices")] * 2 == [(page.status, page.headers["Location"]) for page in pages]
         assert NoticeKind.EVENT_FAILED not in [notice.kind for notice in left]
+
+
+async def test_older_notices_are_on_the_next_page(database_url: str) -> None:
+    """By the id of the last one; behind the last page there is none, and a way back."""
+    async with play(database_url) as pair:
+        with pair.parts.database.transaction() as connection:
+            for number in range(PAGE + 1):
+                uuid = add_resource(connection, f"acme-{number}", state=State.PROVISIONED, running=None)
+                raise_notice(connection, uuid, NoticeKind.EVENT_FAILED, now=NOON)
+        cookie, _ = await enter(pair)
+        first = json.loads((await look(pair, "/operators/notices.json", cookie)).text)
+        page = await look(pair, "/operators/notices", cookie)
+        older = f"/operators/notices{{}}?before={first['older']}"
+        second = json.loads((await look(pair, older.format(".json"), cookie)).text)
+        last = await look(pair, "/operators/notices?before=1", cookie)
+
+        assert (PAGE, 1, None) == (len(first["notices"]), len(second["notices"]), second["older"])
+        assert all(text in page.text for text in (f"{PAGE + 1} open notices", older.format("")))
+        assert all(text in last.text for text in ("There is none that is older.", 'href="/operators/notices">First'))
 
 
 async def test_giving_up_is_asked_for_and_then_done(database_url: str) -> None:

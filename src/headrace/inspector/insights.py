@@ -1,15 +1,15 @@
-"""What the fleet tells: the counts of its days in, figures out. docs/metrics.md defines every figure."""
+"""What the fleet tells: the counts of its days in, figures out. `definitions` has what each figure is."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
-
-import msgspec
+from typing import TypeVar
 
 from headrace.models import PASSING, Stage
 from headrace.store.roll_up import ALL, LASTING, NONE, SEVERAL_STAGES, UNKNOWN, DayCount, Figure
+
+T = TypeVar("T")
 
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
@@ -24,22 +24,32 @@ class Split:
     all: int = 0
     lasting: int = 0
 
+    def __sub__(self, other: "Split") -> "Split":
+        return Split(all=self.all - other.all, lasting=self.lasting - other.lasting)
+
+    def __truediv__(self, other: "Split") -> "Ratio":
+        return Ratio(all=find_share(self.all, other.all), lasting=find_share(self.lasting, other.lasting))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """A ratio of everything beside that of what lasts; None of nothing."""
+
+    all: float | None
+    lasting: float | None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How much of the fleet Heroku tells the place of, on the latest day."""
+    """How much of the fleet Heroku tells the place of, on the latest day; `share`, 0 to 1, is in a pipeline."""
 
     resources: int
     in_pipeline: int
     uncoupled: int
     unknown: int
+    share: float | None
     pipelines: int
     pipelines_at_several_stages: int
-
-    @property
-    def share(self) -> float | None:
-        """The share of resources whose app is in a pipeline, 0 to 1; None without a resource."""
-        return find_share(self.in_pipeline, self.resources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +61,22 @@ class FleetDay:
     resources: Split
     placed: Split
     pipelines: Split
+    per_pipeline: Ratio
 
-    @property
-    def per_pipeline(self) -> tuple[float | None, float | None]:
-        """Resources in a pipeline for each pipeline; the same of what lasts."""
-        return (
-            find_share(self.placed.all, self.pipelines.all),
-            find_share(self.placed.lasting, self.pipelines.lasting),
-        )
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """By how much the fleet changed since a day, by the means of the weeks at both ends where there are two.
+
+    `share` is what the share of resources in a pipeline was at that end.
+    """
+
+    since: date
+    is_of_means: bool
+    resources: int
+    pipelines: int
+    production: int
+    share: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +88,9 @@ class FleetWeek:
     at_start: Split
     gained: Split
     lost: Split
+    growth: Split
     churned: Split
-
-    @property
-    def churn(self) -> tuple[float | None, float | None]:
-        """The share of those there at the start that went; the same of what lasts."""
-        return (
-            find_share(self.churned.all, self.at_start.all),
-            find_share(self.churned.lasting, self.at_start.lasting),
-        )
+    churn: Ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +146,7 @@ class Insights:
     until: date
     counted_at: datetime | None
     coverage: Coverage
+    changes: Changes | None
     days: tuple[FleetDay, ...]
     weeks: tuple[FleetWeek, ...]
     by_stage_and_plan: Mapping[str, Mapping[str, int]]
@@ -168,13 +181,15 @@ def build_insights(
         by_figure[each.figure].append(each)
     fleet_days = {each.day: each for each in _build_days(by_figure)}
     latest = fleet_days.get(until, _build_day(until, {}, {}))
+    days = tuple(day for day in fleet_days.values() if day.day >= since)
     plans = _cross(by_figure[Figure.BY_PLAN])
     return Insights(
         since=since,
         until=until,
         counted_at=counted_at,
         coverage=_build_coverage(latest, by_figure[Figure.PIPELINES]),
-        days=tuple(day for day in fleet_days.values() if day.day >= since),
+        changes=find_changes(days if latest.day in fleet_days else (*days, latest)),
+        days=days,
         weeks=tuple(_build_weeks(by_figure, fleet_days, since=since, until=until)),
         by_stage_and_plan=plans,
         by_stage_and_region=_cross(by_figure[Figure.BY_REGION]),
@@ -186,24 +201,32 @@ def build_insights(
     )
 
 
-def insights_as_json(insights: Insights) -> dict[str, Any]:
-    """Return the figures for programs; a share of nothing is null."""
-    described: dict[str, Any] = msgspec.to_builtins(insights)
-    described["coverage"]["share"] = insights.coverage.share
-    for day, day_as_json in zip(insights.days, described["days"], strict=True):
-        day_as_json["per_pipeline"] = _both_as_json(day.per_pipeline)
-    for week, week_as_json in zip(insights.weeks, described["weeks"], strict=True):
-        week_as_json["churn"] = _both_as_json(week.churn)
-    return described
-
-
-def _both_as_json(both: tuple[float | None, float | None]) -> dict[str, float | None]:
-    return {"all": both[0], "lasting": both[1]}
-
-
 def find_share(part: int, whole: int) -> float | None:
     """The part of a whole; None of nothing."""
     return part / whole if whole else None
+
+
+def find_changes(days: Sequence[FleetDay]) -> Changes | None:
+    """Return the changes from the first of these days to the last; None where there is one at the most.
+
+    Review apps dip each weekend: from two weeks on, the first seven days are compared with the last seven.
+    """
+    if len(days) < 2:
+        return None
+    span = 7 if len(days) >= 14 else 1
+    before, after = days[:span], days[-span:]
+    return Changes(
+        since=days[0].day,
+        is_of_means=span > 1,
+        resources=_find_change(before, after, lambda day: day.resources.all),
+        pipelines=_find_change(before, after, lambda day: day.pipelines.all),
+        production=_find_change(before, after, lambda day: day.by_stage.get(Stage.PRODUCTION, 0)),
+        share=find_share(sum(day.placed.all for day in before), sum(day.resources.all for day in before)),
+    )
+
+
+def _find_change(before: Sequence[FleetDay], after: Sequence[FleetDay], count: Callable[[FleetDay], int]) -> int:
+    return round((sum(map(count, after)) - sum(map(count, before))) / len(before))
 
 
 def _build_days(by_figure: Mapping[Figure, list[DayCount]]) -> Iterator[FleetDay]:
@@ -218,13 +241,15 @@ def _build_days(by_figure: Mapping[Figure, list[DayCount]]) -> Iterator[FleetDay
 
 
 def _build_day(day: date, stages: Mapping[str, int], kinds: Mapping[str, int]) -> FleetDay:
-    placed = {stage: count for stage, count in stages.items() if stage not in (NONE, UNKNOWN)}
+    placed = _split((stage, count) for stage, count in stages.items() if stage not in (NONE, UNKNOWN))
+    pipelines = Split(all=kinds.get(ALL, 0), lasting=kinds.get(LASTING, 0))
     return FleetDay(
         day=day,
         by_stage=stages,
         resources=_split(stages.items()),
-        placed=_split(placed.items()),
-        pipelines=Split(all=kinds.get(ALL, 0), lasting=kinds.get(LASTING, 0)),
+        placed=placed,
+        pipelines=pipelines,
+        per_pipeline=placed / pipelines,
     )
 
 
@@ -235,6 +260,7 @@ def _build_coverage(latest: FleetDay, pipelines: Iterable[DayCount]) -> Coverage
         in_pipeline=latest.placed.all,
         uncoupled=latest.by_stage.get(NONE, 0),
         unknown=latest.by_stage.get(UNKNOWN, 0),
+        share=find_share(latest.placed.all, latest.resources.all),
         pipelines=latest.pipelines.all,
         pipelines_at_several_stages=kinds.get(SEVERAL_STAGES, 0),
     )
@@ -247,13 +273,19 @@ def _build_weeks(
     monday = since - timedelta(days=since.weekday())
     while monday <= until:
         eve = fleet_days.get(monday - DAY)
+        at_start = eve.resources if eve else Split()
+        gained, lost, churned = (
+            _sum_week(by_figure[figure], monday) for figure in (Figure.GAINED, Figure.LOST, Figure.CHURNED)
+        )
         yield FleetWeek(
             begins_on=monday,
             is_over=monday + WEEK <= until,
-            at_start=eve.resources if eve else Split(),
-            gained=_sum_week(by_figure[Figure.GAINED], monday),
-            lost=_sum_week(by_figure[Figure.LOST], monday),
-            churned=_sum_week(by_figure[Figure.CHURNED], monday),
+            at_start=at_start,
+            gained=gained,
+            lost=lost,
+            growth=gained - lost,
+            churned=churned,
+            churn=churned / at_start,
         )
         monday += WEEK
 
@@ -285,12 +317,12 @@ def _build_way(counts: Iterable[DayCount]) -> WayToProduction:
     durations = sorted(int(each.label) for each in counts for _ in range(each.value))
     return WayToProduction(
         pipelines=len(durations),
-        median_days=_find_percentile(durations, 50),
-        p90_days=_find_percentile(durations, 90),
+        median_days=find_percentile(durations, 50),
+        p90_days=find_percentile(durations, 90),
     )
 
 
-def _find_percentile(ordered: list[int], percent: int) -> int | None:
+def find_percentile(ordered: Sequence[T], percent: int) -> T | None:
     """The smallest value that at least so many percent of all do not exceed."""
     return ordered[-(-len(ordered) * percent // 100) - 1] if ordered else None
 

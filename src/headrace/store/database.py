@@ -31,6 +31,7 @@ class Database:
         self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
         connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
+        self._watching = ThreadPoolExecutor(max_workers=1, thread_name_prefix="headrace-watching")
         self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
 
     @contextmanager
@@ -54,14 +55,21 @@ class Database:
 
     async def read(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query that changes nothing."""
+        return await self._read(self._threads, lambda connection: query(connection, *args, **kwargs))
 
+    async def watch(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query of those who only look, again and again: nothing else ever waits behind them."""
+        return await self._read(self._watching, lambda connection: query(connection, *args, **kwargs))
+
+    async def _read(self, threads: ThreadPoolExecutor, query: Callable[[sa.Connection], T]) -> T:
         def run() -> T:
             with self.engine.connect() as connection:
-                return query(connection, *args, **kwargs)
+                return query(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return await asyncio.get_running_loop().run_in_executor(threads, run)
 
     def close(self) -> None:
+        self._watching.shutdown(wait=True)
         if self._writer is not None:
             self._writer.close()
         self._threads.shutdown(wait=True)
@@ -77,14 +85,15 @@ def _close_connection(_connection: Any, record: Any) -> None:
 def _create_postgres_engine(url: str) -> sa.Engine:
     # An error's text shows the statement and never its values.
     return sa.create_engine(
-        url, pool_size=POSTGRES_CONNECTIONS, max_overflow=5, pool_pre_ping=True, hide_parameters=True
+        url, pool_size=POSTGRES_CONNECTIONS + 1, max_overflow=5, pool_pre_ping=True, hide_parameters=True
     )
 
 
 def _create_sqlite_engine(url: str) -> sa.Engine:
     engine = sa.create_engine(
         url,
-        pool_size=SQLITE_READERS + 3,  # the writer, and the workflow engine, which polls on connections of its own
+        # The writer, the one for open boards, and the workflow engine, which polls on connections of its own.
+        pool_size=SQLITE_READERS + 4,
         max_overflow=0,
         hide_parameters=True,
         connect_args={"check_same_thread": False},

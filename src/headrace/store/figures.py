@@ -82,7 +82,7 @@ def load_figures(connection: sa.Connection, *, buckets: Sequence[float]) -> Figu
         oldest_check=checks[0],
         unchecked=checks[1],
         by_outcome=_count_outcomes(connection),
-        due_since=_find_longest_due(connection),
+        due_since=find_longest_due(connection),
         provisioning_count=took[0],
         provisioning_sum=float(took[1]),
         open_notices=count_open_notices(connection),
@@ -108,7 +108,8 @@ def _count_outcomes(connection: sa.Connection) -> dict[str, int]:
     )
 
 
-def _find_longest_due(connection: sa.Connection) -> datetime | None:
+def find_longest_due(connection: sa.Connection) -> datetime | None:
+    """Return when the look at a placement that waits longest is due, or was; None where none ever is."""
     query = (
         sa.select(placement_check.c.next_check_at)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)

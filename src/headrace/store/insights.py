@@ -1,13 +1,15 @@
-"""Reading what was counted: the fleet's days, from the roll-up alone, so that it costs the same at any size."""
+"""Reading what was counted, from the roll-up alone, and what happened last: it costs the same at any size."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.store.roll_up import DayCount, Figure
-from headrace.store.schema import counted_day, day_count, pipeline
+from headrace.models import State
+from headrace.store.roll_up import NONE, DayCount, Figure, select_moves
+from headrace.store.schema import counted_day, day_count, pipeline, placement, resource
 
 # Figures that are told day by day, those that are added up, and those of which only the latest day is told.
 SERIES = (Figure.BY_STAGE, Figure.PIPELINES, Figure.GAINED, Figure.LOST, Figure.CHURNED)
@@ -19,6 +21,21 @@ LATEST = (
     Figure.PIPELINES_BY_SHAPE,
     Figure.LARGEST_PIPELINES,
 )
+# How many rows are looked through at the most for what happened last.
+RECENT = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatestMove:
+    """An app that changed its place; stage `none` is no pipeline. The pipeline is the one it came to, or else left."""
+
+    moved_at: datetime
+    resource_uuid: str
+    app_name: str | None
+    from_stage: str
+    to_stage: str
+    pipeline_id: str | None
+    pipeline_name: str | None
 
 
 def find_latest_day(connection: sa.Connection) -> tuple[date, datetime] | None:
@@ -63,6 +80,43 @@ def load_pipeline_names(connection: sa.Connection, ids: Collection[str]) -> dict
     """Return the names of these pipelines, as Heroku told them last."""
     query = sa.select(pipeline.c.id, pipeline.c.name).where(pipeline.c.id.in_(ids))
     return {row.id: row.name for row in connection.execute(query)}
+
+
+def list_latest_moves(connection: sa.Connection) -> list[LatestMove]:
+    """Return the moves among the latest thousand placements, newest first."""
+    latest = sa.select(placement).order_by(placement.c.id.desc()).limit(RECENT).subquery("latest")
+    before, moves = select_moves(latest)
+    pipeline_id = sa.func.coalesce(latest.c.pipeline_id, before.c.pipeline_id)
+    query = (
+        moves.outerjoin(pipeline, pipeline.c.id == pipeline_id)
+        .with_only_columns(
+            latest.c.valid_from.label("moved_at"),
+            latest.c.resource_uuid,
+            latest.c.app_name,
+            sa.func.coalesce(before.c.stage, NONE).label("from_stage"),
+            sa.func.coalesce(latest.c.stage, NONE).label("to_stage"),
+            pipeline_id.label("pipeline_id"),
+            pipeline.c.name.label("pipeline_name"),
+        )
+        .order_by(latest.c.id.desc())
+    )
+    return [LatestMove(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
+
+
+def list_provision_times(connection: sa.Connection, *, since: datetime) -> list[float]:
+    """Return how many seconds provisions took, of the latest thousand that Heroku asked for since then."""
+    took = []
+    for state in State:
+        query = (
+            sa.select(resource.c.created_at, resource.c.provisioned_at, resource.c.imported_at)
+            .where(resource.c.state == state, resource.c.created_at >= since)
+            .order_by(resource.c.created_at.desc())
+            .limit(RECENT)
+        )
+        rows = connection.execute(query)
+        took += [(row.created_at, row.provisioned_at) for row in rows if row.provisioned_at and not row.imported_at]
+    latest = sorted(took, reverse=True)[:RECENT]
+    return [(provisioned_at - asked_at).total_seconds() for asked_at, provisioned_at in latest]
 
 
 def _load(connection: sa.Connection, query: sa.Select[Any]) -> list[DayCount]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ PAGE = 200
 
 
 class NoticeKind(StrEnum):
-    """What an operator can be told of; docs/reliability.md says of each what it means and what to do."""
+    """What an operator can be told of; `MEANINGS` says of each what it means and what to do."""
 
     PROVISION_FAILED = "provision.failed"
     PROVISION_EXPIRED = "provision.expired"
@@ -28,6 +28,51 @@ class NoticeKind(StrEnum):
     STAGE_CHANGE_FAILED = "stage_change.failed"
     SUBSCRIPTION_FAILED = "subscription.failed"
     WORKFLOW_FAILED = "workflow.failed"
+    WORKFLOW_STRANDED = "workflow.stranded"
+
+
+class Meaning(NamedTuple):
+    """What a notice says happened, and what there is to do; names stand between backticks."""
+
+    means: str
+    do: str
+
+
+# The page of definitions and docs/reliability.md are made of this.
+MEANINGS = {
+    NoticeKind.PROVISION_FAILED: Meaning(
+        "The hook, or Heroku, failed until it was given up; Heroku has been told.", "Read the timeline; `abandon`."
+    ),
+    NoticeKind.PROVISION_EXPIRED: Meaning(
+        "It passed eleven hours; Heroku has been told.", "Look why the hook hangs; `abandon`."
+    ),
+    NoticeKind.GRANT_LOST: Meaning(
+        "The grant was used, and the token that it became was not stored.",
+        "Ask Heroku to open the back-fill, then `retry`; otherwise Heroku removes the add-on after twelve hours.",
+    ),
+    NoticeKind.TELL_HEROKU_FAILED: Meaning(
+        "Heroku could not be told of a failure.", "Nothing: it gives up by itself after twelve hours."
+    ),
+    NoticeKind.CLEAN_UP_FAILED: Meaning(
+        "What a failed provision made at your side may still be there.", "Remove it by hand, `abandon`."
+    ),
+    NoticeKind.DEPROVISION_FAILED: Meaning("Your hook failed for an hour.", "Mend it, `retry`."),
+    NoticeKind.PLAN_CHANGE_FAILED: Meaning(
+        "Heroku may show the new plan, and your side has the old one.", "Mend it, `retry`."
+    ),
+    NoticeKind.EVENT_FAILED: Meaning("Your hook was not told of a webhook event.", "Settle it."),
+    NoticeKind.STAGE_CHANGE_FAILED: Meaning("Your hook was not told of a move.", "Settle it."),
+    NoticeKind.SUBSCRIPTION_FAILED: Meaning(
+        "Heroku did not take a webhook subscription; it is asked for again after a day.", "Read the log."
+    ),
+    NoticeKind.WORKFLOW_STRANDED: Meaning(
+        "A workflow was begun by another release, and this one cannot go on with it.",
+        "Run a worker of that release until the notice is gone.",
+    ),
+    NoticeKind.WORKFLOW_FAILED: Meaning(
+        "A workflow ended with an error of its own. It is started again, three times.", "Report it to us."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +118,12 @@ def list_open_notices(connection: sa.Connection, *, before: int | None = None, l
     return [_read(row) for row in connection.execute(query)]
 
 
+def list_open_notices_of_kind(connection: sa.Connection, kind: NoticeKind) -> list[NoticeRow]:
+    """Return the open notices of a kind, oldest first."""
+    query = _select().where(notice.c.settled_at.is_(None), notice.c.kind == kind).order_by(notice.c.id).limit(PAGE)
+    return [_read(row) for row in connection.execute(query)]
+
+
 def list_notices_of(connection: sa.Connection, uuid: str) -> list[NoticeRow]:
     """Return a resource's notices, settled ones too, oldest first."""
     query = _select().where(notice.c.resource_uuid == uuid).order_by(notice.c.id)
@@ -83,6 +134,12 @@ def count_open_notices(connection: sa.Connection) -> dict[str, int]:
     """Return how many notices are open, by kind."""
     query = sa.select(notice.c.kind, sa.func.count()).where(notice.c.settled_at.is_(None)).group_by(notice.c.kind)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def count_up_to(connection: sa.Connection, most: int) -> int:
+    """Return how many notices are open, or `most` where there are more; what that costs has a bound."""
+    some = sa.select(notice.c.id).where(notice.c.settled_at.is_(None)).limit(most).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
 def _select() -> sa.Select[Any]:

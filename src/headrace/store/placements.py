@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -191,12 +192,14 @@ def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow
 
 
 def close_placement(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
-    """A resource that is gone is in no place any more; its history stays."""
+    """A resource that is gone is in no place any more, and is never due again; its history stays."""
     connection.execute(
         sa.update(placement)
         .where(placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None))
         .values(valid_to=now)
     )
+    # Left there, the checks of all that is gone would stand before those that are due.
+    connection.execute(sa.delete(placement_check).where(placement_check.c.resource_uuid == uuid))
 
 
 def list_placements(connection: sa.Connection, uuid: str) -> list[PlacementRow]:
@@ -263,12 +266,21 @@ def list_visible_apps(
     connection: sa.Connection, app_ids: Collection[str], *, people: Sequence[str], checked_after: datetime
 ) -> set[str]:
     """Of these apps, the ones that a person may see, according to a reading that is fresh enough."""
-    query = (
+    values = {"app_ids": list(app_ids), "people": people, "after": checked_after}
+    return set(connection.execute(_query_visible_apps(), values).scalars())
+
+
+@cache
+def _query_visible_apps() -> sa.Select[Any]:
+    return (
         sa.select(access.c.app_id)
         .join(access_check, access_check.c.app_id == access.c.app_id)
-        .where(access.c.app_id.in_(app_ids), access.c.person.in_(people), access_check.c.checked_at >= checked_after)
+        .where(
+            access.c.app_id.in_(sa.bindparam("app_ids", expanding=True)),
+            access.c.person.in_(sa.bindparam("people", expanding=True)),
+            access_check.c.checked_at >= sa.bindparam("after"),
+        )
     )
-    return set(connection.execute(query).scalars())
 
 
 def list_freshly_checked_apps(connection: sa.Connection, app_ids: Collection[str], *, after: datetime) -> set[str]:

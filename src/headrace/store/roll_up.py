@@ -108,15 +108,15 @@ def forget_days(connection: sa.Connection, *, since: date) -> int:
     return connection.execute(sa.delete(counted_day).where(counted_day.c.day >= since)).rowcount
 
 
-def select_moves() -> tuple[sa.FromClause, sa.Select[Any]]:
-    """Return the placement before, and every placement that came after another of its resource elsewhere."""
+def select_moves(among: sa.FromClause = placement) -> tuple[sa.FromClause, sa.Select[Any]]:
+    """Return the placement before, and each placement among these that came after one of its resource elsewhere."""
     before = placement.alias("before")
-    is_next = sa.and_(before.c.resource_uuid == placement.c.resource_uuid, before.c.valid_to == placement.c.valid_from)
+    is_next = sa.and_(before.c.resource_uuid == among.c.resource_uuid, before.c.valid_to == among.c.valid_from)
     is_elsewhere = sa.or_(
-        before.c.pipeline_id.is_distinct_from(placement.c.pipeline_id),
-        before.c.stage.is_distinct_from(placement.c.stage),
+        before.c.pipeline_id.is_distinct_from(among.c.pipeline_id),
+        before.c.stage.is_distinct_from(among.c.stage),
     )
-    moves = sa.select(placement.c.id).join(before, is_next).where(before.c.id < placement.c.id, is_elsewhere)
+    moves = sa.select(among.c.id).join(before, is_next).where(before.c.id < among.c.id, is_elsewhere)
     return before, moves
 
 

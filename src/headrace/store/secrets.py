@@ -17,6 +17,7 @@ GRANT = "grant"
 TOKEN = "token"
 CONFIG = "config"
 HOOK_STEP = "step"
+EVENT = "event"
 LOG_INPUT_URL = "log_input_url"
 LOG_DRAIN_TOKEN = "log_drain_token"
 
@@ -87,6 +88,17 @@ class SecretStore:
                 text = self._keys.open(row.sealed, row=name_row(row.resource_uuid, TOKEN))
                 tokens[row.resource_uuid] = _read_token(text, row.expires_at)
         return tokens
+
+    def list_texts(self, connection: sa.Connection, uuid: str) -> list[str]:
+        """Return everything that is secret of a resource; what a webhook event tells is sealed, but no secret.
+
+        Raises:
+            SealBroken: no configured key opens one of them.
+        """
+        query = sa.select(secret.c.kind, secret.c.sealed).where(
+            secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
+        )
+        return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, lease: timedelta

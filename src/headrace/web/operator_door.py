@@ -70,7 +70,7 @@ LOG_IN = Operation(
     body=(FORM, LoginForm),
     replies=FORM_REJECTED
     | {
-        303: Reply("Logged in: on to what wants attention."),
+        303: Reply("Logged in: on to the overview."),
         403: show_page("The secret is wrong, or another site sent the form."),
         429: show_page("There were too many attempts."),
     },
@@ -129,14 +129,6 @@ class OperatorDoor:
         response = RedirectResponse(LOGIN, status_code=303)
         self.sessions.end(request, response)
         return response
-
-    def guard(self, show: Respond) -> Respond:
-        """Return what shows something to programs of operators only, whoever made it."""
-
-        async def show_to_operator(request: Request, _session: OperatorSession) -> Response:
-            return await show(request)
-
-        return self.twin(show_to_operator)
 
     def page(self, endpoint: Endpoint) -> Respond:
         async def respond(request: Request) -> Response:

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from headrace.inspector.board import (
     Board,
     BoardPipeline,
     Card,
+    Column,
     find_oldest_check,
     shorten_id,
     spell_age,
@@ -22,10 +24,15 @@ from headrace.inspector.board import (
 from headrace.models import PASSING, Outcome, State
 
 SHOWN_IN_STACK = 3
+# A stage with more cards than this is a stack, whatever stage it is.
+MOST_WHOLE = 6
 WIDEST_ROW = 6
 SPARK_WIDTH, SPARK_HEIGHT = 44, 16
 # Half a line's width more than nothing, so that a peak is not cut off.
 SPARK_MARGIN = 1
+# A dash, where there is no number.
+UNTOLD = "\u2013"
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,22 +118,28 @@ def load_pages() -> Environment:
         "age": spell_age,
         "clock": spell_time,
         "count": spell_count,
+        "date": spell_date,
         "day": spell_day,
         "exact": spell_exact,
         "iso": spell_moment,
+        "marked": mark_names,
+        "number": spell_number,
         "region": shorten_region,
+        "share": spell_share,
         "short_id": shorten_id,
+        "signed": spell_signed,
     }
     pages.globals |= {
-        "PASSING": PASSING,
         "draw_sparkline": draw_sparkline,
         "find_oldest_check": find_oldest_check,
         "find_untold_reason": find_untold_reason,
+        "is_stacked": is_stacked,
         "name_stage": name_stage,
         "spell_clock": spell_clock,
         "spell_fold": spell_fold,
         "spell_totals": spell_totals,
         "spell_unanswered": spell_unanswered,
+        "split_seconds": split_seconds,
         "split_stack": split_stack,
         "WIDEST_ROW": WIDEST_ROW,
     }
@@ -155,8 +168,13 @@ def _find_height(value: float, trend: Sequence[float]) -> float:
     return SPARK_HEIGHT - SPARK_MARGIN - share * (SPARK_HEIGHT - 2 * SPARK_MARGIN)
 
 
+def is_stacked(column: Column) -> bool:
+    """Whether a stage's cards are lines, all but a few folded: there are too many, or they come and go."""
+    return column.stage in PASSING or len(column.cards) > MOST_WHOLE
+
+
 def split_stack(cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
-    """Return the newest few of a stage and the rest; the one that the person came for is never folded away."""
+    """Return the first few of a stage and the rest; the one that the person came for is never folded away."""
     shown, rest = list(cards[:SHOWN_IN_STACK]), cards[SHOWN_IN_STACK:]
     shown += [card for card in rest if card.is_opened]
     return shown, [card for card in rest if not card.is_opened]
@@ -195,6 +213,39 @@ def spell_duration(duration: timedelta) -> str:
         return spell_count(minutes, "minute")
     hours = math.ceil(minutes / 60)
     return spell_count(hours, "hour") if hours < 48 else spell_count(math.ceil(hours / 24), "day")
+
+
+def spell_number(number: float | None, digits: int = 0) -> str:
+    """Return `1,918`, or a dash for what is not known."""
+    return UNTOLD if number is None else f"{number:,.{digits}f}"
+
+
+def spell_share(share: float | None) -> str:
+    """Return `82.7 %` of 0.827, or a dash for a share of nothing."""
+    return UNTOLD if share is None else f"{share * 100:.1f}\u202f%"
+
+
+def spell_signed(change: int) -> str:
+    """Return `+38`, `0`, or a fall with a minus that is as wide as a plus."""
+    return f"{change:+,}".replace("-", "\u2212") if change else "0"
+
+
+def split_seconds(seconds: float) -> tuple[str, str]:
+    """Return `4.2` and `s`, or `38` and `min`: the number of the largest unit that there is one of, and the unit."""
+    size, unit = next((each for each in UNITS if seconds >= each[0]), UNITS[-1])
+    number = seconds / size
+    return f"{number:.1f}" if 0 < number < 10 else f"{number:.0f}", unit
+
+
+def mark_names(text: str) -> Markup:
+    """Return a text with its names between backticks as code."""
+    parts = text.split("`")
+    return Markup().join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
+def spell_date(day: date) -> str:
+    """Return `25 Oct`."""
+    return f"{day.day} {day:%b}"
 
 
 def spell_day(moment: datetime) -> str:

@@ -20,7 +20,7 @@ from headrace.store.database import Database
 from headrace.store.notices import NoticeKind, raise_notice
 from headrace.store.placements import LIVE, forget_access, want_check
 from headrace.store.resources import ResourceRow, add_event, find_resource, lock_resource
-from headrace.store.secrets import SecretStore
+from headrace.store.secrets import EVENT, SecretStore
 from headrace.store.webhooks import add_webhook_event, find_credentials, forget_webhook_events
 from headrace.workflows.engine import EVENT_QUEUE, Engine
 from headrace.workflows.hooks import Event, Hooks, name_event_hook
@@ -159,7 +159,7 @@ def name_event_workflow(uuid: str, event_id: str) -> str:
 
 def _kind(event_id: str) -> str:
     """The kind of secret under which an event is kept until its hook is done: it may hold addresses and config."""
-    return f"event/{event_id}"
+    return f"{EVENT}/{event_id}"
 
 
 def _find_app_id(event: SentEvent, row: ResourceRow) -> str | None:

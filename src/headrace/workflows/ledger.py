@@ -182,7 +182,20 @@ def adopt(connection: sa.Connection, *, versions: Collection[str], version: str)
     return connection.execute(sa.update(rows).where(is_theirs).values(application_version=version)).rowcount
 
 
+def find_first(connection: sa.Connection, *, queue: str, version: str) -> str | None:
+    """Return the id of the workflow that is taken next from a queue."""
+    rows = _rows(connection)
+    query = (
+        sa.select(rows.c.workflow_uuid)
+        .where(rows.c.queue_name == queue, rows.c.status == "ENQUEUED", rows.c.application_version == version)
+        .order_by(rows.c.priority, rows.c.created_at)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def list_stranded(connection: sa.Connection, *, version: str, limit: int) -> list[Stranded]:
+    """Return what another version left unfinished, the oldest first."""
     rows = _rows(connection)
     query = (
         sa.select(rows.c.workflow_uuid, rows.c.application_version)
