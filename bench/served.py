@@ -22,6 +22,7 @@ from headrace.settings import Settings, read_settings
 from headrace.store.database import Database
 
 SLUG, PASSWORD = "acme-search", "manifest-pass"
+OPERATOR_SECRET, API_TOKEN = "bench-operator-secret-of-36-letters-", "bench-api-token-of-36-letters-------"
 MANIFEST = {
     "id": SLUG,
     "api": {
@@ -63,6 +64,9 @@ def build_settings(database_url: str) -> Settings:
     environment = {
         "HEADRACE_MANIFEST": json.dumps(MANIFEST),
         "HEADRACE_CLIENT_SECRET": "secret",
+        "HEADRACE_OPERATOR_SECRET": OPERATOR_SECRET,
+        "HEADRACE_API_TOKEN": API_TOKEN,
+        "HEADRACE_SMALL_PLANS": "free",
         "DATABASE_URL": database_url,
         # Nobody listens on port 9: each step fails at once and is tried again.
         "HEROKU_API_URL": "http://127.0.0.1:9",
