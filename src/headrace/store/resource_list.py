@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.store.names import MOST_MATCHES, begins_with
 from headrace.store.placements import LIVE
+from headrace.store.roll_up import NONE, UNKNOWN
 from headrace.store.schema import pipeline, placement, placement_check, resource
 
 PAGE = 50
 WINDOW = 1_000
-# Beside the stages of Heroku's: in no pipeline, and where Heroku did not tell.
-NONE, UNKNOWN = "none", "unknown"
 # States that few are in for long: they lead before anything else.
 RARE = (State.PROVISIONING, State.DEPROVISIONING, State.FAILED)
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from headrace.models import PASSING, Stage
 from headrace.store.pipeline_list import PipelineRow
 from headrace.store.placements import PlacementRow
+from headrace.store.roll_up import NONE, UNKNOWN
 
 STRIP_WIDTH = 1000.0
 # So that a short stay can be seen beside a long one.
 SHORTEST_STAY = 6.0
-NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +32,10 @@ class Stay:
 
 
 def sort_stages(stages: Iterable[str]) -> list[str]:
-    """Return stages in the order in which code flows; words that are new to us come last."""
-    known = list(Stage)
-    return sorted(stages, key=lambda stage: (known.index(Stage(stage)) if stage in known else len(known), stage))
+    """Return stages in the order in which code flows; words that are new to us, and having no stage, come last."""
+    known, none = [str(stage) for stage in Stage], (NONE, UNKNOWN)
+    there = set(stages)
+    return [stage for stage in (*known, *sorted(there - {*known, *none}), *none) if stage in there]
 
 
 def list_columns(rows: Iterable[PipelineRow]) -> list[str]:

@@ -9,15 +9,8 @@ from starlette.responses import Response
 from headrace.models import Stage, State
 from headrace.store.database import Database
 from headrace.store.names import fold_text
-from headrace.store.resource_list import (
-    NONE,
-    UNKNOWN,
-    ListedResource,
-    ResourceKey,
-    ResourcePage,
-    WantedResources,
-    list_resources,
-)
+from headrace.store.resource_list import ListedResource, ResourceKey, ResourcePage, WantedResources, list_resources
+from headrace.store.roll_up import NONE, UNKNOWN
 from headrace.web.lists import (
     Address,
     Chip,

@@ -29,6 +29,7 @@ from headrace.store.sync import (
     want_looks_after,
 )
 from headrace.web.bodies import OwnForm
+from headrace.web.channels import sort_stages
 from headrace.web.lists import Address, Chip, only_chips, read_address
 from headrace.web.openapi import FORM, FORM_REJECTED, NOT_FOUND, DescribedRoute, Operation, Scheme, show_json, show_page
 from headrace.web.operator_door import DONE_OR_LOG_IN, HOME, LOG_IN_FIRST, NO_SESSION, OperatorDoor, respond_json
@@ -178,9 +179,10 @@ class OperatorSync:
         now = self.clock()
         state = await self.database.read(load_sync_state, now=now)
         latest = await self.database.read(find_latest_day)
-        counts = []
+        places: dict[str, int] = {}
         if latest is not None:
             counts = await self.database.read(load_figure, Figure.BY_STAGE, since=latest[0], until=latest[0])
+            places = {count.stage: count.value for count in counts}
         kind = address.find("kind") or max(state.troubled, key=lambda each: state.troubled[each], default=None)
         rows = (
             await self.database.read(list_troubled, kind, after=address.find("after"), limit=PAGE + 1) if kind else []
@@ -190,7 +192,7 @@ class OperatorSync:
         return Sync(
             state=state,
             lag_seconds=(now - state.due_since).total_seconds() if state.due_since else 0.0,
-            places={count.stage: count.value for count in counts},
+            places={stage: places[stage] for stage in sort_stages(places)},
             counted_at=latest[1] if latest else None,
             paces=list_paces(self.recheck_every),
             kind=kind,
