@@ -5,10 +5,21 @@ import json
 from pathlib import Path
 
 from bench.ack import run_ack
+from bench.boards import run_boards
 from bench.emulator import run_emulator
+from bench.inspection import run_inspection, run_million
 from bench.pages import run_pages
+from bench.starting import run_start
 
-BENCHES = {"ack": run_ack, "emulator": run_emulator, "pages": run_pages}
+BENCHES = {
+    "inspection": run_inspection,
+    "million": run_million,
+    "ack": run_ack,
+    "boards": run_boards,
+    "emulator": run_emulator,
+    "pages": run_pages,
+    "start": run_start,
+}
 
 
 def main() -> None:

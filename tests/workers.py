@@ -9,12 +9,18 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 
+from headrace.emulator import Emulator, describe, load_world
+from headrace.emulator import run as run_emulator
 from headrace.testing import eventually
+from pair import WORLD
 
+# A start takes a second, or many on a machine that is busy with other tests.
+START_WITHIN = timedelta(seconds=60)
 HEADRACE = Path(sys.executable).with_name("headrace")
 
 # The hook hangs until it is let go on; the worker is killed in the middle of it.
@@ -43,6 +49,19 @@ def drop(resource): ...
 
 
 @dataclass
+class Stage:
+    """Heroku, and what a service in another process needs to know of it."""
+
+    heroku: Emulator
+    environment: dict[str, str]
+    port: int
+    folder: Path
+
+    def let_hooks_go_on(self) -> None:
+        (self.folder / "may-go-on").touch()
+
+
+@dataclass
 class Process:
     url: str
     popen: subprocess.Popen[bytes]
@@ -58,6 +77,17 @@ class Process:
 
 
 @asynccontextmanager
+async def staged(database_url: str, folder: Path, *, acme: str = ACME) -> AsyncIterator[Stage]:
+    """Run a Heroku that calls a service on a port of its own; the service is yet to be started."""
+    (folder / "acme.py").write_text(acme, encoding="utf-8")
+    port = find_free_port()
+    async with run_emulator(load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))) as heroku:
+        settings = describe(heroku).addon_services[0].settings
+        environment = {**settings, "DATABASE_URL": database_url, "ACME_FOLDER": str(folder)}
+        yield Stage(heroku=heroku, environment=environment, port=port, folder=folder)
+
+
+@asynccontextmanager
 async def serve_process(
     folder: Path, environment: dict[str, str], port: int, *options: str, command: str = "serve"
 ) -> AsyncIterator[Process]:
@@ -68,7 +98,7 @@ async def serve_process(
     process = Process(f"http://127.0.0.1:{port}", popen)
     try:
         async with aiohttp.ClientSession() as http:
-            await eventually(lambda: _is_ready(http, process.url))
+            await eventually(lambda: _is_ready(http, process.url), within=START_WITHIN)
         yield process
     finally:
         popen.terminate()

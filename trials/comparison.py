@@ -70,6 +70,8 @@ def _find_problem(heroku: Emulator, uuid: str, row: ResourceRow | None, thing: s
     addon = heroku.state.addons.find(uuid)
     if row is None:
         return f"Heroku shows an add-on that is not stored: {uuid}"
+    if row.running is not None:
+        return f"{row.running} never ends"
     if addon is None:
         is_gone = row.state in ENDED and thing is None
         return None if is_gone else f"gone at Heroku, but {row.state} here, and the partner has {thing or 'nothing'}"

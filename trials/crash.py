@@ -1,6 +1,6 @@
 """`./dev crash`: the service is killed again and again, and in the end Heroku, the service and the partner agree.
 
-Two ways: at every boundary of a workflow, one after the other; and at random moments, under a load of provisions,
+Two ways: at every boundary of a scenario, one after the other; and at random moments, under a load of provisions,
 plan changes, deprovisions and repeats. Exit status 1, and the timeline of each resource concerned, when they do not.
 """
 
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from trials.comparison import Comparison, compare, is_settled
 from trials.databases import DATABASES
@@ -23,7 +24,10 @@ from headrace.emulator import Declined, Emulator
 
 IN_FLIGHT = 12
 PLANS = ("free", "basic")
+UUID = "01234567-89ab-4def-8123-456789abcdef"
 
+# Which process dies at a boundary: the one that does all, or the web of a service whose workers live on.
+Victim = Literal["service", "web"]
 Scenario = Callable[[Emulator], Coroutine[None, None, None]]
 
 
@@ -48,7 +52,7 @@ class Result:
 
     def __str__(self) -> str:
         return (
-            f"{self.database:<10}  {self.name:<33}  {self.kills:>4} kills  {self.acknowledged:>5} acknowledged  "
+            f"{self.database:<10}  {self.name:<48}  {self.kills:>4} kills  {self.acknowledged:>5} acknowledged  "
             f"{len(self.lost)} lost  {len(self.doubled)} doubled  {self.burnt_grants} grants burnt  "
             f"{self.seconds:.0f} s"
         )
@@ -68,7 +72,7 @@ async def run_bulk(database: str, *, provisions: int, seed: int) -> Result:
         killer.cancel()
         await asyncio.gather(killer, return_exceptions=True)
         for member in fleet.members:
-            if member.process is None or member.process.poll() is not None:
+            if not member.is_running:
                 await fleet.start(member)
         await wait_until_settled(fleet)
         result.add(compare(fleet))
@@ -77,22 +81,24 @@ async def run_bulk(database: str, *, provisions: int, seed: int) -> Result:
     return result
 
 
-async def run_boundaries(database: str, name: str, *, every: int = 1) -> Result:
-    """Kill the one process of a service at each boundary of a scenario, or at every so manieth; then let it go on."""
-    result, started = Result(name=f"boundaries: {name}", database=database), time.monotonic()
-    count = await _count_boundaries(database, name)
+async def run_boundaries(database: str, name: str, *, victim: Victim = "service", every: int = 1) -> Result:
+    """Kill a process at each boundary of a scenario, or at every so manieth; then let it go on."""
+    result, started = Result(name=f"boundaries of the {victim}: {name}", database=database), time.monotonic()
+    count = await _count_boundaries(database, name, victim)
     for number in range(1, count + 1, every):
-        async with prepared(database, is_alone=True) as fleet:
-            only = fleet.members[0]
+        async with prepared(database, is_alone=victim == "service") as fleet:
+            dying, *others = fleet.members
             # A burnt grant ends a provision; where more is to come it is had anew.
             fleet.heroku.switches.grant_backfill = name != "provision"
-            await fleet.start(only, TRIAL_KILL_AT=str(number))
+            for other in others:
+                await fleet.start(other)
+            await fleet.start(dying, TRIAL_KILL_AT=str(number))
             playing = asyncio.create_task(SCENARIOS[name](fleet.heroku))
-            while only.process is not None and only.process.poll() is None and not _is_over(playing, fleet):
+            while dying.is_running and not _is_over(playing, fleet):
                 await asyncio.sleep(0.02)
-            if only.process is not None and only.process.poll() is not None:
+            if not dying.is_running:
                 result.kills += 1
-                await fleet.start(only)
+                await fleet.start(dying)
             await playing
             await wait_until_settled(fleet)
             result.add(compare(fleet))
@@ -101,10 +107,13 @@ async def run_boundaries(database: str, name: str, *, every: int = 1) -> Result:
     return result
 
 
-async def _count_boundaries(database: str, name: str) -> int:
-    async with prepared(database, is_alone=True) as fleet:
+async def _count_boundaries(database: str, name: str, victim: Victim) -> int:
+    async with prepared(database, is_alone=victim == "service") as fleet:
         counted = fleet.folder / "count"
-        await fleet.start(fleet.members[0], TRIAL_COUNT=str(counted))
+        counting, *others = fleet.members
+        for other in others:
+            await fleet.start(other)
+        await fleet.start(counting, TRIAL_COUNT=str(counted))
         await SCENARIOS[name](fleet.heroku)
         await wait_until_settled(fleet)
         return int(counted.read_text(encoding="utf-8"))
@@ -120,6 +129,12 @@ async def _provision(heroku: Emulator) -> None:
 
 async def _provision_refused(heroku: Emulator) -> None:
     await until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free", options={"refuse": "yes"}))
+
+
+async def _provision_at_once(heroku: Emulator) -> None:
+    """Without a grant the hook runs while the request waits; Heroku asks for the same uuid until it is answered."""
+    heroku.switches.legacy_body = True
+    await until_acknowledged(lambda: heroku.create_addon("shop-0", "acme-search:free", addon_id=UUID))
 
 
 async def _change_plan(heroku: Emulator) -> None:
@@ -145,6 +160,7 @@ async def _deprovision_meanwhile(heroku: Emulator) -> None:
 SCENARIOS: dict[str, Scenario] = {
     "provision": _provision,
     "refused provision": _provision_refused,
+    "provision at once": _provision_at_once,
     "plan change": _change_plan,
     "deprovision": _deprovision,
     "deprovision meanwhile": _deprovision_meanwhile,
@@ -194,9 +210,12 @@ async def _run(arguments: argparse.Namespace) -> list[Result]:
         for number in range(arguments.runs):
             results.append(await run_bulk(database, provisions=arguments.provisions, seed=arguments.seed + number))
             _report(results[-1])
-        for name in SCENARIOS:
-            results.append(await run_boundaries(database, name, every=arguments.every))
-            _report(results[-1])
+        # On SQLite the web is no process of its own.
+        victims: list[Victim] = ["service"] if database == "sqlite" else ["service", "web"]
+        for victim in victims:
+            for name in arguments.scenario or SCENARIOS:
+                results.append(await run_boundaries(database, name, victim=victim, every=arguments.every))
+                _report(results[-1])
     return results
 
 
@@ -210,6 +229,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__)
     parser.add_argument("--runs", type=int, default=1, help="bulk runs on each database")
     parser.add_argument("--provisions", type=int, default=200, help="in each bulk run")
+    parser.add_argument("--scenario", choices=SCENARIOS, action="append", help="only this one at its boundaries")
     parser.add_argument("--every", type=int, default=1, help="kill at every so manieth boundary")
     parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,24 +1,27 @@
 """What a trial runs: a Heroku in this process, an add-on service in others that can be killed."""
 
 import asyncio
+import multiprocessing
 import os
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import aiohttp
 from trials.databases import make_database
 
+from headrace.cli import main
 from headrace.emulator import Emulator, Switches, describe, load_world, run
 
 ROOT = Path(__file__).parent.parent
-HEADRACE = Path(sys.executable).with_name("headrace")
+# A process of its own for each, out of one that has imported everything: most of a start is that.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["trials.fleet", "headrace.service", "headrace.serving"])
 READY_WITHIN_SECONDS = 60.0
 APPS = 24
 SETTINGS = ("HEADRACE_", "HEROKU_", "DATABASE_URL", "PORT", "TRIAL_")
@@ -30,7 +33,11 @@ class Member:
 
     arguments: tuple[str, ...]
     port: int
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.is_alive()
 
 
 @dataclass
@@ -43,35 +50,31 @@ class Fleet:
     members: list[Member]
     environment: dict[str, str]
     kills: int = 0
-    starts: int = 0
     http: aiohttp.ClientSession = field(repr=False, kw_only=True)
 
     async def start(self, member: Member, **environment: str) -> None:
         """Start a process and wait until it is ready; one that kills itself before that is let go."""
-        self.starts += 1
-        with (self.folder / "log").open("ab") as log:
-            member.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-                [HEADRACE, *member.arguments, "--port", str(member.port)],
-                cwd=ROOT,
-                env={**self.environment, **environment},
-                stdout=log,
-                stderr=log,
-            )
+        arguments = [*member.arguments, "--port", str(member.port)]
+        member.process = PROCESSES.Process(
+            target=_run_headrace, args=(arguments, {**self.environment, **environment}, self.folder / "log")
+        )
+        member.process.start()
         async with asyncio.timeout(READY_WITHIN_SECONDS):
-            while not await self._is_ready(member) and member.process.poll() is None:
+            while not await self._is_ready(member) and member.is_running:
                 await asyncio.sleep(0.05)
 
     async def kill(self, member: Member) -> None:
-        if member.process is not None and member.process.poll() is None:
+        if member.process is not None and member.is_running:
             self.kills += 1
-            member.process.send_signal(signal.SIGKILL)
-            await asyncio.to_thread(member.process.wait)
+            member.process.kill()
+            await asyncio.to_thread(member.process.join)
 
-    async def stop(self) -> None:
+    async def end(self) -> None:
+        """End every process at once: nothing is expected of it any more."""
         for member in self.members:
-            if member.process is not None and member.process.poll() is None:
-                member.process.terminate()
-                await asyncio.to_thread(member.process.wait, 40)
+            if member.process is not None:
+                member.process.kill()
+                await asyncio.to_thread(member.process.join)
 
     async def _is_ready(self, member: Member) -> bool:
         try:
@@ -113,7 +116,18 @@ async def assembled(database_url: str, folder: Path, *, is_alone: bool = False) 
         try:
             yield fleet
         finally:
-            await fleet.stop()
+            await fleet.end()
+
+
+def _run_headrace(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+    """Be the command `headrace`, in this process."""
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), sys.stdout.fileno())
+        os.dup2(out.fileno(), sys.stderr.fileno())
+    main(arguments)
 
 
 def find_free_port() -> int:

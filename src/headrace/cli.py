@@ -1,6 +1,5 @@
 """The command line. Heavy imports wait inside the commands, so that `headrace --help` answers at once."""
 
-import asyncio
 import importlib
 import json
 import logging
@@ -77,6 +76,8 @@ def serve(target: str | None, host: str | None, port: int | None, web_only: bool
 @env_file
 def worker(target: str | None, port: int | None, env_file: str | None) -> None:
     """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`."""
+    import asyncio
+
     from headrace.logs import configure_logging
     from headrace.serving import leave_hooks_behind, run_worker
 
@@ -107,6 +108,8 @@ def emulate(  # noqa: PLR0917
     record: Path | None,
 ) -> None:
     """Run a Heroku on this machine: apps, teams, pipelines, and your add-on service."""
+    import asyncio
+
     from uvicorn.loops.auto import auto_loop_factory
 
     from headrace.emulator import ReadyInfo
@@ -162,6 +165,8 @@ def emulate(  # noqa: PLR0917
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
 def check(**options: Any) -> None:
     """Judge whether a provider keeps Heroku's contract, whatever it is written in. Exit 0: it does, 1: it does not."""
+    import asyncio
+
     from headrace.checker.command import run_check
 
     sys.exit(0 if asyncio.run(run_check(**options)) else 1)
@@ -187,6 +192,8 @@ def replay(  # noqa: PLR0917
     wait: float,
 ) -> None:
     """Send what `emulate --record` saw go to a provider again, and compare the answers."""
+    import asyncio
+
     from headrace.emulator import Report, read_recording, run
     from headrace.emulator import replay as replay_recording
 
@@ -212,6 +219,8 @@ def replay(  # noqa: PLR0917
 @click.option("--json", "as_json", is_flag=True, help="With --once: print the board as JSON.")
 def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
     """Show the main job at work: a Heroku, an add-on and its board, on this machine."""
+    import asyncio
+
     from headrace.demo import run_demo
     from headrace.logs import configure_logging
 
@@ -229,7 +238,7 @@ def inspect(uuid: str, as_json: bool, env_file: str | None) -> None:  # noqa: FB
     """Ask Heroku which app, pipeline and stage a resource is in."""
     from headrace.protocol.partner import parse_uuid
 
-    inspection = asyncio.run(with_parts(env_file, lambda parts: parts.inspector.inspect(parse_uuid(uuid))))
+    inspection = with_parts(env_file, lambda parts: parts.inspector.inspect(parse_uuid(uuid)))
     described = describe_inspection(inspection)
     if as_json:
         click.echo(json.dumps(described))
@@ -245,7 +254,7 @@ def notices(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
     """List what waits for an operator: what failed, and why."""
     from headrace.store.notices import list_open_notices
 
-    rows = asyncio.run(with_parts(env_file, lambda parts: parts.database.read(list_open_notices)))
+    rows = with_parts(env_file, lambda parts: parts.database.read(list_open_notices))
     if not rows and not as_json:
         click.echo("Nothing waits for an operator.")
     for row in rows:
@@ -265,7 +274,7 @@ def retry(uuid: str, env_file: str | None) -> None:
     """Try again what failed of a resource: its provision, its deprovision or its last plan change."""
     from headrace.protocol.partner import parse_uuid
 
-    what = asyncio.run(with_parts(env_file, lambda parts: parts.operations.retry(parse_uuid(uuid))))
+    what = with_parts(env_file, lambda parts: parts.operations.retry(parse_uuid(uuid)))
     click.echo(f"The {what} is tried again; a worker takes it up.")
 
 
@@ -277,7 +286,7 @@ def abandon(uuid: str, env_file: str | None) -> None:
     """Give a failed resource up: it counts as deprovisioned, and its secrets are forgotten."""
     from headrace.protocol.partner import parse_uuid
 
-    asyncio.run(with_parts(env_file, lambda parts: parts.operations.abandon(parse_uuid(uuid))))
+    with_parts(env_file, lambda parts: parts.operations.abandon(parse_uuid(uuid)))
     click.echo("Given up.")
 
 
@@ -285,11 +294,12 @@ def abandon(uuid: str, env_file: str | None) -> None:
 @env_file
 def migrate(env_file: str | None) -> None:
     """Create or upgrade the database; `serve` and `worker` do it too when they start."""
+    import asyncio
 
     async def run(parts: "Parts") -> None:
         await asyncio.to_thread(parts.prepare)
 
-    asyncio.run(with_parts(env_file, run))
+    with_parts(env_file, run)
     click.echo("The database is up to date.")
 
 
@@ -307,6 +317,8 @@ def migrate(env_file: str | None) -> None:
 @env_file
 def export(what: str, form: str, output: Path | None, env_file: str | None) -> None:
     """Write rows to analyse elsewhere. WHAT they are: docs/metrics.md says what stands in each column."""
+    import asyncio
+
     from headrace.exports import export as write_export
     from headrace.exports import writing
 
@@ -315,7 +327,7 @@ def export(what: str, form: str, output: Path | None, env_file: str | None) -> N
             small_plans = parts.settings.small_plans
             return await asyncio.to_thread(write_export, parts.database, what, form, out, small_plans=small_plans)
 
-    count = asyncio.run(with_parts(env_file, run))
+    count = with_parts(env_file, run)
     if output:
         click.echo(f"Wrote {count:,} row(s) to {output}.")
 
@@ -332,7 +344,7 @@ def count(since: datetime | None, env_file: str | None) -> None:
             await parts.database.write(forget_days, since=since.date())
         return await parts.roll_up.count_all()
 
-    click.echo(f"Counted {asyncio.run(with_parts(env_file, run)):,} day(s).")
+    click.echo(f"Counted {with_parts(env_file, run):,} day(s).")
 
 
 for command in (sync, import_resources, history, doctor):
@@ -363,7 +375,7 @@ def rotate(env_file: str | None) -> None:
             count += await parts.database.write(parts.secrets.rotate, limit=500)
         return count
 
-    click.echo(f"Sealed {asyncio.run(with_parts(env_file, run))} secret(s) with the new key.")
+    click.echo(f"Sealed {with_parts(env_file, run)} secret(s) with the new key.")
 
 
 def load_service(target: str | None, env_file: str | None) -> "AddonService":

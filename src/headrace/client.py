@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import aiohttp
+from yarl import URL
 
 from headrace.errors import GrantError, TokenRejected, Unreachable
 from headrace.models import Grant, Inspection, Secret, Token
@@ -79,7 +80,8 @@ class AiohttpTransport:
 
     async def send(self, request: Request) -> Response:
         session = self._find_session(request)
-        url = self._urls[request.host] + request.path
+        # What stands in a path is percent-encoded already.
+        url = URL(self._urls[request.host] + request.path, encoded=True)
         try:
             async with session.request(
                 request.method, url, headers=request.headers, data=request.body or None, allow_redirects=False
@@ -93,8 +95,8 @@ class AiohttpTransport:
             if not self._is_closed:
                 raise
             raise Unreachable("not answered, the service is stopping", request=str(request)) from error
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(status=answer.status, headers=headers, body=body)
+        # Its names match in whatever case.
+        return Response(status=answer.status, headers=answer.headers, body=body)
 
     async def close(self) -> None:
         """Close every session; one of another loop is closed there, if that loop still runs."""

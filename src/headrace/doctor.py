@@ -48,13 +48,12 @@ class Finding:
 Examine = Callable[[Parts], Awaitable[Finding]]
 
 
-async def examine(env_file: str | None) -> list[Finding]:
+def examine(env_file: str | None) -> list[Finding]:
     """Look at everything, as far as what was found so far allows."""
     try:
-        findings: list[Finding] = await with_parts(env_file, _examine_parts)
+        return with_parts(env_file, _examine_parts)
     except ConfigurationError as error:
         return [_fail("settings", problem) for problem in error.problems]
-    return findings
 
 
 async def _examine_parts(parts: Parts) -> list[Finding]:
@@ -130,7 +129,9 @@ async def _examine_placements(parts: Parts) -> Finding:
     return _ok("placements", "looked up in time")
 
 
-async def _examine_workflows(parts: Parts) -> Finding:
+async def examine_workflows(parts: Parts) -> Finding:
+    """Look for unfinished workflows that this release cannot go on with."""
+
     def list_stranded(connection: sa.Connection) -> list[ledger.Stranded]:
         schema = None if parts.database.is_sqlite else "dbos"
         has_engine = sa.inspect(connection).has_table("workflow_status", schema=schema)
@@ -157,7 +158,7 @@ CHECKS: tuple[Examine, ...] = (
     _examine_keys,
     _examine_tokens,
     _examine_placements,
-    _examine_workflows,
+    examine_workflows,
     _examine_notices,
 )
 

@@ -1,6 +1,5 @@
 """The commands about a fleet: bring its placements up to date, import it, look back, and see whether all is well."""
 
-import asyncio
 import json
 import sys
 import time
@@ -37,6 +36,8 @@ def sync(uuids: tuple[str, ...], is_whole: bool, due: bool, as_json: bool, env_f
 
     It may be stopped at any time: the next run, or the service itself, goes on with what is left.
     """
+    import asyncio
+
     if sum((bool(uuids), is_whole, due)) > 1:
         raise click.UsageError("Name resources, or give --all or --due: one of them.")
 
@@ -46,23 +47,24 @@ def sync(uuids: tuple[str, ...], is_whole: bool, due: bool, as_json: bool, env_f
 
         await _require_migrated(parts)
         now, total, tally = parts.clock(), 0, Tally()
-        if uuids:
-            await parts.database.write(want_looks, [_read_uuid(text) for text in uuids], now=now)
+        only = [_read_uuid(text) for text in uuids] or None
+        if only is not None:
+            await parts.database.write(want_looks, only, now=now)
         elif is_whole:
             await parts.database.write(want_every_look, now=now)
-        total = await parts.database.read(count_due, now=now)
+        total = await parts.database.read(count_due, now=now, only=only)
         began = time.monotonic()
         with _Progress(total, is_shown=not as_json) as progress:
 
             async def work() -> None:
-                while (part := await parts.sweep.look_here()) is not None:
+                while (part := await parts.sweep.look_here(only)) is not None:
                     tally.add(part)
                     progress.show(tally)
 
             await asyncio.gather(*(work() for _ in range(BATCHES)))
         return _summarize(tally, seconds=time.monotonic() - began)
 
-    summary = asyncio.run(with_parts(env_file, run))
+    summary = with_parts(env_file, run)
     click.echo(json.dumps(summary) if as_json else _spell(summary))
     sys.exit(1 if summary["errors"] else 0)
 
@@ -100,7 +102,7 @@ def import_resources(file: Any, form: str | None, dry_run: bool, env_file: str |
             changes.update({str(change): count for change, count in found.items()})
         return changes
 
-    changes = asyncio.run(with_parts(env_file, run))
+    changes = with_parts(env_file, run)
     told = [f"{changes.get(change, 0):,} {change}" for change in ("new", "changed", "same", "kept")]
     click.echo(f"{', '.join(told)}, {bad:,} not read.{' Nothing was changed.' if dry_run else ''}")
     sys.exit(1 if bad else 0)
@@ -124,7 +126,7 @@ def history(uuid: str, as_of: datetime | None, as_json: bool, env_file: str | No
             raise UnknownResource(found)
         return await parts.database.read(list_placements, found)
 
-    places = asyncio.run(with_parts(env_file, run))
+    places = with_parts(env_file, run)
     if as_of is not None:
         place = pick_placement(places, as_of=as_of.replace(tzinfo=UTC))
         places = [] if place is None else [place]
@@ -141,7 +143,7 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
     """See whether all is well: settings, database, keys, clock, Heroku, tokens, placements, workflows."""
     from headrace.doctor import Level, examine
 
-    findings = asyncio.run(examine(env_file))
+    findings = examine(env_file)
     for finding in findings:
         if as_json:
             click.echo(json.dumps({"subject": finding.subject, "level": finding.level, "finding": finding.text}))

@@ -16,15 +16,25 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("alembic", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").addFilter(_drop_query)
+
+
+def _drop_query(record: logging.LogRecord) -> bool:
+    """Leave out of the log of requests what stands behind a `?`: it may name a person, or what was searched for."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+    return True
 
 
 class _TextFormatter(logging.Formatter):
     """`12:30:01 WARNING step.failed step=inspect attempt=2`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {fields}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        fields = _fields(record)
+        below = [fields.pop("traceback", ""), self.formatException(record.exc_info) if record.exc_info else ""]
+        shown = " ".join(f"{name}={value}" for name, value in fields.items())
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {shown}".rstrip()
+        return "\n".join([line, *(text.rstrip() for text in below if text)])
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

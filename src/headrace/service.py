@@ -28,22 +28,29 @@ from headrace.store.migrate import is_migrated, migrate
 from headrace.store.secrets import SecretStore
 from headrace.web.api import Api
 from headrace.web.app import build_app
+from headrace.web.boards import Boards
 from headrace.web.customers import Customers
 from headrace.web.metrics import Metrics, metrics_route
+from headrace.web.operator_deliveries import OperatorDeliveries
 from headrace.web.operator_door import OperatorDoor
 from headrace.web.operator_exports import OperatorExports
 from headrace.web.operator_notices import OperatorNotices
 from headrace.web.operator_overview import OperatorOverview
+from headrace.web.operator_pipelines import OperatorPipelines
+from headrace.web.operator_resource_list import OperatorResourceList
 from headrace.web.operator_resources import OperatorResources
+from headrace.web.operator_sync import OperatorSync
+from headrace.web.operator_workflows import OperatorWorkflows
 from headrace.web.provider import provider_routes
 from headrace.web.sessions import keep_customers, keep_operators
 from headrace.web.webhooks import webhook_routes
 from headrace.workflows.calls import Calls
 from headrace.workflows.engine import Engine
 from headrace.workflows.events import Events
-from headrace.workflows.hooks import Hooks, Resource, require_entities
+from headrace.workflows.hooks import HookFailed, Hooks, Resource, require_entities
 from headrace.workflows.imports import Imports
 from headrace.workflows.lease import WorkerLease
+from headrace.workflows.masks import Masks, spell_error
 from headrace.workflows.operations import Operations
 from headrace.workflows.provisioning import Workflows
 from headrace.workflows.subscriptions import Subscriptions
@@ -183,6 +190,7 @@ class Parts:
     sweep: Sweep
     roll_up: RollUp
     workflows: Workflows
+    masks: Masks
     operations: Operations
     imports: Imports
     upkeep: Upkeep
@@ -195,21 +203,25 @@ class Parts:
 
     def routes(self, hooks: Hooks) -> list[Any]:
         manifest = self.settings.manifest
-        customers = Customers(
+        boards = Boards(
             database=self.database,
             visibility=Visibility(self.database, self.inspector, clock=self.clock),
             inspector=self.inspector,
+            clock=self.clock,
+            find_panel=_panel_finder(hooks, self.workflows, self.masks) if hooks.has("panel") else None,
+        )
+        customers = Customers(
+            boards=boards,
             sessions=keep_customers(self.settings.keys, clock=self.clock),
             manifest=manifest,
             clock=self.clock,
-            find_panel=_panel_finder(hooks, self.workflows) if hooks.has("panel") else None,
         )
         return [
             *provider_routes(self.calls, manifest),
             *webhook_routes(self.events, manifest, count=self.metrics.count_delivery),
             *customers.routes(),
             *self._operator_routes(),
-            *self._api_routes(),
+            *self._api_routes(boards),
             self.metrics_route(),
         ]
 
@@ -225,29 +237,29 @@ class Parts:
             service_name=self.settings.manifest.name,
             clock=self.clock,
         )
-        small_plans = self.settings.small_plans
-        overview = OperatorOverview(
-            door=door,
-            database=self.database,
-            slug=self.settings.manifest.id,
-            small_plans=small_plans,
-            clock=self.clock,
+        database, clock, small_plans = self.database, self.clock, self.settings.small_plans
+        parts = (
+            door,
+            OperatorOverview(
+                door=door, database=database, slug=self.settings.manifest.id, small_plans=small_plans, clock=clock
+            ),
+            OperatorPipelines(door=door, database=database),
+            OperatorResourceList(door=door, database=database, small_plans=small_plans),
+            OperatorSync(door=door, database=database, recheck_every=self.settings.recheck_every, clock=clock),
+            OperatorResources(door=door, database=database, operations=self.operations, clock=clock),
+            OperatorWorkflows(door=door, database=database),
+            OperatorDeliveries(door=door, database=database),
+            OperatorNotices(door=door, database=database, clock=clock),
+            OperatorExports(door=door, database=database, small_plans=small_plans),
         )
-        notices = OperatorNotices(door=door, database=self.database, clock=self.clock)
-        resources = OperatorResources(door=door, database=self.database, operations=self.operations)
-        exports = OperatorExports(door=door, database=self.database, small_plans=small_plans)
-        return [
-            *door.routes(),
-            *overview.routes(),
-            *notices.routes(),
-            *resources.routes(),
-            *exports.routes(),
-        ]
+        return [route for part in parts for route in part.routes()]
 
-    def _api_routes(self) -> list[Any]:
+    def _api_routes(self, boards: Boards) -> list[Any]:
         """There are none until there is a token."""
         token = self.settings.api_token
-        return [] if token is None else Api(database=self.database, imports=self.imports, token=token).routes()
+        if token is None:
+            return []
+        return Api(database=self.database, imports=self.imports, boards=boards, token=token).routes()
 
     def metrics_route(self) -> Any:
         return metrics_route(self.metrics, token=self.settings.metrics_token, is_local=self.settings.is_local)
@@ -325,7 +337,8 @@ def assemble(
         clock=clock,
         observe=metrics.observe,
     )
-    engine = Engine(database, clock=clock, retries=retries)
+    masks = Masks(database, secrets, of_service=settings.secrets)
+    engine = Engine(database, clock=clock, mask=masks.mask, retries=retries)
     inspector = Inspector(database, client, clock=clock, recheck_every=settings.recheck_every)
     workflows = Workflows(
         database=database,
@@ -358,6 +371,7 @@ def assemble(
         sweep=Sweep(database, engine, looker, clock=clock),
         roll_up=RollUp(database, clock=clock),
         workflows=workflows,
+        masks=masks,
         operations=Operations(database, secrets, engine, clock=clock),
         imports=Imports(database, secrets, clock=clock),
         upkeep=Upkeep(database, engine, clock=clock, keep_finished=settings.keep_finished),
@@ -381,8 +395,9 @@ async def _repeat(name: str, chore: Callable[[], Awaitable[object]], *, pause: f
     while True:
         try:
             await chore()
-        except sa.exc.SQLAlchemyError:
-            # The database is away for a moment: the next round finds the same to do.
+        except Exception:
+            # The database is away for a moment, or one thing cannot be done: the next round looks again. A chore
+            # that ended would leave a worker behind that only seems to work.
             log.exception("%s.failed", name)
         await asyncio.sleep(pause)
 
@@ -410,10 +425,13 @@ class _StoredTokens:
         await self._database.write(self._secrets.release_refresh, uuid)
 
 
-def _panel_finder(hooks: Hooks, workflows: Workflows) -> Callable[[PlacedResource], Any]:
+def _panel_finder(hooks: Hooks, workflows: Workflows, masks: Masks) -> Callable[[PlacedResource], Any]:
     async def find(placed: PlacedResource) -> Panel | None:
         resource: Resource = await workflows.find_resource(placed.uuid)
-        panel = await hooks.call("panel", resource)
+        try:
+            panel = await hooks.call("panel", resource)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text goes no further unmasked
+            raise HookFailed(await masks.mask(placed.uuid, spell_error(error))) from None
         if panel is not None and not isinstance(panel, Panel):
             raise MisuseError(f"The panel hook returned a {type(panel).__name__}; return a Panel or None.")
         return panel

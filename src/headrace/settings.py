@@ -135,6 +135,13 @@ class Settings:
     small_plans: frozenset[str]
 
     @property
+    def secrets(self) -> list[Secret]:
+        """Every text that is secret, but for keys and the database's password."""
+        given = (self.metrics_token, self.api_token, self.operator_secret)
+        always = (self.client_secret, self.manifest.password, self.manifest.sso_salt)
+        return [*always, *(secret for secret in given if secret is not None)]
+
+    @property
     def is_local(self) -> bool:
         """Whether Heroku is an emulator on this machine."""
         return is_loopback(self.api_url)

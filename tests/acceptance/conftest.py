@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from acceptance.heroku_cli import HerokuCli, Terminal
-from acceptance.installs import HEROKU_CLI, find_chromium, install_from_npm
+from acceptance.installs import HEROKU_CLI, install_from_npm
+from acceptance.judging import launch
 from acceptance.processes import Processes
 from emulator.acme import ADA
 from headrace.emulator import Emulator
@@ -36,6 +38,9 @@ def ada(heroku_cli: HerokuCli, heroku: Emulator) -> Terminal:
     return heroku_cli.log_in(heroku.url, ADA)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Path:
-    return find_chromium()
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = launch(playwright)
+        yield launched
+        launched.close()

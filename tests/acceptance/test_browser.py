@@ -1,28 +1,15 @@
 """Pages in a real browser: the board, to which Chromium comes by single sign-on as a customer does, and the console."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
-
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from acceptance.judging import Watch, find_overflow
 from acceptance.processes import Processes, Town, wait_until
 
 pytestmark = pytest.mark.acceptance
 
 ADA = "ada@lumen.example"
-QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-PHONE, DESK = 390, 1280
 APPS = ("storefront", "storefront-staging", "storefront-pr-411", "ledger-api-staging", "ada-notes")
-
-
-@pytest.fixture
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", *QUIET])
-        yield launched
-        launched.close()
 
 
 def open_board(page: Page, town: Town, uuids: dict[str, str], *, app: str) -> None:
@@ -50,13 +37,7 @@ def test_a_customer_comes_from_heroku_to_the_board(processes: Processes, browser
     town = processes.start_heroku_and_acme()
     uuids = town.add_acme(*APPS, user=ADA)
     page = browser.new_page()
-    complaints: list[str] = []
-    hosts: set[str | None] = set()
-    page.on(
-        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    watch = Watch(page)
 
     open_board(page, town, uuids, app="storefront-staging")
 
@@ -71,25 +52,23 @@ def test_a_customer_comes_from_heroku_to_the_board(processes: Processes, browser
     expect(page.locator("#uncoupled h3")).to_have_text(["ada-notes"])
     lefts = [column.bounding_box() for column in page.locator("section.pipeline").nth(1).locator("section.stage").all()]
     assert 4 == len({box["x"] for box in lefts if box is not None})
-    assert ([], {"127.0.0.1"}) == (complaints, hosts)
+    assert ([], {town.heroku_url, town.acme_url}) == (watch.complaints, {f"http://{host}" for host in watch.hosts})
 
 
 def test_the_board_fits_its_window_by_day_and_by_night(processes: Processes, browser: Browser) -> None:
     """On a phone and on a desk nothing sticks out sideways, and the dark page is dark."""
     town = processes.start_heroku_and_acme()
     uuids = town.add_acme(*APPS, user=ADA)
-    overflows: dict[tuple[str, int], int] = {}
+    overflows: list[str] = []
     grounds: dict[str, str] = {}
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme=scheme)
         open_board(page, town, uuids, app="storefront")
-        for width in (PHONE, DESK):
-            page.set_viewport_size({"width": width, "height": 844})
-            overflows[scheme, width] = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        overflows += find_overflow(page)
         grounds[scheme] = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         grounds[scheme] += page.evaluate("getComputedStyle(document.body).backgroundColor")
 
-    assert {} == {window: overflow for window, overflow in overflows.items() if overflow > 0}
+    assert [] == overflows
     assert grounds["light"] != grounds["dark"]
 
 
@@ -173,14 +152,12 @@ def test_the_console_fits_its_window_by_day_and_by_night(processes: Processes, b
     """With everything unfolded, on a phone and on a desk, nothing sticks out sideways."""
     town = processes.start_heroku_and_acme()
     town.add_acme("storefront", user=ADA)
-    overflows: dict[tuple[str, int], int] = {}
+    overflows: list[str] = []
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme=scheme)
         page.goto(f"{town.heroku_url}/__emulator__?app=storefront")
         for folded in page.locator("details > summary").all():
             folded.click()
-        for width in (PHONE, DESK):
-            page.set_viewport_size({"width": width, "height": 844})
-            overflows[scheme, width] = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        overflows += find_overflow(page)
 
-    assert {} == {window: overflow for window, overflow in overflows.items() if overflow > 0}
+    assert [] == overflows

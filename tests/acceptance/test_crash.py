@@ -16,11 +16,11 @@ pytestmark = pytest.mark.acceptance
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_processes_killed_at_random_lose_nothing(database: str) -> None:
     """Provisions, plan changes, deprovisions and repeats while processes die: in the end all three sides agree."""
-    result = asyncio.run(run_bulk(database, provisions=20, seed=7))
+    result = asyncio.run(run_bulk(database, provisions=12, seed=7))
 
     assert ([], []) == (result.lost, result.doubled)
     assert result.kills >= 2
-    assert result.acknowledged >= 20
+    assert result.acknowledged >= 12
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -30,3 +30,11 @@ def test_a_process_killed_at_some_boundaries_of_a_workflow_loses_nothing(name: s
 
     assert ([], []) == (result.lost, result.doubled)
     assert result.kills >= 1
+
+
+def test_a_web_killed_before_and_after_it_recorded_a_call_loses_nothing() -> None:
+    """Its workers live on: what was committed is done, and what was not Heroku asks for again."""
+    result = asyncio.run(run_boundaries("postgresql", "provision at once", victim="web"))
+
+    assert ([], []) == (result.lost, result.doubled)
+    assert result.kills >= 2

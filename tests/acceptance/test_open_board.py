@@ -1,44 +1,22 @@
 """An open board in a real browser: it keeps itself current, is filtered and walked through, and shuts nobody out."""
 
-from pathlib import Path
-from typing import Literal
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from acceptance.installs import install_from_npm
 from acceptance.processes import Processes, Town
-from acceptance.test_browser import ADA, APPS, PHONE, browser, find_stage, move, open_board
-
-__all__ = ["browser"]
+from acceptance.test_browser import ADA, APPS, find_stage, move, open_board
 
 pytestmark = pytest.mark.acceptance
 
-Scheme = Literal["light", "dark"]
-
-AXE = ("axe-core", "4.11.0")
 WITHIN_MS = 20_000
 
 
-@pytest.fixture(scope="session")
-def axe() -> Path:
-    """The rules of WCAG that a program can judge."""
-    return install_from_npm(*AXE) / "axe-core" / "axe.min.js"
-
-
-def open_town(processes: Processes, browser: Browser, *apps: str, scheme: Scheme = "light") -> tuple[Town, Page]:
+def open_town(processes: Processes, browser: Browser, *apps: str) -> tuple[Town, Page]:
     town = processes.start_heroku_and_acme(HEADRACE_RECHECK_SECONDS="1")
     uuids = town.add_acme(*apps, user=ADA)
-    page = browser.new_page(color_scheme=scheme)
+    page = browser.new_page()
     open_board(page, town, uuids, app=apps[0])
     return town, page
-
-
-def find_violations(page: Page, axe: Path) -> list[str]:
-    """Return what axe finds wrong; its script is evaluated, as the page's policy lets none be added."""
-    page.evaluate(axe.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
 
 
 def test_a_move_appears_on_an_open_board(processes: Processes, browser: Browser) -> None:
@@ -111,40 +89,3 @@ def test_a_board_works_without_script(processes: Processes, browser: Browser) ->
     expect(page.locator(".card")).to_have_count(2)
     expect(page.get_by_role("button", name="Check now")).to_be_visible()
     expect(page.locator("#filter")).to_be_hidden()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_wrong_with_the_board(
-    processes: Processes, browser: Browser, axe: Path, scheme: Scheme
-) -> None:
-    """At both widths, in both themes."""
-    _, page = open_town(processes, browser, *APPS, scheme=scheme)
-    wide = find_violations(page, axe)
-    page.set_viewport_size({"width": PHONE, "height": 844})
-
-    assert ([], []) == (wide, find_violations(page, axe))
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_wrong_with_the_other_pages(
-    processes: Processes, browser: Browser, axe: Path, scheme: Scheme
-) -> None:
-    """The message to whoever has no session, the operators' login and pages, and the emulator's console."""
-    secret = "an-operators-secret-of-the-tests-0123"
-    town = processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=secret)
-    uuids = town.add_acme("storefront", user=ADA)
-    page = browser.new_page(color_scheme=scheme)
-    found = {}
-    for address in ("/board", "/operators/login"):
-        page.goto(town.acme_url + address)
-        found[address] = find_violations(page, axe)
-    page.get_by_label("Secret").fill(secret)
-    page.get_by_role("button", name="Log in").click()
-    resource = f"/operators/resources/{uuids['storefront']}"
-    for address in ("/operators", resource, f"{resource}/retry"):
-        page.goto(town.acme_url + address)
-        found[address] = find_violations(page, axe)
-    page.goto(f"{town.heroku_url}/__emulator__?app=storefront")
-    found["console"] = find_violations(page, axe)
-
-    assert {} == {address: violations for address, violations in found.items() if violations}

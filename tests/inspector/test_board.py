@@ -146,6 +146,10 @@ def test_the_json_has_the_stages_with_a_resource() -> None:
         "since": "2026-11-14T12:00:00Z",
         "checked_at": "2026-11-23T11:58:00Z",
         "stale": False,
+        "opened": False,
+        "moved": False,
+        "outcome": "placed",
+        "panel": None,
     } == told["pipelines"][0]["stages"]["production"][0]
     assert (["acme-alone"], []) == ([card["resource"] for card in told["uncoupled"]], told["unknown"])
 

@@ -39,7 +39,6 @@ def decide(error: BaseException, *, attempt: int = 1, age: timedelta = timedelta
     [
         Refused("Your data does not fit."),
         GrantError("Used.", reason="rejected"),
-        SealBroken(),
         fail(Forbidden),
         fail(NotFound),
         fail(Unprocessable),
@@ -51,7 +50,16 @@ def test_what_time_does_not_mend_is_not_tried_again(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [fail(Unreachable), fail(HerokuBroken), fail(UnexpectedAnswer), fail(TokenRejected), limit(1), OSError()]
+    "error",
+    [
+        fail(Unreachable),
+        fail(HerokuBroken),
+        fail(UnexpectedAnswer),
+        fail(TokenRejected),
+        SealBroken(),
+        limit(1),
+        OSError(),
+    ],
 )
 def test_what_time_may_mend_is_tried_again(error: Exception) -> None:
     """Heroku comes back, a secret is put right, a partner's cloud recovers."""

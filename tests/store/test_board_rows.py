@@ -1,10 +1,14 @@
 """Queries behind the board, on both databases: what a card says, and whom a person could see."""
 
+from typing import Any
+
+from sqlalchemy import event
+
 from headrace.models import Outcome, State
 from headrace.protocol.pipelines import Access
 from headrace.store.board import BoardRow, list_board_rows, list_candidates
 from headrace.store.database import Database
-from headrace.store.placements import save_access, save_failed_check, save_inspection
+from headrace.store.placements import list_visible_apps, save_access, save_failed_check, save_inspection
 from store.making import HOUR, NOON, add_resource, decline, id_of, place
 
 
@@ -151,10 +155,31 @@ async def test_a_candidate_says_whether_it_still_has_a_token(database: Database)
         add_resource(connection, "two", app_id=id_of("shop"), state=State.FAILED)
         save_access(connection, id_of("shop"), Access(user_ids=frozenset({"u-1"}), emails=frozenset()), now=NOON)
 
-    found = await database.read(list_candidates, id_of("one"), people=["id:u-1"])
+    found = await database.read(list_candidates, id_of("one"), people=["id:u-1"], checked_after=NOON)
     assert {id_of("one"): True, id_of("two"): False} == {each.uuid: each.has_token for each in found}
 
 
+def test_a_look_costs_the_same_however_many_resources_there_are(sqlite_url: str) -> None:
+    """SQLite goes through no table for it, also where nobody has told it how large they are."""
+    database = Database(sqlite_url)
+    asked: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    with database.engine.connect() as connection:
+        list_candidates(connection, id_of("one"), people=["id:u-1", "email:u-1"], checked_after=NOON)
+        list_board_rows(connection, [id_of("one"), id_of("two")])
+        list_visible_apps(connection, [id_of("shop")], people=["id:u-1"], checked_after=NOON)
+        plans = [
+            row.detail
+            for statement, values in list(asked)
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    database.close()
+
+    tables = ("resource", "placement", "placement_check", "access", "access_check", "pipeline")
+    assert [] == [plan for plan in plans if plan.startswith(tuple(f"SCAN {table}" for table in tables))]
+    assert [] == [plan for plan in plans if "(state=?" in plan]
+
+
 async def _list_apps(database: Database, opened: str, *, people: list[str]) -> dict[str, str]:
-    candidates = await database.read(list_candidates, id_of(opened), people=people)
+    candidates = await database.read(list_candidates, id_of(opened), people=people, checked_after=NOON)
     return {each.uuid: each.app_id for each in candidates}

@@ -50,7 +50,7 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert [] == _find_differences(database)
     with database.engine.connect() as connection:
         assert find_resource(connection, id_of("acme-1")) is not None
-        assert ["0003"] == list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+        assert ["0004"] == list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
 
 
 def test_processes_that_start_at_the_same_moment_both_succeed(database: Database) -> None:

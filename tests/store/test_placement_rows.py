@@ -15,6 +15,7 @@ from headrace.protocol.pipelines import Access
 from headrace.store.database import Database
 from headrace.store.looks import claim_batch, list_batch
 from headrace.store.placements import (
+    Moved,
     PlacementRow,
     close_placement,
     find_check,
@@ -42,7 +43,7 @@ async def test_the_first_inspection_opens_a_placement_and_names_the_app(database
 
     current = await database.read(find_current_placement, id_of("acme-1"))
     assert current is not None
-    assert (None, current) == moved
+    assert Moved(uuid=id_of("acme-1"), old=None, new=current) == moved
     assert ("shop", id_of("storefront"), "storefront", "staging", NOON, None) == (
         current.app_name,
         current.pipeline_id,
@@ -77,9 +78,9 @@ async def test_a_move_closes_the_old_place_at_the_moment_the_new_one_begins(data
     history = await database.read(list_placements, id_of("acme-1"))
     assert [("staging", NOON, NOON + HOUR), ("production", NOON + HOUR, None)] == [_span(row) for row in history]
     assert moved is not None
-    assert moved[0] is not None
-    assert ("staging", "production") == (moved[0].stage, moved[1].stage)
-    assert moved[1] == await database.read(find_current_placement, id_of("acme-1"))
+    assert moved.old is not None
+    assert ("staging", "production") == (moved.old.stage, moved.new.stage)
+    assert moved.new == await database.read(find_current_placement, id_of("acme-1"))
 
 
 @pytest.mark.parametrize(
@@ -233,6 +234,32 @@ async def test_each_due_check_is_handed_out_once_and_again_after_the_lease(datab
     assert 5 == len(await _claim(database, NOON + HOUR + LEASE))
 
 
+async def test_who_shares_a_pipeline_is_handed_out_together(database: Database) -> None:
+    """One list of the pipeline's apps tells about all of them; who is not due yet stays, and so do strangers."""
+    with database.transaction() as connection:
+        for name, pipeline_name, due in (
+            ("acme-1", "storefront", NOON),
+            ("stranger", "checkout", NOON + timedelta(minutes=1)),
+            ("acme-2", "storefront", NOON + timedelta(minutes=2)),
+            ("acme-3", "storefront", NOON + 2 * HOUR),
+        ):
+            add_resource(connection, name)
+            save_inspection(connection, place(name, pipeline_name), next_check_at=due)
+
+    assert sorted([id_of("acme-1"), id_of("acme-2")]) == await _claim(database, NOON + HOUR, limit=1)
+    assert [id_of("stranger")] == await _claim(database, NOON + HOUR, limit=1)
+
+
+async def test_a_batch_is_at_most_twice_its_limit(database: Database) -> None:
+    """However many resources there are in one pipeline."""
+    with database.transaction() as connection:
+        for number in range(7):
+            add_resource(connection, f"acme-{number}")
+            save_inspection(connection, place(f"acme-{number}"), next_check_at=NOON)
+
+    assert [4, 3, 0] == [len(await _claim(database, NOON + timedelta(minutes=1), limit=2)) for _ in range(3)]
+
+
 async def test_only_live_resources_with_a_past_date_are_due(database: Database) -> None:
     """No request is spent on what is gone, on a provision that has not found its app yet, or ahead of time."""
     with database.transaction() as connection:
@@ -341,7 +368,7 @@ async def _add_due(database: Database, count: int) -> None:
         for number in range(count):
             add_resource(connection, f"acme-{number}")
             due = NOON + timedelta(seconds=number)
-            save_inspection(connection, place(f"acme-{number}"), next_check_at=due)
+            save_inspection(connection, place(f"acme-{number}", f"pipeline-{number}"), next_check_at=due)
 
 
 async def _claim(database: Database, now: datetime, *, limit: int = 100) -> list[str]:

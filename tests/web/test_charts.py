@@ -108,7 +108,7 @@ def test_stages_lie_in_their_order_production_at_the_bottom() -> None:
     expected = ["production", "staging", "development", "canary", "test", "review", "none", "unknown"]
 
     assert expected == order_upwards(words)
-    assert ("no pipeline", "not told", "staging", "a-stage-that-…") == tuple(
+    assert ("no pipeline", "not known", "staging", "a-stage-that-…") == tuple(
         name_place(word) for word in ("none", "unknown", "staging", "a-stage-that-is-long")
     )
 

@@ -46,6 +46,21 @@ async def test_a_login_by_herokus_form_leads_to_the_board(sqlite_url: str) -> No
         assert all(text in board.text for text in ("shop", ADA, "production"))
 
 
+@pytest.mark.parametrize(
+    ("nav_data", "kept"),
+    [("eyJhZGRvbiI6ICJBY21lIn0=", ["eyJhZGRvbiI6ICJBY21lIn0="]), ("", []), ("a b;c", []), ("a" * 3001, [])],
+)
+async def test_what_herokus_old_header_reads_is_kept(sqlite_url: str, nav_data: str, kept: list[str]) -> None:
+    """In the cookie that its script looks for, and only what can be nothing else (contract §4.3)."""
+    async with play_pair(sqlite_url) as pair:
+        form = {**pair.heroku.sso_form(await provision(pair), ADA)[1], "nav-data": nav_data}
+        page = await visit(pair, "/sso/login", form=form, name="heroku-nav-data")
+
+        assert 303 == page.status
+        assert kept == ([page.cookie.value] if page.cookie else [])
+        assert not page.cookie or ("", "lax") == (page.cookie["httponly"], page.cookie["samesite"].lower())
+
+
 async def test_a_cookie_of_a_site_on_https_travels_by_https_only(sqlite_url: str) -> None:
     """`Secure` and tied to the host everywhere but on this machine."""
     async with play_pair(sqlite_url) as pair:

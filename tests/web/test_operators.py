@@ -24,11 +24,15 @@ from store.making import NOON, add_resource
 
 SECRET = "planted-operator-secret-of-36-letters"
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
+LISTS = tuple(f"/operators/{name}" for name in ("pipelines", "resources", "workflows", "deliveries", "sync"))
 PAGES = (
     "/operators",
     "/operators/definitions",
     "/operators/notices",
     "/operators/exports/resources.csv",
+    *LISTS,
+    "/operators/sync/look",
+    f"/operators/pipelines/{UUID}",
     f"/operators/resources/{UUID}",
     f"/operators/resources/{UUID}/retry",
 )
@@ -36,6 +40,8 @@ TWINS = (
     "/operators.json",
     "/operators/definitions.json",
     "/operators/notices.json",
+    *(f"{path}.json" for path in LISTS),
+    f"/operators/pipelines/{UUID}.json",
     f"/operators/resources/{UUID}.json",
 )
 FORMS = (
@@ -43,6 +49,8 @@ FORMS = (
     "/operators/notices/1/settle",
     f"/operators/resources/{UUID}/retry",
     f"/operators/resources/{UUID}/abandon",
+    f"/operators/sync/look/{UUID}",
+    "/operators/sync/look",
 )
 
 
@@ -271,11 +279,14 @@ async def test_what_is_not_there_is_404_to_an_operator(sqlite_url: str) -> None:
     async with play(sqlite_url) as pair:
         addon = await provision(pair)
         cookie, csrf = await enter(pair)
-        paths = [f"/operators/resources/{UUID}", "/operators/resources/x", f"/operators/resources/{addon.id}/drop"]
-        pages = [await look(pair, path, cookie) for path in (*paths, "/operators/resources/x.json")]
+        paths = [f"/operators/{kind}/{name}" for kind in ("resources", "pipelines") for name in (UUID, "x", "x.json")]
+        pages = [await look(pair, path, cookie) for path in (*paths, f"/operators/resources/{addon.id}/drop")]
         orders = [
-            await look(pair, f"/operators/resources/{uuid}/{order}", cookie, form={"csrf": csrf})
-            for uuid, order in ((UUID, "retry"), ("x", "abandon"), (addon.id, "drop"))
+            await look(pair, f"/operators/{path}", cookie, form={"csrf": csrf})
+            for path in (f"resources/{UUID}/retry", "resources/x/abandon", f"resources/{addon.id}/drop")
+        ]
+        orders += [
+            await look(pair, f"/operators/sync/look/{uuid}", cookie, form={"csrf": csrf}) for uuid in (UUID, "x")
         ]
 
         assert {404} == {page.status for page in [*pages, *orders]}

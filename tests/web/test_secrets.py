@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import msgspec
+import pytest
 import sqlalchemy as sa
 
 from browsing import OPERATOR_COOKIE, SALT, log_in, provision, visit
@@ -14,19 +16,33 @@ from headrace.emulator import Fault
 from headrace.emulator.faults import Kind
 from headrace.logs import make_json_formatter
 from headrace.models import Secret
+from headrace.protocol.webhooks import SIGNATURE_HEADER, sign_delivery
 from headrace.store.database import Database
+from headrace.store.placements import find_current_placement
 from headrace.store.schema import secret
 from headrace.store.seal import KeyRing, make_key
+from headrace.store.secrets import GRANT, HOOK_STEP, LOG_DRAIN_TOKEN
+from headrace.store.webhooks import CREDENTIALS, save_credentials
+from headrace.workflows.events import make_credentials
 from headrace.workflows.hooks import Resource
+from headrace.workflows.masks import NOT_SHOWN, mask_text
 from pair import PASSWORD, Acme, Pair, play_pair
 
 OLD_KEY, NEW_KEY = make_key(), make_key()
+API_TOKEN = "planted-api-token-of-thirty-six-letters"
 METRICS_TOKEN, OPERATOR_SECRET = "planted-metrics-token", "planted-operator-secret-of-36-letters"
 DATABASE_PASSWORD = "planted-database-password"
 HOOK_SECRET = "planted-in-the-text-of-a-hooks-error"
 DRAIN_TOKEN = "d.planted-drain-token"
 CONFIG = {"ACME_SEARCH_URL": "https://u:planted-url-pass@search.acme.example", "ACME_SEARCH_TOKEN": "planted-config"}
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
+# By the kind under which each is stored.
+PLANTED = {
+    GRANT: "planted-grant",
+    f"{HOOK_STEP}/one": "planted-step",
+    LOG_DRAIN_TOKEN: "planted-drain",
+    CREDENTIALS: "planted-webhook-secret",
+}
 SECRETS = {
     "client secret": "client-secret",
     "manifest password": PASSWORD,
@@ -34,6 +50,7 @@ SECRETS = {
     "old key": OLD_KEY,
     "new key": NEW_KEY,
     "metrics token": METRICS_TOKEN,
+    "API token": API_TOKEN,
     "operator secret": OPERATOR_SECRET,
     "database password": DATABASE_PASSWORD,
     "drain token": DRAIN_TOKEN,
@@ -51,6 +68,7 @@ async def play(database_url: str, acme: Acme) -> AsyncIterator[Pair]:
         url = url.set(password=DATABASE_PASSWORD)
     settings: dict[str, Any] = {
         "HEADRACE_KEYS": f"{NEW_KEY},{OLD_KEY}",
+        "HEADRACE_API_TOKEN": API_TOKEN,
         "HEADRACE_METRICS_TOKEN": METRICS_TOKEN,
         "HEADRACE_OPERATOR_SECRET": OPERATOR_SECRET,
     }
@@ -119,13 +137,34 @@ async def live_through_bad_days(pair: Pair) -> tuple[dict[str, str], str]:
     login = await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET}, name=OPERATOR_COOKIE)
     operators = login.cookie.value if login.cookie else ""
     await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET[:-1]})
-    paths = ("", ".json", f"/resources/{addon.id}", f"/resources/{addon.id}.json", f"/resources/{addon.id}/retry")
+    lists = ("pipelines", "resources", "workflows", "deliveries", "sync", f"resources/{addon.id}")
+    paths = ["", ".json", f"/resources/{addon.id}/retry"]
+    paths += [f"/{path}{ending}" for path in lists for ending in ("", ".json")]
+    place = await pair.parts.database.read(find_current_placement, addon.id)
+    assert place is not None
+    paths += [f"/pipelines/{place.pipeline_id}{ending}" for ending in ("", ".json")]
     pages = [await visit(pair, f"/operators{path}", cookie=operators, name=OPERATOR_COOKIE) for path in paths]
     pages += [await visit(pair, path, cookie=cookie) for path in ("/board", "/board.json", "/ready", "/nowhere")]
     pages.append(await visit(pair, "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
+    bearer = {"Authorization": f"Bearer {API_TOKEN}"}
+    pages.append(await visit(pair, f"/api/resources/{addon.id}", headers=bearer))
+    found |= await deliver(pair, addon.id)
+    # A cookie is its owner's: nobody else may read it anywhere.
+    found |= {"session": cookie, "operator session": operators}
     assert {200, 404} == {page.status for page in pages}
     texts += [page.text + str(page.headers) for page in pages]
     return found | {"grant code": grant["code"]}, "\n".join(texts)
+
+
+async def deliver(pair: Pair, uuid: str) -> dict[str, str]:
+    """Deliver what is signed right and what is forged; return the secrets with which Heroku proves itself."""
+    ours = make_credentials()
+    await pair.parts.database.write(save_credentials, pair.parts.secrets, uuid, ours)
+    for signing in (ours.secret, Secret("forged")):
+        signature = sign_delivery(b"{}", secret=signing)
+        headers = {"Authorization": ours.authorization.reveal(), SIGNATURE_HEADER: signature}
+        await visit(pair, f"/heroku/webhooks/{uuid}", form=b"{}", headers=headers)
+    return {"webhook secret": ours.secret.reveal(), "webhook header": ours.authorization.reveal()}
 
 
 async def test_bad_days_leave_no_secret_anywhere(database_url: str) -> None:
@@ -166,6 +205,68 @@ async def test_the_text_of_a_hooks_error_is_in_the_log_and_nowhere_else(sqlite_u
     assert [] == [column for column, text in columns.items() if HOOK_SECRET in text]
 
 
+async def test_a_hooks_error_is_logged_without_the_secrets_of_its_resource(database_url: str) -> None:
+    """Whatever the hook knew when it failed; the rest of the traceback is there for its author."""
+    acme = Acme(config=CONFIG)
+    with capture_log() as out:
+        async with play(database_url, acme) as pair:
+            addon = await provision(pair)
+            await pair.parts.database.write(plant_more, pair, addon.id)
+            planted = await pair.parts.database.read(list_planted, pair, addon.id)
+            acme.error, acme.failures_left = OSError(f"login with <{'> <'.join(planted)}> failed"), 1
+            await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
+
+    (line,) = [json.loads(line) for line in out.getvalue().splitlines() if '"step.failed"' in line]
+    assert [] == [text for text in planted if text in out.getvalue()]
+    assert "login with <•••> <•••> <•••> <•••> <•••> <•••> <•••> <•••> <•••> failed" in line["traceback"]
+    assert "in resize" in line["traceback"]
+    assert "OSError" == line["error"]
+
+
+async def test_a_panels_error_is_logged_without_the_secrets_of_its_resource(sqlite_url: str) -> None:
+    """A panel is a hook like the others."""
+
+    def fail(_resource: Resource) -> None:
+        raise OSError(f"login with <{CONFIG['ACME_SEARCH_TOKEN']}> failed")
+
+    with capture_log() as out:
+        async with play(sqlite_url, Acme(config=CONFIG, panel=fail)) as pair:
+            cookie = await log_in(pair, await provision(pair))
+            await visit(pair, "/board", cookie=cookie)
+
+    (line,) = [json.loads(line) for line in out.getvalue().splitlines() if '"panel.failed"' in line]
+    assert "login with <•••> failed" in line["exc_info"]
+    assert CONFIG["ACME_SEARCH_TOKEN"] not in out.getvalue()
+
+
+async def test_what_cannot_be_masked_is_not_logged(sqlite_url: str) -> None:
+    """Secrets that no key opens are not known, so no text in which they might stand is shown."""
+    async with play_pair(sqlite_url, HEADRACE_KEYS=OLD_KEY) as pair:
+        addon = await provision(pair)
+    async with play_pair(sqlite_url, HEADRACE_KEYS=NEW_KEY) as pair:
+        shown = await pair.parts.masks.mask(addon.id, HOOK_SECRET)
+
+    assert NOT_SHOWN == shown
+
+
+@pytest.mark.parametrize(
+    ("stored", "text", "shown"),
+    [
+        ("hush-hush", "a hush-hush b", "a ••• b"),
+        ('["access-1","refresh-1"]', "access-1 refresh-1", "••• •••"),
+        ('{"A":{"b":["deep-one"]}}', "the deep-one", "the •••"),
+        ('{"URL":"https://u:p%40ssword@db.example/x"}', "p%40ssword or p@ssword", "••• or •••"),
+        ('{"URL":"https://u:password@db.example/x"}', "to https://u:password@db.example/x", "to •••"),
+        ('{"A":"secret","B":"secret-and-more"}', "secret-and-more", "•••"),
+        ('{"PORT":"5432","ON":true}', "5432 True", "5432 True"),
+        ("", "nothing", "nothing"),
+    ],
+)
+def test_secrets_are_masked_as_they_are_written(stored: str, text: str, shown: str) -> None:
+    """A JSON value by each of its strings, a URL by its password too, the longest first; what is short stays."""
+    assert shown == mask_text(text, [stored])
+
+
 async def test_keys_are_rotated_while_the_service_runs(database_url: str) -> None:
     """Sessions and tokens of the old key stay good; once all is sealed again, the new key alone opens everything."""
     async with play_pair(database_url, HEADRACE_KEYS=OLD_KEY) as pair:
@@ -192,6 +293,21 @@ async def test_keys_are_rotated_while_the_service_runs(database_url: str) -> Non
     assert old == rotated > 1
     assert token is not None
     assert alone
+
+
+def plant_more(connection: sa.Connection, pair: Pair, uuid: str) -> None:
+    """What a resource has only at some times of its life."""
+    for kind, text in PLANTED.items():
+        pair.parts.secrets.save(connection, uuid, kind, msgspec.json.encode({"a": [text]}).decode())
+
+
+def list_planted(connection: sa.Connection, pair: Pair, uuid: str) -> list[str]:
+    """One secret of each kind that a resource has, and one of its service's."""
+    token = pair.parts.secrets.find_token(connection, uuid)
+    assert token is not None
+    tokens = [token.access.reveal(), token.refresh.reveal()]
+    config = [CONFIG["ACME_SEARCH_TOKEN"], "planted-url-pass"]
+    return [*tokens, *config, *PLANTED.values(), PASSWORD]
 
 
 def find_sealed_by(connection: sa.Connection, keys: KeyRing) -> bool:

@@ -2,11 +2,12 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from browsing import COOKIE, log_in, provision, read_csrf, visit
+from browsing import COOKIE, OPERATOR_COOKIE, log_in, provision, read_csrf, visit
 from headrace.emulator import Clock
 from headrace.emulator.records import Addon
 from headrace.inspector.placements import ACCESS_GOOD_FOR
@@ -14,6 +15,7 @@ from headrace.store.placements import find_check
 from headrace.web.sessions import build_signer
 from pair import ADA, EVE, GRACE, Pair, play_pair
 
+SECRET = "o" * 40
 # Every route that a customer's browser could ask, with an id put in wherever an id could be guessed to go.
 GUESSES = (
     "/board/{id}",
@@ -246,3 +248,42 @@ async def test_a_login_for_another_resource_replaces_the_one_before(sqlite_url: 
         assert page.cookie is not None
 
         assert ["eves-app"] == await list_cards(pair, page.cookie.value)
+
+
+async def test_no_form_of_ours_is_taken_from_another_site(sqlite_url: str) -> None:
+    """Each that our description names, and so each that is added: without its token, or sent from elsewhere."""
+    async with play_pair(sqlite_url, HEADRACE_OPERATOR_SECRET=SECRET) as pair:
+        addon = await provision(pair)
+        customers = await log_in(pair, addon)
+        login = await visit(pair, "/operators/login", form={"secret": SECRET}, name=OPERATOR_COOKIE)
+        assert login.cookie is not None
+        operators = login.cookie.value
+        sessions = {COOKIE: customers, OPERATOR_COOKIE: operators}
+        tokens = {
+            COOKIE: read_csrf(await visit(pair, "/board", cookie=customers)),
+            OPERATOR_COOKIE: read_csrf(await visit(pair, "/operators", cookie=operators, name=OPERATOR_COOKIE)),
+        }
+        description = json.loads((await visit(pair, "/openapi.json")).text)
+        statuses = {}
+        for path in list_own_forms(description):
+            name = OPERATOR_COOKIE if path.startswith("/operators") else COOKIE
+            url = path.format(uuid=addon.id, id=1, order="retry")
+            ask = partial(visit, pair, url, cookie=sessions[name], name=name)
+            elsewhere = {"Sec-Fetch-Site": "cross-site"}
+            statuses[path] = (
+                (await ask(form={"csrf": ""})).status,
+                (await ask(form={"csrf": tokens[name]}, headers=elsewhere)).status,
+            )
+
+        assert {"/board/check", "/operators/logout"} < statuses.keys()
+        assert {(403, 403)} == set(statuses.values())
+
+
+def list_own_forms(description: Any) -> list[str]:
+    """The addresses that take a form with a token, which is all but the two ways to log in."""
+    taking = [
+        path
+        for path, methods in description["paths"].items()
+        if "application/x-www-form-urlencoded" in methods.get("post", {}).get("requestBody", {}).get("content", {})
+    ]
+    return [path for path in taking if path not in ("/sso/login", "/operators/login")]

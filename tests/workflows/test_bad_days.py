@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from headrace.emulator import Clock, Fault
+from headrace.errors import Refused
 from headrace.models import State
 from headrace.protocol.retries import TABLE
+from headrace.store.notices import list_open_notices
 from headrace.testing import eventually
-from pair import Pair, play_pair
+from pair import Acme, Pair, play_pair
 
 REQUESTS = {
     "add-on": ("GET", "/addons/*"),
@@ -42,6 +44,53 @@ async def test_a_provision_survives(sqlite_url: str, request_: tuple[str, str], 
         await pair.settle()
 
         await _expect_provisioned(pair, addon.id)
+
+
+@pytest.mark.parametrize("mishap", ["dropped", "dropped after the effect", "503 after the effect"])
+async def test_heroku_hears_of_a_failed_provision_and_that_is_the_end_of_it(sqlite_url: str, mishap: str) -> None:
+    """The tokens end with the add-on: who did not hear the answer and asks again is refused, and need not go on."""
+    acme = Acme(error=Refused("We are full."), failures_left=1)
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        path = "/addons/*/actions/deprovision"
+        pair.heroku.faults.add(Fault(**{"method": "POST", "path": path, "count": 1, **MISHAPS[mishap]}))
+        addon = await pair.heroku.create_addon("shop-staging", "acme-search:basic")
+        await pair.settle()
+
+        names = [event.name for event in await pair.list_events(addon.id)]
+        assert addon.id not in pair.heroku.state.addons
+        assert (1, 1) == (names.count("heroku.asked"), names.count("heroku.told"))
+        assert [addon.id] == [resource.uuid for resource in acme.dropped]
+        assert [] == await pair.parts.database.read(list_open_notices)
+
+
+async def test_who_cannot_tell_heroku_tells_an_operator(sqlite_url: str) -> None:
+    """Heroku forbids it: nothing is tried again, and what the hook made is removed all the same."""
+    acme = Acme(error=Refused("We are full."), failures_left=1)
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        pair.heroku.faults.add(Fault(kind="status", status=403, path="/addons/*/actions/deprovision"))
+        addon = await pair.heroku.create_addon("shop-staging", "acme-search:basic")
+        await pair.settle()
+        notices = await pair.parts.database.read(list_open_notices)
+
+        assert ["tell_heroku.failed"] == [notice.kind for notice in notices]
+        assert [addon.id] == [resource.uuid for resource in acme.dropped]
+
+
+async def test_a_wrong_secret_is_not_taken_for_the_end_of_an_add_on(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refused from the first attempt on, Heroku was not told: it is asked again, until the secret is right."""
+    acme = Acme(error=Refused("We are full."), failures_left=1)
+    acme.may_go_on.clear()
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        addon = await pair.heroku.create_addon("shop-staging", "acme-search:basic")
+        await eventually(lambda: acme.created)
+        pair.heroku.reset_secret("acme-search")
+        acme.may_go_on.set()
+        await eventually(lambda: caplog.messages.count("step.failed") > 2)
+        names = [event.name for event in await pair.list_events(addon.id)]
+
+    assert (1, 0) == (names.count("heroku.refused"), names.count("heroku.told"))
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

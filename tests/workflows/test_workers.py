@@ -7,7 +7,6 @@ import tempfile
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,21 @@ import pytest
 import sqlalchemy as sa
 
 from headrace.client import read_clock
-from headrace.emulator import Emulator, describe, load_world
-from headrace.emulator import run as run_emulator
+from headrace.doctor import Level, examine_workflows
 from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
 from headrace.settings import normalise_database_url
 from headrace.store.database import Database
 from headrace.store.migrate import migrate
+from headrace.store.notices import list_open_notices
 from headrace.testing import eventually
-from headrace.workflows import takeover
+from headrace.workflows import takeover, upkeep
 from headrace.workflows.engine import Engine
 from headrace.workflows.lease import WorkerLease
 from headrace.workflows.ledger import Status
 from headrace.workflows.run import Run
-from pair import QUICK_RETRIES, WORLD, play_pair
-from workers import ACME, find_free_port, read_calls, serve_process, work_process
+from pair import QUICK_RETRIES, play_pair
+from workers import ACME, Stage, read_calls, serve_process, staged, work_process
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 # Takeover is promised within 30 seconds; a test on a busy machine may take longer to see it.
@@ -40,23 +39,10 @@ OUTAGE_LOOKS = 2
 BLOCKING_ACME = ACME.replace("async def create", "def create").replace("await asyncio.sleep", "time.sleep")
 
 
-@dataclass
-class Stage:
-    """Heroku, and what a service in another process needs to know of it."""
-
-    heroku: Emulator
-    environment: dict[str, str]
-    port: int
-    folder: Path
-
-    def let_hooks_go_on(self) -> None:
-        (self.folder / "may-go-on").touch()
-
-
 async def test_a_worker_that_was_killed_for_good_is_taken_over(postgres_url: str, tmp_path: Path) -> None:
     """Nobody starts it again: another worker, which was there all the time, finishes what it had begun."""
     async with (
-        _staged(postgres_url, tmp_path) as stage,
+        staged(postgres_url, tmp_path) as stage,
         work_process(tmp_path, stage.environment) as living,
         serve_process(tmp_path, stage.environment, stage.port, "--web-only"),
     ):
@@ -95,7 +81,7 @@ async def test_a_living_worker_is_not_taken_over(postgres_url: str, monkeypatch:
 @pytest.mark.parametrize("text", [ACME, BLOCKING_ACME], ids=["async", "blocking"])
 async def test_a_hook_that_never_returns_does_not_keep_its_process(sqlite_url: str, tmp_path: Path, text: str) -> None:
     """SIGTERM ends the service in order, within a bound; the hook is called again at the next start."""
-    async with _staged(sqlite_url, tmp_path, acme=text) as stage:
+    async with staged(sqlite_url, tmp_path, acme=text) as stage:
         async with serve_process(tmp_path, stage.environment, stage.port) as process:
             addon = await stage.heroku.create_addon("shop-staging", "acme-search:basic")
             await eventually(lambda: read_calls(tmp_path))
@@ -110,6 +96,24 @@ async def test_a_hook_that_never_returns_does_not_keep_its_process(sqlite_url: s
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+async def test_a_request_under_way_is_answered_before_its_process_ends(sqlite_url: str, tmp_path: Path) -> None:
+    """SIGTERM closes the door first; who is inside is served, and the worker that this takes goes on meanwhile."""
+    async with (
+        staged(sqlite_url, tmp_path) as stage,
+        serve_process(tmp_path, stage.environment, stage.port) as process,
+        aiohttp.ClientSession() as http,
+    ):
+        asked = asyncio.create_task(_provision(http, stage))
+        await eventually(lambda: read_calls(tmp_path))
+        process.send_signal(signal.SIGTERM)
+        await eventually(lambda: _is_closed(stage.port))
+        stage.let_hooks_go_on()
+        answered = await asked
+        ended = await asyncio.to_thread(process.popen.wait, 30)
+
+    assert (200, 0) == (answered, ended)
+
+
 async def test_a_database_that_goes_away_loses_nothing_and_needs_no_restart(own_postgres: Any, tmp_path: Path) -> None:
     """While it is away nothing is acknowledged; when it is back, old and new work is done by the same processes."""
     url = normalise_database_url(own_postgres.get_uri())
@@ -118,7 +122,7 @@ async def test_a_database_that_goes_away_loses_nothing_and_needs_no_restart(own_
     database.close()
     log = tmp_path / "log"
     async with (
-        _staged(url, tmp_path) as stage,
+        staged(url, tmp_path) as stage,
         serve_process(tmp_path, stage.environment, stage.port) as process,
         aiohttp.ClientSession() as http,
     ):
@@ -220,6 +224,20 @@ async def test_a_new_release_takes_over_what_an_older_one_left(database: Databas
     assert ["begun", "begun", "waiting"] == sorted(ran)
 
 
+async def test_what_an_older_web_enqueues_later_is_taken_over_too(database: Database) -> None:
+    """While one release follows another the old web still answers Heroku: what it acknowledged is not left over."""
+    ran: list[str] = []
+    older = Engine(database, clock=read_clock, version="1")
+    async with _engine(database, _finish(ran), version="2", takes_over=["1"]) as engine:
+        with database.transaction() as connection:
+            older.enqueue(connection, "work", "later", UUID)
+        await engine.watch()
+        await eventually(lambda: ran)
+    await older.stop()
+
+    assert ["later"] == ran
+
+
 async def test_a_new_release_says_what_it_cannot_take_over(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -235,6 +253,34 @@ async def test_a_new_release_says_what_it_cannot_take_over(
     assert "run a worker of the release that began it" in vars(stranded[0])["hint"]
     assert {"begun": Status.RUNNING, "waiting": Status.ENQUEUED} == statuses
     assert ["begun"] == ran
+
+
+async def test_what_waits_for_another_release_is_shown_to_an_operator_for_as_long_as_it_does(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notice at the second look, because a release that is just being replaced still works; the doctor knows too."""
+    monkeypatch.setattr(upkeep, "STRANDED_PAUSE_SECONDS", 0.0)
+    async with play_pair(database_url) as pair:
+        pair.acme.may_go_on.clear()
+        addon = await pair.heroku.create_addon("shop", "acme-search:basic")
+        await eventually(lambda: pair.acme.created)
+        await _set_version(pair.parts.database, "0")
+        await pair.parts.upkeep.look()
+        at_once = await pair.parts.database.read(list_open_notices)
+        await pair.parts.upkeep.look()
+        (notice,) = await pair.parts.database.read(list_open_notices)
+        finding = await examine_workflows(pair.parts)
+        await _set_version(pair.parts.database, "1")
+        await pair.parts.upkeep.look()
+        pair.acme.may_go_on.set()
+        await pair.settle()
+
+        assert [] == at_once
+        assert ("workflow.stranded", addon.id) == (notice.kind, notice.resource_uuid)
+        assert {"workflow": f"provision:{addon.id}:1", "version": "0"} == notice.detail
+        assert (Level.FAIL, True) == (finding.level, f"provision:{addon.id}:1" in finding.text)
+        assert [] == await pair.parts.database.read(list_open_notices)
+        assert State.PROVISIONED == (await pair.find(addon.id)).state
 
 
 async def test_finished_workflows_are_deleted_by_age_and_unfinished_ones_never(database: Database) -> None:
@@ -283,16 +329,6 @@ def own_postgres() -> Iterator[Any]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@asynccontextmanager
-async def _staged(database_url: str, folder: Path, *, acme: str = ACME) -> AsyncIterator[Stage]:
-    (folder / "acme.py").write_text(acme, encoding="utf-8")
-    port = find_free_port()
-    async with run_emulator(load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))) as heroku:
-        settings = describe(heroku).addon_services[0].settings
-        environment = {**settings, "DATABASE_URL": database_url, "ACME_FOLDER": str(folder)}
-        yield Stage(heroku=heroku, environment=environment, port=port, folder=folder)
-
-
 async def _leave_unfinished(database: Database, *, version: str) -> list[str]:
     """Begin a workflow and enqueue another, as a worker of this version that then stops; return what has run."""
     ran: list[str] = []
@@ -337,6 +373,13 @@ def _find_status(engine: Engine, database: Database, workflow_id: str) -> Status
         return engine.find_statuses(connection, [workflow_id]).get(workflow_id)
 
 
+async def _set_version(database: Database, version: str) -> None:
+    """Let everything that is under way have been begun by this version."""
+    table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
+    query = sa.text(f"UPDATE {table} SET application_version = :version")
+    await database.write(lambda connection: connection.execute(query, {"version": version}))
+
+
 def _end_other_sessions(database: Database) -> None:
     query = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -355,8 +398,18 @@ async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
     return (await _ask_ready(http, url))[0] == 200
 
 
+async def _is_closed(port: int) -> bool:
+    """Whether nobody takes connections there any more."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
 async def _provision(http: aiohttp.ClientSession, stage: Stage) -> int:
-    """Ask for a resource as Heroku does, while the database is away."""
+    """Ask for a resource as Heroku does, without a grant: the answer waits for the hook."""
     body = {"uuid": UUID, "plan": "basic", "region": "us", "name": "acme-1", "oauth_grant": None}
     headers = {"Authorization": build_basic_auth("acme-search", Secret("manifest-pass"))}
     async with http.post(f"http://127.0.0.1:{stage.port}/heroku/resources", json=body, headers=headers) as answer:

@@ -5,10 +5,9 @@ of ours are in one pipeline, one list of its apps answers for all of them: prese
 what is absent is looked at by itself. A pipeline is read once for all who are in it.
 """
 
-import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from headrace.client import Clock, HerokuClient
 from headrace.errors import Forbidden, HeadraceError, NotFound, RateLimited
 from headrace.inspector.freshness import decide_next_look, decide_next_try
+from headrace.inspector.turns import ask_each
 from headrace.models import Outcome, Pipeline, Ref, Token
 from headrace.protocol.pipelines import (
     Place,
@@ -34,21 +34,21 @@ from headrace.store.looks import (
     Confirmed,
     Due,
     Failed,
-    find_pipelines,
     list_batch,
     list_on_apps,
-    list_placed_in,
-    list_reticent,
+    list_read_pipelines,
+    list_siblings,
     release_batch,
     save_confirmed,
     save_failed,
     save_refused_lists,
+    select_batch,
 )
-from headrace.store.placements import Found, OnMove, save_found, save_pipeline
+from headrace.store.placements import Found, OnMove, save_found, save_pipelines
+from headrace.store.resources import lock_resources
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 # The add-on itself, and with it the names of its app, is read again after this, or when something is said of it.
@@ -64,7 +64,7 @@ LOW_POOL = 100
 POOL_PAUSE = timedelta(minutes=2)
 IN_FLIGHT = 32
 
-FindTokens = Callable[[sa.Connection, list[str]], dict[str, Token]]
+FindTokens = Callable[[sa.Connection, sa.Select[tuple[str]]], dict[str, Token]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,7 +113,6 @@ class Notebook:
     answers: dict[str, Answer] = field(default_factory=dict)
     failures: dict[str, HeadraceError] = field(default_factory=dict)
     refused_lists: list[str] = field(default_factory=list)
-    known_pipelines: set[str] = field(default_factory=set)
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
@@ -137,7 +136,7 @@ class Looker:
         notebook = await self._database.read(self._open, batch)
         await self._ask_lists(notebook)
         left = [due for uuid, due in notebook.due.items() if uuid not in notebook.answers]
-        await _each(left, lambda due: self._ask_place(notebook, due))
+        await ask_each(lambda due: self._ask_place(notebook, due), left, at_a_time=IN_FLIGHT)
         await self._ask_pipelines(notebook)
         await self._database.write(self._record, notebook, batch)
         return notebook.tally
@@ -145,10 +144,8 @@ class Looker:
     def _open(self, connection: sa.Connection, batch: str) -> Notebook:
         notebook = Notebook(now=self._clock())
         notebook.due = {due.uuid: due for due in list_batch(connection, batch)}
-        notebook.tokens = self._find_tokens(connection, list(notebook.due))
-        pipelines = {due.pipeline_id for due in notebook.due.values() if due.pipeline_id}
-        reticent = list_reticent(connection, pipelines, after=notebook.now - REFUSED_FOR)
-        for sibling in list_placed_in(connection, pipelines - reticent):
+        notebook.tokens = self._find_tokens(connection, select_batch(batch))
+        for sibling in list_siblings(connection, batch, refused_before=notebook.now - REFUSED_FOR):
             notebook.siblings[sibling.pipeline_id or ""].append(sibling)
         return notebook
 
@@ -159,7 +156,7 @@ class Looker:
             askers = [due for due in siblings if due.uuid in notebook.due and not self._is_whole_due(due, notebook)]
             if askers and len(siblings) >= FEWEST_SIBLINGS:
                 groups.append((pipeline_id, askers[0].uuid, siblings))
-        await _each(groups, lambda group: self._ask_list(notebook, *group))
+        await ask_each(lambda group: self._ask_list(notebook, *group), groups, at_a_time=IN_FLIGHT)
 
     async def _ask_list(self, notebook: Notebook, pipeline_id: str, asker: str, siblings: list[Due]) -> None:
         path = build_couplings_by_pipeline(pipeline_id).path
@@ -220,11 +217,19 @@ class Looker:
 
     async def _ask_pipelines(self, notebook: Notebook) -> None:
         """Read each pipeline that too little is known of, once for all who are in it."""
-        askers = {find_pipeline(answer): uuid for uuid, answer in notebook.answers.items() if uuid in notebook.due}
-        ids = {pipeline_id for pipeline_id in askers if pipeline_id is not None}
-        known = await self._database.read(find_pipelines, ids, read_after=notebook.now - PIPELINE_GOOD_FOR)
-        notebook.known_pipelines = set(known)
-        await _each(ids - notebook.known_pipelines, lambda each: self._ask_pipeline(notebook, each, askers[each]))
+        read_after = notebook.now - PIPELINE_GOOD_FOR
+        askers = {}
+        for uuid, answer in notebook.answers.items():
+            pipeline_id = find_pipeline(answer)
+            if pipeline_id is not None and uuid in notebook.due and not answer.due.is_read(pipeline_id, read_after):
+                askers[pipeline_id] = uuid
+        # Most of them have come from elsewhere; others may have read them since.
+        known = await self._database.read(list_read_pipelines, askers.keys(), after=read_after) if askers else set()
+        await ask_each(
+            lambda each: self._ask_pipeline(notebook, each, askers[each]),
+            askers.keys() - known,
+            at_a_time=IN_FLIGHT,
+        )
 
     async def _ask_pipeline(self, notebook: Notebook, pipeline_id: str, asker: str) -> None:
         try:
@@ -251,13 +256,20 @@ class Looker:
             return value
 
     def _record(self, connection: sa.Connection, notebook: Notebook, batch: str) -> None:
-        for pipeline in notebook.pipelines.values():
-            save_pipeline(connection, pipeline, now=notebook.now)
+        # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
+        lock_resources(connection, notebook.answers.keys() | notebook.failures.keys())
+        save_pipelines(connection, notebook.pipelines.values(), now=notebook.now)
         same = [answer for answer in notebook.answers.values() if is_as_known(answer)]
         save_confirmed(connection, [self._confirm(notebook, answer) for answer in same])
-        for uuid, answer in notebook.answers.items():
-            if not is_as_known(answer):
-                self._save(connection, notebook, uuid, answer)
+        news = [
+            self._find(notebook, answer, answer.place)
+            for answer in notebook.answers.values()
+            if answer.place is not None and not is_as_known(answer)
+        ]
+        for moved in save_found(connection, news):
+            if moved.old is not None:
+                notebook.tally.moved += 1
+                self.on_move(connection, moved.uuid, moved.old, moved.new)
         save_failed(connection, [self._fail(notebook, uuid, error) for uuid, error in notebook.failures.items()])
         save_refused_lists(connection, notebook.refused_lists, now=notebook.now)
         release_batch(connection, batch)
@@ -276,29 +288,21 @@ class Looker:
             read_whole_at=now if answer.name is not None else due.read_whole_at,
         )
 
-    def _save(self, connection: sa.Connection, notebook: Notebook, uuid: str, answer: Answer) -> None:
-        place = answer.place
-        if place is None:
-            return
-        coupling = place.coupling
-        pipeline = notebook.pipelines.get(coupling.pipeline.id) if coupling else None
-        found = Found(
+    def _find(self, notebook: Notebook, answer: Answer, place: Place) -> Found:
+        uuid, coupling = answer.due.uuid, place.coupling
+        pipeline_id = coupling.pipeline.id if coupling else None
+        return Found(
             uuid=uuid,
             name=answer.name,
             app=answer.app,
             outcome=place.outcome,
-            placement=build_placement(coupling, pipeline) if coupling else None,
+            placement=build_placement(coupling, notebook.pipelines.get(coupling.pipeline.id)) if coupling else None,
             looked_up_at=notebook.now,
+            # What has just come to a place may be on its way to the next.
+            next_check_at=self._decide_next_look(notebook, uuid, pipeline_id, changed_at=notebook.now),
             etag=answer.etag,
             etag_path=answer.path,
         )
-        # What has just come to a place may be on its way to the next.
-        pipeline_id = coupling.pipeline.id if coupling else None
-        next_check_at = self._decide_next_look(notebook, uuid, pipeline_id, changed_at=notebook.now)
-        moved = save_found(connection, found, next_check_at=next_check_at)
-        if moved is not None and moved[0] is not None:
-            notebook.tally.moved += 1
-            self.on_move(connection, uuid, moved[0], moved[1])
 
     def _fail(self, notebook: Notebook, uuid: str, error: HeadraceError) -> Failed:
         due, now = notebook.due[uuid], notebook.now
@@ -340,14 +344,3 @@ def find_pipeline(answer: Answer) -> str | None:
     if answer.place is None:
         return answer.due.pipeline_id
     return answer.place.coupling.pipeline.id if answer.place.coupling else None
-
-
-async def _each(items: Iterable[T], ask: Callable[[T], Awaitable[None]]) -> None:
-    """Ask about every item, some at a time. No coroutine is made before its turn: a stop leaves none behind."""
-    slots = asyncio.Semaphore(IN_FLIGHT)
-
-    async def run(item: T) -> None:
-        async with slots:
-            await ask(item)
-
-    await asyncio.gather(*(run(item) for item in items))

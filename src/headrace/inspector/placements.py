@@ -1,16 +1,15 @@
 """Keeping placements current: asking Heroku where apps are and who may see them, and storing the answers."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
-from typing import TypeVar
 
 import sqlalchemy as sa
 
 from headrace.client import Clock, HerokuClient
 from headrace.errors import HeadraceError, NotFound, UnknownResource
 from headrace.inspector.freshness import decide_next_look, decide_next_try
+from headrace.inspector.turns import ask_each
 from headrace.models import Inspection
 from headrace.protocol.pipelines import find_access
 from headrace.store.database import Database
@@ -27,8 +26,6 @@ from headrace.store.placements import (
 from headrace.store.resources import find_resource
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 # How long an answer about who may see an app is good for: a removed collaborator is out after that.
 ACCESS_GOOD_FOR = timedelta(minutes=5)
@@ -68,7 +65,7 @@ class Inspector:
 
     async def inspect_all(self, uuids: Iterable[str]) -> int:
         """Look many placements up, some at a time; return how many Heroku answered about."""
-        return sum(await _map(self._try_inspect, uuids))
+        return sum(await ask_each(self._try_inspect, uuids, at_a_time=IN_FLIGHT))
 
     async def renew(self, uuids: Collection[str]) -> None:
         """Make placements due that somebody is looking at: a worker asks Heroku again within moments."""
@@ -82,7 +79,7 @@ class Inspector:
         """
         fresh = await self._database.read(list_freshly_checked_apps, apps.keys(), after=self._clock() - ACCESS_GOOD_FOR)
         stale = {app_id: uuid for app_id, uuid in apps.items() if app_id not in fresh}
-        await _map(self._try_access, stale.items())
+        await ask_each(self._try_access, stale.items(), at_a_time=IN_FLIGHT)
 
     async def _try_inspect(self, uuid: str) -> bool:
         try:
@@ -115,8 +112,8 @@ class Inspector:
             name=place.pipeline.id if place else uuid,
         )
         moved = save_inspection(connection, inspection, next_check_at=next_check_at)
-        if moved is not None and moved[0] is not None:
-            self.on_move(connection, inspection.addon.id, moved[0], moved[1])
+        if moved is not None and moved.old is not None:
+            self.on_move(connection, moved.uuid, moved.old, moved.new)
 
     def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
         now = self._clock()
@@ -125,14 +122,3 @@ class Inspector:
             now=now, answered_at=check.checked_at if check else None, every=self.recheck_every, name=uuid
         )
         save_failed_check(connection, uuid, error=error, now=now, next_check_at=next_check_at)
-
-
-async def _map(ask: Callable[[T], Awaitable[bool]], items: Iterable[T]) -> list[bool]:
-    """Ask about every item, some at a time. No coroutine is made before its turn: a stop leaves none behind."""
-    slots = asyncio.Semaphore(IN_FLIGHT)
-
-    async def run(item: T) -> bool:
-        async with slots:
-            return await ask(item)
-
-    return await asyncio.gather(*(run(item) for item in items))

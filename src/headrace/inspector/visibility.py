@@ -1,11 +1,14 @@
 """Who may see what: a person sees a resource only if Heroku says that they have access to its app.
 
-A person arrives by SSO for one resource. Every other resource is shown only after its own app's collaborators
-have been read, with its own token, within the last minutes. What may not be seen is not counted or hinted at.
+A person arrives by SSO for one resource, or the partner's own programs name both. Every other resource is shown only
+after its own app's collaborators have been read, with its own token, within the last minutes. What may not be seen is
+not counted or hinted at.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import sqlalchemy as sa
 
 from headrace.client import Clock
 from headrace.inspector.board import PlacedResource
@@ -18,12 +21,17 @@ from headrace.store.placements import list_freshly_checked_apps, list_visible_ap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """A person who came by SSO. `is_proven` tells whether Heroku's signature covers who they are."""
+    """A person, and the resource that they look from.
+
+    `is_proven` tells whether it is certain who they are: Heroku's signature covers it, or the partner vouches for it.
+    `is_let_in` tells whether Heroku itself has let them in to the resource, by a login of its own.
+    """
 
     resource_uuid: str
     user_id: str
     email: str
     is_proven: bool
+    is_let_in: bool = True
 
     @property
     def people(self) -> list[str]:
@@ -43,30 +51,52 @@ class Visibility:
         self._clock = clock
 
     async def list_visible(self, viewer: Viewer) -> list[PlacedResource] | None:
-        """Return what this person may see, or None when they lost access to the resource they came for.
+        """Return what this person may see, or None when they have no access to the resource they look from.
 
-        The resource they came for is shown on the strength of the login where Heroku does not answer about its
-        app; nothing else is.
+        Whoever Heroku let in to that resource sees it where Heroku does not answer about its app; nobody sees
+        anything else on less than such an answer.
         """
-        opened = await self._database.read(list_board_rows, [viewer.resource_uuid])
-        if not opened or not viewer.people or not opened[0].app_id:
-            return list_placed(opened) if opened else None
-        app_id = opened[0].app_id
-        candidates = await self._database.read(list_candidates, viewer.resource_uuid, people=viewer.people)
+        sight = await self._database.watch(self._look, viewer)
+        if sight.stale:
+            await self._inspector.refresh_access(sight.stale)
+            sight = await self._database.watch(self._look, viewer)
+        return None if sight.rows is None else list_placed(sight.rows)
+
+    def _look(self, connection: sa.Connection, viewer: Viewer) -> "_Sight":
+        """Read at once all that a look needs: open boards look all the time."""
+        uuid, people, after = viewer.resource_uuid, viewer.people, self._clock() - ACCESS_GOOD_FOR
+        candidates = list_candidates(connection, uuid, people=people, checked_after=after) if people else []
+        own = next((each.app_id for each in candidates if each.uuid == uuid), None)
+        if own is None:
+            # Who they are is not certain, or nobody knows yet which app it is on.
+            opened = list_board_rows(connection, [uuid])
+            return _Sight(rows=opened if opened and viewer.is_let_in else None, stale={})
         # One resource's token speaks for its app: one that still has a token, if there is any.
         by_app = {each.app_id: each.uuid for each in sorted(candidates, key=lambda each: each.has_token)}
-        await self._inspector.refresh_access(by_app)
-        visible = await self._find_visible_apps(viewer, {*by_app}, own=app_id)
-        if app_id not in visible:
-            return None
+        answered = {each.app_id for each in candidates if each.is_answered}
+        visible = list_visible_apps(connection, by_app.keys(), people=people, checked_after=after)
+        if viewer.is_let_in and own not in answered:
+            visible |= {own}
         uuids = [each.uuid for each in candidates if each.app_id in visible]
-        return list_placed(await self._database.read(list_board_rows, uuids))
+        return _Sight(
+            rows=list_board_rows(connection, uuids) if own in visible else None,
+            stale={app_id: uuid for app_id, uuid in by_app.items() if app_id not in answered},
+        )
 
-    async def _find_visible_apps(self, viewer: Viewer, apps: set[str], *, own: str) -> set[str]:
+    async def is_told(self, resource_uuid: str) -> bool:
+        """Whether Heroku's last answer about who may see a resource's app is recent enough to be believed."""
+        rows = await self._database.read(list_board_rows, [resource_uuid])
+        apps = [row.app_id for row in rows if row.app_id]
         after = self._clock() - ACCESS_GOOD_FOR
-        visible = await self._database.read(list_visible_apps, apps, people=viewer.people, checked_after=after)
-        answered = await self._database.read(list_freshly_checked_apps, [own], after=after)
-        return visible if answered else visible | {own}
+        return bool(await self._database.read(list_freshly_checked_apps, apps, after=after))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sight:
+    """What a person may see by what is stored; `stale` are the apps to ask Heroku about, by a resource on each."""
+
+    rows: list[BoardRow] | None
+    stale: dict[str, str]
 
 
 def list_placed(rows: Iterable[BoardRow]) -> list[PlacedResource]:

@@ -31,7 +31,7 @@ class Policy:
 
 NEVER = Policy(timedelta(0), timedelta(0), timedelta(0))
 HEROKU_IS_DOWN = Policy(timedelta(seconds=1), timedelta(minutes=5), PROVISION_LIMIT)
-# A rejected token comes back by itself only after an operator has put the new secret in place.
+# A rejected token, or a key that is missing, comes back only after an operator has put it in place.
 SECRET_IS_WRONG = Policy(timedelta(seconds=30), timedelta(minutes=5), PROVISION_LIMIT)
 # A hook that fails for an hour fails for good; the customer should hear of it.
 HOOK_FAILED = Policy(timedelta(seconds=1), timedelta(minutes=5), timedelta(hours=1))
@@ -40,7 +40,6 @@ HOOK_FAILED = Policy(timedelta(seconds=1), timedelta(minutes=5), timedelta(hours
 TABLE: dict[type[BaseException], Policy] = {
     Refused: NEVER,
     GrantError: NEVER,
-    SealBroken: NEVER,
     MisuseError: NEVER,
     PlatformError: NEVER,
     Unreachable: HEROKU_IS_DOWN,
@@ -48,6 +47,7 @@ TABLE: dict[type[BaseException], Policy] = {
     UnexpectedAnswer: HEROKU_IS_DOWN,
     RateLimited: HEROKU_IS_DOWN,
     TokenRejected: SECRET_IS_WRONG,
+    SealBroken: SECRET_IS_WRONG,
     Exception: HOOK_FAILED,
 }
 

@@ -1,7 +1,7 @@
 """Requests and responses as values; the client, the emulator and the tests all speak in these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote
@@ -42,7 +42,15 @@ class Request:
 
     def with_headers(self, **headers: str) -> "Request":
         """Return the same request with more headers; `If_None_Match` stands for `If-None-Match`."""
-        return replace(self, headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})
+        spelt = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Request(
+            method=self.method,
+            path=self.path,
+            endpoint=self.endpoint,
+            host=self.host,
+            headers={**self.headers, **spelt},
+            body=self.body,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,19 @@
-"""Queries behind the board: which resources a person could see, and what a card says of each."""
+"""Queries behind the board: which resources a person could see, and what a card says of each.
+
+Open boards ask them all the time, so each is put together once: that costs more than asking it.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
 from headrace.store.placements import LIVE
-from headrace.store.schema import access, pipeline, placement, placement_check, resource
+from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
 
 SHOWN = (State.PROVISIONING, State.PROVISIONED, State.FAILED, State.DEPROVISIONING)
 
@@ -39,37 +43,72 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A resource that a person could see, if Heroku says that they may see its app."""
+    """A resource that a person could see, if Heroku says that they may see its app.
+
+    `is_answered` tells whether it has said, recently enough, who may.
+    """
 
     uuid: str
     app_id: str
     has_token: bool
+    is_answered: bool
 
 
-def list_candidates(connection: sa.Connection, uuid: str, *, people: Sequence[str]) -> list[Candidate]:
+def list_candidates(
+    connection: sa.Connection, uuid: str, *, people: Sequence[str], checked_after: datetime
+) -> list[Candidate]:
     """Resources that a person who opened `uuid` could see: to be confirmed app by app.
 
     These are the resources of the same pipeline, those on apps where the person was seen before, and `uuid` itself.
     """
-    mine = sa.select(placement.c.pipeline_id).where(
-        placement.c.resource_uuid == uuid, placement.c.valid_to.is_(None), placement.c.pipeline_id.is_not(None)
-    )
-    siblings = sa.select(placement.c.resource_uuid).where(
-        placement.c.pipeline_id.in_(mine), placement.c.valid_to.is_(None)
-    )
-    known_apps = sa.select(access.c.app_id).where(access.c.person.in_(people))
-    query = sa.select(resource.c.uuid, resource.c.app_id, resource.c.state.in_(LIVE).label("has_token")).where(
-        resource.c.app_id.is_not(None),
-        resource.c.state.in_(SHOWN),
-        sa.or_(resource.c.uuid == uuid, resource.c.uuid.in_(siblings), resource.c.app_id.in_(known_apps)),
-    )
+    found = connection.execute(_query_candidates(), {"opened": uuid, "people": people, "after": checked_after})
     return [
-        Candidate(uuid=row.uuid, app_id=row.app_id, has_token=bool(row.has_token)) for row in connection.execute(query)
+        Candidate(uuid=row.uuid, app_id=row.app_id, has_token=bool(row.has_token), is_answered=bool(row.is_answered))
+        for row in found
     ]
 
 
 def list_board_rows(connection: sa.Connection, uuids: Collection[str] | None) -> list[BoardRow]:
     """Return what the board says of these resources; None means of every resource."""
+    if uuids is None:
+        return [_read(row) for row in connection.execute(_query_rows())]
+    return [_read(row) for row in connection.execute(_query_rows_of_some(), {"uuids": list(uuids)})]
+
+
+@cache
+def _query_candidates() -> sa.Select[Any]:
+    opened = sa.bindparam("opened", type_=sa.String)
+    mine = sa.select(placement.c.pipeline_id).where(
+        placement.c.resource_uuid == opened, placement.c.valid_to.is_(None), placement.c.pipeline_id.is_not(None)
+    )
+    siblings = sa.select(placement.c.resource_uuid).where(
+        placement.c.pipeline_id.in_(mine), placement.c.valid_to.is_(None)
+    )
+    known_apps = sa.select(access.c.app_id).where(access.c.person.in_(sa.bindparam("people", expanding=True)))
+    on_known_apps = sa.select(resource.c.uuid).where(resource.c.app_id.in_(known_apps))
+    # A union, not three conditions with "or": for those SQLite goes through every resource there is.
+    found = sa.union(sa.select(opened.label("uuid")), siblings, on_known_apps).subquery()
+    return (
+        sa.select(
+            resource.c.uuid,
+            resource.c.app_id,
+            resource.c.state.in_(LIVE).label("has_token"),
+            (access_check.c.checked_at >= sa.bindparam("after")).label("is_answered"),
+        )
+        .select_from(found)
+        .join(resource, resource.c.uuid == found.c.uuid)
+        .outerjoin(access_check, access_check.c.app_id == resource.c.app_id)
+        .where(resource.c.app_id.is_not(None), resource.c.state.in_(SHOWN))
+    )
+
+
+@cache
+def _query_rows_of_some() -> sa.Select[Any]:
+    return _query_rows().where(resource.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+
+
+@cache
+def _query_rows() -> sa.Select[Any]:
     current, before = placement.alias("current"), placement.alias("before")
     moved = sa.and_(
         before.c.resource_uuid == current.c.resource_uuid,
@@ -77,7 +116,7 @@ def list_board_rows(connection: sa.Connection, uuids: Collection[str] | None) ->
         before.c.pipeline_id == current.c.pipeline_id,
         before.c.stage != current.c.stage,
     )
-    query = (
+    return (
         sa.select(
             resource,
             current.c.pipeline_id,
@@ -96,9 +135,6 @@ def list_board_rows(connection: sa.Connection, uuids: Collection[str] | None) ->
         .outerjoin(placement_check, placement_check.c.resource_uuid == resource.c.uuid)
         .where(resource.c.state.in_(SHOWN))
     )
-    if uuids is not None:
-        query = query.where(resource.c.uuid.in_(uuids))
-    return [_read(row) for row in connection.execute(query)]
 
 
 def _read(row: sa.Row[Any]) -> BoardRow:

@@ -13,11 +13,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from headrace.store.group_commit import GroupCommit
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Many pooled SQLite writers starve each other in the busy-wait; two connections queue fairly (measured).
-SQLITE_CONNECTIONS = 2
+SQLITE_READERS = 2
 POSTGRES_CONNECTIONS = 10
 
 
@@ -28,8 +29,10 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
-        connections = SQLITE_CONNECTIONS if self.is_sqlite else POSTGRES_CONNECTIONS
+        connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
+        self._watching = ThreadPoolExecutor(max_workers=1, thread_name_prefix="headrace-watching")
+        self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -40,7 +43,9 @@ class Database:
             yield connection
 
     async def write(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a query in a transaction of its own, committed when this returns."""
+        """Run a query, all of it or nothing; it is committed when this returns."""
+        if self._writer is not None:
+            return await asyncio.wrap_future(self._writer.submit(lambda each: query(each, *args, **kwargs)))
 
         def run() -> T:
             with self.transaction() as connection:
@@ -50,14 +55,23 @@ class Database:
 
     async def read(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query that changes nothing."""
+        return await self._read(self._threads, lambda connection: query(connection, *args, **kwargs))
 
+    async def watch(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query of those who only look, again and again: nothing else ever waits behind them."""
+        return await self._read(self._watching, lambda connection: query(connection, *args, **kwargs))
+
+    async def _read(self, threads: ThreadPoolExecutor, query: Callable[[sa.Connection], T]) -> T:
         def run() -> T:
             with self.engine.connect() as connection:
-                return query(connection, *args, **kwargs)
+                return query(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return await asyncio.get_running_loop().run_in_executor(threads, run)
 
     def close(self) -> None:
+        self._watching.shutdown(wait=True)
+        if self._writer is not None:
+            self._writer.close()
         self._threads.shutdown(wait=True)
         # A thread of the workflow engine may still be using a connection: it is closed when it comes back.
         event.listen(self.engine, "checkin", _close_connection)
@@ -71,14 +85,15 @@ def _close_connection(_connection: Any, record: Any) -> None:
 def _create_postgres_engine(url: str) -> sa.Engine:
     # An error's text shows the statement and never its values.
     return sa.create_engine(
-        url, pool_size=POSTGRES_CONNECTIONS, max_overflow=5, pool_pre_ping=True, hide_parameters=True
+        url, pool_size=POSTGRES_CONNECTIONS + 1, max_overflow=5, pool_pre_ping=True, hide_parameters=True
     )
 
 
 def _create_sqlite_engine(url: str) -> sa.Engine:
     engine = sa.create_engine(
         url,
-        pool_size=SQLITE_CONNECTIONS + 2,  # the workflow engine polls on connections of its own
+        # The writer, the one for open boards, and the workflow engine, which polls on connections of its own.
+        pool_size=SQLITE_READERS + 4,
         max_overflow=0,
         hide_parameters=True,
         connect_args={"check_same_thread": False},

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.models import Outcome, Owner, Pipeline, Ref, State
+from headrace.models import Outcome, State
 from headrace.store.placements import LIVE
 from headrace.store.schema import pipeline, placement, placement_check, resource
 
@@ -17,7 +17,8 @@ class Due:
     """A resource to be looked at, with what is known of it.
 
     `etag` proves what is known of its place, at the path of the read that told it. `changed_at` is when its app
-    came to this place, or the resource to us; `read_whole_at` when the add-on itself was last read.
+    came to this place, or the resource to us; `read_whole_at` when the add-on itself was last read, `pipeline_read_at`
+    when its pipeline was.
     """
 
     uuid: str
@@ -27,12 +28,18 @@ class Due:
     outcome: Outcome | None
     pipeline_id: str | None
     stage: str | None
+    pipeline_read_at: datetime | None
     changed_at: datetime
     checked_at: datetime | None
     wanted_at: datetime | None
     read_whole_at: datetime | None
     etag: str | None
     etag_path: str | None
+
+    def is_read(self, pipeline_id: str, after: datetime) -> bool:
+        """Whether this is the pipeline that it was in, and that one was read lately."""
+        read_at = self.pipeline_read_at
+        return pipeline_id == self.pipeline_id and read_at is not None and read_at > after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,25 +65,53 @@ class Failed:
     next_check_at: datetime
 
 
-def claim_batch(connection: sa.Connection, batch: str, *, now: datetime, limit: int, lease: timedelta) -> int:
+def claim_batch(
+    connection: sa.Connection,
+    batch: str,
+    *,
+    now: datetime,
+    limit: int,
+    lease: timedelta,
+    only: Collection[str] | None = None,
+) -> int:
     """Put up to `limit` due placements into a batch, the longest due first; return how many there were.
 
+    Up to as many that share a pipeline with them, and are due too, are in it as well: one list tells about all.
+    With `only` nobody else is in it.
     They are due again only after the lease, should nobody bring the batch to its end. Workers on PostgreSQL skip
     what another one is claiming at the same time.
     """
+    is_due = sa.and_(placement_check.c.next_check_at <= now, _is_worth_a_look())
+    if only is not None:
+        is_due = sa.and_(is_due, placement_check.c.resource_uuid.in_(only))
     query = (
         sa.select(placement_check.c.resource_uuid)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .where(placement_check.c.next_check_at <= now, _is_worth_a_look())
-        .order_by(placement_check.c.next_check_at, placement_check.c.resource_uuid)
+        .where(is_due)
+        # No further order: many are due at the same moment after an import, and would be sorted for each batch.
+        .order_by(placement_check.c.next_check_at)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=placement_check)
     )
-    uuids = list(connection.execute(query).scalars())
+    uuids = _claim(connection, query, batch, due_at=now + lease)
+    if uuids:
+        theirs = sa.select(placement.c.pipeline_id).where(placement.c.resource_uuid.in_(uuids), _is_current())
+        siblings = (
+            sa.select(placement_check.c.resource_uuid)
+            .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
+            .join(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
+            .where(placement.c.pipeline_id.in_(theirs), is_due)
+            .limit(limit)
+        )
+        uuids += _claim(connection, siblings, batch, due_at=now + lease)
+    return len(uuids)
+
+
+def _claim(connection: sa.Connection, query: sa.Select[Any], batch: str, *, due_at: datetime) -> list[str]:
+    uuids = list(connection.execute(query.with_for_update(skip_locked=True, of=placement_check)).scalars())
     if uuids:
         claimed = sa.update(placement_check).where(placement_check.c.resource_uuid.in_(uuids))
-        connection.execute(claimed.values(batch=batch, next_check_at=now + lease))
-    return len(uuids)
+        connection.execute(claimed.values(batch=batch, next_check_at=due_at))
+    return uuids
 
 
 def release_batch(connection: sa.Connection, batch: str, *, due_at: datetime | None = None) -> None:
@@ -99,10 +134,27 @@ def list_batch(connection: sa.Connection, batch: str) -> list[Due]:
     return [_read_due(row) for row in connection.execute(query)]
 
 
-def list_placed_in(connection: sa.Connection, pipeline_ids: Collection[str]) -> list[Due]:
-    """Return the resources whose apps are in these pipelines, as far as we know."""
+def select_batch(batch: str) -> sa.Select[tuple[str]]:
+    """Return the query of the uuids in a batch."""
+    return sa.select(placement_check.c.resource_uuid).where(placement_check.c.batch == batch)
+
+
+def list_siblings(connection: sa.Connection, batch: str, *, refused_before: datetime) -> list[Due]:
+    """Return all who are, as far as we know, in a pipeline with somebody of a batch, themselves included.
+
+    A pipeline whose apps Heroku would not list lately is left out.
+    """
+    theirs = (
+        sa.select(placement.c.pipeline_id)
+        .join(pipeline, pipeline.c.id == placement.c.pipeline_id)
+        .where(
+            placement.c.resource_uuid.in_(select_batch(batch)),
+            _is_current(),
+            sa.or_(pipeline.c.list_refused_at.is_(None), pipeline.c.list_refused_at <= refused_before),
+        )
+    )
     query = _due().where(
-        placement.c.pipeline_id.in_(pipeline_ids),
+        placement.c.pipeline_id.in_(theirs),
         placement_check.c.outcome == Outcome.PLACED,
         resource.c.state.in_(LIVE),
     )
@@ -115,15 +167,9 @@ def list_on_apps(connection: sa.Connection, app_ids: Collection[str]) -> list[Du
     return [_read_due(row) for row in connection.execute(query)]
 
 
-def find_pipelines(connection: sa.Connection, ids: Collection[str], *, read_after: datetime) -> dict[str, Pipeline]:
+def list_read_pipelines(connection: sa.Connection, ids: Collection[str], *, after: datetime) -> set[str]:
     """Return, of these pipelines, those that were read lately."""
-    query = sa.select(pipeline).where(pipeline.c.id.in_(ids), pipeline.c.observed_at > read_after)
-    return {row.id: _read_pipeline(row) for row in connection.execute(query)}
-
-
-def list_reticent(connection: sa.Connection, ids: Collection[str], *, after: datetime) -> set[str]:
-    """Return, of these pipelines, those whose apps Heroku would not list lately."""
-    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), pipeline.c.list_refused_at > after)
+    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), pipeline.c.observed_at > after)
     return set(connection.execute(query).scalars())
 
 
@@ -162,13 +208,16 @@ def want_every_look(connection: sa.Connection, *, now: datetime) -> None:
     connection.execute(sa.update(placement_check).where(is_waiting).values(next_check_at=now))
 
 
-def count_due(connection: sa.Connection, *, now: datetime) -> int:
+def count_due(connection: sa.Connection, *, now: datetime, only: Collection[str] | None = None) -> int:
+    """Return how many placements are due, of all or only of these."""
     query = (
         sa.select(sa.func.count())
         .select_from(placement_check)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
         .where(placement_check.c.next_check_at <= now, _is_worth_a_look())
     )
+    if only is not None:
+        query = query.where(placement_check.c.resource_uuid.in_(only))
     count: int = connection.execute(query).scalar_one()
     return count
 
@@ -217,17 +266,23 @@ def _is_worth_a_look() -> sa.ColumnElement[bool]:
     return sa.and_(resource.c.state.in_(LIVE), is_known)
 
 
+def _is_current() -> sa.ColumnElement[bool]:
+    return placement.c.valid_to.is_(None)
+
+
 def _due() -> sa.Select[Any]:
     return (
         sa.select(
             *(resource.c.uuid, resource.c.name, resource.c.app_id, resource.c.app_name, resource.c.created_at),
             *(placement.c.pipeline_id, placement.c.stage, placement.c.valid_from),
+            pipeline.c.observed_at.label("pipeline_read_at"),
             *(placement_check.c.outcome, placement_check.c.checked_at, placement_check.c.wanted_at),
             *(placement_check.c.read_whole_at, placement_check.c.etag, placement_check.c.etag_path),
         )
         .select_from(placement_check)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .outerjoin(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, placement.c.valid_to.is_(None)))
+        .outerjoin(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
+        .outerjoin(pipeline, pipeline.c.id == placement.c.pipeline_id)
     )
 
 
@@ -240,19 +295,11 @@ def _read_due(row: sa.Row[Any]) -> Due:
         outcome=Outcome(row.outcome) if row.outcome else None,
         pipeline_id=row.pipeline_id,
         stage=row.stage,
+        pipeline_read_at=row.pipeline_read_at,
         changed_at=row.valid_from or row.created_at,
         checked_at=row.checked_at,
         wanted_at=row.wanted_at,
         read_whole_at=row.read_whole_at,
         etag=row.etag,
         etag_path=row.etag_path,
-    )
-
-
-def _read_pipeline(row: sa.Row[Any]) -> Pipeline:
-    return Pipeline(
-        id=row.id,
-        name=row.name or "",
-        owner=Owner(id=row.owner_id, type=row.owner_type or "") if row.owner_id else None,
-        generation=Ref(id=row.generation, name=row.generation) if row.generation else None,
     )

@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     STAGE_CHANGE_FAILED = "stage_change.failed"
     SUBSCRIPTION_FAILED = "subscription.failed"
     WORKFLOW_FAILED = "workflow.failed"
+    WORKFLOW_STRANDED = "workflow.stranded"
 
 
 class Meaning(NamedTuple):
@@ -63,6 +64,10 @@ MEANINGS = {
     NoticeKind.STAGE_CHANGE_FAILED: Meaning("Your hook was not told of a move.", "Settle it."),
     NoticeKind.SUBSCRIPTION_FAILED: Meaning(
         "Heroku did not take a webhook subscription; it is asked for again after a day.", "Read the log."
+    ),
+    NoticeKind.WORKFLOW_STRANDED: Meaning(
+        "A workflow was begun by another release, and this one cannot go on with it.",
+        "Run a worker of that release until the notice is gone.",
     ),
     NoticeKind.WORKFLOW_FAILED: Meaning(
         "A workflow ended with an error of its own. It is started again, three times.", "Report it to us."
@@ -110,6 +115,12 @@ def list_open_notices(connection: sa.Connection, *, before: int | None = None, l
     query = _select().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(notice.c.id < before)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def list_open_notices_of_kind(connection: sa.Connection, kind: NoticeKind) -> list[NoticeRow]:
+    """Return the open notices of a kind, oldest first."""
+    query = _select().where(notice.c.settled_at.is_(None), notice.c.kind == kind).order_by(notice.c.id).limit(PAGE)
     return [_read(row) for row in connection.execute(query)]
 
 

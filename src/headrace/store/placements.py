@@ -1,16 +1,19 @@
 """Queries about placements: where an app is, since when, when Heroku was last asked, and who may see it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
 from headrace.protocol.pipelines import Access
+from headrace.store.resources import lock_resources
 from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
-from headrace.store.upsert import insert_new, upsert
+from headrace.store.upsert import insert_all_new, upsert, upsert_all
 
 # Only these have a place worth asking for: the token of a resource that is gone is dead.
 LIVE = (State.PROVISIONING, State.PROVISIONED)
@@ -52,9 +55,10 @@ OnMove = Callable[[sa.Connection, str, PlacementRow, PlacementRow], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a look found out. `name` is None when the add-on itself was not read, but its app's place alone.
+    """What a look found out, and when to look again.
 
-    `is_pipeline_read` tells whether `placement` has what the pipeline says of itself, or its id alone.
+    `name` is None when the add-on itself was not read, but its app's place alone. `is_pipeline_read` tells whether
+    `placement` has what the pipeline says of itself, or its id alone.
     """
 
     uuid: str
@@ -63,14 +67,22 @@ class Found:
     outcome: Outcome
     placement: Placement | None
     looked_up_at: datetime
+    next_check_at: datetime
     etag: str | None = None
     etag_path: str | None = None
     is_pipeline_read: bool = False
 
 
-def save_inspection(
-    connection: sa.Connection, inspection: Inspection, *, next_check_at: datetime
-) -> tuple[PlacementRow | None, PlacementRow] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A place that an app has come to; `old` is None where none was known."""
+
+    uuid: str
+    old: PlacementRow | None
+    new: PlacementRow
+
+
+def save_inspection(connection: sa.Connection, inspection: Inspection, *, next_check_at: datetime) -> Moved | None:
     """Record what an inspection found, as `save_found` does."""
     found = Found(
         uuid=inspection.addon.id,
@@ -79,60 +91,86 @@ def save_inspection(
         outcome=inspection.outcome,
         placement=inspection.placement,
         looked_up_at=inspection.looked_up_at,
+        next_check_at=next_check_at,
         is_pipeline_read=True,
     )
-    return save_found(connection, found, next_check_at=next_check_at)
+    return next(iter(save_found(connection, [found])), None)
 
 
-def save_found(
-    connection: sa.Connection, found: Found, *, next_check_at: datetime
-) -> tuple[PlacementRow | None, PlacementRow] | None:
-    """Record what a look found out; return the old and the new placement when the app has moved.
+def save_found(connection: sa.Connection, found: Collection[Found]) -> list[Moved]:
+    """Record what looks at so many resources found out, in as many statements as for one; return what has moved.
 
     FORBIDDEN and APP_HIDDEN say nothing about the place, so they close no placement. An answer that was overtaken
     by a newer one on its way here, or by a deprovision, says nothing at all.
     """
-    uuid, now = found.uuid, found.looked_up_at
-    # Its row is locked, so that two answers about one resource are recorded one after the other.
-    state = connection.execute(sa.select(resource.c.state).where(resource.c.uuid == uuid).with_for_update()).scalar()
-    check = find_check(connection, uuid)
-    is_overtaken = check is not None and check.checked_at is not None and check.checked_at > now
-    if is_overtaken or state not in LIVE:
-        return None
-    is_whole = found.name is not None
-    if is_whole:
-        names = {"app_id": found.app.id, "app_name": found.app.name, "name": found.name}
-        connection.execute(sa.update(resource).where(resource.c.uuid == uuid).values(names))
-    is_due = check is not None and check.is_wanted_since(now)
-    _save_check(
-        connection,
-        uuid,
-        {
-            "outcome": found.outcome,
-            "error": None,
-            "checked_at": now,
-            "tried_at": now,
-            "next_check_at": now if is_due else next_check_at,
-            "etag": found.etag,
-            "etag_path": found.etag_path,
-            **({"read_whole_at": now} if is_whole else {}),
-        },
-    )
-    if found.outcome not in (Outcome.PLACED, Outcome.UNCOUPLED):
-        return None
-    if found.placement is not None and found.is_pipeline_read:
-        _save_pipeline(connection, found.placement, now)
-    elif found.placement is not None:
-        named = found.placement.pipeline
-        insert_new(connection, pipeline, {"id": named.id, "name": named.name, "observed_at": NEVER})
-    return _move(connection, found)
+    found = _leave_out_overtaken(connection, found)
+    names = [{"b_uuid": each.uuid, "name": each.name, **_name_app(each)} for each in found if each.name is not None]
+    if names:
+        connection.execute(_NAME, names)
+    _save_checks(connection, [_describe_check(each) for each in found])
+    told = [each for each in found if each.outcome in (Outcome.PLACED, Outcome.UNCOUPLED)]
+    _save_pipelines_of(connection, told)
+    return _move(connection, told)
+
+
+def _leave_out_overtaken(connection: sa.Connection, found: Collection[Found]) -> list[Found]:
+    """Have two answers about one resource recorded one after the other, and see which still count.
+
+    An answer that a newer wish for a look has overtaken counts, and leaves the resource due.
+    """
+    uuids = [each.uuid for each in found]
+    states = lock_resources(connection, uuids)
+    known = sa.select(placement_check).where(placement_check.c.resource_uuid.in_(uuids))
+    checks = {row.resource_uuid: row for row in connection.execute(known)}
+    kept = []
+    for each in found:
+        check, now = checks.get(each.uuid), each.looked_up_at
+        is_overtaken = check is not None and check.checked_at is not None and check.checked_at > now
+        if is_overtaken or states.get(each.uuid) not in LIVE:
+            continue
+        is_due = check is not None and check.wanted_at is not None and check.wanted_at > now
+        kept.append(replace(each, next_check_at=now) if is_due else each)
+    return kept
+
+
+def _name_app(found: Found) -> dict[str, Any]:
+    return {"app_id": found.app.id, "app_name": found.app.name}
+
+
+def _describe_check(found: Found) -> dict[str, Any]:
+    now = found.looked_up_at
+    return {
+        "resource_uuid": found.uuid,
+        "outcome": found.outcome,
+        "error": None,
+        "checked_at": now,
+        "tried_at": now,
+        "next_check_at": found.next_check_at,
+        "etag": found.etag,
+        "etag_path": found.etag_path,
+        **({"read_whole_at": now} if found.name is not None else {}),
+    }
+
+
+def _save_pipelines_of(connection: sa.Connection, found: Collection[Found]) -> None:
+    placements = [(each, each.placement) for each in found if each.placement is not None]
+    read = {place.pipeline.id: (each, place) for each, place in placements if each.is_pipeline_read}
+    for each, place in read.values():
+        generation = Ref(id=place.generation, name=place.generation) if place.generation else None
+        told = Pipeline(id=place.pipeline.id, name=place.pipeline.name or "", owner=place.owner, generation=generation)
+        save_pipelines(connection, [told], now=each.looked_up_at)
+    named = {place.pipeline.id: place.pipeline.name for _, place in placements if place.pipeline.id not in read}
+    if named:
+        rows = [{"id": pipeline_id, "name": named[pipeline_id], "observed_at": NEVER} for pipeline_id in sorted(named)]
+        insert_all_new(connection, pipeline, rows)
 
 
 def save_failed_check(
     connection: sa.Connection, uuid: str, *, error: str, now: datetime, next_check_at: datetime
 ) -> None:
     """Record that Heroku was asked and did not answer; what was known stays."""
-    _save_check(connection, uuid, {"error": error, "tried_at": now, "next_check_at": next_check_at})
+    check = {"resource_uuid": uuid, "error": error, "tried_at": now, "next_check_at": next_check_at}
+    _save_checks(connection, [check])
 
 
 def want_check(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
@@ -146,7 +184,7 @@ def want_check(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
 
 def want_first_check(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
     """Make a placement due that may never have been looked up."""
-    _save_check(connection, uuid, {"next_check_at": now})
+    _save_checks(connection, [{"resource_uuid": uuid, "next_check_at": now}])
 
 
 def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow | None:
@@ -228,12 +266,21 @@ def list_visible_apps(
     connection: sa.Connection, app_ids: Collection[str], *, people: Sequence[str], checked_after: datetime
 ) -> set[str]:
     """Of these apps, the ones that a person may see, according to a reading that is fresh enough."""
-    query = (
+    values = {"app_ids": list(app_ids), "people": people, "after": checked_after}
+    return set(connection.execute(_query_visible_apps(), values).scalars())
+
+
+@cache
+def _query_visible_apps() -> sa.Select[Any]:
+    return (
         sa.select(access.c.app_id)
         .join(access_check, access_check.c.app_id == access.c.app_id)
-        .where(access.c.app_id.in_(app_ids), access.c.person.in_(people), access_check.c.checked_at >= checked_after)
+        .where(
+            access.c.app_id.in_(sa.bindparam("app_ids", expanding=True)),
+            access.c.person.in_(sa.bindparam("people", expanding=True)),
+            access_check.c.checked_at >= sa.bindparam("after"),
+        )
     )
-    return set(connection.execute(query).scalars())
 
 
 def list_freshly_checked_apps(connection: sa.Connection, app_ids: Collection[str], *, after: datetime) -> set[str]:
@@ -243,53 +290,77 @@ def list_freshly_checked_apps(connection: sa.Connection, app_ids: Collection[str
     return set(connection.execute(query).scalars())
 
 
-def _save_check(connection: sa.Connection, uuid: str, values: dict[str, Any]) -> None:
-    upsert(connection, placement_check, {"resource_uuid": uuid, **values}, changes=tuple(values))
+def save_pipelines(connection: sa.Connection, found: Collection[Pipeline], *, now: datetime) -> None:
+    """Record what pipelines say of themselves; one that would not be read this time keeps the name it had."""
+    rows: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for each in sorted(found, key=lambda each: each.id):
+        values: dict[str, Any] = {
+            "name": each.name or None,
+            "owner_id": each.owner.id if each.owner else None,
+            "owner_type": each.owner.type if each.owner else None,
+            "generation": each.generation.name if each.generation else None,
+            "observed_at": now,
+        }
+        changes = tuple(name for name, value in values.items() if value is not None)
+        rows[changes].append({"id": each.id, **values})
+    for changes, alike in rows.items():
+        upsert_all(connection, pipeline, alike, changes=changes)
 
 
-def save_pipeline(connection: sa.Connection, found: Pipeline, *, now: datetime) -> None:
-    """Record what a pipeline says of itself; one that would not be read this time keeps the name it had."""
-    values: dict[str, Any] = {
-        "name": found.name or None,
-        "owner_id": found.owner.id if found.owner else None,
-        "owner_type": found.owner.type if found.owner else None,
-        "generation": found.generation.name if found.generation else None,
-        "observed_at": now,
-    }
-    changes = tuple(name for name, value in values.items() if value is not None)
-    upsert(connection, pipeline, {"id": found.id, **values}, changes=changes)
+def _save_checks(connection: sa.Connection, checks: Sequence[dict[str, Any]]) -> None:
+    rows: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for check in checks:
+        rows[tuple(check)].append(check)
+    for (_, *changes), alike in rows.items():
+        upsert_all(connection, placement_check, alike, changes=tuple(changes))
 
 
-def _save_pipeline(connection: sa.Connection, found: Placement, now: datetime) -> None:
-    generation = Ref(id=found.generation, name=found.generation) if found.generation else None
-    pipeline_found = Pipeline(
-        id=found.pipeline.id, name=found.pipeline.name or "", owner=found.owner, generation=generation
+def _move(connection: sa.Connection, found: Sequence[Found]) -> list[Moved]:
+    """Close the places that apps have left and open those that they came to."""
+    if not found:
+        return []
+    before = _find_current(connection, [each.uuid for each in found])
+    moved = [each for each in found if _differs(each, before.get(each.uuid))]
+    if not moved:
+        return []
+    closed = [{"b_id": before[each.uuid].id, "valid_to": each.looked_up_at} for each in moved if each.uuid in before]
+    if closed:
+        connection.execute(_CLOSE, closed)
+    connection.execute(_OPEN, [_describe_place(each) for each in moved])
+    after = _find_current(connection, [each.uuid for each in moved])
+    return [Moved(uuid=each.uuid, old=before.get(each.uuid), new=after[each.uuid]) for each in moved]
+
+
+def _find_current(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlacementRow]:
+    query = _placements().where(placement.c.resource_uuid.in_(uuids), placement.c.valid_to.is_(None))
+    return {row.resource_uuid: _read(row) for row in connection.execute(query)}
+
+
+def _differs(found: Found, known: PlacementRow | None) -> bool:
+    place = _describe_place(found)
+    return known is None or (known.app_id, known.pipeline_id, known.stage) != (
+        place["app_id"],
+        place["pipeline_id"],
+        place["stage"],
     )
-    save_pipeline(connection, pipeline_found, now=now)
 
 
-def _move(connection: sa.Connection, found: Found) -> tuple[PlacementRow | None, PlacementRow] | None:
-    uuid, now = found.uuid, found.looked_up_at
-    old = find_current_placement(connection, uuid)
+def _describe_place(found: Found) -> dict[str, Any]:
     placed = found.placement
-    place = (found.app.id, placed.pipeline.id if placed else None, str(placed.stage) if placed else None)
-    if old is not None and (old.app_id, old.pipeline_id, old.stage) == place:
-        return None
-    if old is not None:
-        connection.execute(sa.update(placement).where(placement.c.id == old.id).values(valid_to=now))
-    app_id, pipeline_id, stage = place
-    connection.execute(
-        sa.insert(placement).values(
-            resource_uuid=uuid,
-            app_id=app_id,
-            app_name=found.app.name,
-            pipeline_id=pipeline_id,
-            stage=stage,
-            valid_from=now,
-        )
-    )
-    new = find_current_placement(connection, uuid)
-    return None if new is None else (old, new)
+    return {
+        "resource_uuid": found.uuid,
+        **_name_app(found),
+        "pipeline_id": placed.pipeline.id if placed else None,
+        "stage": str(placed.stage) if placed else None,
+        "valid_from": found.looked_up_at,
+    }
+
+
+# Built once: building a statement costs about as much as running it.
+_NAME = sa.update(resource).where(resource.c.uuid == sa.bindparam("b_uuid"))
+_NAME = _NAME.values({column: sa.bindparam(column) for column in ("name", "app_id", "app_name")})
+_CLOSE = sa.update(placement).where(placement.c.id == sa.bindparam("b_id")).values(valid_to=sa.bindparam("valid_to"))
+_OPEN = sa.insert(placement)
 
 
 def _placements() -> sa.Select[Any]:

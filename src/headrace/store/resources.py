@@ -133,6 +133,15 @@ def lock_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
     return None if row is None else _read(row)
 
 
+def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[str, State]:
+    """Lock resources that this transaction is going to change something of, and return their states.
+
+    They are locked in one order, so that of two transactions with resources in common one waits for the other.
+    """
+    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(uuids)).order_by(resource.c.uuid)
+    return {uuid: State(state) for uuid, state in connection.execute(query.with_for_update())}
+
+
 def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> None:
     connection.execute(sa.update(resource).where(resource.c.uuid == uuid).values(**changes))
 

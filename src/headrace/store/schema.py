@@ -36,6 +36,15 @@ class Moment(sa.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+# Names are compared code by code, on PostgreSQL too: so an index finds those that begin with a text, and both
+# databases sort alike. Heroku's names are in lower case (contract §6.4, §7.1).
+Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+# What a look has to tell an operator of: it brought no answer, or one that says nothing of the place, or it has never
+# been made. SQLite uses a partial index for a query that has these very words, and no others.
+IS_TROUBLED = sa.text("(error IS NOT NULL OR outcome IS NULL OR outcome IN ('forbidden', 'app_hidden'))")
+
+
 def _uuid(name: str, **options: Any) -> sa.Column[str]:
     return sa.Column(name, sa.String(36), **options)
 
@@ -51,7 +60,7 @@ resource = sa.Table(
     "resource",
     METADATA,
     _uuid("uuid", primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name", Name, nullable=False),
     sa.Column("plan", sa.Text, nullable=False),
     sa.Column("requested_plan", sa.Text, nullable=False),
     sa.Column("region", sa.Text, nullable=False),
@@ -63,13 +72,16 @@ resource = sa.Table(
     sa.Column("running", sa.Text),
     sa.Column("workflow_count", sa.Integer, nullable=False, default=0),
     _uuid("app_id"),
-    sa.Column("app_name", sa.Text),
+    sa.Column("app_name", Name),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("provisioned_at", Moment),
     sa.Column("deprovisioned_at", Moment),
     sa.Column("imported_at", Moment),
     sa.Index(None, "app_id"),
-    sa.Index(None, "state", "created_at"),
+    sa.Index(None, "name"),
+    sa.Index(None, "app_name"),
+    sa.Index(None, "state", "created_at", "uuid"),
+    sa.Index(None, "plan", "created_at", "uuid"),
     sa.Index(
         "ix_resource_running",
         "uuid",
@@ -107,13 +119,14 @@ pipeline = sa.Table(
     "pipeline",
     METADATA,
     _uuid("id", primary_key=True),
-    sa.Column("name", sa.Text),
-    _uuid("owner_id"),
+    sa.Column("name", Name),
+    _uuid("owner_id", index=True),
     sa.Column("owner_type", sa.String(20)),
     sa.Column("generation", sa.Text),
     sa.Column("observed_at", Moment, nullable=False),
     # When Heroku last would not list its apps.
     sa.Column("list_refused_at", Moment),
+    sa.Index(None, "name", "id"),
 )
 
 # A row without a pipeline says that Heroku said "in no pipeline"; rows are closed, never rewritten.
@@ -137,6 +150,23 @@ placement = sa.Table(
     ),
     sa.Index(None, "resource_uuid", "valid_from"),
     sa.Index(None, "pipeline_id"),
+    # What stands in a pipeline now, and what stands at a stage: however much has come and gone there.
+    sa.Index(
+        "ix_placement_current_pipeline",
+        "pipeline_id",
+        "valid_from",
+        "stage",
+        sqlite_where=sa.text("valid_to IS NULL"),
+        postgresql_where=sa.text("valid_to IS NULL"),
+    ),
+    sa.Index(
+        "ix_placement_current_stage",
+        "stage",
+        "valid_from",
+        "id",
+        sqlite_where=sa.text("valid_to IS NULL"),
+        postgresql_where=sa.text("valid_to IS NULL"),
+    ),
 )
 
 # `checked_at` is when Heroku last answered, `tried_at` when it was last asked; `wanted_at` is when a webhook last
@@ -162,6 +192,14 @@ placement_check = sa.Table(
         "batch",
         sqlite_where=sa.text("batch IS NOT NULL"),
         postgresql_where=sa.text("batch IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_placement_check_troubled",
+        "error",
+        "resource_uuid",
+        "outcome",
+        sqlite_where=IS_TROUBLED,
+        postgresql_where=IS_TROUBLED,
     ),
 )
 
@@ -223,6 +261,13 @@ webhook_subscription = sa.Table(
     sa.Column("include", sa.Text, nullable=False),
     sa.Column("asked_at", Moment, nullable=False),
     sa.Column("subscribed_at", Moment),
+    sa.Index(
+        "ix_webhook_subscription_unanswered",
+        "asked_at",
+        "resource_uuid",
+        sqlite_where=sa.text("subscribed_at IS NULL"),
+        postgresql_where=sa.text("subscribed_at IS NULL"),
+    ),
 )
 
 # Heroku delivers at least once: an event that stands here was taken already (contract §8.4). It stands here for as

@@ -1,6 +1,6 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ GRANT = "grant"
 TOKEN = "token"
 CONFIG = "config"
 HOOK_STEP = "step"
+EVENT = "event"
 LOG_INPUT_URL = "log_input_url"
 LOG_DRAIN_TOKEN = "log_drain_token"
 
@@ -30,7 +31,7 @@ class SecretStore:
     def save(
         self, connection: sa.Connection, uuid: str, kind: str, text: str, *, expires_at: datetime | None = None
     ) -> None:
-        sealed = self._keys.seal(text, row=_row(uuid, kind))
+        sealed = self._keys.seal(text, row=name_row(uuid, kind))
         row = {"resource_uuid": uuid, "kind": kind, "sealed": sealed, "expires_at": expires_at}
         upsert(connection, secret, row, changes=("sealed", "expires_at"))
 
@@ -38,7 +39,7 @@ class SecretStore:
         """Return the text, None when there is none, or raise SealBroken."""
         query = sa.select(secret.c.sealed).where(secret.c.resource_uuid == uuid, secret.c.kind == kind)
         sealed = connection.execute(query).scalar_one_or_none()
-        return None if sealed is None else self._keys.open(sealed, row=_row(uuid, kind))
+        return None if sealed is None else self._keys.open(sealed, row=name_row(uuid, kind))
 
     def delete(self, connection: sa.Connection, uuid: str, kind: str) -> None:
         connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid, secret.c.kind == kind))
@@ -73,17 +74,31 @@ class SecretStore:
             return None
         return _read_token(text, expires_at)
 
-    def find_tokens(self, connection: sa.Connection, uuids: Collection[str]) -> dict[str, Token]:
-        """Return the tokens of many resources; one that cannot be opened is left to `find_token`, which says so."""
+    def find_tokens(self, connection: sa.Connection, uuids: sa.Select[tuple[str]]) -> dict[str, Token]:
+        """Return the tokens of the resources that a query names.
+
+        One that cannot be opened is left to `find_token`, which says so.
+        """
         query = sa.select(secret.c.resource_uuid, secret.c.sealed, secret.c.expires_at).where(
             secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN, secret.c.expires_at.is_not(None)
         )
         tokens = {}
         for row in connection.execute(query):
             with suppress(SealBroken):
-                text = self._keys.open(row.sealed, row=_row(row.resource_uuid, TOKEN))
+                text = self._keys.open(row.sealed, row=name_row(row.resource_uuid, TOKEN))
                 tokens[row.resource_uuid] = _read_token(text, row.expires_at)
         return tokens
+
+    def list_texts(self, connection: sa.Connection, uuid: str) -> list[str]:
+        """Return everything that is secret of a resource; what a webhook event tells is sealed, but no secret.
+
+        Raises:
+            SealBroken: no configured key opens one of them.
+        """
+        query = sa.select(secret.c.kind, secret.c.sealed).where(
+            secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
+        )
+        return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, lease: timedelta
@@ -125,7 +140,7 @@ class SecretStore:
         query = sa.select(secret).where(self._is_old()).limit(limit).with_for_update(skip_locked=True)
         rows = connection.execute(query).all()
         for row in rows:
-            name = _row(row.resource_uuid, row.kind)
+            name = name_row(row.resource_uuid, row.kind)
             resealed = self._keys.seal(self._keys.open(row.sealed, row=name), row=name)
             connection.execute(
                 sa.update(secret)
@@ -156,7 +171,7 @@ def _read_token(text: str, expires_at: datetime) -> Token:
     return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
 
 
-def _row(uuid: str, kind: str) -> str:
+def name_row(uuid: str, kind: str) -> str:
     return f"secret/{uuid}/{kind}"
 
 

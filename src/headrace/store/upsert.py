@@ -3,6 +3,7 @@
 Statements are built once for each shape: building one costs about as much as running it.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -19,13 +20,30 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) 
 
 def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, changes: tuple[str, ...]) -> None:
     """Insert a row, or bring these columns of the one that has its key to the row's values."""
-    connection.execute(_build_upsert(table, connection.dialect.name, changes), row)
+    upsert_all(connection, table, [row], changes=changes)
+
+
+def upsert_all(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, changes: tuple[str, ...]
+) -> None:
+    """Do the same for one row or more of one shape. Rows that others may write too are best in an order."""
+    connection.execute(_build_upsert(table, connection.dialect.name, changes), rows)
+
+
+def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert one row or more of one shape, but for those whose key is there already."""
+    connection.execute(_build_insert_silently(table, connection.dialect.name), rows)
 
 
 @cache
 def _build_insert(table: sa.Table, dialect: str) -> Any:
     # The count of affected rows is not to be trusted for this on every driver; what is returned is.
     return _insert(table, dialect).on_conflict_do_nothing().returning(*table.columns)
+
+
+@cache
+def _build_insert_silently(table: sa.Table, dialect: str) -> Any:
+    return _insert(table, dialect).on_conflict_do_nothing()
 
 
 @cache

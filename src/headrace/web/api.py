@@ -1,4 +1,4 @@
-"""The API for a partner's own programs: import a resource, and ask where it is and was."""
+"""The API for a partner's own programs: import a resource, ask where it is and was, and show a person their board."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -10,17 +10,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from headrace.errors import Malformed, Rejected, UnknownResource
+from headrace.inspector.board import BoardShape
+from headrace.inspector.visibility import Viewer
 from headrace.models import Secret, State
 from headrace.protocol.imports import ImportBody, parse_import
 from headrace.protocol.partner import BODY_LIMIT, parse_uuid
 from headrace.store.database import Database
 from headrace.store.placements import PlacementRow, list_placements, pick_placement
 from headrace.store.resources import find_resource
+from headrace.web.boards import Boards
 from headrace.web.bodies import read_body
-from headrace.web.openapi import JSON, DescribedRoute, Operation, Scheme, show_json
+from headrace.web.openapi import JSON, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.workflows.imports import Change, Imports
 
 HOME = "/api/resources"
+RETRY_AFTER = "5"
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +100,24 @@ SHOW_HISTORY = Operation(
     scheme=Scheme.PROGRAM,
     replies=_GUARDED | _UNKNOWN | {200: show_json("The places.", History)},
 )
+SHOW_PERSONS_BOARD = Operation(
+    id="show_board_to_program",
+    summary="Return what one person may see, looking from one resource, for a page of the partner's own.",
+    scheme=Scheme.PROGRAM,
+    query={
+        "user_id": {"type": "string", "description": "Heroku's id of the person, as the login form has it."},
+        "email": {"type": "string", "description": "Their address at Heroku, where there is no id."},
+    },
+    replies=_GUARDED
+    | _UNKNOWN
+    | {
+        200: show_json("The board, with its version as ETag.", BoardShape),
+        304: Reply("The board is still of the version that If-None-Match names."),
+        403: show_json("Heroku says that this person has no access to the resource's app."),
+        410: show_json("The resource was deprovisioned."),
+        503: show_json("Heroku does not tell now who has access to the resource's app."),
+    },
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -106,12 +128,14 @@ class Api:
 
     database: Database
     imports: Imports
+    boards: Boards
     token: Secret
 
     def routes(self) -> list[DescribedRoute]:
         one = f"{HOME}/{{uuid}}"
         return [
             DescribedRoute(HOME, self.guard(self.import_resource), "POST", IMPORT),
+            DescribedRoute(f"{one}/board", self.guard(self.show_board), "GET", SHOW_PERSONS_BOARD),
             DescribedRoute(f"{one}/placements", self.guard(self.show_history), "GET", SHOW_HISTORY),
             DescribedRoute(one, self.guard(self.show), "GET", SHOW),
         ]
@@ -149,6 +173,22 @@ class Api:
         places = await self.database.read(list_placements, uuid)
         return _respond(History(uuid=uuid, placements=[_describe(place) for place in places]))
 
+    async def show_board(self, request: Request) -> Response:
+        """Return a person's board. The partner says who they are, and Heroku, within the last minutes, what they see.
+
+        No login of Heroku's let them in, so without its answer there is nothing to show, not even this resource.
+        """
+        uuid = parse_uuid(request.path_params["uuid"])
+        viewer = _read_viewer(request, uuid)
+        await self.boards.require_open(uuid)
+        visible = await self.boards.list_visible(viewer)
+        if visible is not None:
+            return await self.boards.answer(request, viewer, visible)
+        if await self.boards.visibility.is_told(uuid):
+            return JSONResponse({"message": "This person has no access to the app."}, status_code=403)
+        message = "Heroku does not tell now who has access to the app. It is asked again at the next request."
+        return JSONResponse({"message": message}, status_code=503, headers={"Retry-After": RETRY_AFTER})
+
     def guard(self, endpoint: Endpoint) -> Endpoint:
         """Return what answers only who brings the token; nothing of the request is read before."""
 
@@ -177,6 +217,13 @@ def _describe(place: PlacementRow) -> Place:
         valid_from=place.valid_from,
         valid_to=place.valid_to,
     )
+
+
+def _read_viewer(request: Request, uuid: str) -> Viewer:
+    user_id, email = (request.query_params.get(name, "").strip() for name in ("user_id", "email"))
+    if not user_id and not email:
+        raise Malformed("user_id: is missing, and so is email. Say whose board it is.", field="user_id")
+    return Viewer(resource_uuid=uuid, user_id=user_id, email=email, is_proven=True, is_let_in=False)
 
 
 def _read_moment(request: Request) -> datetime | None:

@@ -169,7 +169,7 @@ def order_upwards(stages: Iterable[str]) -> list[str]:
 
 def name_place(stage: str) -> str:
     """Return the words for a stage, or for having none; a word that Heroku added may be long."""
-    known = {NONE: "no pipeline", UNKNOWN: "not told"}
+    known = {NONE: "no pipeline", UNKNOWN: "not known"}
     name = known.get(stage, str(stage))
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 

@@ -1,44 +1,36 @@
 """The customers' routes: single sign-on, the board, and its JSON twin."""
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+import re
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlsplit
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from headrace.client import Clock
 from headrace.errors import Malformed, NotOurForm, Rejected, ResourceGone, SsoRejected, UnknownResource
-from headrace.inspector.board import Board, BoardShape, PlacedResource, board_as_json, build_board
-from headrace.inspector.panel import Panel
-from headrace.inspector.placements import Inspector
-from headrace.inspector.visibility import Visibility
-from headrace.models import State
+from headrace.inspector.board import BoardShape, PlacedResource
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
-from headrace.store.database import Database
 from headrace.store.logins import claim_login
-from headrace.store.resources import find_resource
+from headrace.web.boards import Boards, build_etag, is_known, show_known
 from headrace.web.bodies import OwnForm, read_form, read_own_form
 from headrace.web.openapi import FORM, FORM_REJECTED, DescribedRoute, Operation, Reply, Scheme, show_json, show_page
+from headrace.web.origin import is_secure
 from headrace.web.pages import BackLink, render_board, render_message
-from headrace.web.sessions import Session, Sessions, start_session
+from headrace.web.sessions import GOOD_FOR, Session, Sessions, start_session
 
 log = logging.getLogger(__name__)
 
-# A placement is called stale once this many looks at it have failed to bring an answer.
-MISSED_CHECKS = 3
-PANEL_SECONDS = 2.0
-# The least time between two pages of which only the freshness and the partner's figures differ.
-RENEWED_EVERY = timedelta(minutes=1)
+LARGE_BOARD = 200
 HEROKU_DASHBOARD = "https://dashboard.heroku.com/apps/"
+# Base64url, and no longer than a cookie may be.
+NAV_COOKIE, NAV_DATA = "heroku-nav-data", re.compile(r"[A-Za-z0-9_-]{1,3000}={0,2}", re.ASCII)
 
 LOG_IN = Operation(
     id="log_in",
@@ -68,7 +60,8 @@ SHOW_BOARD_JSON = Operation(
     summary="Return the same board for programs.",
     scheme=Scheme.CUSTOMER,
     replies={
-        200: show_json("The board.", BoardShape),
+        200: show_json("The board, with its version as ETag.", BoardShape),
+        304: Reply("The board is still of the version that If-None-Match names."),
         401: show_json("There is no session, or it has ended."),
         403: show_json("This person has lost access to the app they came from."),
     },
@@ -83,20 +76,15 @@ CHECK_NOW = Operation(
 )
 GO_HOME = Operation(id="go_home", summary="Go to the board.", replies={307: Reply("The board is at /board.")})
 
-FindPanel = Callable[[PlacedResource], Awaitable[Panel | None]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """What the customers' routes work with. `find_panel` is None when the partner has no panel hook."""
+    """What the customers' routes work with."""
 
-    database: Database
-    visibility: Visibility
-    inspector: Inspector
+    boards: Boards
     sessions: Sessions[Session]
     manifest: Manifest
     clock: Clock
-    find_panel: FindPanel | None = None
 
     def routes(self) -> list[BaseRoute]:
         sso_path = urlsplit(self.manifest.sso_url).path or "/sso/login"
@@ -114,13 +102,14 @@ class Customers:
             form = await read_form(request)
             login = verify_sso(form, salt=self.manifest.sso_salt, now=self.clock())
             uuid = await self._find_resource(login.resource_id)
-            if not await self.database.write(claim_login, login.digests, expires_at=login.forgotten_at):
+            if not await self.boards.database.write(claim_login, login.digests, expires_at=login.forgotten_at):
                 raise SsoRejected(reason="replayed")
         except Rejected as error:
             log.warning("sso.rejected", extra={"status": error.status, "reason": error.reason})
             return _show_error(error, self.manifest)
         response = RedirectResponse("/board", status_code=303)
         self.sessions.save(request, response, start_session(login, resource_uuid=uuid))
+        _keep_nav_data(request, response, login.nav_data)
         return response
 
     async def show_board(self, request: Request) -> Response:
@@ -128,27 +117,29 @@ class Customers:
         if isinstance(found, Response):
             return found
         session, resources = found
-        bare = self._build(session, resources)
-        version = find_version(bare, session=session, renewed_every=max(self.inspector.recheck_every, RENEWED_EVERY))
-        # Before the panels: a board that is only looked after does not cost the partner a call.
-        if version in request.headers.get("If-None-Match", ""):
-            return Response(status_code=304, headers={"ETag": f'"{version}"'})
-        page = render_board(
-            self._build(session, await self._add_panels(resources)),
+        version = self.boards.find_version(session.viewer, resources, mark=session.csrf)
+        if is_known(request, version):
+            return show_known(version)
+        render = partial(
+            render_board,
+            await self.boards.build_whole(session.viewer, resources),
             service_name=self.manifest.name,
             slug=self.manifest.id,
             email=session.email,
             back=_link_back(session.app) if session.app else None,
             csrf=session.csrf,
-            check_interval=self.inspector.recheck_every,
+            check_interval=self.boards.inspector.recheck_every,
             version=version,
         )
-        return HTMLResponse(page, headers={"ETag": f'"{version}"'})
+        # A board of thousands takes its time, in which others are to be answered; a small one is not worth a thread.
+        page = await asyncio.to_thread(render) if len(resources) > LARGE_BOARD else render()
+        return HTMLResponse(page, headers=build_etag(version))
 
     async def show_board_json(self, request: Request) -> Response:
         found = await self._find_visible(request)
         if not isinstance(found, Response):
-            return JSONResponse(board_as_json(self._build(*found)))
+            session, resources = found
+            return await self.boards.answer(request, session.viewer, resources)
         response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
         self.sessions.end(request, response)
         return response
@@ -162,57 +153,27 @@ class Customers:
             await read_own_form(request, csrf=session.csrf)
         except Rejected as error:
             return _show_error(error, self.manifest)
-        visible = await self.visibility.list_visible(session.viewer) or []
-        await self.inspector.inspect_all(resource.uuid for resource in visible)
+        visible = await self.boards.visibility.list_visible(session.viewer) or []
+        await self.boards.inspector.inspect_all(resource.uuid for resource in visible)
         return RedirectResponse("/board", status_code=303)
 
     async def _find_visible(self, request: Request) -> tuple[Session, list[PlacedResource]] | Response:
         session = self.sessions.find(request)
         if session is None:
             return self._show_no_session()
-        visible = await self.visibility.list_visible(session.viewer)
+        visible = await self.boards.list_visible(session.viewer)
         if visible is None:
             response = self._show_lost_access()
             self.sessions.end(request, response)
             return response
-        await self._renew(visible)
         return session, visible
-
-    async def _renew(self, visible: list[PlacedResource]) -> None:
-        """What somebody looks at is to be fresh, however rarely it is looked up otherwise."""
-        now, every = self.clock(), self.inspector.recheck_every
-        old = [each for each in visible if each.checked_at is None or now - each.checked_at > every]
-        if waiting := [each.uuid for each in old if each.next_check_at is None or each.next_check_at > now]:
-            await self.inspector.renew(waiting)
-
-    def _build(self, session: Session, resources: list[PlacedResource]) -> Board:
-        stale_after = MISSED_CHECKS * self.inspector.recheck_every
-        return build_board(resources, opened=session.resource_uuid, now=self.clock(), stale_after=stale_after)
-
-    async def _add_panels(self, resources: list[PlacedResource]) -> list[PlacedResource]:
-        """Ask the partner's hook what to show on each card; a hook that fails or dawdles costs only its panel."""
-        if self.find_panel is None:
-            return resources
-        panels = await asyncio.gather(*(self._find_panel(self.find_panel, resource) for resource in resources))
-        return [replace(resource, panel=panel) for resource, panel in zip(resources, panels, strict=True)]
-
-    async def _find_panel(self, find: FindPanel, resource: PlacedResource) -> Panel | None:
-        try:
-            return await asyncio.wait_for(find(resource), PANEL_SECONDS)
-        except Exception:
-            log.exception("panel.failed", extra={"resource": resource.uuid})
-            return None
 
     async def _find_resource(self, resource_id: str) -> str:
         try:
             uuid = parse_uuid(resource_id)
         except Malformed:
             raise UnknownResource(resource_id[:40]) from None
-        row = await self.database.read(find_resource, uuid)
-        if row is None:
-            raise UnknownResource(uuid)
-        if row.state in (State.DEPROVISIONING, State.DEPROVISIONED):
-            raise ResourceGone(uuid)
+        await self.boards.require_open(uuid)
         return uuid
 
     def _show_no_session(self) -> Response:
@@ -237,17 +198,14 @@ class Customers:
         return HTMLResponse(page, status_code=403)
 
 
-def find_version(board: Board, *, session: Session, renewed_every: timedelta) -> str:
-    """Return a digest of what a session's page shows, but for its freshness, which alone makes a new page now and then.
+def _keep_nav_data(request: Request, response: Response, nav_data: str) -> None:
+    """Keep what Heroku's old header reads from its cookie, where a page of the partner's on this host still shows it.
 
-    When a resource was last checked changes all the time, and the page's script lets the shown ages grow by itself.
+    It is not signed and nothing of ours reads it. Heroku's script does, so it cannot be hidden from scripts.
     """
-    cards = [
-        replace(card, resource=replace(card.resource, checked_at=None, next_check_at=None, has_failed=False))
-        for card in board.cards
-    ]
-    period = board.built_at.timestamp() // renewed_every.total_seconds()
-    return hashlib.sha256(msgspec.json.encode((cards, session.csrf, period))).hexdigest()[:32]
+    if NAV_DATA.fullmatch(nav_data):
+        age = int(GOOD_FOR.total_seconds())
+        response.set_cookie(NAV_COOKIE, nav_data, max_age=age, secure=is_secure(request), samesite="lax")
 
 
 def _link_back(app: str) -> BackLink:

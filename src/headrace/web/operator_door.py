@@ -32,7 +32,7 @@ from headrace.web.openapi import (
     show_json,
     show_page,
 )
-from headrace.web.operator_pages import render_login
+from headrace.web.operator_pages import render_login, render_page
 from headrace.web.origin import is_same_origin
 from headrace.web.pages import render_message
 from headrace.web.sessions import OperatorSession, Sessions, make_csrf
@@ -158,6 +158,13 @@ class OperatorDoor:
             return await endpoint(request, session)
 
         return respond
+
+    def show(self, session: OperatorSession, template: str, *, here: str = "", **values: object) -> Response:
+        """Return a page of the operators'; `here` is the one in the bar that it is, or belongs to."""
+        page = render_page(
+            template, here=here, service_name=self.service_name, csrf=session.csrf, now=self.clock(), **values
+        )
+        return HTMLResponse(page)
 
     async def _may_try(self, client: str) -> bool:
         after = self.clock() - ATTEMPTS_COUNT_FOR

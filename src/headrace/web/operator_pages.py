@@ -8,13 +8,21 @@ from headrace.inspector.definitions import DEFINITIONS, RULES
 from headrace.inspector.overview import Overview, has_reached_production
 from headrace.models import Stage, State
 from headrace.store.notices import MEANINGS, NoticeRow
-from headrace.store.resources import EventRow, ResourceRow
+from headrace.store.resources import ResourceRow
 from headrace.web.charts import name_place
 from headrace.web.overview_charts import cross, describe_stage_mix, draw_churn, draw_per_pipeline, draw_stage_mix
 from headrace.web.pages import load_pages
 
 # What the bar of every page leads to.
-OPERATOR_PAGES = {"/operators": "Overview", "/operators/notices": "Notices"}
+OPERATOR_PAGES = {
+    "/operators": "Overview",
+    "/operators/pipelines": "Pipelines",
+    "/operators/resources": "Resources",
+    "/operators/workflows": "Workflows",
+    "/operators/deliveries": "Deliveries",
+    "/operators/sync": "Sync",
+    "/operators/notices": "Notices",
+}
 # How many days the overview may be asked for by a click.
 WINDOWS = (7, 30, 90)
 # How many of the moves and of the largest pipelines are shown.
@@ -29,8 +37,26 @@ ORDERS = {
 }
 
 
+def render_page(template: str, *, here: str = "", **values: object) -> str:
+    """Render a page; `here` is the address of the one in the bar that it is."""
+    return (
+        load_pages()
+        .get_template(template)
+        .render(
+            email="",
+            back=None,
+            here=here,
+            version=version("headrace"),
+            name_place=name_place,
+            DEFINITIONS=DEFINITIONS,
+            OPERATOR_PAGES=OPERATOR_PAGES,
+            **values,
+        )
+    )
+
+
 def render_login(*, service_name: str, is_refused: bool = False) -> str:
-    return render_operator_page("operator_login.html", service_name=service_name, is_refused=is_refused)
+    return render_page("operator_login.html", service_name=service_name, is_refused=is_refused)
 
 
 def render_overview(
@@ -45,7 +71,7 @@ def render_overview(
 ) -> str:
     """Return what operators see first, of so many days."""
     figures = overview.figures
-    return render_operator_page(
+    return render_page(
         "operator_overview.html",
         here="/operators",
         service_name=service_name,
@@ -71,7 +97,7 @@ def render_overview(
 
 def render_definitions(*, service_name: str, csrf: str) -> str:
     """Return what each figure is, and what each notice means."""
-    return render_operator_page(
+    return render_page(
         "operator_definitions.html", service_name=service_name, csrf=csrf, rules=RULES, meanings=MEANINGS
     )
 
@@ -88,7 +114,7 @@ def render_notices(
     older: int | None,
 ) -> str:
     """Return the open notices, newest first; `older` is the id before which the next page begins."""
-    return render_operator_page(
+    return render_page(
         "operator_notices.html",
         here="/operators/notices",
         service_name=service_name,
@@ -102,51 +128,13 @@ def render_notices(
     )
 
 
-def render_timeline(
-    resource: ResourceRow,
-    events: Sequence[EventRow],
-    notices: Sequence[NoticeRow],
-    *,
-    service_name: str,
-    csrf: str,
-) -> str:
-    """Return everything that happened to one resource, oldest first."""
-    return render_operator_page(
-        "operator_resource.html",
-        service_name=service_name,
-        resource=resource,
-        events=events,
-        notices=[notice for notice in notices if notice.settled_at is None],
-        orders=ORDERS,
-        csrf=csrf,
-    )
-
-
 def render_order(order: str, resource: ResourceRow, *, service_name: str, csrf: str) -> str:
     """Return the page that asks whether an order is meant."""
-    return render_operator_page(
+    return render_page(
         "operator_order.html",
         service_name=service_name,
         order=order,
         what=ORDERS[order],
         resource=resource,
         csrf=csrf,
-    )
-
-
-def render_operator_page(template: str, *, here: str = "", **values: object) -> str:
-    """Render a page; `here` is the address of the one in the bar that it is."""
-    return (
-        load_pages()
-        .get_template(template)
-        .render(
-            email="",
-            back=None,
-            here=here,
-            version=version("headrace"),
-            name_place=name_place,
-            DEFINITIONS=DEFINITIONS,
-            OPERATOR_PAGES=OPERATOR_PAGES,
-            **values,
-        )
     )

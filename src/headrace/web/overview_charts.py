@@ -6,7 +6,7 @@ from datetime import date
 
 from headrace.inspector.insights import DAY, FleetDay, Insights
 from headrace.models import Stage
-from headrace.store.roll_up import NONE, UNKNOWN
+from headrace.web.channels import sort_stages
 from headrace.web.charts import BandChart, LineChart, Series, draw_bands, draw_lines, find_heat
 from headrace.web.pages import spell_number, spell_share
 
@@ -108,9 +108,7 @@ def cross(counts: Mapping[str, Mapping[str, int]], *, marked: Collection[str] = 
     if len(ordered) > MOST_COLUMNS:
         shown, rest = ordered[: MOST_COLUMNS - 1], ordered[MOST_COLUMNS - 1 :]
     groups = [(column, [column]) for column in shown] + ([(OTHERS, rest)] if rest else [])
-    found = {
-        stage: {name: _sum(counts[stage], columns) for name, columns in groups} for stage in _order_downstream(counts)
-    }
+    found = {stage: {name: _sum(counts[stage], columns) for name, columns in groups} for stage in sort_stages(counts)}
     highest = max((count for cells in found.values() for count in cells.values()), default=0)
     return CrossTable(
         columns=tuple(name for name, _ in groups),
@@ -139,13 +137,6 @@ def _list_days(insights: Insights) -> list[date]:
     """Every day from the first that had a live resource; one that had none is left out of the figures."""
     first = insights.days[0].day
     return [first + DAY * number for number in range((insights.until - first).days + 1)]
-
-
-def _order_downstream(stages: Iterable[str]) -> list[str]:
-    """The stages in the order of flow; words that Heroku added, and having no stage, come last."""
-    known = [*Stage, NONE, UNKNOWN]
-    there = set(stages)
-    return [str(stage) for stage in (*known[:-2], *sorted(there - {*known}), *known[-2:]) if stage in there]
 
 
 def _sum(counts: Mapping[str, int], names: Iterable[str]) -> int:

@@ -13,6 +13,7 @@ from headrace.inspector.board import (
     Board,
     BoardPipeline,
     Card,
+    Column,
     find_oldest_check,
     shorten_id,
     spell_age,
@@ -23,6 +24,8 @@ from headrace.inspector.board import (
 from headrace.models import PASSING, Outcome, State
 
 SHOWN_IN_STACK = 3
+# A stage with more cards than this is a stack, whatever stage it is.
+MOST_WHOLE = 6
 WIDEST_ROW = 6
 SPARK_WIDTH, SPARK_HEIGHT = 44, 16
 # Half a line's width more than nothing, so that a peak is not cut off.
@@ -113,6 +116,7 @@ def load_pages() -> Environment:
     )
     pages.filters |= {
         "age": spell_age,
+        "clock": spell_time,
         "count": spell_count,
         "date": spell_date,
         "day": spell_day,
@@ -126,10 +130,10 @@ def load_pages() -> Environment:
         "signed": spell_signed,
     }
     pages.globals |= {
-        "PASSING": PASSING,
         "draw_sparkline": draw_sparkline,
         "find_oldest_check": find_oldest_check,
         "find_untold_reason": find_untold_reason,
+        "is_stacked": is_stacked,
         "name_stage": name_stage,
         "spell_clock": spell_clock,
         "spell_fold": spell_fold,
@@ -164,8 +168,13 @@ def _find_height(value: float, trend: Sequence[float]) -> float:
     return SPARK_HEIGHT - SPARK_MARGIN - share * (SPARK_HEIGHT - 2 * SPARK_MARGIN)
 
 
+def is_stacked(column: Column) -> bool:
+    """Whether a stage's cards are lines, all but a few folded: there are too many, or they come and go."""
+    return column.stage in PASSING or len(column.cards) > MOST_WHOLE
+
+
 def split_stack(cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
-    """Return the newest few of a stage and the rest; the one that the person came for is never folded away."""
+    """Return the first few of a stage and the rest; the one that the person came for is never folded away."""
     shown, rest = list(cards[:SHOWN_IN_STACK]), cards[SHOWN_IN_STACK:]
     shown += [card for card in rest if card.is_opened]
     return shown, [card for card in rest if not card.is_opened]
@@ -250,6 +259,11 @@ def spell_clock(moment: datetime, now: datetime) -> str:
     there = moment.astimezone(UTC)
     is_today = there.date() == now.astimezone(UTC).date()
     return f"{there:%H:%M} UTC" if is_today else f"{spell_day(moment)}, {there:%H:%M} UTC"
+
+
+def spell_time(moment: datetime) -> str:
+    """Return `18:30:02.125`: the time of a day that stands beside it."""
+    return f"{moment.astimezone(UTC):%H:%M:%S}.{moment.microsecond // 1000:03}"
 
 
 def spell_exact(moment: datetime) -> str:

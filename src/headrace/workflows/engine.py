@@ -21,6 +21,8 @@ from headrace.protocol.retries import TABLE, Policy
 from headrace.store.database import Database
 from headrace.workflows import ledger
 from headrace.workflows.lease import WorkerLease
+from headrace.workflows.masks import Mask, show_nothing, spell_error
+from headrace.workflows.pulse import Pulse
 from headrace.workflows.run import JSON, Run
 from headrace.workflows.takeover import Takeover
 
@@ -59,6 +61,7 @@ class Engine:
         database: Database,
         *,
         clock: Callable[[], datetime],
+        mask: Mask = show_nothing,
         retries: dict[type[BaseException], Policy] = TABLE,
         version: str = CONTRACT_VERSION,
         takes_over: Collection[str] = TAKES_OVER,
@@ -66,11 +69,15 @@ class Engine:
         self._database = database
         self._workflows: dict[str, WorkflowFunction] = {}
         self._clock = clock
+        self._mask = mask
         self._retries = retries
         self._version = version
         self._takes_over = takes_over
         self._lease = WorkerLease(database)
         self._takeover = Takeover(database, self._lease, version=version, list_active=_list_active)
+        self._pulse = Pulse(
+            database, version=version, room=CONCURRENCY, count_active=_count_active, find_loop=_find_loop
+        )
         self._client: DBOSClient | None = None
         self._is_running = False
         # Whether this process is to be a worker, even where it cannot for the moment.
@@ -135,6 +142,10 @@ class Engine:
         """Say of each workflow how far it is; one that is not there is missing in the answer."""
         return ledger.find_statuses(connection, workflow_ids)
 
+    def list_stranded(self, connection: sa.Connection, *, limit: int) -> list[ledger.Stranded]:
+        """Return unfinished workflows that this release cannot go on with, the oldest first."""
+        return ledger.list_stranded(connection, version=self._version, limit=limit)
+
     def delete_finished(
         self, connection: sa.Connection, *, before: datetime, limit: int, kind: str | None = None
     ) -> int:
@@ -153,7 +164,7 @@ class Engine:
             return "the worker has lost its id and is waiting for the database"
         if not any(thread.is_alive() for thread in _list_queue_threads()):
             return "the workflow engine takes no work from its queue"
-        return None
+        return self._pulse.problem
 
     def _launch(self) -> None:
         # Called on a thread without an event loop, so that workflows and the partner's hooks run on a loop of
@@ -174,7 +185,8 @@ class Engine:
         DBOS(config=config)
         for kind, function in self._workflows.items():
             self._announce(kind, function)
-        self._take_over_versions()
+        self._adopt()
+        self._name_stranded()
         # Registered before the launch, because the engine looks for new queues only once a second.
         for queue, count in CONCURRENCY.items():
             self._find_client().register_queue(queue, worker_concurrency=count, polling_interval_sec=POLL_SECONDS)
@@ -189,20 +201,34 @@ class Engine:
             # The last look could not begin anew for want of a database.
             self._launch()
         elif self._lease.is_held() or self._lease.regain():
+            self._adopt()
             self._takeover.look()
+            self._feel_pulse()
         else:
             # Another worker has taken our id, and our workflows with it: begin anew, under another one.
             log.error("worker.superseded")
             self._shut_down()
             self._launch()
 
-    def _take_over_versions(self) -> None:
-        """Take over what an older release left unfinished; say of what cannot be that it waits for that release."""
+    def _feel_pulse(self) -> None:
+        before = self._pulse.problem
+        self._pulse.look()
+        if self._pulse.problem is not None and self._pulse.problem != before:
+            log.error("worker.stuck", extra={"problem": self._pulse.problem})
+
+    def _adopt(self) -> None:
+        """Take over what an older release left unfinished: not only at the start, because its web may still run."""
+        if not self._takes_over:
+            return
         with self._database.transaction() as connection:
             count = ledger.adopt(connection, versions=self._takes_over, version=self._version)
-            stranded = ledger.list_stranded(connection, version=self._version, limit=STRANDED_SHOWN)
         if count:
             log.warning("workflows.adopted", extra={"count": count, "versions": sorted(self._takes_over)})
+
+    def _name_stranded(self) -> None:
+        """Say of what cannot be taken over that it waits for its own release; upkeep raises a notice for each."""
+        with self._database.engine.connect() as connection:
+            stranded = self.list_stranded(connection, limit=STRANDED_SHOWN)
         for row in stranded:
             log.error(
                 "workflow.stranded",
@@ -215,13 +241,15 @@ class Engine:
             )
 
     def _announce(self, kind: str, function: WorkflowFunction) -> None:
-        async def run(uuid: str, argument: JSON) -> None:
+        async def run_workflow(uuid: str, argument: JSON) -> None:
             workflow_id = str(DBOS.workflow_id)
             try:
-                await function(Run(workflow_id, clock=self._clock, retries=self._retries), uuid, argument)
-            except Exception as error:
+                run = Run(workflow_id, uuid, clock=self._clock, retries=self._retries, mask=self._mask)
+                await function(run, uuid, argument)
+            except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
                 # The engine stores and logs what it is raised, text and all; that text may hold a secret.
-                log.exception("workflow.failed", extra={"workflow": workflow_id})
+                text = await self._mask(uuid, spell_error(error))
+                log.error("workflow.failed", extra={"workflow": workflow_id, "traceback": text})  # noqa: TRY400
                 reason = type(error).__name__
             else:
                 return
@@ -229,7 +257,7 @@ class Engine:
             raise WorkflowFailed(reason)
 
         # A workflow that is recovered over and over still holds a customer's resource: never dropped.
-        DBOS.workflow(name=kind, max_recovery_attempts=None)(run)
+        DBOS.workflow(name=kind, max_recovery_attempts=None)(run_workflow)
 
     def _shut_down(self) -> None:
         if self._is_running:
@@ -255,6 +283,15 @@ class Engine:
 
 def _list_active() -> list[str]:
     return list(_get_dbos_instance()._active_workflows_set.activeList())  # noqa: SLF001
+
+
+def _count_active(queue: str) -> int:
+    return _get_dbos_instance()._active_workflows_set.count_for_queue(queue)  # noqa: SLF001
+
+
+def _find_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop on which workflows run, and the hooks that are coroutine functions."""
+    return _get_dbos_instance()._background_event_loop.target_loop()  # noqa: SLF001
 
 
 def _list_queue_threads() -> list[threading.Thread]:

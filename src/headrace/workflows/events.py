@@ -20,7 +20,7 @@ from headrace.store.database import Database
 from headrace.store.notices import NoticeKind, raise_notice
 from headrace.store.placements import LIVE, forget_access, want_check
 from headrace.store.resources import ResourceRow, add_event, find_resource, lock_resource
-from headrace.store.secrets import SecretStore
+from headrace.store.secrets import EVENT, SecretStore
 from headrace.store.webhooks import add_webhook_event, find_credentials, forget_webhook_events
 from headrace.workflows.engine import EVENT_QUEUE, Engine
 from headrace.workflows.hooks import Event, Hooks, name_event_hook
@@ -103,7 +103,7 @@ class Events:
         if self._hooks.has(name_event_hook(event.entity)):
             text = msgspec.json.encode(event).decode()
             self._secrets.save(connection, uuid, _kind(event.id), text)
-            workflow_id = f"{TELL_EVENT}:{uuid}:{event.id}"
+            workflow_id = name_event_workflow(uuid, event.id)
             self._engine.enqueue(connection, TELL_EVENT, workflow_id, uuid, event.id, queue=EVENT_QUEUE)
         return Taken.NEW
 
@@ -152,9 +152,14 @@ def list_wanted(hooks: Hooks) -> list[str]:
     return sorted(WATCHED.union(hooks.list_entities()))
 
 
+def name_event_workflow(uuid: str, event_id: str) -> str:
+    """Return the id of the workflow that tells the partner's hook of an event."""
+    return f"{TELL_EVENT}:{uuid}:{event_id}"
+
+
 def _kind(event_id: str) -> str:
     """The kind of secret under which an event is kept until its hook is done: it may hold addresses and config."""
-    return f"event/{event_id}"
+    return f"{EVENT}/{event_id}"
 
 
 def _find_app_id(event: SentEvent, row: ResourceRow) -> str | None:

@@ -101,6 +101,10 @@ class Event:
     actor: Actor | None = field(repr=False)
 
 
+class HookFailed(Exception):
+    """A hook raised an error; the text is its traceback, as it may be logged."""
+
+
 HOOKS = {
     "on_provision": "async def create(provision: Provision) -> dict[str, str]:",
     "on_plan_change": "async def resize(change: PlanChange) -> dict[str, str] | None:",

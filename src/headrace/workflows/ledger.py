@@ -1,11 +1,13 @@
 """The engine's own rows, as far as we look at them: how far workflows are, who runs them, and which may go."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 
@@ -29,6 +31,11 @@ _STATUSES = {
 }
 UNFINISHED = [name for name, status in _STATUSES.items() if status in (Status.ENQUEUED, Status.RUNNING)]
 FINISHED = [name for name in _STATUSES if name not in UNFINISHED]
+# Nothing of ours is ever delayed by the engine.
+IN_FLIGHT = ("ENQUEUED", "PENDING")
+# SQLite uses the engine's index of them for a query that has these very words.
+IS_IN_FLIGHT = sa.text("status IN ('ENQUEUED', 'PENDING')")
+MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +46,107 @@ class Stranded:
     version: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A workflow about a resource that runs or waits to."""
+
+    workflow_id: str
+    kind: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None
+
+    @property
+    def resource_uuid(self) -> str:
+        return self.workflow_id.split(":")[1]
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        return (self.created_at, self.workflow_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt at a step, once it is over: `reason` is the kind of the error that ended it, None when it is done.
+
+    `wait` is how many seconds later the next attempt comes, None when there is none. What a step returned is not read.
+    """
+
+    workflow_id: str
+    number: int
+    step: str
+    began_at: datetime | None
+    ended_at: datetime | None
+    wait: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How many workflows of a queue wait and run; no count exceeds `MOST_COUNTED` by more than one."""
+
+    queue: str
+    waiting: int
+    running: int
+
+
+class _Outcome(msgspec.Struct):
+    """Of what an attempt left behind, what tells how it ended."""
+
+    wait: float | None = None
+    reason: str | None = None
+
+
 def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:
     rows = _rows(connection)
     query = sa.select(rows.c.workflow_uuid, rows.c.status).where(rows.c.workflow_uuid.in_(workflow_ids))
     return {row.workflow_uuid: _STATUSES[row.status] for row in connection.execute(query)}
+
+
+def list_unfinished(
+    connection: sa.Connection, *, queues: Collection[str], after: tuple[datetime, str] | None, limit: int
+) -> list[Unfinished]:
+    """Return what runs or waits to in these queues, what has waited longest first."""
+    rows = _rows(connection)
+    found: list[Unfinished] = []
+    for queue in queues:
+        for status in IN_FLIGHT:
+            query = (
+                sa.select(rows)
+                .where(IS_IN_FLIGHT, rows.c.queue_name == queue, rows.c.status == status, rows.c.priority == 0)
+                .order_by(rows.c.created_at)
+                # Those of one millisecond are put in order below: more than are shown would have to be of it.
+                .limit(2 * limit)
+            )
+            if after is not None:
+                query = query.where(rows.c.created_at >= _spell_moment(after[0]))
+            found += [_read_unfinished(row) for row in connection.execute(query)]
+    found.sort(key=lambda each: each.key)
+    return [each for each in found if after is None or each.key > after][:limit]
+
+
+def measure_queue(connection: sa.Connection, queue: str) -> Depth:
+    rows = _rows(connection)
+    counts = []
+    for status in IN_FLIGHT:
+        few = sa.select(rows.c.status).where(IS_IN_FLIGHT, rows.c.queue_name == queue, rows.c.status == status)
+        counted = sa.select(sa.func.count()).select_from(few.limit(MOST_COUNTED + 1).subquery())
+        counts.append(connection.execute(counted).scalar_one())
+    return Depth(queue=queue, waiting=counts[0], running=counts[1])
+
+
+def list_attempts(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Sequence[Attempt]]:
+    """Return the attempts at the steps of these workflows that are over, in order."""
+    steps = _steps(connection)
+    query = (
+        sa.select(steps)
+        .where(steps.c.workflow_uuid.in_(workflow_ids), sa.not_(steps.c.function_name.like("DBOS.%")))
+        .order_by(steps.c.workflow_uuid, steps.c.function_id)
+    )
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.workflow_uuid].append(_read_attempt(row))
+    return dict(found)
 
 
 def list_pending_workers(connection: sa.Connection, *, version: str) -> list[str]:
@@ -78,7 +182,20 @@ def adopt(connection: sa.Connection, *, versions: Collection[str], version: str)
     return connection.execute(sa.update(rows).where(is_theirs).values(application_version=version)).rowcount
 
 
+def find_first(connection: sa.Connection, *, queue: str, version: str) -> str | None:
+    """Return the id of the workflow that is taken next from a queue."""
+    rows = _rows(connection)
+    query = (
+        sa.select(rows.c.workflow_uuid)
+        .where(rows.c.queue_name == queue, rows.c.status == "ENQUEUED", rows.c.application_version == version)
+        .order_by(rows.c.priority, rows.c.created_at)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def list_stranded(connection: sa.Connection, *, version: str, limit: int) -> list[Stranded]:
+    """Return what another version left unfinished, the oldest first."""
     rows = _rows(connection)
     query = (
         sa.select(rows.c.workflow_uuid, rows.c.application_version)
@@ -92,7 +209,7 @@ def list_stranded(connection: sa.Connection, *, version: str, limit: int) -> lis
 def delete_finished(connection: sa.Connection, *, before: datetime, limit: int, kind: str | None = None) -> int:
     """Delete finished workflows that have not changed since, all or those of a kind; their steps go with them."""
     rows = _rows(connection)
-    moment = int(before.timestamp() * 1000)
+    moment = _spell_moment(before)
     old = (
         sa.select(rows.c.workflow_uuid)
         .where(rows.c.status.in_(FINISHED), rows.c.created_at < moment, rows.c.updated_at < moment)
@@ -103,12 +220,58 @@ def delete_finished(connection: sa.Connection, *, before: datetime, limit: int, 
     return connection.execute(sa.delete(rows).where(rows.c.workflow_uuid.in_(old.scalar_subquery()))).rowcount
 
 
+def _read_unfinished(row: sa.Row[Any]) -> Unfinished:
+    return Unfinished(
+        workflow_id=row.workflow_uuid,
+        kind=row.name,
+        status=_STATUSES[row.status],
+        created_at=_read_moment(row.created_at),
+        started_at=_read_moment(row.started_at_epoch_ms) if row.started_at_epoch_ms else None,
+    )
+
+
+def _read_attempt(row: sa.Row[Any]) -> Attempt:
+    try:
+        outcome = msgspec.json.decode(row.output or "{}", type=_Outcome)
+    except msgspec.DecodeError:
+        # It is of a release that wrote it in another way.
+        outcome = _Outcome()
+    return Attempt(
+        workflow_id=row.workflow_uuid,
+        number=row.function_id,
+        step=row.function_name,
+        began_at=_read_moment(row.started_at_epoch_ms) if row.started_at_epoch_ms else None,
+        ended_at=_read_moment(row.completed_at_epoch_ms) if row.completed_at_epoch_ms else None,
+        wait=outcome.wait,
+        reason=outcome.reason,
+    )
+
+
+def _read_moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def _spell_moment(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
 def _rows(connection: sa.Connection) -> sa.TableClause:
-    columns: list[sa.ColumnClause[Any]] = [
-        sa.column(name)
-        for name in (
-            *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version"),
-            *("created_at", "updated_at", "started_at_epoch_ms"),
-        )
-    ]
-    return sa.table("workflow_status", *columns, schema=None if connection.dialect.name == "sqlite" else "dbos")
+    return _table(
+        connection,
+        "workflow_status",
+        *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version", "queue_name"),
+        *("priority", "created_at", "updated_at", "started_at_epoch_ms"),
+    )
+
+
+def _steps(connection: sa.Connection) -> sa.TableClause:
+    return _table(
+        connection,
+        "operation_outputs",
+        *("workflow_uuid", "function_id", "function_name", "output", "started_at_epoch_ms", "completed_at_epoch_ms"),
+    )
+
+
+def _table(connection: sa.Connection, name: str, *names: str) -> sa.TableClause:
+    columns: list[sa.ColumnClause[Any]] = [sa.column(each) for each in names]
+    return sa.table(name, *columns, schema=None if connection.dialect.name == "sqlite" else "dbos")

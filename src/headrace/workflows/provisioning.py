@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from headrace.client import Clock, HerokuClient
-from headrace.errors import GrantError, MisuseError, NotFound, UnknownResource, Unprocessable
+from headrace.errors import GrantError, MisuseError, NotFound, TokenRejected, UnknownResource, Unprocessable
 from headrace.inspector.placements import Inspector
 from headrace.models import Grant, Ref, Secret, State, Token, read_stage
 from headrace.protocol.lifecycle import WorkflowKind
@@ -40,6 +40,7 @@ from headrace.store.resources import (
     ResourceRow,
     add_event,
     fail_resource,
+    find_last_event,
     find_plan_change,
     find_resource,
     lock_resource,
@@ -59,6 +60,8 @@ EXPIRE = "expire"
 LONGEST_STEP_NAME = 100
 # What a step returns instead of working, when the resource is no longer in the workflow's state.
 STOPPED = "stopped"
+# Heroku is being told that a provision failed; it has refused to hear it.
+TELLING = ASKED, REFUSED = ("heroku.asked", "heroku.refused")
 # From the hook on there may be something at the partner's that has to be removed again.
 STEPS_WITH_EFFECT = ("run_hook", "set_config", "mark_provisioned")
 
@@ -396,11 +399,25 @@ class Workflows:
         await self._database.write(record)
 
     async def _tell_heroku(self, uuid: str) -> None:
-        """Ask Heroku to remove the add-on; without a token nobody can, and Heroku does it after its own limit."""
+        """Ask Heroku to remove the add-on; without a token nobody can, and Heroku does it after its own limit.
+
+        Its tokens end with it. So one that is refused after an attempt of which we never heard the end, because of a
+        crash say, means that Heroku was told; refused at the first attempt, it waits for the right client secret.
+        """
+        if await self._database.read(self._secrets.find_token, uuid) is None:
+            return
+        last = await self._database.read(find_last_event, uuid, TELLING)
+        if last is None:
+            await self._record_event(uuid, ASKED)
         try:
             await self._client.call(uuid, build_deprovision_action(uuid))
         except NotFound:
             return
+        except TokenRejected:
+            if last is None:
+                await self._record_event(uuid, REFUSED)
+            if last is None or last.name == REFUSED:
+                raise
         await self._record_event(uuid, "heroku.told")
 
     async def _finish(self, run: Run, uuid: str) -> None:

@@ -9,6 +9,7 @@ from dbos import DBOS
 
 from headrace.errors import HeadraceError, Refused
 from headrace.protocol.retries import Policy, decide_retry
+from headrace.workflows.masks import Mask, spell_error
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +30,17 @@ class Run:
     """One run of a workflow: it checkpoints steps, so that a step that is done is not done again."""
 
     def __init__(
-        self, workflow_id: str, *, clock: Callable[[], datetime], retries: dict[type[BaseException], Policy]
+        self,
+        workflow_id: str,
+        uuid: str,
+        *,
+        clock: Callable[[], datetime],
+        retries: dict[type[BaseException], Policy],
+        mask: Mask,
     ) -> None:
         self.workflow_id = workflow_id
+        self._uuid = uuid
+        self._mask = mask
         self._clock = clock
         self._retries = retries
 
@@ -68,20 +77,23 @@ class Run:
         except Exception as error:  # noqa: BLE001 - the worker's one boundary: a hook may raise anything
             now = self._clock()
             wait = decide_retry(error, attempt=attempt, started_at=began, now=now, table=self._retries)
-            self._report(name, error, attempt=attempt, will_retry=wait is not None)
+            await self._report(name, error, attempt=attempt, will_retry=wait is not None)
             if wait is None:
                 return {"reason": type(error).__name__, "message": _customer_message(error)}
-            return {"wait": wait.total_seconds(), "started_at": began.isoformat()}
+            reason = type(error).__name__
+            return {"wait": wait.total_seconds(), "started_at": began.isoformat(), "reason": reason}
 
-    def _report(self, name: str, error: Exception, *, attempt: int, will_retry: bool) -> None:
+    async def _report(self, name: str, error: Exception, *, attempt: int, will_retry: bool) -> None:
         detail = {"workflow": self.workflow_id, "step": name, "attempt": attempt, "error": type(error).__name__}
         if isinstance(error, Refused):
             log.info("step.refused", extra=detail)
-        elif isinstance(error, HeadraceError):
-            log.log(_level(will_retry), "step.failed", extra={**detail, "error": str(error), "will_retry": will_retry})
+            return
+        if isinstance(error, HeadraceError):
+            detail["error"] = await self._mask(self._uuid, str(error))
         else:
             # Of a hook's own error the operator wants the traceback.
-            log.log(_level(will_retry), "step.failed", extra={**detail, "will_retry": will_retry}, exc_info=error)
+            detail["traceback"] = await self._mask(self._uuid, spell_error(error))
+        log.log(_level(will_retry), "step.failed", extra={**detail, "will_retry": will_retry})
 
 
 def _level(will_retry: bool) -> int:  # noqa: FBT001

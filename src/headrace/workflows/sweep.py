@@ -4,6 +4,7 @@ A batch is a workflow whose only input is the batch's id. Which resources are in
 looked at, stands beside their placements: a batch that is taken up again goes on with what is left.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -42,10 +43,10 @@ class Sweep:
             count += 1
         return count
 
-    async def look_here(self) -> Tally | None:
-        """Look at one batch of what is due, in this process; return None when nothing is due."""
+    async def look_here(self, only: Collection[str] | None = None) -> Tally | None:
+        """Look at one batch of what is due, or is due of these, in this process; return None when nothing is."""
         batch = str(uuid4())
-        if not await self._database.write(self._claim, batch):
+        if not await self._database.write(self._claim, batch, only):
             return None
         try:
             return await self._looker.look_at(batch)
@@ -69,5 +70,5 @@ class Sweep:
         self._engine.enqueue(connection, SWEEP, f"{SWEEP}:{batch}", batch, queue=SWEEP_QUEUE)
         return True
 
-    def _claim(self, connection: sa.Connection, batch: str) -> int:
-        return claim_batch(connection, batch, now=self._clock(), limit=BATCH, lease=LEASE)
+    def _claim(self, connection: sa.Connection, batch: str, only: Collection[str] | None = None) -> int:
+        return claim_batch(connection, batch, now=self._clock(), limit=BATCH, lease=LEASE, only=only)

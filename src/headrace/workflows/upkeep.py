@@ -11,11 +11,12 @@ from headrace.models import State
 from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.store.database import Database
 from headrace.store.logins import forget_old_logins
-from headrace.store.notices import NoticeKind, raise_notice
+from headrace.store.notices import NoticeKind, list_open_notices_of_kind, raise_notice, settle_notice
 from headrace.store.resources import (
     add_event,
     count_events,
     fail_resource,
+    find_resource,
     list_overdue,
     list_running,
     lock_resource,
@@ -33,6 +34,7 @@ BATCH = 100
 ATTEMPTS_KEPT_FOR = timedelta(days=1)
 PAGE = 500
 CLEANING_PAUSE_SECONDS = 600.0
+STRANDED_PAUSE_SECONDS = 60.0
 # What a look found stands beside the placements: its workflow tells nothing that is worth keeping.
 SWEEPS_KEPT_FOR = timedelta(minutes=10)
 # How often what is due is started again after workflows that ended with an error of their own.
@@ -58,12 +60,17 @@ class Upkeep:
         self._keep_finished = keep_finished
         self._looked_up_to = ""
         self._next_cleaning = 0.0
+        self._next_stranded = 0.0
+        self._stranded: set[str] = set()
 
     async def look(self) -> None:
         await self._repair_ended()
         await self._expire_overdue()
         now = self._clock()
         await self._database.write(forget_old_logins, now=now, attempts_before=now - ATTEMPTS_KEPT_FOR)
+        if monotonic() >= self._next_stranded:
+            self._next_stranded = monotonic() + STRANDED_PAUSE_SECONDS
+            await self._database.write(self._note_stranded)
         if monotonic() >= self._next_cleaning:
             self._next_cleaning = monotonic() + CLEANING_PAUSE_SECONDS
             await self._clean()
@@ -108,6 +115,24 @@ class Upkeep:
             while await self._database.write(delete, before=before, limit=PAGE, kind=kind) == PAGE:
                 continue
 
+    def _note_stranded(self, connection: sa.Connection) -> None:
+        """Let an operator know of each resource that waits for a worker of another release, for as long as it does.
+
+        Only what waits at two looks: while one release follows another, each sees what the other is just doing.
+        """
+        now = self._clock()
+        stranded = {row.workflow_id: row for row in self._engine.list_stranded(connection, limit=PAGE)}
+        waiting, self._stranded = stranded.keys() & self._stranded, set(stranded)
+        for workflow_id in sorted(waiting):
+            uuid = _find_uuid(workflow_id)
+            if find_resource(connection, uuid) is not None:
+                detail = {"workflow": workflow_id, "version": stranded[workflow_id].version}
+                raise_notice(connection, uuid, NoticeKind.WORKFLOW_STRANDED, now=now, **detail)
+        if len(stranded) < PAGE:
+            for old in list_open_notices_of_kind(connection, NoticeKind.WORKFLOW_STRANDED):
+                if old.detail["workflow"] not in stranded:
+                    settle_notice(connection, old.id, by="worker", now=now)
+
     async def _expire_overdue(self) -> None:
         """End provisions that have passed their limit, before Heroku does: it is told, and so is an operator.
 
@@ -133,3 +158,8 @@ class Upkeep:
 
 def _goes_on(status: Status | None) -> bool:
     return status in (Status.ENQUEUED, Status.RUNNING)
+
+
+def _find_uuid(workflow_id: str) -> str:
+    """Return what stands second in a workflow's id: the resource that it is about, but for a sweep's."""
+    return workflow_id.partition(":")[2].partition(":")[0]

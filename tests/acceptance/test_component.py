@@ -1,0 +1,227 @@
+"""<headrace-board>, the web component, inside a page that is not ours: what it shows, and what it bears."""
+
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from acceptance.judging import Watch, find_overflow, find_violations
+from acceptance.stand import Stand
+from scenes import SCENES
+
+pytestmark = pytest.mark.acceptance
+
+WITHIN_MS = 20_000
+
+
+def open_stand(browser: Browser, scene: str = "five-pipelines", **page: Any) -> tuple[Stand, Page]:
+    stand = Stand(browser.new_page(**page))
+    stand.show(scene)
+    stand.open()
+    return stand, stand.page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scene", [scene for scene in SCENES if scene != "2000-resources"])
+def test_nothing_is_wrong_with_the_component(browser: Browser, scene: str, scheme: Literal["light", "dark"]) -> None:
+    """Whatever the board holds: axe is content, nothing sticks out, and the strictest policy that we know of holds."""
+    stand = Stand(browser.new_page(color_scheme=scheme))
+    watch = Watch(stand.page)
+    stand.show(scene)
+    stand.open()
+    expect(stand.page.get_by_role("status")).to_contain_text("kept current")
+
+    assert [] == [*find_violations(stand.page), *find_overflow(stand.page), *find_violations(stand.page)]
+    assert ([], {"acme.test"}) == (watch.complaints, watch.hosts)
+
+
+def test_the_component_groups_as_the_board_does(browser: Browser) -> None:
+    """Pipelines, their stages in order of flow, the card that the person came from, figures with their trend."""
+    _, page = open_stand(browser)
+    shop = page.get_by_role("region", name="shop")
+
+    expect(page.get_by_role("heading", level=2)).to_have_text(
+        ["atlas", "billing", "help-centre", "ledger-api", "shop", " Not in a pipeline"]
+    )
+    expect(shop.get_by_role("heading", level=3)).to_have_text(
+        ["Development 1", "Review 1", "Test 1", "Staging 1", "Production 1"]
+    )
+    expect(shop.locator("[data-stage=staging] .card").get_by_role("link", name="shop-staging-0")).to_have_attribute(
+        "href", "https://acme.example/indexes/1"
+    )
+    expect(page.locator("[data-origin]")).to_have_count(1)
+    expect(shop.locator("[data-stage=production] dl")).to_have_text("Documents12,408Queries, last day222,222")
+    expect(shop.locator("[data-stage=production] svg polyline")).to_have_count(1)
+
+
+def test_the_component_says_what_is_not_known(browser: Browser) -> None:
+    """States as words, what is stale, what moved, what Heroku did not tell and why."""
+    _, page = open_stand(browser, "errors")
+
+    for text in (
+        "deprovisioning",
+        "failed",
+        "moved from development 1 h ago",
+        "stale, checked 3 h ago",
+        "Heroku has not answered for 1 of 7 apps of this pipeline for 3 h. Stages are shown as last read.",
+        "Heroku does not show this app to the add-on.",
+        "Heroku does not let the add-on read this app's pipeline.",
+        "Heroku was not asked yet.",
+        "The index is being built.",
+    ):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible()
+    expect(page.get_by_role("heading", name="Sandbox 1")).to_be_visible()
+
+
+def test_nothing_of_a_boards_text_becomes_markup(browser: Browser) -> None:
+    """A name may hold tags, a link may hold a script: the one is shown, the other left out."""
+    stand, page = open_stand(browser, "nothing")
+    stand.show("names")
+    hostile = next(each for each in stand.board["pipelines"] if each["name"].startswith('">'))
+    hostile["stages"]["production"][0]["panel"]["href"] = "javascript:window.ran = 1"
+    page.reload()
+    section = page.locator("section.pipeline").filter(has_text="onerror").first
+
+    expect(section.get_by_role("heading", level=2)).to_have_text(
+        '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+    )
+    expect(section.locator("img, script, a")).to_have_count(0)
+    expect(section.locator(".card")).to_have_count(1)
+
+
+def test_a_move_appears_in_the_component(browser: Browser) -> None:
+    """At the next look; it is said aloud, and what was unfolded and focused stays so."""
+    stand, page = open_stand(browser, "300-review-apps")
+    page.get_by_text("298 more review apps, 7 failed").click()
+    page.get_by_role("link", name="shop-staging-0").focus()
+    stages = stand.board["pipelines"][0]["stages"]
+    stages["production"] += stages.pop("staging")
+
+    expect(page.locator("[data-stage=production] h4")).to_have_text(["shop-production-0", "shop-staging-0"])
+    expect(page.get_by_role("status")).to_contain_text("shop-staging-0 is now in production")
+    expect(page.get_by_role("link", name="shop-staging-0")).to_be_focused()
+    expect(page.locator("details.more")).to_have_attribute("open", "")
+
+
+def test_a_known_board_is_not_sent_again(browser: Browser) -> None:
+    """The component names the version that it has."""
+    stand, page = open_stand(browser)
+    expect(page.get_by_role("status")).to_contain_text("kept current")
+    page.evaluate("document.querySelector('headrace-board').refresh()")
+
+    expect(page.get_by_role("status")).to_contain_text("kept current")
+    assert [200, 304] == stand.answered[:2]
+
+
+def test_the_component_says_when_it_is_not_current(browser: Browser) -> None:
+    """What it shows stays, said to be old, until there is an answer again."""
+    stand, page = open_stand(browser)
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("kept current")
+    stand.status = 503
+    refresh = "document.querySelector('headrace-board').refresh()"
+    page.evaluate(f"{refresh}.then(() => {refresh})")
+
+    expect(status).to_contain_text("26 resources in 5 pipelines, not current, no answer for")
+    expect(page.locator(".card")).to_have_count(26)
+    stand.status = 200
+    page.evaluate(refresh)
+    expect(status).to_contain_text("kept current")
+
+
+def test_an_answer_that_is_no_board_does_not_end_the_looking(browser: Browser) -> None:
+    """It is a look in vain, and the next one may bring a board."""
+    stand = Stand(browser.new_page(), board={"pipelines": "none"})
+    stand.open()
+    status = stand.page.get_by_role("status")
+    expect(status).to_have_text("The board cannot be read now. It is tried again.")
+    stand.show("one")
+    stand.page.evaluate("document.querySelector('headrace-board').refresh()")
+
+    expect(status).to_contain_text("1 resource in 1 pipeline, kept current")
+
+
+@pytest.mark.parametrize(
+    ("board", "said"),
+    [
+        ({"message": "Heroku does not tell now who has access to the app."}, "Heroku does not tell now who has access"),
+        (None, "The board cannot be read now. It is tried again."),
+    ],
+)
+def test_a_board_that_never_came_says_why(browser: Browser, board: Any, said: str) -> None:
+    """In the words of the answer, where it has some."""
+    stand = Stand(browser.new_page(), board=board, status=503)
+    stand.open()
+
+    expect(stand.page.get_by_role("status")).to_contain_text(said)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_whoever_lost_access_loses_the_component_at_its_next_look(browser: Browser, status: int) -> None:
+    """Nothing of the board stays on the page, and nothing is asked for any more."""
+    stand, page = open_stand(browser)
+    expect(page.locator(".card")).to_have_count(26)
+    stand.status, stand.board = status, {"message": "This person has no access to the app."}
+    page.evaluate("document.querySelector('headrace-board').refresh()")
+
+    expect(page.get_by_role("status")).to_have_text("This person has no access to the app.")
+    expect(page.locator(".card")).to_have_count(0)
+    asked = len(stand.answered)
+    page.clock.install()
+    page.clock.run_for(120_000)
+    assert asked == len(stand.answered)
+
+
+def test_the_page_says_how_the_component_looks(browser: Browser) -> None:
+    """Its scheme is the page's, its tokens are set from outside, its parts are styled by name."""
+    style = """:root { color-scheme: light } headrace-board { --surface: rgb(1, 2, 3) }
+    headrace-board::part(app) { letter-spacing: 3px }"""
+    stand = Stand(browser.new_page(color_scheme="dark"), style=style)
+    stand.show("one")
+    stand.open()
+    card = stand.page.locator(".card")
+    read = "(element, name) => getComputedStyle(element)[name]"
+
+    assert "rgb(1, 2, 3)" == card.evaluate(read, "backgroundColor")
+    assert "3px" == card.get_by_role("heading").evaluate(read, "letterSpacing")
+    light = card.evaluate(read, "color")
+    stand.page.evaluate("document.querySelector('headrace-board').dataset.theme = 'dark'")
+    assert light != card.evaluate(read, "color")
+
+
+def test_the_component_is_laid_out_by_its_own_width(browser: Browser) -> None:
+    """In a narrow column of a wide page its stages stand below each other, as on a phone."""
+    _, page = open_stand(browser)
+    stages = page.get_by_role("region", name="shop").locator("section.stage")
+    expect(stages).to_have_count(5)
+    count_rows = "sections => new Set(sections.map(section => section.getBoundingClientRect().top)).size"
+    wide = stages.evaluate_all(count_rows)
+    page.evaluate("document.querySelector('main').style.setProperty('width', '400px')")
+
+    assert (1, 5) == (wide, stages.evaluate_all(count_rows))
+
+
+def test_the_component_is_reached_by_keys(browser: Browser) -> None:
+    """Every link and every fold, by Tab; Enter unfolds."""
+    _, page = open_stand(browser, "300-review-apps")
+    expect(page.locator(".card").first).to_be_visible()
+    summary = page.locator("summary")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="shop-development-0")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(summary).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.locator("details.more")).to_have_attribute("open", "")
+
+
+def test_a_component_that_is_taken_away_asks_no_more(browser: Browser) -> None:
+    """A page that shows something else in its place is left alone."""
+    stand, page = open_stand(browser)
+    expect(page.locator(".card").first).to_be_visible()
+    page.clock.install()
+    page.evaluate("document.querySelector('headrace-board').remove()")
+    asked = len(stand.answered)
+    page.clock.run_for(120_000)
+
+    assert asked == len(stand.answered)

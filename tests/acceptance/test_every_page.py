@@ -1,0 +1,87 @@
+"""Every page there is, in a real browser, in both themes: nothing that a program can find wrong with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from acceptance.judging import Watch, find_invalid, find_overflow, find_violations
+from acceptance.processes import Processes, Town
+from acceptance.test_browser import ADA, APPS, open_board
+from headrace.web.operator_pages import OPERATOR_PAGES
+
+pytestmark = pytest.mark.acceptance
+
+Scheme = Literal["light", "dark"]
+
+SECRET = "an-operators-secret-of-the-tests-0123"
+
+
+@pytest.fixture
+def town(processes: Processes) -> Town:
+    return processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=SECRET)
+
+
+def visit_every_page(page: Page, town: Town) -> Iterator[str]:
+    """Go from page to page as a customer, an operator and a developer do, and yield where we are."""
+    uuids = town.add_acme(*APPS, user=ADA)
+    page.goto(f"{town.acme_url}/operators/login")
+    yield "/operators/login"
+    page.get_by_label("Secret").fill(SECRET)
+    page.get_by_role("button", name="Log in").click()
+    resource = f"/operators/resources/{uuids['storefront']}"
+    for address in (*OPERATOR_PAGES, resource, f"{resource}/retry", f"{resource}/abandon"):
+        page.goto(town.acme_url + address)
+        yield address
+    page.goto(f"{town.heroku_url}/__emulator__?app=storefront")
+    yield "console"
+    open_board(page, town, uuids, app=APPS[0])
+    yield "/board"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wrong_with_any_page(town: Town, browser: Browser, tmp_path: Path, scheme: Scheme) -> None:
+    """Axe is content at both widths, nothing sticks out sideways, the HTML is valid, the console is empty, and nobody
+    but the page's own host is asked for anything, so no page breaks its own policy either."""
+    page = browser.new_page(color_scheme=scheme)
+    watch = Watch(page)
+    found, sources = {}, []
+    for address in visit_every_page(page, town):
+        found[address] = [*find_violations(page), *find_overflow(page), *find_violations(page)]
+        sources.append(page.request.get(page.url).text())
+
+    assert {} == {address: wrong for address, wrong in found.items() if wrong}
+    assert [] == find_invalid(tmp_path, *sources)
+    assert [] == watch.complaints
+    assert {town.acme_url, town.heroku_url} == {f"http://{host}" for host in watch.hosts}
+
+
+def test_whoever_has_no_session_is_told_what_to_do(town: Town, browser: Browser, tmp_path: Path) -> None:
+    """Those pages are as good as the others. A browser notes a status of 401 in its console by itself."""
+    page = browser.new_page()
+    found, sources = {}, []
+    for address in ("/board", "/nowhere"):
+        page.goto(town.acme_url + address)
+        found[address] = [*find_violations(page), *find_overflow(page)]
+        sources.append(page.content())
+
+    assert {"/board": [], "/nowhere": []} == found
+    assert [] == find_invalid(tmp_path, *sources)
+
+
+def test_a_page_runs_no_script_and_no_style_of_its_own(town: Town, browser: Browser) -> None:
+    """Were something of a customer's ever to become markup, the policy would stop it: it was tried."""
+    page = browser.new_page()
+    page.goto(f"{town.acme_url}/operators/login")
+    complaints = Watch(page).complaints
+
+    page.evaluate(
+        'document.body.innerHTML += \'<img src=x onerror="window.ran = 1"><b id=styled style="color:red">text</b>\''
+    )
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 2'}))")
+    color = page.locator("#styled").evaluate("element => getComputedStyle(element).color")
+
+    assert [None, False] == [page.evaluate("window.ran ?? null"), color == "rgb(255, 0, 0)"]
+    assert any("Content Security Policy" in complaint for complaint in complaints)

@@ -1,0 +1,149 @@
+"""The operators' pages in a real browser: what is there is found, page by page, and what failed is tried again."""
+
+from uuid import NAMESPACE_URL, uuid5
+
+import httpx2
+import pytest
+from playwright.async_api import async_playwright
+from playwright.async_api import expect as expect_async
+from playwright.sync_api import Browser, Page, expect
+
+from acceptance.judging import PHONE, Watch, find_overflow, find_violations, launch_async
+from acceptance.processes import Processes, Town
+from acceptance.test_browser import ADA
+from acceptance.test_every_page import SECRET
+from browsing import provision
+from headrace.errors import MisuseError
+from pair import Acme, play_pair
+
+pytestmark = pytest.mark.acceptance
+
+TOKEN = "api-token-of-36-letters-0a1b2c3d4e5f"
+# A page of the lists has fifty.
+IMPORTED = 60
+
+
+@pytest.fixture
+def town(processes: Processes) -> Town:
+    return processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=SECRET, HEADRACE_API_TOKEN=TOKEN)
+
+
+def log_in(browser: Browser, town: Town) -> Page:
+    page = browser.new_page()
+    page.goto(f"{town.acme_url}/operators/login")
+    page.get_by_label("Secret").fill(SECRET)
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def import_many(town: Town) -> None:
+    with httpx2.Client(headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        for number in range(IMPORTED):
+            name = f"imported-{number:02}"
+            body = {"uuid": str(uuid5(NAMESPACE_URL, name)), "name": name, "plan": "basic", "region": "us"}
+            assert 201 == client.post(f"{town.acme_url}/api/resources", json=body).status_code
+
+
+def list_rows(page: Page) -> list[str]:
+    return [each.strip() for each in page.locator("tbody th").all_text_contents()]
+
+
+def test_an_operator_finds_a_resource(town: Town, browser: Browser) -> None:
+    """By what its name begins with, and goes on to its page; what matches nothing says so."""
+    import_many(town)
+    page = log_in(browser, town)
+    page.get_by_role("link", name="Resources", exact=True).click()
+    page.get_by_role("searchbox").fill("imported-4")
+    page.get_by_role("button", name="Search").click()
+    assert [f"imported-4{number}" for number in range(10)] == sorted(list_rows(page))
+
+    page.get_by_role("link", name="imported-42").click()
+    expect(page).to_have_url(f"{town.acme_url}/operators/resources/{uuid5(NAMESPACE_URL, 'imported-42')}")
+    page.goto(f"{town.acme_url}/operators/resources?q=nobody")
+    expect(page.get_by_text("No resource matches")).to_be_visible()
+
+
+def test_an_operator_goes_from_page_to_page(town: Town, browser: Browser) -> None:
+    """Every resource is on one of the pages, and on one only; First leads back."""
+    import_many(town)
+    page = log_in(browser, town)
+    page.goto(f"{town.acme_url}/operators/resources")
+    first = list_rows(page)
+    page.get_by_role("link", name="Next", exact=True).click()
+    expect(page.get_by_role("link", name="First", exact=True)).to_be_visible()
+    second = list_rows(page)
+    page.get_by_role("link", name="First", exact=True).click()
+
+    assert (50, 10) == (len(first), len(second))
+    assert [f"imported-{number:02}" for number in range(IMPORTED)] == sorted([*first, *second])
+    assert first == list_rows(page)
+
+
+def test_an_operator_finds_a_pipeline(town: Town, browser: Browser) -> None:
+    """With what it holds at each stage."""
+    town.add_acme("storefront", "storefront-staging", "ledger-api", user=ADA)
+    page = log_in(browser, town)
+    page.goto(f"{town.acme_url}/operators/pipelines")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_role("searchbox").fill("ledg")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("tbody th a")).to_have_text(["ledger-api"])
+    expect(page.locator("tbody .count")).to_have_text(["1"])
+
+
+async def test_an_operator_has_a_failed_workflow_tried_again(sqlite_url: str) -> None:
+    """The hook failed for good, and was mended; the order asks whether it is meant, and the plan is changed."""
+    acme = Acme(error=MisuseError("The index cannot be resized."), failures_left=0)
+    async with (
+        play_pair(sqlite_url, acme=acme, HEADRACE_OPERATOR_SECRET=SECRET) as pair,
+        async_playwright() as playwright,
+    ):
+        addon = await provision(pair)
+        acme.failures_left = 1
+        await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
+        await pair.settle()
+        page = await (await launch_async(playwright)).new_page()
+        await page.goto(f"{pair.url}/operators/login")
+        await page.get_by_label("Secret").fill(SECRET)
+        await page.get_by_role("button", name="Log in").click()
+        await page.get_by_role("link", name="Workflows").click()
+        await page.get_by_role("link", name="Retry …").click()
+        await expect_async(page.get_by_text("What failed is tried again, from its first step")).to_be_visible()
+        assert "basic" == (await pair.find(addon.id)).plan
+        await page.get_by_role("button", name="Retry").click()
+        await expect_async(page).to_have_url(f"{pair.url}/operators/resources/{addon.id}")
+        await pair.settle()
+        await page.get_by_role("link", name="Workflows").click()
+
+        await expect_async(page.get_by_text("Nothing has failed that is not settled.")).to_be_visible()
+        assert "free" == (await pair.find(addon.id)).plan
+
+
+def test_lists_that_are_full_fit_a_phone(town: Town, browser: Browser) -> None:
+    """A wide table scrolls in its own box, which a keyboard reaches; the page does not."""
+    import_many(town)
+    page = log_in(browser, town)
+    watch = Watch(page)
+    page.goto(f"{town.acme_url}/operators/resources")
+    found = [*find_overflow(page), *find_violations(page)]
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    found += find_violations(page)
+    page.get_by_role("region", name="Table: resources").focus()
+    page.keyboard.press("End")
+
+    assert ([], []) == (found, watch.complaints)
+
+
+def test_operators_work_by_keys_alone(town: Town, browser: Browser) -> None:
+    """The login waits for the secret; on every page the first stop of the Tab key skips to the content."""
+    page = browser.new_page()
+    page.goto(f"{town.acme_url}/operators/login")
+    page.keyboard.type(SECRET)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{town.acme_url}/operators")
+    page.keyboard.press("Tab")
+
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{town.acme_url}/operators#main")

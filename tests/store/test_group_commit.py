@@ -1,0 +1,144 @@
+"""Writes to SQLite share commits: they are done together, fail alone, and are nothing when the commit fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Event
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from headrace.store.database import Database
+from headrace.store.group_commit import LARGEST_GROUP
+
+TABLE = sa.Table(
+    "note",
+    sa.MetaData(),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("about", sa.ForeignKey("note.name", deferrable=True, initially="DEFERRED")),
+)
+
+
+@asynccontextmanager
+async def busy(database: Database) -> AsyncIterator[None]:
+    """While the block lasts, the writer is at a write that does not end: what comes meanwhile waits together."""
+    begun, may_end = Event(), Event()
+
+    def hold(_connection: sa.Connection) -> None:
+        begun.set()
+        may_end.wait()
+
+    held = asyncio.create_task(database.write(hold))
+    await asyncio.to_thread(begun.wait)
+    try:
+        yield
+    finally:
+        may_end.set()
+        await held
+
+
+def add(connection: sa.Connection, name: str, about: str | None = None) -> str:
+    connection.execute(sa.insert(TABLE).values(name=name, about=about))
+    return name
+
+
+def refuse(connection: sa.Connection, name: str) -> None:
+    add(connection, name)
+    raise ValueError(name)
+
+
+async def list_names(database: Database) -> set[str]:
+    return set(await database.read(lambda connection: connection.execute(sa.select(TABLE.c.name)).scalars().all()))
+
+
+@pytest.fixture
+async def notes(sqlite_url: str) -> AsyncIterator[Database]:
+    database = Database(sqlite_url)
+    await database.write(TABLE.metadata.create_all)
+    yield database
+    database.close()
+
+
+async def test_writes_that_wait_are_committed_together(notes: Database) -> None:
+    """Each has its own result, and there are fewer commits than writes."""
+    commits: list[sa.Connection] = []
+    async with busy(notes):
+        event.listen(notes.engine, "commit", commits.append)
+        names = [f"note-{number}" for number in range(20)]
+        waiting = asyncio.gather(*(notes.write(add, name) for name in names))
+        await asyncio.sleep(0)
+
+    assert names == await waiting
+    assert set(names) == await list_names(notes)
+    assert 2 == len(commits)
+
+
+async def test_a_group_has_a_bound(notes: Database) -> None:
+    """Whoever comes first need not wait for everybody."""
+    commits: list[sa.Connection] = []
+    async with busy(notes):
+        event.listen(notes.engine, "commit", commits.append)
+        waiting = asyncio.gather(*(notes.write(add, f"note-{number}") for number in range(LARGEST_GROUP + 1)))
+        await asyncio.sleep(0)
+    await waiting
+
+    assert 3 == len(commits)
+
+
+async def test_a_write_that_fails_is_undone_alone(notes: Database) -> None:
+    """Its caller gets its error; the others are stored."""
+    async with busy(notes):
+        waiting = asyncio.gather(
+            notes.write(add, "first"), notes.write(refuse, "bad"), notes.write(add, "last"), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+    first, bad, last = await waiting
+
+    assert ("first", "last") == (first, last)
+    assert isinstance(bad, ValueError)
+    assert {"first", "last"} == await list_names(notes)
+
+
+async def test_a_commit_that_fails_is_told_to_everybody_in_it(notes: Database) -> None:
+    """Nobody is told that something is stored which is not; those who come later are served."""
+    async with busy(notes):
+        waiting = asyncio.gather(notes.write(add, "good"), notes.write(add, "orphan", "nobody"), return_exceptions=True)
+        await asyncio.sleep(0)
+    told = await waiting
+    await notes.write(add, "later")
+
+    assert [sa.exc.IntegrityError] * 2 == [type(each) for each in told]
+    assert {"later"} == await list_names(notes)
+
+
+async def test_a_caller_who_gave_up_in_time_writes_nothing(notes: Database) -> None:
+    """It has not begun; once begun it is written, whoever still waits."""
+    async with busy(notes):
+        given_up = asyncio.create_task(notes.write(add, "given up"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+    await notes.write(add, "later")
+
+    assert {"later"} == await list_names(notes)
+
+
+async def test_what_was_submitted_is_written_at_the_end(sqlite_url: str) -> None:
+    """Closing waits for it."""
+    database = Database(sqlite_url)
+    await database.write(TABLE.metadata.create_all)
+    waiting = [asyncio.create_task(database.write(add, f"note-{number}")) for number in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(database.close)
+
+    assert 5 == len(await asyncio.gather(*waiting))
+
+
+async def test_nothing_is_written_after_the_end(sqlite_url: str) -> None:
+    """Whoever tries is told, and does not wait for ever."""
+    database = Database(sqlite_url)
+    database.close()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        await database.write(add, "too late")
