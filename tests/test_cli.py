@@ -390,13 +390,13 @@ async def test_demo_once_prints_the_board_as_json(tmp_path: Path) -> None:
 
     assert 0 == done.status, done.err
     board: dict[str, Any] = json.loads(done.out)
-    assert ["pipelines", "uncoupled", "unknown"] == list(board)
+    assert ["built_at", "pipelines", "uncoupled", "unknown"] == list(board)
     assert len(board["pipelines"]) > 0
     cards = [card for pipeline in board["pipelines"] for stage in pipeline["stages"].values() for card in stage]
     assert {"provisioned"} == {card["state"] for card in [*cards, *board["uncoupled"]]}
     for card in cards:
         assert {"resource", "app", "plan", "state", "uuid", "region", "since", "checked_at", "stale"} <= set(card)
-    assert {"id", "name", "stages"} == set(board["pipelines"][0])
+    assert {"id", "name", "columns", "stages"} == set(board["pipelines"][0])
 
 
 def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:

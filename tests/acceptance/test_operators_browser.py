@@ -52,7 +52,7 @@ def test_an_operator_finds_a_resource(town: Town, browser: Browser) -> None:
     """By what its name begins with, and goes on to its page; what matches nothing says so."""
     import_many(town)
     page = log_in(browser, town)
-    page.get_by_role("link", name="Resources", exact=True).click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Resources").click()
     page.get_by_role("searchbox").fill("imported-4")
     page.get_by_role("button", name="Search").click()
     assert [f"imported-4{number}" for number in range(10)] == sorted(list_rows(page))
