@@ -48,6 +48,20 @@ def refuse(connection: sa.Connection, name: str) -> None:
     raise ValueError(name)
 
 
+def fail_wholly(connection: sa.Connection) -> None:
+    """What SQLite does by itself where it has no room: it undoes the transaction, savepoints and all."""
+    connection.exec_driver_sql("ROLLBACK")
+    raise ValueError("The disk is full.")
+
+
+def stop(_connection: sa.Connection) -> None:
+    raise Stopped
+
+
+class Stopped(BaseException):
+    """An end that no `except Exception` sees."""
+
+
 async def list_names(database: Database) -> set[str]:
     return set(await database.read(lambda connection: connection.execute(sa.select(TABLE.c.name)).scalars().all()))
 
@@ -109,6 +123,29 @@ async def test_a_commit_that_fails_is_told_to_everybody_in_it(notes: Database) -
     await notes.write(add, "later")
 
     assert [sa.exc.IntegrityError] * 2 == [type(each) for each in told]
+    assert {"later"} == await list_names(notes)
+
+
+async def test_a_transaction_that_sqlite_undid_is_told_to_everybody_in_it(notes: Database) -> None:
+    """Whoever wrote before the one that failed is not told that it is stored, and whoever comes after is not either."""
+    async with busy(notes):
+        waiting = asyncio.gather(
+            notes.write(add, "before"), notes.write(fail_wholly), notes.write(add, "after"), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+    told = await waiting
+    await notes.write(add, "later")
+
+    assert [True] * 3 == [isinstance(each, Exception) for each in told]
+    assert {"later"} == await list_names(notes)
+
+
+async def test_nothing_that_a_write_raises_ends_the_writer(notes: Database) -> None:
+    """Its caller gets it, and the next one is served."""
+    with pytest.raises(Stopped):
+        await notes.write(stop)
+    await notes.write(add, "later")
+
     assert {"later"} == await list_names(notes)
 
 

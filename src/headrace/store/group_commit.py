@@ -84,20 +84,31 @@ class GroupCommit:
 
 
 def commit(group: list[Write], begin: Begin) -> None:
-    """Run writes in one transaction. One that fails is undone alone; a commit that fails undoes all of them."""
-    outcomes: list[tuple[Write, Any, Exception | None]] = []
+    """Run writes in one transaction. One that fails is undone alone; a commit that fails undoes all of them.
+
+    SQLite itself undoes a whole transaction in some errors, a full disk among them: then a savepoint is gone too, and
+    everybody is told.
+    """
+    outcomes: list[tuple[Write, Any, BaseException | None]] = []
     try:
         with begin() as connection:
-            for write in group:
-                try:
-                    with connection.begin_nested():
-                        outcomes.append((write, write.run(connection), None))
-                except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
-                    outcomes.append((write, None, error))
-    except Exception as error:  # noqa: BLE001 - nothing was written: everybody is told
+            outcomes = [(write, *_try(write, connection)) for write in group]
+    except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
         outcomes = [(write, None, error) for write in group]
     for write, result, failure in outcomes:
         if failure is None:
             write.done.set_result(result)
         else:
             write.done.set_exception(failure)
+
+
+def _try(write: Write, connection: sa.Connection) -> tuple[Any, BaseException | None]:
+    """Run one write in a savepoint; what goes wrong with the savepoint goes wrong with all of the transaction."""
+    savepoint = connection.begin_nested()
+    try:
+        result = write.run(connection)
+    except BaseException as error:  # noqa: BLE001 - it is the caller's, who waits for it
+        savepoint.rollback()
+        return None, error
+    savepoint.commit()
+    return result, None
