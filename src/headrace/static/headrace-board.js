@@ -37,6 +37,7 @@ class HeadraceBoard extends HTMLElement {
   #shown = "";
   #board = null;
   #receivedAt = 0;
+  #isOpen = false;
   #onVisible = () => document.hidden || this.refresh();
 
   constructor() {
@@ -49,11 +50,13 @@ class HeadraceBoard extends HTMLElement {
   }
 
   connectedCallback() {
+    this.#isOpen = true;
     document.addEventListener("visibilitychange", this.#onVisible);
     this.refresh();
   }
 
   disconnectedCallback() {
+    this.#isOpen = false;
     document.removeEventListener("visibilitychange", this.#onVisible);
     this.#stop();
   }
@@ -61,7 +64,8 @@ class HeadraceBoard extends HTMLElement {
   attributeChangedCallback(_name, before, now) {
     if (before === now) return;
     this.#forget();
-    if (this.isConnected) this.refresh();
+    // An element that was there before this script is connected while its attributes are first told of.
+    if (this.#isOpen) this.refresh();
   }
 
   /** Asks now, instead of within the next seconds. */
