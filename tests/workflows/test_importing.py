@@ -1,5 +1,6 @@
 """Importing resources: once or again, and never against what the service knows better."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from headrace.models import Secret, State, Token
 from headrace.protocol.imports import Imported
 from headrace.service import Parts
 from headrace.store.placements import list_placements
+from headrace.store.resources import find_resource
 from headrace.store.schema import METADATA, resource
 from headrace.workflows.imports import Change
 from pair import Pair, play_pair
@@ -76,6 +78,17 @@ async def test_a_rehearsal_says_what_would_come_of_it(database_url: str) -> None
         in_earnest = await pair.parts.imports.take_all([BROUGHT])
 
         assert (Counter({Change.NEW: 1, Change.SAME: 1}), Counter({Change.NEW: 1})) == (changes, in_earnest)
+
+
+async def test_a_rehearsal_undoes_nobody_else_s_writes(sqlite_url: str) -> None:
+    """Writes to SQLite share a transaction: only the rehearsal's own part of it goes."""
+    async with play_pair(sqlite_url) as pair:
+        other = replace(BROUGHT, uuid="11234567-89ab-cdef-0123-456789abcdef")
+        imports = pair.parts.imports
+        await asyncio.gather(imports.take(other), imports.take_all([BROUGHT], is_rehearsal=True))
+
+        assert await pair.parts.database.read(find_resource, other.uuid) is not None
+        assert await pair.parts.database.read(find_resource, BROUGHT.uuid) is None
 
 
 async def test_an_imported_resource_is_looked_up_and_removed_like_any_other(sqlite_url: str) -> None:

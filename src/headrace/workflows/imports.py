@@ -49,9 +49,11 @@ class Imports:
         resources: Iterable[Imported],
         is_rehearsal: bool,  # noqa: FBT001
     ) -> Counter[Change]:
-        changes = Counter(self._take(connection, resource) for resource in resources)
-        if is_rehearsal:
-            connection.rollback()
+        # A savepoint, because the transaction may be others' too (store/group_commit.py).
+        with connection.begin_nested() as savepoint:
+            changes = Counter(self._take(connection, resource) for resource in resources)
+            if is_rehearsal:
+                savepoint.rollback()
         return changes
 
     def _take(self, connection: sa.Connection, resource: Imported) -> Change:
