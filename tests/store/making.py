@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from headrace.models import Addon, Grant, Inspection, Outcome, Owner, Placement, Ref, Secret, read_stage
 from headrace.protocol.partner import ProvisionRequest
-from headrace.store.resources import insert_resource, update_resource
+from headrace.store.resources import insert_resources, update_resource
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -35,7 +35,7 @@ def make_request(name: str = "acme-1", /, **changes: Any) -> ProvisionRequest:
 
 def add_resource(connection: sa.Connection, /, name: str = "acme-1", *, at: datetime = NOON, **changes: Any) -> str:
     """Store a resource with these columns and return its uuid."""
-    insert_resource(connection, make_request(name), running="provision:1", now=at)
+    insert_resources(connection, {"provision:1": make_request(name)}, now=at)
     if changes:
         update_resource(connection, id_of(name), **changes)
     return id_of(name)

@@ -1,7 +1,7 @@
 """Writes to SQLite share commits: they are done together, fail alone, and are nothing when the commit fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from threading import Event
 
@@ -25,11 +25,12 @@ async def busy(database: Database) -> AsyncIterator[None]:
     """While the block lasts, the writer is at a write that does not end: what comes meanwhile waits together."""
     begun, may_end = Event(), Event()
 
-    def hold(_connection: sa.Connection) -> None:
+    def hold(_connection: sa.Connection, _items: Sequence[None]) -> list[None]:
         begun.set()
         may_end.wait()
+        return [None]
 
-    held = asyncio.create_task(database.write(hold))
+    held = asyncio.create_task(database.write_together(hold, None))
     await asyncio.to_thread(begun.wait)
     try:
         yield
@@ -41,6 +42,14 @@ async def busy(database: Database) -> AsyncIterator[None]:
 def add(connection: sa.Connection, name: str, about: str | None = None) -> str:
     connection.execute(sa.insert(TABLE).values(name=name, about=about))
     return name
+
+
+def add_all(connection: sa.Connection, names: Sequence[str]) -> list[str]:
+    """Write names together, and say with how many each was."""
+    if "bad" in names:
+        raise ValueError(f"bad among {len(names)}")
+    connection.execute(sa.insert(TABLE), [{"name": name} for name in names])
+    return [f"{name} of {len(names)}" for name in names]
 
 
 def refuse(connection: sa.Connection, name: str) -> None:
@@ -98,6 +107,41 @@ async def test_a_group_has_a_bound(notes: Database) -> None:
     await waiting
 
     assert 3 == len(commits)
+
+
+async def test_items_of_one_query_are_written_by_one(database: Database) -> None:
+    """Each caller has its own item's result."""
+    await database.write(TABLE.metadata.create_all)
+    async with busy(database):
+        waiting = asyncio.gather(*(database.write_together(add_all, name) for name in ("a", "b", "c")))
+        await asyncio.sleep(0)
+
+    assert ["a of 3", "b of 3", "c of 3"] == await waiting
+    assert {"a", "b", "c"} == await list_names(database)
+
+
+async def test_an_item_that_spoils_a_query_is_undone_alone(database: Database) -> None:
+    """The others are then written each by itself."""
+    await database.write(TABLE.metadata.create_all)
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(database.write_together(add_all, name) for name in ("a", "bad", "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+
+    assert ["a of 1", "bad among 1", "c of 1"] == [str(each) for each in await waiting]
+    assert {"a", "c"} == await list_names(database)
+
+
+async def test_a_query_that_leaves_an_item_out_writes_nothing(notes: Database) -> None:
+    """Nobody is told that something is stored of which the query said nothing."""
+
+    def forget(connection: sa.Connection, names: Sequence[str]) -> list[str]:
+        return add_all(connection, names)[1:]
+
+    with pytest.raises(ValueError, match="shorter"):
+        await notes.write_together(forget, "a")
+    assert set() == await list_names(notes)
 
 
 async def test_a_write_that_fails_is_undone_alone(notes: Database) -> None:

@@ -18,7 +18,7 @@ from headrace.store.resources import (
     find_plan_change,
     find_resource,
     find_waiting_plan_change,
-    insert_resource,
+    insert_resources,
     list_events,
     lock_resource,
     settle_plan_change,
@@ -30,7 +30,7 @@ from store.making import HOUR, NOON, add_resource, id_of, make_request
 
 async def test_a_resource_is_stored_as_it_was_requested(database: Database) -> None:
     """What Heroku sent, in state provisioning, and nothing invented."""
-    assert await database.write(insert_resource, make_request("acme-1"), running="provision:1", now=NOON)
+    assert await database.write(insert_resources, {"provision:1": make_request("acme-1")}, now=NOON)
 
     row = await database.read(find_resource, id_of("acme-1"))
     assert row is not None
@@ -51,15 +51,27 @@ async def test_a_resource_is_stored_as_it_was_requested(database: Database) -> N
 
 
 async def test_inserting_a_uuid_twice_changes_nothing(database: Database) -> None:
-    """The second insert returns nothing, and the first request stands."""
-    first = await database.write(insert_resource, make_request("acme-1"), running="provision:1", now=NOON)
+    """The second insert names nothing as new, and the first request stands."""
+    first = await database.write(insert_resources, {"provision:1": make_request("acme-1")}, now=NOON)
     before = await database.read(find_resource, id_of("acme-1"))
     again = replace(make_request("acme-1"), plan="premium", region="eu")
-    second = await database.write(insert_resource, again, running="provision:1", now=NOON + HOUR)
+    second = await database.write(insert_resources, {"provision:1": again}, now=NOON + HOUR)
 
-    assert second is None
-    assert before == first
+    assert ({id_of("acme-1")}, set()) == (first, second)
     assert before == await database.read(find_resource, id_of("acme-1"))
+
+
+async def test_of_many_at_once_those_that_are_new_are_named(database: Database) -> None:
+    """One that is known among them changes nothing, and nothing for the others."""
+    await database.write(add_resource, "acme-2")
+    requests = {f"provision:{name}": make_request(name, plan="free") for name in ("acme-3", "acme-2", "acme-1")}
+    new = await database.write(insert_resources, requests, now=NOON)
+    rows = [await database.read(find_resource, id_of(name)) for name in ("acme-1", "acme-2", "acme-3")]
+
+    assert {id_of("acme-1"), id_of("acme-3")} == new
+    assert [("provision:acme-1", "free"), ("provision:1", "basic"), ("provision:acme-3", "free")] == [
+        (row.running, row.plan) for row in rows if row is not None
+    ]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +91,7 @@ async def test_a_repeat_asks_for_the_same_thing(
     is_repeat: bool,  # noqa: FBT001
 ) -> None:
     """A repeated provision may bring a fresh grant, or come after a plan change, and is still the same request."""
-    await database.write(insert_resource, make_request("acme-1"), running="provision:1", now=NOON)
+    await database.write(insert_resources, {"provision:1": make_request("acme-1")}, now=NOON)
     await database.write(lambda connection: update_resource(connection, id_of("acme-1"), plan="premium"))
     row = await database.read(find_resource, id_of("acme-1"))
 
@@ -89,7 +101,7 @@ async def test_a_repeat_asks_for_the_same_thing(
 
 async def test_without_a_grant_a_resource_is_synchronous(database: Database) -> None:
     """Nobody could tell Heroku later, and the row says so."""
-    await database.write(insert_resource, make_request(grant=None), running="provision:1", now=NOON)
+    await database.write(insert_resources, {"provision:1": make_request(grant=None)}, now=NOON)
 
     row = await database.read(find_resource, id_of("acme-1"))
     assert row is not None
@@ -112,7 +124,7 @@ async def test_a_repeat_asks_for_the_same_plan_region_and_options(
 ) -> None:
     """By these a repeated delivery is told from another request under the same uuid."""
     uuid = make_request().uuid
-    await database.write(insert_resource, make_request(), running="provision:1", now=NOON)
+    await database.write(insert_resources, {"provision:1": make_request()}, now=NOON)
     row = await database.read(lock_resource, uuid)
 
     assert row is not None
@@ -243,4 +255,4 @@ async def test_moments_of_different_zones_are_compared_as_moments(database: Data
 async def test_a_naive_datetime_is_refused(database: Database) -> None:
     """A moment without a zone could mean anything; storing it as local time would be wrong in silence."""
     with pytest.raises((ValueError, sa.exc.StatementError)):
-        await database.write(insert_resource, make_request(), running="provision:1", now=datetime(2026, 11, 2, 12))  # noqa: DTZ001
+        await database.write(insert_resources, {"provision:1": make_request()}, now=datetime(2026, 11, 2, 12))  # noqa: DTZ001

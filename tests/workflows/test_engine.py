@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from dbos import DBOSClient, EnqueueOptions
 
 from headrace.client import read_clock
 from headrace.emulator import Exchange, describe, load_world
@@ -16,7 +17,7 @@ from headrace.errors import MisuseError, Refused
 from headrace.models import State
 from headrace.store.database import Database
 from headrace.testing import eventually
-from headrace.workflows.engine import Engine
+from headrace.workflows.engine import APPLICATION, CONTRACT_VERSION, QUEUE, SERIALIZER, Engine
 from headrace.workflows.lease import WorkerLease
 from headrace.workflows.run import Run, StepFailed
 from pair import QUICK_RETRIES, WORLD
@@ -127,6 +128,29 @@ async def test_an_id_that_is_there_already_starts_nothing(database: Database) ->
         await eventually(lambda: len(ran) == 2)
 
     assert [("one", 1), ("two", {"n": 3})] == sorted(ran)
+
+
+async def test_what_is_enqueued_is_what_the_engine_s_own_client_would_write(database: Database) -> None:
+    """In every column of both tables, but for the moment and the client's own token of the insert."""
+    engine = Engine(database, clock=read_clock)
+    engine.prepare()
+    arguments: dict[str, tuple[str, Any]] = {"ours": (UUID, {"n": [1, "ü"]}), "ours-too": (UUID, None)}
+    options: EnqueueOptions = {
+        "workflow_name": "work",
+        "queue_name": QUEUE,
+        "app_version": CONTRACT_VERSION,
+        "application_name": APPLICATION,
+    }
+    client = DBOSClient(system_database_engine=database.engine, serializer=SERIALIZER, lazy=True)
+    with database.transaction() as connection:
+        engine.enqueue_all(connection, "work", arguments)
+        for workflow_id, each in arguments.items():
+            theirs: EnqueueOptions = {**options, "workflow_id": workflow_id.replace("ours", "theirs")}
+            client.enqueue_in_transaction(connection, theirs, *each)
+    client.destroy()
+
+    assert 2 == len(_read_enqueued(database, "ours"))
+    assert _read_enqueued(database, "theirs") == _read_enqueued(database, "ours")
 
 
 async def test_a_step_is_tried_until_it_is_done_and_its_value_handed_back(sqlite_url: str) -> None:
@@ -240,3 +264,16 @@ def _read_all_tables(database: Database | str) -> str:
     if opened is not database:
         opened.close()
     return "\n".join(texts)
+
+
+def _read_enqueued(database: Database, prefix: str) -> list[tuple[dict[str, Any], ...]]:
+    """The rows of workflows and their inputs, by id, without what differs from one insert to the next."""
+    schema = "" if database.is_sqlite else "dbos."
+    differs = {"workflow_uuid", "created_at", "updated_at", "retention_timestamp", "creator_xid"}
+    found: list[list[dict[str, Any]]] = []
+    with database.engine.connect() as connection:
+        for table in ("workflow_status", "workflow_input"):
+            query = sa.text(f"SELECT * FROM {schema}{table} WHERE workflow_uuid LIKE :prefix ORDER BY workflow_uuid")
+            rows = connection.execute(query, {"prefix": f"{prefix}%"}).mappings()
+            found.append([{name: row[name] for name in row if name not in differs} for row in rows])
+    return list(zip(*found, strict=True))

@@ -1,12 +1,16 @@
 """Provisioning, from Heroku's request to the mark, on both databases."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from headrace.emulator import Declined, Switches
 from headrace.errors import MisuseError, Refused
-from headrace.models import Outcome, Stage, State
+from headrace.models import Grant, Outcome, Secret, Stage, State
+from headrace.protocol.lifecycle import TABLE, Call, Reply
+from headrace.protocol.partner import ProvisionRequest
 from headrace.testing import eventually
 from pair import Acme, play_pair
 
@@ -40,6 +44,38 @@ async def test_a_provision_knows_its_pipeline_before_the_hook_runs(database_url:
             "config.set",
             "provision.done",
         ] == names
+
+
+async def test_provisions_that_come_at_once_are_each_answered_as_if_alone(database_url: str) -> None:
+    """They share a transaction; of two of the same uuid the later repeats the first, or wants something else."""
+    request = ProvisionRequest(
+        uuid="01234567-89ab-cdef-0123-456789abcdef",
+        name="acme-1",
+        plan="basic",
+        region="us",
+        callback_url="",
+        options={},
+        grant=Grant(code=Secret("code"), expires_at=datetime(2100, 1, 1, tzinfo=UTC)),
+    )
+    others = [replace(request, uuid=f"{number}1234567-89ab-cdef-0123-456789abcdef") for number in range(1, 4)]
+    async with play_pair(database_url) as pair:
+        calls = pair.parts.calls
+        with pair.parts.database.transaction() as connection:
+            earlier = calls._record_provisions(connection, [others[0]])
+            at_once = calls._record_provisions(
+                connection, [request, replace(request), replace(request, plan="free"), *others]
+            )
+            statuses = pair.parts.engine.find_statuses(connection, [f"provision:{each.uuid}:1" for each in others])
+
+        accepted = TABLE[None, Call.PROVISION].reply
+        assert [accepted] == [each.reply for each in earlier]
+        assert [accepted, accepted, Reply.CONFLICT, *[accepted] * 3] == [each.reply for each in at_once]
+        assert 3 == len(statuses)
+        for each in (request, *others):
+            row = await pair.find(each.uuid)
+            events = [event.name for event in await pair.list_events(each.uuid)]
+            assert ("basic", 1) == (row.plan, row.workflow_count)
+            assert 1 == events.count("provision.requested")
 
 
 async def test_a_repeated_provision_makes_one_resource(database_url: str) -> None:

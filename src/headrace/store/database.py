@@ -5,7 +5,7 @@ and the enqueued workflow together (see docs/decisions.md).
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -17,6 +17,7 @@ from headrace.store.group_commit import GroupCommit
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 SQLITE_READERS = 2
 POSTGRES_CONNECTIONS = 10
@@ -32,7 +33,7 @@ class Database:
         connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
         self._watching = ThreadPoolExecutor(max_workers=1, thread_name_prefix="headrace-watching")
-        self._writer = GroupCommit(self.transaction) if self.is_sqlite else None
+        self._writer = GroupCommit(self.transaction)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -44,7 +45,7 @@ class Database:
 
     async def write(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query, all of it or nothing; it is committed when this returns."""
-        if self._writer is not None:
+        if self.is_sqlite:
             return await asyncio.wrap_future(self._writer.submit(lambda each: query(each, *args, **kwargs)))
 
         def run() -> T:
@@ -52,6 +53,13 @@ class Database:
                 return query(connection, *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    async def write_together(self, query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """Write an item by a query that takes many, with those that come meanwhile; nothing else goes before them.
+
+        The query returns a result for each item. Where one item spoils it, each is written by itself.
+        """
+        return await asyncio.wrap_future(self._writer.submit_item(query, item))
 
     async def read(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query that changes nothing."""
@@ -70,8 +78,7 @@ class Database:
 
     def close(self) -> None:
         self._watching.shutdown(wait=True)
-        if self._writer is not None:
-            self._writer.close()
+        self._writer.close()
         self._threads.shutdown(wait=True)
         # A thread of the workflow engine may still be using a connection: it is closed when it comes back.
         event.listen(self.engine, "checkin", _close_connection)

@@ -1,10 +1,12 @@
 """Writing for many at once: whoever comes while a transaction is being committed is in the next one.
 
-SQLite has one writer at a time, and what a write costs is mostly the commit: it waits for the disk. So the writes that
-have come meanwhile share a commit, each in a savepoint of its own, and are done when all of it is on disk.
+What a write costs is mostly the commit, which waits for the disk. So the writes that have come meanwhile share a
+commit, each in a savepoint of its own, and are done when all of it is on disk. Writes of one kind, of which there are
+many, share their statements as well.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,7 +17,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
+# Writes items, one or more, and returns one result for each.
+Query = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 
 # So that nobody waits for very many others.
@@ -24,10 +29,26 @@ LARGEST_GROUP = 64
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One caller's write, and where its caller waits."""
+    """One caller's item, the query that writes it with others of its kind, and where its caller waits."""
 
-    run: Callable[[sa.Connection], Any]
+    query: Query[Any, Any]
+    item: Any
     done: "Future[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write came to: an error, or a result that counts once it is committed."""
+
+    write: Write
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        if self.error is None:
+            self.write.done.set_result(self.result)
+        else:
+            self.write.done.set_exception(self.error)
 
 
 class GroupCommit:
@@ -47,11 +68,19 @@ class GroupCommit:
         Raises:
             RuntimeError: the database is closed.
         """
+        return self.submit_item(lambda connection, _items: [run(connection)], None)
+
+    def submit_item(self, query: Query[Item, T], item: Item) -> "Future[T]":
+        """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
+
+        Raises:
+            RuntimeError: the database is closed.
+        """
         done: Future[T] = Future()
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("The database is closed.")
-            self._waiting.put(Write(run, done))
+            self._waiting.put(Write(query, item, done))
         return done
 
     def close(self) -> None:
@@ -89,26 +118,37 @@ def commit(group: list[Write], begin: Begin) -> None:
     SQLite itself undoes a whole transaction in some errors, a full disk among them: then a savepoint is gone too, and
     everybody is told.
     """
-    outcomes: list[tuple[Write, Any, BaseException | None]] = []
+    outcomes: list[Outcome] = []
     try:
         with begin() as connection:
-            outcomes = [(write, *_try(write, connection)) for write in group]
+            for writes in _gather(group):
+                outcomes += _try(writes, connection)
     except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
-        outcomes = [(write, None, error) for write in group]
-    for write, result, failure in outcomes:
-        if failure is None:
-            write.done.set_result(result)
-        else:
-            write.done.set_exception(failure)
+        outcomes = [Outcome(write, error=error) for write in group]
+    for outcome in outcomes:
+        outcome.tell()
 
 
-def _try(write: Write, connection: sa.Connection) -> tuple[Any, BaseException | None]:
-    """Run one write in a savepoint; what goes wrong with the savepoint goes wrong with all of the transaction."""
+def _gather(group: list[Write]) -> list[list[Write]]:
+    """Put writes of one query together; all of them wait at the same time, so none has to be before another."""
+    kinds: dict[Query[Any, Any], list[Write]] = defaultdict(list)
+    for write in group:
+        kinds[write.query].append(write)
+    return list(kinds.values())
+
+
+def _try(writes: list[Write], connection: sa.Connection) -> list[Outcome]:
+    """Run the writes of one query in a savepoint; where one of several spoils it, each in a savepoint of its own.
+
+    What goes wrong with a savepoint goes wrong with all of the transaction.
+    """
     savepoint = connection.begin_nested()
     try:
-        result = write.run(connection)
+        results = writes[0].query(connection, [write.item for write in writes])
     except BaseException as error:  # noqa: BLE001 - it is the caller's, who waits for it
         savepoint.rollback()
-        return None, error
+        if len(writes) == 1:
+            return [Outcome(writes[0], error=error)]
+        return [outcome for write in writes for outcome in _try([write], connection)]
     savepoint.commit()
-    return result, None
+    return [Outcome(write, result) for write, result in zip(writes, results, strict=True)]

@@ -11,7 +11,7 @@ from headrace.models import State
 from headrace.protocol.imports import Imported
 from headrace.protocol.partner import ProvisionRequest
 from headrace.store.schema import lifecycle_event, plan_change, resource
-from headrace.store.upsert import insert_new
+from headrace.store.upsert import insert_new, insert_new_of
 
 ADD_EVENT = sa.insert(lifecycle_event)
 
@@ -68,26 +68,14 @@ class EventRow:
     detail: Mapping[str, Any]
 
 
-def insert_resource(
-    connection: sa.Connection, request: ProvisionRequest, *, running: str, now: datetime
-) -> ResourceRow | None:
-    """Store a new resource with the workflow that is going to provision it; return None when its uuid is known."""
-    values = {
-        "uuid": request.uuid,
-        "name": request.name or request.uuid,
-        "plan": request.plan,
-        "requested_plan": request.plan,
-        "region": request.region,
-        "options": dict(request.options),
-        "callback_url": request.callback_url,
-        "state": State.PROVISIONING,
-        "is_synchronous": request.grant is None,
-        "running": running,
-        "workflow_count": 1,
-        "created_at": now,
-    }
-    row = insert_new(connection, resource, values)
-    return None if row is None else _read(row)
+def insert_resources(connection: sa.Connection, requests: Mapping[str, ProvisionRequest], *, now: datetime) -> set[str]:
+    """Store what is requested, each with the id of the workflow that is going to provision it.
+
+    Returns the uuids of those that are new: what was there already is as it was.
+    """
+    # In one order, so that of two processes with requests in common one waits for the other.
+    in_order = sorted(requests.items(), key=lambda item: item[1].uuid)
+    return insert_new_of(connection, resource, [_spell(request, running, now) for running, request in in_order])
 
 
 def insert_imported(connection: sa.Connection, imported: Imported, *, now: datetime) -> None:
@@ -237,6 +225,14 @@ def add_event(connection: sa.Connection, uuid: str, name: str, *, now: datetime,
     connection.execute(ADD_EVENT, {"resource_uuid": uuid, "at": now, "name": name, "detail": detail})
 
 
+def add_events(
+    connection: sa.Connection, name: str, details: Mapping[str, Mapping[str, Any]], *, now: datetime
+) -> None:
+    """Add the same line to the timelines of resources, one or more; `details` has each one's own by its uuid."""
+    rows = [{"resource_uuid": uuid, "at": now, "name": name, "detail": detail} for uuid, detail in details.items()]
+    connection.execute(ADD_EVENT, rows)
+
+
 def count_events(connection: sa.Connection, uuid: str, name: str) -> int:
     query = sa.select(sa.func.count()).where(lifecycle_event.c.resource_uuid == uuid, lifecycle_event.c.name == name)
     return int(connection.execute(query).scalar_one())
@@ -257,6 +253,23 @@ def find_last_event(connection: sa.Connection, uuid: str, names: Collection[str]
 def list_events(connection: sa.Connection, uuid: str) -> list[EventRow]:
     query = sa.select(lifecycle_event).where(lifecycle_event.c.resource_uuid == uuid).order_by(lifecycle_event.c.id)
     return [EventRow(at=row.at, name=row.name, detail=row.detail) for row in connection.execute(query)]
+
+
+def _spell(request: ProvisionRequest, running: str, now: datetime) -> dict[str, Any]:
+    return {
+        "uuid": request.uuid,
+        "name": request.name or request.uuid,
+        "plan": request.plan,
+        "requested_plan": request.plan,
+        "region": request.region,
+        "options": dict(request.options),
+        "callback_url": request.callback_url,
+        "state": State.PROVISIONING,
+        "is_synchronous": request.grant is None,
+        "running": running,
+        "workflow_count": 1,
+        "created_at": now,
+    }
 
 
 def _read(row: sa.Row[Any]) -> ResourceRow:

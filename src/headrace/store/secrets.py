@@ -1,7 +1,8 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
@@ -11,7 +12,7 @@ from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
 from headrace.store.schema import resource, secret
 from headrace.store.seal import KeyRing
-from headrace.store.upsert import upsert
+from headrace.store.upsert import upsert_all
 
 GRANT = "grant"
 TOKEN = "token"
@@ -20,6 +21,16 @@ HOOK_STEP = "step"
 EVENT = "event"
 LOG_INPUT_URL = "log_input_url"
 LOG_DRAIN_TOKEN = "log_drain_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """A text that is to be sealed as one of a resource's secrets."""
+
+    uuid: str
+    kind: str
+    text: str = field(repr=False)
+    expires_at: datetime | None = None
 
 
 class SecretStore:
@@ -31,9 +42,21 @@ class SecretStore:
     def save(
         self, connection: sa.Connection, uuid: str, kind: str, text: str, *, expires_at: datetime | None = None
     ) -> None:
-        sealed = self._keys.seal(text, row=name_row(uuid, kind))
-        row = {"resource_uuid": uuid, "kind": kind, "sealed": sealed, "expires_at": expires_at}
-        upsert(connection, secret, row, changes=("sealed", "expires_at"))
+        self.save_all(connection, [Sealing(uuid, kind, text, expires_at)])
+
+    def save_all(self, connection: sa.Connection, sealings: Sequence[Sealing]) -> None:
+        """Seal and store texts, each in place of what there was of its kind; there may be none."""
+        rows = [
+            {
+                "resource_uuid": each.uuid,
+                "kind": each.kind,
+                "sealed": self._keys.seal(each.text, row=name_row(each.uuid, each.kind)),
+                "expires_at": each.expires_at,
+            }
+            for each in sealings
+        ]
+        if rows:
+            upsert_all(connection, secret, rows, changes=("sealed", "expires_at"))
 
     def find(self, connection: sa.Connection, uuid: str, kind: str) -> str | None:
         """Return the text, None when there is none, or raise SealBroken."""

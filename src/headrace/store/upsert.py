@@ -18,6 +18,15 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) 
     return found
 
 
+def insert_new_of(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[Any]:
+    """Insert those of one row or more of one shape whose key is not there yet; return the keys of these.
+
+    The table's key is one column. Rows that others may write too are best in an order.
+    """
+    statement = _build_insert_returning_key(table, connection.dialect.name)
+    return set(connection.execute(statement, rows).scalars())
+
+
 def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, changes: tuple[str, ...]) -> None:
     """Insert a row, or bring these columns of the one that has its key to the row's values."""
     upsert_all(connection, table, [row], changes=changes)
@@ -39,6 +48,11 @@ def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[di
 def _build_insert(table: sa.Table, dialect: str) -> Any:
     # The count of affected rows is not to be trusted for this on every driver; what is returned is.
     return _insert(table, dialect).on_conflict_do_nothing().returning(*table.columns)
+
+
+@cache
+def _build_insert_returning_key(table: sa.Table, dialect: str) -> Any:
+    return _build_insert_silently(table, dialect).returning(*table.primary_key.columns)
 
 
 @cache

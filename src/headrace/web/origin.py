@@ -1,5 +1,7 @@
 """Where a request comes from, as far as a browser and the way here tell."""
 
+from functools import lru_cache
+
 from starlette.requests import HTTPConnection
 
 from headrace.protocol.manifest import is_loopback
@@ -7,7 +9,12 @@ from headrace.protocol.manifest import is_loopback
 
 def is_secure(request: HTTPConnection) -> bool:
     """Whether the browser is on https. Any address but this machine's counts as such, whatever the proxy says."""
-    return request.url.scheme == "https" or not is_loopback(str(request.url))
+    return request.scope["scheme"] == "https" or not _is_on_this_machine(request.headers.get("host"))
+
+
+@lru_cache(maxsize=64)  # every answer asks, and hosts are few
+def _is_on_this_machine(host: str | None) -> bool:
+    return host is None or is_loopback(f"http://{host}")
 
 
 def is_same_origin(request: HTTPConnection) -> bool:

@@ -1,9 +1,9 @@
 """Heroku's three calls: each is recorded, with the workflow it needs, in one transaction, and then answered."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -20,17 +20,18 @@ from headrace.store.resources import (
     PlanChangeRow,
     ResourceRow,
     add_event,
+    add_events,
     add_plan_change,
     drop_waiting_plan_changes,
     find_last_plan_change,
     find_plan_change,
     find_resource,
     find_waiting_plan_change,
-    insert_resource,
+    insert_resources,
     lock_resource,
     update_resource,
 )
-from headrace.store.secrets import LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
+from headrace.store.secrets import GRANT, LOG_DRAIN_TOKEN, LOG_INPUT_URL, Sealing, SecretStore
 from headrace.workflows.engine import Engine
 
 T = TypeVar("T")
@@ -42,6 +43,15 @@ FOREVER = timedelta.max
 ENDING_OF_A_PROVISION = timedelta(seconds=2)
 TRY_AGAIN = "This is taking longer than expected. Please try again in a minute."
 FAILED = "This could not be done. The add-on's support has been told."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrived:
+    """What recording a provision came to: the row of the table, and of the resource what the answer depends on."""
+
+    reply: Reply
+    is_synchronous: bool
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,17 +92,16 @@ class Calls:
         Raises:
             ResourceGone: it was deprovisioned.
         """
-        recorded = await self._database.write(self._record_provision, request)
-        row = recorded.resource
-        if recorded.reply is Reply.GONE or row is None:
+        arrived = await self._database.write_together(self._record_provisions, request)
+        if arrived.reply is Reply.GONE:
             raise ResourceGone(request.uuid)
-        if recorded.reply is Reply.CONFLICT:
+        if arrived.reply is Reply.CONFLICT:
             return Answer(status=409, message="This uuid belongs to a resource with another plan, region or options.")
-        if recorded.reply is Reply.FAILED:
-            return Answer(status=422, message=row.message or FAILED)
-        if not row.is_synchronous:
-            return Answer(status=202, provider_id=row.uuid, message=f"{self._manifest.name} is being set up.")
-        return await self._answer_synchronously(row.uuid)
+        if arrived.reply is Reply.FAILED:
+            return Answer(status=422, message=arrived.message or FAILED)
+        if not arrived.is_synchronous:
+            return Answer(status=202, provider_id=request.uuid, message=f"{self._manifest.name} is being set up.")
+        return await self._answer_synchronously(request.uuid)
 
     async def change_plan(self, uuid: str, plan: str) -> Answer:
         """Change a resource's plan: 200 when the hook is done, 422 when it refuses, 202 when it takes longer.
@@ -125,18 +134,35 @@ class Calls:
             raise ResourceGone(uuid)
         return Answer(status=204)
 
-    def _record_provision(self, connection: sa.Connection, request: ProvisionRequest) -> _Recorded:
-        workflow_id = build_workflow_id(WorkflowKind.PROVISION, request.uuid, 1)
-        new = insert_resource(connection, request, running=workflow_id, now=self._clock())
-        if new is None:
-            return self._record_repeat(connection, request)
-        self._keep_secrets(connection, request)
-        detail = {"plan": request.plan, "region": request.region, "grant": request.grant is not None}
-        add_event(connection, new.uuid, "provision.requested", now=new.created_at, **detail)
-        self._engine.enqueue(connection, WorkflowKind.PROVISION, workflow_id, new.uuid, new.is_synchronous)
-        return _Recorded(reply=TABLE[None, Call.PROVISION].reply, resource=new)
+    def _record_provisions(self, connection: sa.Connection, requests: Sequence[ProvisionRequest]) -> list[_Arrived]:
+        """Record provisions that came at the same time; of two for the same uuid the later one repeats the first."""
+        now = self._clock()
+        firsts = {build_workflow_id(WorkflowKind.PROVISION, each.uuid, 1): each for each in reversed(requests)}
+        uuids = insert_resources(connection, firsts, now=now)
+        new = {workflow_id: request for workflow_id, request in firsts.items() if request.uuid in uuids}
+        if new:
+            self._begin_all(connection, new, now=now)
+        begun = {id(request) for request in new.values()}
+        return [
+            _Arrived(reply=TABLE[None, Call.PROVISION].reply, is_synchronous=request.grant is None)
+            if id(request) in begun
+            else self._record_repeat(connection, request)
+            for request in requests
+        ]
 
-    def _record_repeat(self, connection: sa.Connection, request: ProvisionRequest) -> _Recorded:
+    def _begin_all(self, connection: sa.Connection, requests: Mapping[str, ProvisionRequest], *, now: datetime) -> None:
+        """Record what goes with new resources, each by the id of its workflow."""
+        sealings = [sealing for request in requests.values() for sealing in _list_secrets(request)]
+        self._secrets.save_all(connection, sealings)
+        details = {
+            request.uuid: {"plan": request.plan, "region": request.region, "grant": request.grant is not None}
+            for request in requests.values()
+        }
+        add_events(connection, "provision.requested", details, now=now)
+        arguments = {workflow_id: (each.uuid, each.grant is None) for workflow_id, each in requests.items()}
+        self._engine.enqueue_all(connection, WorkflowKind.PROVISION, arguments)
+
+    def _record_repeat(self, connection: sa.Connection, request: ProvisionRequest) -> _Arrived:
         row = lock_resource(connection, request.uuid)
         if row is None:
             raise UnknownResource(request.uuid)
@@ -144,14 +170,7 @@ class Calls:
         if is_same and row.state is State.PROVISIONING:
             self._keep_fresh_grant(connection, request)
         reply = TABLE[row.state, Call.PROVISION if is_same else Call.PROVISION_OTHER].reply
-        return _Recorded(reply=reply, resource=row)
-
-    def _keep_secrets(self, connection: sa.Connection, request: ProvisionRequest) -> None:
-        if request.grant is not None:
-            self._secrets.save_grant(connection, request.uuid, request.grant)
-        for kind, value in ((LOG_INPUT_URL, request.log_input_url), (LOG_DRAIN_TOKEN, request.log_drain_token)):
-            if value is not None:
-                self._secrets.save(connection, request.uuid, kind, value.reveal())
+        return _Arrived(reply=reply, is_synchronous=row.is_synchronous, message=row.message)
 
     def _keep_fresh_grant(self, connection: sa.Connection, request: ProvisionRequest) -> None:
         """A repeat may bring a new grant; it is worth having until there is a token."""
@@ -254,6 +273,14 @@ def find_wanted_plan(connection: sa.Connection, row: ResourceRow) -> str:
     """The plan a resource will have once every waiting change is done."""
     last = find_last_plan_change(connection, row.uuid)
     return last.new_plan if last is not None and last.outcome is None else row.plan
+
+
+def _list_secrets(request: ProvisionRequest) -> list[Sealing]:
+    """Return what a provision brings that is to be sealed."""
+    uuid, grant = request.uuid, request.grant
+    secrets = [] if grant is None else [Sealing(uuid, GRANT, grant.code.reveal(), grant.expires_at)]
+    kept = ((LOG_INPUT_URL, request.log_input_url), (LOG_DRAIN_TOKEN, request.log_drain_token))
+    return secrets + [Sealing(uuid, kind, value.reveal()) for kind, value in kept if value is not None]
 
 
 def _find_settled(connection: sa.Connection, uuid: str) -> ResourceRow | None:

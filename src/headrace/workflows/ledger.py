@@ -1,14 +1,17 @@
-"""The engine's own rows, as far as we look at them: how far workflows are, who runs them, and which may go."""
+"""The engine's own rows, as far as we touch them: what is enqueued, how far it is, who runs it, and what may go."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 
 class Status(StrEnum):
@@ -95,6 +98,32 @@ class _Outcome(msgspec.Struct):
 
     wait: float | None = None
     reason: str | None = None
+
+
+def enqueue(
+    connection: sa.Connection,
+    inputs: Mapping[str, tuple[str, str]],
+    *,
+    kind: str,
+    queue: str,
+    version: str,
+    application: str,
+) -> None:
+    """Put workflows of a kind on a queue, unless they are there already: each with its input and how that is spelt."""
+    add, add_input = _build_enqueue(connection.dialect.name)
+    same = {
+        "name": kind,
+        "status": "ENQUEUED",
+        "queue_name": queue,
+        "priority": 0,
+        "recovery_attempts": 0,
+        "application_version": version,
+        "application_name": application,
+        "attributes": None,
+    }
+    rows = [same | {"workflow_uuid": each, "serialization": spelling} for each, (_, spelling) in inputs.items()]
+    connection.execute(add, rows)
+    connection.execute(add_input, [{"workflow_uuid": each, "inputs": text} for each, (text, _) in inputs.items()])
 
 
 def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:
@@ -255,9 +284,23 @@ def _spell_moment(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+@cache
+def _build_enqueue(dialect: str) -> tuple[Any, Any]:
+    """Return the inserts of a workflow and of its input. What stands in neither has its default in the database."""
+    insert = sqlite_insert if dialect == "sqlite" else postgres_insert
+    names = (
+        *("workflow_uuid", "name", "status", "queue_name", "priority", "recovery_attempts"),
+        *("application_version", "application_name", "serialization"),
+    )
+    rows = _table(dialect, "workflow_status", *names, attributes=sa.JSON())
+    inputs = _table(dialect, "workflow_input", "workflow_uuid", "inputs")
+    add, add_input = (insert(each).on_conflict_do_nothing(index_elements=["workflow_uuid"]) for each in (rows, inputs))
+    return add, add_input
+
+
 def _rows(connection: sa.Connection) -> sa.TableClause:
     return _table(
-        connection,
+        connection.dialect.name,
         "workflow_status",
         *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version", "queue_name"),
         *("priority", "created_at", "updated_at", "started_at_epoch_ms"),
@@ -266,12 +309,15 @@ def _rows(connection: sa.Connection) -> sa.TableClause:
 
 def _steps(connection: sa.Connection) -> sa.TableClause:
     return _table(
-        connection,
+        connection.dialect.name,
         "operation_outputs",
         *("workflow_uuid", "function_id", "function_name", "output", "started_at_epoch_ms", "completed_at_epoch_ms"),
     )
 
 
-def _table(connection: sa.Connection, name: str, *names: str) -> sa.TableClause:
-    columns: list[sa.ColumnClause[Any]] = [sa.column(each) for each in names]
-    return sa.table(name, *columns, schema=None if connection.dialect.name == "sqlite" else "dbos")
+def _table(dialect: str, name: str, *names: str, **typed: sa.types.TypeEngine[Any]) -> sa.TableClause:
+    columns: list[sa.ColumnClause[Any]] = [
+        *(sa.column(each) for each in names),
+        *(sa.column(each, kind) for each, kind in typed.items()),
+    ]
+    return sa.table(name, *columns, schema=None if dialect == "sqlite" else "dbos")
