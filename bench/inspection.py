@@ -10,13 +10,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from bench.askers import Asked
 from bench.fleets import fill
-from bench.processes import find_command, module, start
+from bench.processes import find_command, module, read_mebibytes, start
 from bench.served import MANIFEST
 from trials.databases import make_database
 
@@ -26,7 +25,6 @@ COUNT, BY_HAND = 20_000, 500
 SIZES = (10_000, 100_000, 1_000_000)
 WORKERS = 2
 SAMPLE_SECONDS = 1.0
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 Ran = dict[str, Any]
 
@@ -115,7 +113,7 @@ def _resync(count: int) -> Ran:
             processes = [stack.enter_context(_start_sync(environment)) for _ in range(WORKERS)]
             mebibytes = []
             while any(process.poll() is None for process in processes):
-                mebibytes.append(max(_read_mebibytes(process.pid) for process in processes))
+                mebibytes.append(max(read_mebibytes(process.pid) for process in processes))
                 time.sleep(SAMPLE_SECONDS)
             seconds = time.monotonic() - began
             looked = sum(_read_ran(process)["looked"] for process in processes)
@@ -179,11 +177,3 @@ def _read_cpu() -> float:
     """The CPU seconds of every process of ours that has ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _read_mebibytes(pid: int) -> float:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return pages * PAGE_BYTES / 2**20

@@ -53,22 +53,37 @@ def ask(port: int, request: bytes) -> Answer:
     return answer
 
 
-def measure(port: int, build_request: Callable[[], bytes], *, status: int, connections: int, seconds: float) -> Load:
+def measure(
+    port: int,
+    build_request: Callable[[], bytes],
+    *,
+    status: int,
+    connections: int,
+    seconds: float,
+    per_second: float | None = None,
+) -> Load:
     """Send requests for a while, over connections that are kept as long as the server keeps them.
+
+    They are sent as fast as they are answered, or so many per second: then an answer's time counts from when its
+    request was due, also where the answer before it was late.
 
     Raises:
         RuntimeError: one was answered with another status.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_measure(port, build_request, status, connections, seconds))
+        task = _Task(
+            port=port,
+            build_request=build_request,
+            status=b" %d " % status,
+            deadline=perf_counter() + seconds,
+            pause=0.0 if per_second is None else connections / per_second,
+        )
+        return runner.run(_measure(task, connections))
 
 
-async def _measure(
-    port: int, build_request: Callable[[], bytes], status: int, connections: int, seconds: float
-) -> Load:
+async def _measure(task: "_Task", connections: int) -> Load:
     started = perf_counter()
-    task = _Task(port=port, build_request=build_request, status=b" %d " % status, deadline=started + seconds)
-    await asyncio.gather(*(task.work() for _ in range(connections)))
+    await asyncio.gather(*(task.work(number * task.pause / connections) for number in range(connections)))
     elapsed = perf_counter() - started
     percentiles = quantiles(task.took, n=100)
     return Load(per_second=len(task.took) / elapsed, p50=percentiles[49], p99=percentiles[98])
@@ -77,15 +92,20 @@ async def _measure(
 class _Task:
     """What all connections do together: `took` has the time of each answer."""
 
-    def __init__(self, *, port: int, build_request: Callable[[], bytes], status: bytes, deadline: float) -> None:
+    def __init__(
+        self, *, port: int, build_request: Callable[[], bytes], status: bytes, deadline: float, pause: float
+    ) -> None:
         self.port = port
         self.build_request = build_request
         self.status = status
         self.deadline = deadline
+        self.pause = pause
         self.took: list[float] = []
 
-    async def work(self) -> None:
+    async def work(self, delay: float) -> None:
+        """Ask over one connection after the other, for the first time after a delay."""
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(delay)
         while perf_counter() < self.deadline:
             _, connection = await loop.create_connection(lambda: _Connection(self, loop), "127.0.0.1", self.port)
             await connection.ended
@@ -98,32 +118,38 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, task: _Task, loop: asyncio.AbstractEventLoop) -> None:
         self.task = task
+        self.loop = loop
         self.ended: asyncio.Future[None] = loop.create_future()
         self.received = b""
-        self.asked = 0.0
+        self.due = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
+        self.due = perf_counter()
         self.ask()
 
     def ask(self) -> None:
-        self.received = b""
-        self.asked = perf_counter()
-        self.transport.write(self.task.build_request())
+        if not self.transport.is_closing():
+            self.received = b""
+            self.transport.write(self.task.build_request())
 
     def data_received(self, data: bytes) -> None:
         self.received += data
         if not _is_whole(self.received):
             return
         now = perf_counter()
-        self.task.took.append(now - self.asked)
+        self.task.took.append(now - self.due)
         if self.task.status not in self.received[:20]:
             self.ended.set_exception(RuntimeError(f"Answered otherwise: {self.received!r}"))
             self.transport.close()
         elif now >= self.task.deadline or b"\r\nConnection: close\r\n" in self.received:
             self.transport.close()
-        else:
+        elif self.task.pause == 0.0:
+            self.due = now
             self.ask()
+        else:
+            self.due += self.task.pause
+            self.loop.call_later(max(self.due - now, 0.0), self.ask)
 
     def connection_lost(self, _error: Exception | None) -> None:
         if not self.ended.done():

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_SECONDS = 30.0
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def module(name: str, *arguments: str) -> list[str]:
@@ -52,6 +53,15 @@ def wait_until_answered(url: str) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+def read_mebibytes(pid: int) -> float:
+    """Return how much memory a process has in use; nothing when it has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return pages * PAGE_BYTES / 2**20
 
 
 def find_cache() -> Path:

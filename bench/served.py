@@ -1,10 +1,15 @@
-"""The two servers that are compared; run as `python -m bench.served KIND DATABASE_URL`, prints its port."""
+"""What is compared, run as `python -m bench.served KIND DATABASE_URL`: the floor, the web, the worker, or both.
 
+A server prints its port.
+"""
+
+import asyncio
 import json
 import logging
 import socket
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import sqlalchemy as sa
@@ -21,6 +26,7 @@ from headrace.serving import build_config
 from headrace.settings import Settings, read_settings
 from headrace.store.database import Database
 
+POSTGRES_WRITERS = 10
 SLUG, PASSWORD = "acme-search", "manifest-pass"
 OPERATOR_SECRET, API_TOKEN = "bench-operator-secret-of-36-letters-", "bench-api-token-of-36-letters-------"
 MANIFEST = {
@@ -37,13 +43,19 @@ MANIFEST = {
 def build_floor(database_url: str) -> Starlette:
     """The least that a service can do: check, parse, commit one row, answer."""
     database = Database(database_url)
+    # SQLite has one writer at a time; more threads would only wait for each other.
+    threads = ThreadPoolExecutor(1 if database.is_sqlite else POSTGRES_WRITERS)
     table = sa.Table("acknowledged", sa.MetaData(), sa.Column("uuid", sa.String(36), primary_key=True))
     insert = sa.insert(table)
+
+    def commit_row(uuid: str) -> None:
+        with database.transaction() as connection:
+            connection.execute(insert, {"uuid": uuid})
 
     async def provision(request: Request) -> Response:
         verify_basic_auth(request.headers.get("authorization"), user=SLUG, password=Secret(PASSWORD))
         uuid = parse_provision(await request.body()).uuid
-        await database.write(lambda connection: connection.execute(insert, {"uuid": uuid}))
+        await asyncio.get_running_loop().run_in_executor(threads, commit_row, uuid)
         return JSONResponse({"id": uuid}, status_code=202)
 
     async def ready(_request: Request) -> Response:
@@ -53,6 +65,7 @@ def build_floor(database_url: str) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await database.write(table.metadata.create_all)
         yield
+        threads.shutdown()
         database.close()
 
     return Starlette(
@@ -75,7 +88,7 @@ def build_settings(database_url: str) -> Settings:
     return read_settings(environment)
 
 
-def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
+def build_service(database_url: str) -> AddonService:
     service = AddonService(build_settings(database_url))
 
     @service.on_provision
@@ -88,13 +101,22 @@ def build_headrace(database_url: str, *, has_worker: bool) -> Starlette:
     @service.on_deprovision
     async def drop(_resource: Resource) -> None: ...
 
-    return service.asgi(has_worker=has_worker)
+    return service
+
+
+async def work(database_url: str) -> None:
+    """Be the worker until somebody ends the process."""
+    async with build_service(database_url).assemble().running(has_worker=True):
+        print("working", flush=True)
+        await asyncio.Event().wait()
 
 
 def main() -> None:
     kind, database_url = sys.argv[1:]
     logging.disable(logging.CRITICAL)
-    app = build_floor(database_url) if kind == "floor" else build_headrace(database_url, has_worker=kind == "both")
+    if kind == "worker":
+        asyncio.run(work(database_url))
+    app = build_floor(database_url) if kind == "floor" else build_service(database_url).asgi(has_worker=kind == "both")
     with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         print(bound.getsockname()[1], flush=True)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 SQLITE_READERS = 2
-POSTGRES_CONNECTIONS = 10
+POSTGRES_CONNECTIONS = 4
 
 
 class Database:
@@ -92,7 +92,12 @@ def _close_connection(_connection: Any, record: Any) -> None:
 def _create_postgres_engine(url: str) -> sa.Engine:
     # An error's text shows the statement and never its values.
     return sa.create_engine(
-        url, pool_size=POSTGRES_CONNECTIONS + 1, max_overflow=5, pool_pre_ping=True, hide_parameters=True
+        url,
+        # The writer, the one for open boards, and the workflow engine's threads.
+        pool_size=POSTGRES_CONNECTIONS + 6,
+        max_overflow=5,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 

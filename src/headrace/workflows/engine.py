@@ -44,6 +44,9 @@ SWEEP_QUEUE = "headrace-sweep"
 # little: a few hundred hooks that fail must not keep others from their turn.
 CONCURRENCY = {QUEUE: 1000, EVENT_QUEUE: 100, SWEEP_QUEUE: 2}
 
+# The engine's queries are short; more threads than these only keep the web of the same process from its turn.
+EXECUTOR_THREADS = 4
+
 # How many stranded workflows are named at the start.
 STRANDED_SHOWN = 100
 
@@ -191,6 +194,7 @@ class Engine:
             "executor_id": executor_id,
             "serializer": SERIALIZER,
             "notification_listener_polling_interval_sec": POLL_SECONDS,
+            "max_executor_threads": EXECUTOR_THREADS,
             "enable_otlp": False,
             "log_level": "WARNING",
         }
