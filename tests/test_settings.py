@@ -85,6 +85,9 @@ def test_blank_is_missing() -> None:
         ("HEADRACE_RECHECK_SECONDS", "nan", "nan is not a number of seconds above zero"),
         ("HEADRACE_RECHECK_SECONDS", "inf", "inf is not a number of seconds above zero"),
         ("HEADRACE_KEEP_DAYS", "never", "never is not a number of days above zero"),
+        ("HEADRACE_METRICS_TOKEN", "guessable", "has 9 characters, 32 are needed"),
+        ("HEADRACE_API_TOKEN", "guessable", "has 9 characters, 32 are needed"),
+        ("HEADRACE_OPERATOR_SECRET", "guessable", "has 9 characters, 32 are needed"),
         ("HEADRACE_ANSWER_SECONDS", "-1", "-1 is not a number of seconds above zero"),
     ],
 )
@@ -121,14 +124,15 @@ def test_no_problem_prints_a_password(name: str, value: str) -> None:
 
 def test_settings_do_not_show_their_secrets() -> None:
     """A settings object in a traceback gives nothing away."""
+    metrics_token = "the-metrics-token-of-at-least-32-characters"
     settings = read_settings(
-        {**GOOD, "DATABASE_URL": "postgres://u:the-db-password@h/d", "HEADRACE_METRICS_TOKEN": "the-metrics-token"}
+        {**GOOD, "DATABASE_URL": "postgres://u:the-db-password@h/d", "HEADRACE_METRICS_TOKEN": metrics_token}
     )
 
     shown = repr(settings)
     for secret in ("the-db-password", "the-metrics-token", "the-client-secret", "the-manifest-password", KEY):
         assert secret not in shown
-    assert Secret("the-metrics-token") == settings.metrics_token
+    assert Secret(metrics_token) == settings.metrics_token
 
 
 def test_the_manifest_may_be_a_path(tmp_path: Path) -> None:

@@ -64,7 +64,10 @@ SETTINGS = (
     ),
     Setting(
         name="HEADRACE_METRICS_TOKEN",
-        what="the bearer token for /metrics. Without one, /metrics is open with an emulator and closed otherwise.",
+        what=(
+            "the bearer token for /metrics. Without one, /metrics is open with an emulator and closed otherwise. "
+            "At least 32 characters: `headrace secrets new-key` makes such a text."
+        ),
         example="",
     ),
     Setting(
@@ -162,12 +165,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     database_url = reader.database_url()
     recheck_every = reader.seconds("HEADRACE_RECHECK_SECONDS", 300)
     answer_within = reader.seconds("HEADRACE_ANSWER_SECONDS", 20)
+    metrics_token = reader.long_secret("HEADRACE_METRICS_TOKEN")
     api_token = reader.long_secret("HEADRACE_API_TOKEN")
     operator_secret = reader.long_secret("HEADRACE_OPERATOR_SECRET")
     keep_finished = reader.days("HEADRACE_KEEP_DAYS", 30)
     if reader.problems or manifest is None or keys is None:
         raise ConfigurationError(reader.problems)
-    metrics_token = environment.get("HEADRACE_METRICS_TOKEN")
     return Settings(
         manifest=manifest,
         client_secret=Secret(client_secret),
@@ -175,7 +178,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url=database_url,
         api_url=api_url,
         id_url=id_url,
-        metrics_token=Secret(metrics_token) if metrics_token else None,
+        metrics_token=metrics_token,
         api_token=api_token,
         operator_secret=operator_secret,
         recheck_every=recheck_every,

@@ -358,7 +358,7 @@ async def test_a_person_off_the_app_can_check_nothing(sqlite_url: str) -> None:
 
 PLANTED_CONFIG = {"ACME_SEARCH_URL": "https://u:planted-url-pass@search.acme.example", "ACME_SEARCH_TOKEN": "planted-t"}
 PLANTED_LOG_TOKEN = "d.planted-drain-token"
-PLANTED_METRICS_TOKEN = "planted-metrics-token"
+PLANTED_METRICS_TOKEN = "planted-metrics-token-of-36-letters-"
 PLANTED_STEP = "planted-step-result"
 
 

@@ -21,7 +21,7 @@ from headrace.web.metrics import CONTENT_TYPE, Metrics, metrics_route
 from pair import Pair, play_pair
 from store.making import add_resource, decline, id_of, place
 
-TOKEN = "metrics-token-5d1e"
+TOKEN = "metrics-token-5d1e-of-36-characters-"
 ANY_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 Scrape = dict[str, dict[tuple[str, ...], float]]

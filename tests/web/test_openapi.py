@@ -15,7 +15,7 @@ from headrace.service import AddonService
 from headrace.web.openapi import DescribedRoute
 from pair import PASSWORD, SLUG, Acme, Pair, play_pair
 
-SCRAPE_TOKEN = "metrics-token-5d1e"
+SCRAPE_TOKEN = "metrics-token-5d1e-of-36-characters-"
 API_TOKEN = "api-token-of-36-letters-0a1b2c3d4e5f"
 SECRET = "operators-secret-of-36-letters-91c2a"
 # How many requests of each kind a stranger makes up for each operation.

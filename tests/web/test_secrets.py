@@ -30,7 +30,7 @@ from pair import PASSWORD, Acme, Pair, play_pair
 
 OLD_KEY, NEW_KEY = make_key(), make_key()
 API_TOKEN = "planted-api-token-of-thirty-six-letters"
-METRICS_TOKEN, OPERATOR_SECRET = "planted-metrics-token", "planted-operator-secret-of-36-letters"
+METRICS_TOKEN, OPERATOR_SECRET = "planted-metrics-token-of-36-letters-", "planted-operator-secret-of-36-letters"
 DATABASE_PASSWORD = "planted-database-password"
 HOOK_SECRET = "planted-in-the-text-of-a-hooks-error"
 DRAIN_TOKEN = "d.planted-drain-token"

@@ -21,6 +21,8 @@ Item = TypeVar("Item")
 
 SQLITE_READERS = 2
 POSTGRES_CONNECTIONS = 4
+# Of those who only look again and again: on PostgreSQL a look is mostly waiting.
+SQLITE_WATCHERS, POSTGRES_WATCHERS = 1, 3
 
 
 class Database:
@@ -32,7 +34,8 @@ class Database:
         self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
         connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
-        self._watching = ThreadPoolExecutor(max_workers=1, thread_name_prefix="headrace-watching")
+        watchers = SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS
+        self._watching = ThreadPoolExecutor(max_workers=watchers, thread_name_prefix="headrace-watching")
         self._writer = GroupCommit(self.transaction)
 
     @contextmanager
@@ -93,8 +96,8 @@ def _create_postgres_engine(url: str) -> sa.Engine:
     # An error's text shows the statement and never its values.
     return sa.create_engine(
         url,
-        # The writer, the one for open boards, and the workflow engine's threads.
-        pool_size=POSTGRES_CONNECTIONS + 6,
+        # The writer, those for open boards, and the workflow engine's threads.
+        pool_size=POSTGRES_CONNECTIONS + POSTGRES_WATCHERS + 5,
         max_overflow=5,
         pool_pre_ping=True,
         hide_parameters=True,

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,8 +19,10 @@ from headrace.store.schema import pipeline, placement, placement_check, resource
 
 PAGE = 50
 WINDOW = 1_000
-FEW = 4 * PAGE
+FEW = 2 * PAGE
 SHOWN_AT_STAGE = 25
+# The pipelines of a page, in queries that are put together once.
+IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
 
 
 class PipelineKey(NamedTuple):
@@ -119,9 +122,9 @@ def list_pipelines(connection: sa.Connection, wanted: Wanted, *, after: Pipeline
     if wanted.text:
         keys, is_cut = _search(connection, wanted.text)
         keys = [key for key in keys if key.is_after(after)][: wanted.stretch]
+        fitting = _pick(connection, [key.id for key in keys], wanted)
     else:
-        keys = _walk(connection, after, limit=wanted.stretch)
-    fitting = _pick(connection, [key.id for key in keys], wanted)
+        keys, fitting = _walk(connection, wanted, after)
     shown = [key for key in keys if key.id in fitting][:PAGE]
     return PipelinePage(
         rows=load_pipelines(connection, [key.id for key in shown]),
@@ -135,9 +138,9 @@ def load_pipelines(connection: sa.Connection, ids: Sequence[str]) -> list[Pipeli
     """Return what is known of these pipelines, in this order; an id that is not there is left out."""
     rows = {row.id: row for row in connection.execute(sa.select(pipeline).where(pipeline.c.id.in_(ids)))}
     counts: dict[str, list[Any]] = defaultdict(list)
-    for row in connection.execute(_count_by_stage(ids)):
+    for row in connection.execute(_build_counts_by_stage(), {"ids": ids}):
         counts[row.pipeline_id].append(row)
-    arrivals = _find_arrivals(connection, {id_: max(row.came_at for row in found) for id_, found in counts.items()})
+    arrivals = _find_arrivals(connection, ids)
     return [_read_pipeline(rows[id_], counts[id_], arrivals.get(id_)) for id_ in ids if id_ in rows]
 
 
@@ -174,19 +177,41 @@ def _find_next(keys: Sequence[PipelineKey], shown: Sequence[PipelineKey], *, str
     return keys[-1] if len(keys) == stretch else None
 
 
-def _walk(connection: sa.Connection, after: PipelineKey | None, *, limit: int) -> list[PipelineKey]:
-    """Return the next stretch of the list: first those with a name, then those without."""
-    keys = (pipeline.c.name, pipeline.c.id)
-    named = sa.select(*keys).where(pipeline.c.name.is_not(None)).order_by(*keys)
-    unnamed = sa.select(*keys).where(pipeline.c.name.is_(None)).order_by(pipeline.c.id)
-    found: list[PipelineKey] = []
-    if after is None or after.name is not None:
-        rest = named if after is None else named.where(sa.tuple_(*keys) > after)
-        found = [PipelineKey(*row) for row in connection.execute(rest.limit(limit))]
-    elif after is not None:
-        unnamed = unnamed.where(pipeline.c.id > after.id)
-    left = limit - len(found)
-    return found + [PipelineKey(*row) for row in connection.execute(unnamed.limit(left))]
+def _walk(connection: sa.Connection, wanted: Wanted, after: PipelineKey | None) -> tuple[list[PipelineKey], set[str]]:
+    """Return the next stretch of the list, first those with a name, then those without; and which of them fit."""
+    values = {"after_name": after.name, "after_id": after.id} if after else {}
+    found: list[Any] = []
+    for is_named in (True, False):
+        if is_named and after is not None and after.name is None:
+            continue
+        begins_after = after is not None and is_named is (after.name is not None)
+        query = _build_stretch(
+            has=tuple(wanted.has),
+            without=tuple(wanted.without),
+            is_stale=wanted.is_stale,
+            is_named=is_named,
+            begins_after=begins_after,
+        )
+        limit = {"limit": wanted.stretch - len(found)}
+        found += connection.execute(query, (values if begins_after else {}) | limit)
+    return [PipelineKey(row.name, row.id) for row in found], {row.id for row in found if row.fits}
+
+
+@lru_cache(maxsize=64)
+def _build_stretch(
+    *, has: tuple[str, ...], without: tuple[str, ...], is_stale: bool, is_named: bool, begins_after: bool
+) -> sa.Select[Any]:
+    """Return the query for a stretch of the list, in order, and of each pipeline whether it fits."""
+    order = (pipeline.c.name, pipeline.c.id) if is_named else (pipeline.c.id,)
+    rest = sa.select(pipeline.c.name, pipeline.c.id).where(
+        pipeline.c.name.is_not(None) if is_named else pipeline.c.name.is_(None)
+    )
+    if begins_after:
+        last = sa.tuple_(*(sa.bindparam(f"after_{column.name}", type_=sa.String) for column in order))
+        rest = rest.where(sa.tuple_(*order) > last)
+    keys = rest.order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer)).subquery()
+    fits = _fits(keys.c.id, has=has, without=without, is_stale=is_stale)
+    return sa.select(keys.c.name, keys.c.id, fits.label("fits")).order_by(keys.c.name, keys.c.id)
 
 
 def _search(connection: sa.Connection, text: str) -> tuple[list[PipelineKey], bool]:
@@ -211,60 +236,70 @@ def _search(connection: sa.Connection, text: str) -> tuple[list[PipelineKey], bo
 
 
 def _pick(connection: sa.Connection, ids: Collection[str], wanted: Wanted) -> set[str]:
-    """Return which of these pipelines hold something, and what is wanted."""
-    standing = sa.select(placement.c.id).where(placement.c.pipeline_id == pipeline.c.id, placement.c.valid_to.is_(None))
-    unanswered = standing.join(placement_check, placement_check.c.resource_uuid == placement.c.resource_uuid).where(
-        placement_check.c.error.is_not(None)
-    )
-    conditions = [
-        standing.exists(),
-        *(standing.where(placement.c.stage == stage).exists() for stage in wanted.has),
-        *(sa.not_(standing.where(placement.c.stage == stage).exists()) for stage in wanted.without),
-        *([unanswered.exists()] if wanted.is_stale else []),
-    ]
-    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), *conditions)
+    """Return which of these pipelines fit."""
+    fits = _fits(pipeline.c.id, has=wanted.has, without=wanted.without, is_stale=wanted.is_stale)
+    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), fits)
     return set(connection.execute(query).scalars())
 
 
-def _count_by_stage(ids: Collection[str]) -> sa.Select[Any]:
+def _fits(
+    id_: sa.ColumnElement[str], *, has: Collection[str], without: Collection[str], is_stale: bool
+) -> sa.ColumnElement[bool]:
+    """Whether a pipeline holds something, and what is wanted."""
+    standing = sa.select(placement.c.id).where(placement.c.pipeline_id == id_, placement.c.valid_to.is_(None))
+    unanswered = standing.join(placement_check, placement_check.c.resource_uuid == placement.c.resource_uuid).where(
+        placement_check.c.error.is_not(None)
+    )
+    return sa.and_(
+        standing.exists(),
+        *(standing.where(placement.c.stage == stage).exists() for stage in has),
+        *(sa.not_(standing.where(placement.c.stage == stage).exists()) for stage in without),
+        *([unanswered.exists()] if is_stale else []),
+    )
+
+
+@cache
+def _build_counts_by_stage() -> sa.Select[Any]:
     return (
         sa.select(
             placement.c.pipeline_id,
             placement.c.stage,
             sa.func.count().label("resources"),
-            sa.func.max(placement.c.valid_from).label("came_at"),
             sa.func.min(placement_check.c.checked_at).label("checked_at"),
             sa.func.count(placement_check.c.checked_at).label("checked"),
             sa.func.count(placement_check.c.error).label("unanswered"),
         )
         .outerjoin(placement_check, placement_check.c.resource_uuid == placement.c.resource_uuid)
-        .where(placement.c.pipeline_id.in_(ids), placement.c.valid_to.is_(None))
+        .where(placement.c.pipeline_id.in_(IDS), placement.c.valid_to.is_(None))
         .group_by(placement.c.pipeline_id, placement.c.stage)
     )
 
 
-def _find_arrivals(connection: sa.Connection, came_at: Mapping[str, datetime]) -> dict[str, Arrival]:
-    if not came_at:
-        return {}
-    query = (
-        sa.select(placement.c.pipeline_id, placement.c.resource_uuid, resource.c.app_name, placement.c.stage)
-        .add_columns(placement.c.valid_from)
-        .join(resource, resource.c.uuid == placement.c.resource_uuid)
-        .where(
-            placement.c.valid_to.is_(None),
-            # SQLite looks up pairs in no index when they stand in one list.
-            sa.or_(
-                *(sa.and_(placement.c.pipeline_id == id_, placement.c.valid_from == at) for id_, at in came_at.items())
-            ),
-        )
-        .order_by(placement.c.id)
-    )
+def _find_arrivals(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Arrival]:
     return {
         row.pipeline_id: Arrival(
             resource_uuid=row.resource_uuid, app_name=row.app_name, stage=row.stage, at=row.valid_from
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_build_arrivals(), {"ids": ids})
     }
+
+
+@cache
+def _build_arrivals() -> sa.Select[Any]:
+    latest_first = (placement.c.valid_from.desc(), placement.c.id.desc())
+    ranked = (
+        sa.select(*(placement.c[name] for name in ("pipeline_id", "resource_uuid", "stage", "valid_from")))
+        .add_columns(
+            sa.func.row_number().over(partition_by=placement.c.pipeline_id, order_by=latest_first).label("rank")
+        )
+        .where(placement.c.pipeline_id.in_(IDS), placement.c.valid_to.is_(None))
+        .subquery()
+    )
+    return (
+        sa.select(*(column for column in ranked.c if column.name != "rank"), resource.c.app_name)
+        .join(resource, resource.c.uuid == ranked.c.resource_uuid)
+        .where(ranked.c.rank == 1)
+    )
 
 
 def _read_pipeline(row: sa.Row[Any], counts: Sequence[Any], arrival: Arrival | None) -> PipelineRow:
