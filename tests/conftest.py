@@ -29,6 +29,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.getuid()}"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests wait for processes, databases and browsers for half of their time."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
