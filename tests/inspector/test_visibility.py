@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from headrace.emulator import Clock
+from headrace.emulator import Clock, Fault
 from headrace.emulator.records import Addon
 from headrace.errors import Refused
 from headrace.models import State
@@ -49,6 +49,12 @@ def remove_collaborator(pair: Pair, app: str, email: str) -> None:
     user = pair.heroku.state.find_user(email)
     assert user is not None
     del pair.heroku.state.apps[app].collaborators[user.id]
+
+
+def list_asked(pair: Pair) -> list[str]:
+    """The ids of the apps whose collaborators Heroku was asked for, in order."""
+    paths = (exchange.path for exchange in pair.heroku.traffic)
+    return [path.split("/")[2] for path in paths if path.endswith("/collaborators")]
 
 
 def spell_everything_of(addon: Addon) -> list[str]:
@@ -189,6 +195,25 @@ async def test_siblings_are_hidden_when_heroku_does_not_answer(sqlite_url: str) 
         after = await list_apps(pair, cookie)
 
         assert (sorted(SHOP), ["shop"]) == (before, after)
+
+
+async def test_open_boards_do_not_ask_again_and_again_while_heroku_does_not_answer(sqlite_url: str) -> None:
+    """About each app once, and again after half a minute; then the board is whole again."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
+        addons = await provision(pair, *SHOP)
+        cookie = await log_in(pair, addons["shop"], ADA)
+        clock.advance(FIVE_MINUTES + timedelta(seconds=1))
+        before = list_asked(pair)
+        pair.heroku.faults.add(Fault(kind="status", status=503, path="*/collaborators"))
+        while_away = [await list_apps(pair, cookie) for _ in range(3)]
+        asked = list_asked(pair)[len(before) :]
+        pair.heroku.faults.clear()
+        clock.advance(timedelta(seconds=30))
+        after = await list_apps(pair, cookie)
+
+        assert ([["shop"]] * 3, sorted(SHOP)) == (while_away, after)
+        assert sorted(addon.app.id for addon in addons.values()) == sorted(asked)
 
 
 async def test_one_sibling_that_heroku_does_not_answer_for_is_hidden_alone(sqlite_url: str) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # How long an answer about who may see an app is good for: a removed collaborator is out after that.
 ACCESS_GOOD_FOR = timedelta(minutes=5)
+# How soon it is asked again about an app that Heroku did not answer about: open boards look every few seconds.
+ACCESS_HELD_OFF = timedelta(seconds=30)
 # How many resources are looked at at the same time.
 IN_FLIGHT = 16
 
@@ -45,6 +47,8 @@ class Inspector:
         self._clock = clock
         self.on_move: OnMove = lambda _connection, _uuid, _old, _new: None
         self.recheck_every = recheck_every
+        # By app, when Heroku last did not answer this process who may see it.
+        self._unanswered_at: dict[str, datetime] = {}
 
     async def inspect(self, uuid: str) -> Inspection:
         """Look a resource's placement up and store it.
@@ -75,10 +79,13 @@ class Inspector:
         """Ask again who may see these apps, where the last answer is too old.
 
         `apps` names for each app's id a resource on it, whose token is used. An app about which Heroku does
-        not answer keeps its old reading, which grants nothing once it is too old.
+        not answer keeps its old reading, which grants nothing once it is too old, and is left alone for a while.
         """
-        fresh = await self._database.read(list_freshly_checked_apps, apps.keys(), after=self._clock() - ACCESS_GOOD_FOR)
-        stale = {app_id: uuid for app_id, uuid in apps.items() if app_id not in fresh}
+        now = self._clock()
+        self._unanswered_at = {app: at for app, at in self._unanswered_at.items() if now - at < ACCESS_HELD_OFF}
+        fresh = await self._database.read(list_freshly_checked_apps, apps.keys(), after=now - ACCESS_GOOD_FOR)
+        left_alone = fresh | self._unanswered_at.keys()
+        stale = {app_id: uuid for app_id, uuid in apps.items() if app_id not in left_alone}
         await ask_each(self._try_access, stale.items(), at_a_time=IN_FLIGHT)
 
     async def _try_inspect(self, uuid: str) -> bool:
@@ -93,10 +100,10 @@ class Inspector:
         app_id, uuid = app
         try:
             found = await self._client.drive(uuid, find_access(app_id))
-        except NotFound:
-            return False
         except HeadraceError as error:
-            log.warning("access.failed", extra={"resource": uuid, "error": str(error)})
+            if not isinstance(error, NotFound):
+                log.warning("access.failed", extra={"resource": uuid, "error": str(error)})
+            self._unanswered_at[app_id] = self._clock()
             return False
         await self._database.write(save_access, app_id, found, now=self._clock())
         return True
