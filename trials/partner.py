@@ -93,5 +93,6 @@ class Saboteur:
 
 if KILL_AT or COUNT:
     saboteur = Saboteur()
-    for owner, name in ((Run, "_attempt"), (Database, "write"), (AiohttpTransport, "send")):
+    writes = ((Database, "write"), (Database, "write_together"))
+    for owner, name in ((Run, "_attempt"), *writes, (AiohttpTransport, "send")):
         saboteur.guard(owner, name)
