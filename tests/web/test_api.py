@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -148,6 +149,30 @@ async def test_the_api_shows_the_panels_of_the_cards(sqlite_url: str) -> None:
     figures = [{"label": "Documents", "text": "12,408", "trend": [1.0, 2.0]}]
     assert {"figures": figures, "sentence": None, "href": "https://acme.example/1"} == card["panel"]
     assert (True, "uncoupled", False) == (card["opened"], card["outcome"], card["moved"])
+
+
+async def test_a_panel_that_fails_or_dawdles_costs_only_its_own(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board comes all the same, with the other cards' panels."""
+    monkeypatch.setattr("headrace.web.boards.PANEL_SECONDS", 0.1)
+    may_end = Event()
+
+    def show(resource: Resource) -> Panel:
+        if resource.app and resource.app.name == "shop-dev":
+            may_end.wait(timeout=30)
+        if resource.app and resource.app.name == "shop-staging":
+            raise LookupError("The index is away.")
+        return Panel(sentence="All is well.")
+
+    async with play_pair(sqlite_url, acme=Acme(panel=show), HEADRACE_API_TOKEN=TOKEN) as pair:
+        addons = [await provision(pair, app) for app in ("shop", "shop-dev", "shop-staging")]
+        _, board, _ = await ask_board(pair, addons[0].id, ADA)
+        may_end.set()
+
+    stages = board["pipelines"][0]["stages"]
+    panels = {card["app"]: card["panel"] and card["panel"]["sentence"] for cards in stages.values() for card in cards}
+    assert {"shop": "All is well.", "shop-dev": None, "shop-staging": None} == panels
 
 
 async def test_a_board_that_the_caller_has_is_not_sent_again(sqlite_url: str) -> None:
