@@ -19,6 +19,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 from bench.ack import CONNECTIONS, ROUNDS, build_provision, open_database
+from bench.fleets import settle
 from bench.load import Load, measure
 from bench.polling import read_pace
 from bench.processes import module, running, start, wait_until_answered
@@ -178,6 +179,7 @@ def _fill(database: Database, url: str) -> list[str]:
     with database.transaction() as connection:
         for table, rows in tables.items():
             connection.execute(sa.insert(table), rows)
+    settle(database)
     signer = build_signer(build_settings(url).keys, "session")
     ends_at = int((now + GOOD_FOR).timestamp())
     return [str(signer.dumps([ends_at, asdict(_start_session(board))])) for board in range(BOARDS)]
