@@ -58,7 +58,7 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     async def write_together(self, query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
-        """Write an item by a query that takes many, with those that come meanwhile; nothing else goes before them.
+        """Write an item by a query that takes many, with those that come meanwhile.
 
         The query returns a result for each item. Where one item spoils it, each is written by itself.
         """
