@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import Message
 
 from browsing import COOKIE, provision, visit
@@ -13,6 +13,7 @@ from headrace.errors import Malformed, TooLarge, TooSlow
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
 from headrace.testing import eventually
+from headrace.web import origin
 from headrace.web.bodies import FORM_LIMIT, MOST_FIELDS, read_body, read_form
 from headrace.web.heads import BoundedHttp
 from pair import ADA, PASSWORD, SLUG, Pair, play_pair
@@ -188,6 +189,11 @@ async def test_behind_herokus_router_cookies_and_headers_are_those_of_https(
         assert ("/", "") == (page.cookie["path"], page.cookie["domain"])
         assert [200, 401] == [board.status, unnamed.status]
         assert is_secure == ("Strict-Transport-Security" in board.headers)
+
+
+def test_who_names_no_host_is_taken_to_be_on_https() -> None:
+    """Nothing says that it is this machine."""
+    assert origin.is_secure(HTTPConnection({"type": "http", "scheme": "http", "headers": []}))
 
 
 # What might name another place to go to, in a query or in the login form.

@@ -14,7 +14,7 @@ def is_secure(request: HTTPConnection) -> bool:
 
 @lru_cache(maxsize=64)  # every answer asks, and hosts are few
 def _is_on_this_machine(host: str | None) -> bool:
-    return host is None or is_loopback(f"http://{host}")
+    return host is not None and is_loopback(f"http://{host}")
 
 
 def is_same_origin(request: HTTPConnection) -> bool:

@@ -143,12 +143,15 @@ class Calls:
         if new:
             self._begin_all(connection, new, now=now)
         begun = {id(request) for request in new.values()}
-        return [
-            _Arrived(reply=TABLE[None, Call.PROVISION].reply, is_synchronous=request.grant is None)
-            if id(request) in begun
-            else self._record_repeat(connection, request)
-            for request in requests
-        ]
+        arrived: dict[int, _Arrived] = {}
+        # Resources are locked in one order, so that of two processes with repeats in common one waits for the other.
+        for request in sorted(requests, key=lambda each: each.uuid):
+            arrived[id(request)] = (
+                _Arrived(reply=TABLE[None, Call.PROVISION].reply, is_synchronous=request.grant is None)
+                if id(request) in begun
+                else self._record_repeat(connection, request)
+            )
+        return [arrived[id(request)] for request in requests]
 
     def _begin_all(self, connection: sa.Connection, requests: Mapping[str, ProvisionRequest], *, now: datetime) -> None:
         """Record what goes with new resources, each by the id of its workflow."""

@@ -44,7 +44,7 @@ SWEEP_QUEUE = "headrace-sweep"
 # little: a few hundred hooks that fail must not keep others from their turn.
 CONCURRENCY = {QUEUE: 1000, EVENT_QUEUE: 100, SWEEP_QUEUE: 2}
 
-# The engine's queries are short; more threads than these only keep the web of the same process from its turn.
+# The engine's queries are short, and more threads than these keep the web of the same process from its turn.
 EXECUTOR_THREADS = 4
 
 # How many stranded workflows are named at the start.
