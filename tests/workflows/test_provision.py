@@ -5,14 +5,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from headrace.emulator import Declined, Switches
 from headrace.errors import MisuseError, Refused
 from headrace.models import Grant, Outcome, Secret, Stage, State
 from headrace.protocol.lifecycle import TABLE, Call, Reply
 from headrace.protocol.partner import ProvisionRequest
+from headrace.store.resources import ResourceRow, lock_resource
 from headrace.testing import eventually
 from pair import Acme, play_pair
+from store.making import make_request
 
 
 async def test_a_provision_knows_its_pipeline_before_the_hook_runs(database_url: str) -> None:
@@ -76,6 +79,31 @@ async def test_provisions_that_come_at_once_are_each_answered_as_if_alone(databa
             events = [event.name for event in await pair.list_events(each.uuid)]
             assert ("basic", 1) == (row.plan, row.workflow_count)
             assert 1 == events.count("provision.requested")
+
+
+async def test_repeats_that_come_at_once_lock_their_resources_in_one_order(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two processes with the same repeats one then waits for the other, and never both; the answers keep theirs."""
+    locked: list[str] = []
+
+    def note(connection: sa.Connection, uuid: str) -> ResourceRow | None:
+        locked.append(uuid)
+        return lock_resource(connection, uuid)
+
+    monkeypatch.setattr("headrace.workflows.calls.lock_resource", note)
+    async with play_pair(sqlite_url) as pair:
+        requests = [make_request(name, callback_url="") for name in ("acme-1", "acme-2", "acme-3")]
+        requests.sort(key=lambda request: request.uuid, reverse=True)
+        other_plan = replace(requests[0], plan="free")
+        with pair.parts.database.transaction() as connection:
+            pair.parts.calls._record_provisions(connection, requests)
+            locked.clear()
+            repeats = pair.parts.calls._record_provisions(connection, [other_plan, *requests[1:]])
+            noted = list(locked)
+
+        assert sorted(request.uuid for request in requests) == noted
+        assert [Reply.CONFLICT, Reply.ACCEPTED, Reply.ACCEPTED] == [each.reply for each in repeats]
 
 
 async def test_a_repeated_provision_makes_one_resource(database_url: str) -> None:
