@@ -139,6 +139,7 @@ def test_operators_work_by_keys_alone(town: Town, browser: Browser) -> None:
     """The login waits for the secret; on every page the first stop of the Tab key skips to the content."""
     page = browser.new_page()
     page.goto(f"{town.acme_url}/operators/login")
+    expect(page.get_by_label("Secret")).to_be_focused()
     page.keyboard.type(SECRET)
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{town.acme_url}/operators")
