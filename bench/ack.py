@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from subprocess import Popen
 from threading import Thread
 from time import perf_counter
 from typing import Any
@@ -127,17 +128,22 @@ def _measure_way(way: Way, database: str) -> Round:
 def _measure_round(way: Way, database: str) -> Round:
     with ExitStack() as stack:
         url = stack.enter_context(open_database(database))
-        server = stack.enter_context(running(module("bench.served", way.kind, url)))
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        wait_until_answered(f"http://127.0.0.1:{port}/ready")
+        server, port = stack.enter_context(_serving(way.kind, url))
         if way.has_worker:
-            worker = stack.enter_context(running(module("bench.served", "worker", url)))
-            assert worker.stdout is not None
-            worker.stdout.readline()
+            stack.enter_context(_serving("worker", url))
         peak = _measure(port)
         half = _measure(port, per_second=peak.per_second / 2)
         return Round(peak=peak, half=half, mebibytes=read_mebibytes(server.pid))
+
+
+@contextmanager
+def _serving(kind: str, url: str) -> Iterator[tuple[Popen[str], int]]:
+    """Run one of the servers that are compared, and yield it with its port once it is ready."""
+    with running(module("bench.served", kind, url)) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        wait_until_answered(f"http://127.0.0.1:{port}/ready")
+        yield server, port
 
 
 def _measure(port: int, *, per_second: float | None = None) -> Load:

@@ -6,6 +6,7 @@ A server prints its port.
 import asyncio
 import json
 import logging
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -13,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import sqlalchemy as sa
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -22,7 +22,7 @@ from starlette.routing import Route
 from headrace import AddonService, PlanChange, Provision, Resource
 from headrace.models import Secret
 from headrace.protocol.partner import parse_provision, verify_basic_auth
-from headrace.serving import build_config
+from headrace.serving import WORKER_NICENESS, run_server, run_worker
 from headrace.settings import Settings, read_settings
 from headrace.store.database import Database
 
@@ -104,23 +104,21 @@ def build_service(database_url: str) -> AddonService:
     return service
 
 
-async def work(database_url: str) -> None:
-    """Be the worker until somebody ends the process."""
-    async with build_service(database_url).assemble().running(has_worker=True):
-        print("working", flush=True)
-        await asyncio.Event().wait()
-
-
 def main() -> None:
     kind, database_url = sys.argv[1:]
     logging.disable(logging.CRITICAL)
-    if kind == "worker":
-        asyncio.run(work(database_url))
-    app = build_floor(database_url) if kind == "floor" else build_service(database_url).asgi(has_worker=kind == "both")
     with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
-        print(bound.getsockname()[1], flush=True)
-        uvicorn.Server(build_config(app, host="127.0.0.1", port=0)).run(sockets=[bound])
+        port = bound.getsockname()[1]
+        print(port, flush=True)
+        if kind == "worker":
+            bound.close()
+            os.nice(WORKER_NICENESS)
+            asyncio.run(run_worker(build_service(database_url), port=port))
+            return
+        floor = kind == "floor"
+        app = build_floor(database_url) if floor else build_service(database_url).asgi(has_worker=kind == "both")
+        run_server(app, host="127.0.0.1", port=0, bound=bound)
 
 
 if __name__ == "__main__":

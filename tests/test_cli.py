@@ -169,13 +169,13 @@ async def test_a_service_without_hooks_is_not_served(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-async def test_web_only_on_sqlite_is_refused(tmp_path: Path) -> None:
-    """SQLite serves one process."""
+async def test_web_only_on_the_sqlite_file_of_a_dyno_is_refused(tmp_path: Path) -> None:
+    """The worker would be another dyno, with another disk, and what is acknowledged would never be done."""
     (tmp_path / "acme.py").write_text(ACME, encoding="utf-8")
-    done = await run("serve", "acme:service", "--web-only", environment=GOOD, cwd=tmp_path)
+    done = await run("serve", "acme:service", "--web-only", environment={**GOOD, "DYNO": "web.1"}, cwd=tmp_path)
 
     assert 2 == done.status
-    assert "--web-only: SQLite serves one process" in done.err
+    assert "--web-only: dynos share no SQLite file. Set DATABASE_URL to a PostgreSQL database." in done.err
 
 
 async def test_a_second_service_on_the_same_sqlite_file_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def main() -> None:
 @click.argument("target", metavar="MODULE:NAME", required=False)
 @click.option("--host", help="Address to listen on (default: 127.0.0.1, or every address when PORT is set).")
 @click.option("--port", type=int, help="Port to listen on (default: PORT, or 5050).")
-@click.option("--web-only", is_flag=True, help="Leave the background work to `headrace worker` (PostgreSQL).")
+@click.option("--web-only", is_flag=True, help="Leave the background work to `headrace worker`.")
 @env_file
 def serve(target: str | None, host: str | None, port: int | None, web_only: bool, env_file: str | None) -> None:  # noqa: FBT001
     """Serve the add-on service that MODULE:NAME names."""
@@ -59,8 +59,8 @@ def serve(target: str | None, host: str | None, port: int | None, web_only: bool
 
     configure_logging()
     service = load_service(target, env_file)
-    if web_only and service.settings.database_url.startswith("sqlite"):
-        raise ConfigurationError(["--web-only: SQLite serves one process. Set DATABASE_URL to a PostgreSQL database."])
+    if web_only and "DYNO" in os.environ and service.settings.database_url.startswith("sqlite"):
+        raise ConfigurationError(["--web-only: dynos share no SQLite file. Set DATABASE_URL to a PostgreSQL database."])
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = port or int(os.environ.get("PORT", DEFAULT_PORT))
     app = service.asgi(has_worker=not web_only)
@@ -79,10 +79,12 @@ def worker(target: str | None, port: int | None, env_file: str | None) -> None:
     import asyncio
 
     from headrace.logs import configure_logging
-    from headrace.serving import leave_hooks_behind, run_worker
+    from headrace.serving import WORKER_NICENESS, leave_hooks_behind, run_worker
 
     configure_logging()
-    asyncio.run(run_worker(load_service(target, env_file), port=port))
+    service = load_service(target, env_file)
+    os.nice(WORKER_NICENESS)
+    asyncio.run(run_worker(service, port=port))
     leave_hooks_behind()
 
 

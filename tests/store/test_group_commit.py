@@ -87,7 +87,7 @@ async def test_writes_that_wait_are_committed_together(notes: Database) -> None:
     """Each has its own result, and there are fewer commits than writes."""
     commits: list[sa.Connection] = []
     async with busy(notes):
-        event.listen(notes.engine, "commit", commits.append)
+        event.listen(notes.writes, "commit", commits.append)
         names = [f"note-{number}" for number in range(20)]
         waiting = asyncio.gather(*(notes.write(add, name) for name in names))
         await asyncio.sleep(0)
@@ -101,7 +101,7 @@ async def test_a_group_has_a_bound(notes: Database) -> None:
     """Whoever comes first need not wait for everybody."""
     commits: list[sa.Connection] = []
     async with busy(notes):
-        event.listen(notes.engine, "commit", commits.append)
+        event.listen(notes.writes, "commit", commits.append)
         waiting = asyncio.gather(*(notes.write(add, f"note-{number}") for number in range(LARGEST_GROUP + 1)))
         await asyncio.sleep(0)
     await waiting

@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from headrace.store.database import Database
-from headrace.store.migrate import migrate
+from headrace.store.migrate import MIGRATIONS, is_migrated, migrate
 from headrace.store.resources import find_resource
 from headrace.store.schema import METADATA
 from store.making import add_resource, id_of
@@ -51,6 +52,19 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     with database.engine.connect() as connection:
         assert find_resource(connection, id_of("acme-1")) is not None
         assert ["0004"] == list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+
+
+def test_a_database_is_up_to_date_at_the_version_that_alembic_says_is_the_newest(database: Database) -> None:
+    """What is read from the files' names is what stands in them."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    with database.transaction() as connection:
+        found = is_migrated(connection)
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+        found_older = is_migrated(connection)
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest})
+        found_newest = is_migrated(connection)
+
+    assert (True, False, True) == (found, found_older, found_newest)
 
 
 def test_processes_that_start_at_the_same_moment_both_succeed(database: Database) -> None:

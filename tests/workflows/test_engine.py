@@ -17,9 +17,11 @@ from headrace.errors import MisuseError, Refused
 from headrace.models import State
 from headrace.store.database import Database
 from headrace.testing import eventually
-from headrace.workflows.engine import APPLICATION, CONTRACT_VERSION, QUEUE, SERIALIZER, Engine
+from headrace.workflows import ledger
+from headrace.workflows.engine import APPLICATION, CONTRACT_VERSION, QUEUE, Engine
 from headrace.workflows.lease import WorkerLease
 from headrace.workflows.run import Run, StepFailed
+from headrace.workflows.runtime import SERIALIZER
 from pair import QUICK_RETRIES, WORLD
 from workers import ACME, find_free_port, read_calls, serve_process
 
@@ -151,6 +153,21 @@ async def test_what_is_enqueued_is_what_the_engine_s_own_client_would_write(data
 
     assert 2 == len(_read_enqueued(database, "ours"))
     assert _read_enqueued(database, "theirs") == _read_enqueued(database, "ours")
+
+
+async def test_tables_of_an_older_engine_are_upgraded(database: Database) -> None:
+    """Only those: a process that is no worker does not even load the engine for tables that are new enough."""
+    found = []
+    with database.transaction() as connection:
+        for version in (ledger.TABLES_VERSION, ledger.TABLES_VERSION + 1, ledger.TABLES_VERSION - 1):
+            prefix = "" if database.is_sqlite else "dbos."
+            connection.execute(sa.text(f"UPDATE {prefix}dbos_migrations SET version = {version}"))
+            found.append(ledger.is_prepared(connection))
+    Engine(database, clock=read_clock).prepare()
+    with database.engine.connect() as connection:
+        found.append(ledger.is_prepared(connection))
+
+    assert [True, True, False, True] == found
 
 
 async def test_a_step_is_tried_until_it_is_done_and_its_value_handed_back(sqlite_url: str) -> None:

@@ -79,17 +79,11 @@ async def test_a_full_queue_is_not_a_stuck_one(sqlite_url: str, monkeypatch: pyt
     engine = Engine(database, clock=read_clock)
     with database.transaction() as connection:
         engine.enqueue(connection, "provision", "provision:1:1", UUID)
-    active, loop = [2, 1], asyncio.get_running_loop()
-    felt = Pulse(
-        database,
-        version="1",
-        room={"headrace": 2},
-        count_active=lambda _queue: active.pop(0),
-        find_loop=lambda: loop,
-    )
+    active, loop = [2, 2, 1], asyncio.get_running_loop()
+    felt = Pulse(database, version="1", room={"headrace": 2})
     problems = []
     for _ in range(3):
-        await asyncio.to_thread(felt.look)
+        await asyncio.to_thread(felt.look, loop, lambda _queue: active.pop(0))
         problems.append(felt.problem)
     await engine.stop()
     database.close()

@@ -39,6 +39,20 @@ OUTAGE_LOOKS = 2
 BLOCKING_ACME = ACME.replace("async def create", "def create").replace("await asyncio.sleep", "time.sleep")
 
 
+async def test_web_and_worker_may_be_two_processes(database_url: str, tmp_path: Path) -> None:
+    """On SQLite too, where both are on the machine that has the file."""
+    async with (
+        staged(database_url, tmp_path) as stage,
+        work_process(tmp_path, stage.environment),
+        serve_process(tmp_path, stage.environment, stage.port, "--web-only"),
+    ):
+        stage.let_hooks_go_on()
+        addon = await stage.heroku.create_addon("shop-staging", "acme-search:basic")
+        await eventually(lambda: addon.state == State.PROVISIONED, within=LONG)
+
+    assert [addon.id] == [call.split()[0] for call in read_calls(tmp_path)]
+
+
 async def test_a_worker_that_was_killed_for_good_is_taken_over(postgres_url: str, tmp_path: Path) -> None:
     """Nobody starts it again: another worker, which was there all the time, finishes what it had begun."""
     async with (
@@ -67,9 +81,9 @@ async def test_a_living_worker_is_not_taken_over(postgres_url: str, monkeypatch:
         database = Database(postgres_url)
         lease = WorkerLease(database)
         lease.acquire()
-        other = takeover.Takeover(database, lease, version="1", list_active=list)
-        other.look()
-        other.look()
+        other = takeover.Takeover(database, lease, version="1")
+        other.look(list)
+        other.look(list)
         pair.acme.may_go_on.set()
         await pair.settle()
         lease.release()

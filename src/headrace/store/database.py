@@ -5,9 +5,11 @@ and the enqueued workflow together (see docs/decisions.md).
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -20,9 +22,15 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 SQLITE_READERS = 2
-POSTGRES_CONNECTIONS = 4
+POSTGRES_CONNECTIONS = 3
 # Of those who only look again and again: on PostgreSQL a look is mostly waiting.
 SQLITE_WATCHERS, POSTGRES_WATCHERS = 1, 3
+
+# How long a write waits for SQLite's lock, and how soon one of ours asks for it again. SQLite itself lets who waits
+# sleep for longer and longer, up to a tenth of a second, and whoever asks meanwhile gets it: so the workflow engine,
+# which writes without end when there is much to do, gave ours no turn for a second.
+LOCKED_SECONDS = 30
+ASK_AGAIN_SECONDS = 0.0005
 
 
 class Database:
@@ -32,6 +40,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
+        self.writes = _create_sqlite_engine(url, waits_seconds=0) if self.is_sqlite else self.engine
         connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
         watchers = SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS
@@ -41,9 +50,9 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Open a transaction that writes. SQLite's lock is taken at once, so that no read in it gets old."""
-        with self.engine.connect() as connection, connection.begin():
+        with self.writes.connect() as connection, connection.begin():
             if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                _lock(connection)
             yield connection
 
     async def write(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -86,6 +95,26 @@ class Database:
         # A thread of the workflow engine may still be using a connection: it is closed when it comes back.
         event.listen(self.engine, "checkin", _close_connection)
         self.engine.dispose()
+        self.writes.dispose()
+
+
+def _lock(connection: sa.Connection) -> None:
+    """Take SQLite's lock for writing, which only one connection at a time has."""
+    until = monotonic() + LOCKED_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except sa.exc.OperationalError as error:
+            if not _is_busy(error.orig) or monotonic() > until:
+                raise
+            sleep(ASK_AGAIN_SECONDS)
+        else:
+            return
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    # In the lowest byte stands what it is; the others say more of it, such as that a log is being recovered.
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _close_connection(_connection: Any, record: Any) -> None:
@@ -104,7 +133,7 @@ def _create_postgres_engine(url: str) -> sa.Engine:
     )
 
 
-def _create_sqlite_engine(url: str) -> sa.Engine:
+def _create_sqlite_engine(url: str, *, waits_seconds: float = LOCKED_SECONDS) -> sa.Engine:
     engine = sa.create_engine(
         url,
         # The writer, the one for open boards, and the workflow engine, which polls on connections of its own.
@@ -120,7 +149,7 @@ def _create_sqlite_engine(url: str) -> sa.Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",  # an acknowledged request survives a power cut
-            "busy_timeout=30000",
+            f"busy_timeout={round(waits_seconds * 1000)}",
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")

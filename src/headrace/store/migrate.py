@@ -2,23 +2,25 @@
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from headrace.store.database import Database
 
-if TYPE_CHECKING:
-    from alembic.config import Config
-
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def migrate(database: Database) -> None:
-    """Create or upgrade every table; a database that is up to date is left as it is."""
+    """Create or upgrade every table; a database that is up to date is left as it is, and costs no import of alembic."""
+    with database.engine.connect() as connection:
+        is_up_to_date = is_migrated(connection)
+    if is_up_to_date:
+        return
     from alembic import command
+    from alembic.config import Config
 
-    config = _build_config()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["engine"] = database.engine
     command.upgrade(config, "head")
 
@@ -33,14 +35,5 @@ def is_migrated(connection: sa.Connection) -> bool:
 
 @cache
 def _find_head() -> str:
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_build_config()).get_current_head() or ""
-
-
-def _build_config() -> "Config":
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return config
+    """The newest version, which is what its file's name begins with."""
+    return max(script.name for script in (MIGRATIONS / "versions").glob("[0-9]*.py")).split("_")[0]

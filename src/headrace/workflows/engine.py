@@ -1,21 +1,16 @@
 """The durable port: workflows that survive a crash, on the database we already have. DBOS stands behind it.
 
-Nothing else in headrace names DBOS. What crosses the port is plain JSON without secrets, because the engine
-stores inputs and step outputs in clear.
+What crosses the port is plain JSON without secrets, because DBOS stores inputs and step outputs in clear. A process
+that is no worker, the web, reads and writes rows of DBOS's tables and does without DBOS itself.
 """
 
 import asyncio
 import logging
-import threading
-import warnings
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig
-from dbos._dbos import _get_dbos_instance
-from dbos._serialization import DBOSPortableJSONSerializer, serialize_args
 
 from headrace.protocol.retries import TABLE, Policy
 from headrace.store.database import Database
@@ -26,16 +21,17 @@ from headrace.workflows.pulse import Pulse
 from headrace.workflows.run import JSON, Run
 from headrace.workflows.takeover import Takeover
 
+if TYPE_CHECKING:
+    from headrace.workflows.runtime import DbosRuntime
+
 log = logging.getLogger(__name__)
 
-SERIALIZER = DBOSPortableJSONSerializer()
 QUEUE = "headrace"
 APPLICATION = "headrace"
 # Bumped by hand when a running workflow of the old code could not go on with the new code.
 CONTRACT_VERSION = "1"
 # Older versions whose workflows this code can go on with: they are taken over at the start.
 TAKES_OVER: tuple[str, ...] = ()
-POLL_SECONDS = 0.1
 # What may wait has a queue of its own, so that a broken hook for events holds up no provision.
 EVENT_QUEUE = "headrace-events"
 # Looking at placements can always wait for a customer who waits.
@@ -43,9 +39,6 @@ SWEEP_QUEUE = "headrace-sweep"
 # How many workflows of a queue one worker runs at a time. One that waits for its next attempt counts, and costs
 # little: a few hundred hooks that fail must not keep others from their turn.
 CONCURRENCY = {QUEUE: 1000, EVENT_QUEUE: 100, SWEEP_QUEUE: 2}
-
-# The engine's queries are short, and more threads than these keep the web of the same process from its turn.
-EXECUTOR_THREADS = 4
 
 # How many stranded workflows are named at the start.
 STRANDED_SHOWN = 100
@@ -78,12 +71,9 @@ class Engine:
         self._version = version
         self._takes_over = takes_over
         self._lease = WorkerLease(database)
-        self._takeover = Takeover(database, self._lease, version=version, list_active=_list_active)
-        self._pulse = Pulse(
-            database, version=version, room=CONCURRENCY, count_active=_count_active, find_loop=_find_loop
-        )
-        self._client: DBOSClient | None = None
-        self._is_running = False
+        self._takeover = Takeover(database, self._lease, version=version)
+        self._pulse = Pulse(database, version=version, room=CONCURRENCY)
+        self._runtime: DbosRuntime | None = None
         # Whether this process is to be a worker, even where it cannot for the moment.
         self._is_wanted = False
 
@@ -92,9 +82,13 @@ class Engine:
         self._workflows[kind] = function
 
     def prepare(self) -> None:
-        """Create or upgrade the engine's own tables."""
-        _quieten()
-        DBOS.migrate(self._database.engine.url.render_as_string(hide_password=False))
+        """Create or upgrade DBOS's own tables, if they are older than what is written to them here."""
+        with self._database.engine.connect() as connection:
+            is_prepared = ledger.is_prepared(connection)
+        if not is_prepared:
+            from headrace.workflows.runtime import create_tables
+
+            create_tables(self._database)
 
     def enqueue(
         self,
@@ -119,12 +113,12 @@ class Engine:
     ) -> None:
         """Do the same for one workflow or more of a kind: each id with the resource's uuid and its argument.
 
-        The engine's own client does this for one at a time, and takes half as long again as all the rest of an
+        DBOS's own client does this for one at a time, and takes half as long again as all the rest of an
         acknowledgement; tests/workflows/test_engine.py holds the rows against those that it writes.
         """
         ledger.enqueue(
             connection,
-            {workflow_id: serialize_args(each, {}, None, SERIALIZER) for workflow_id, each in arguments.items()},
+            arguments,
             kind=kind,
             queue=queue,
             version=self._version,
@@ -169,66 +163,51 @@ class Engine:
 
     @property
     def is_running(self) -> bool:
-        return self._is_running
+        return self._runtime is not None
 
     def find_problem(self) -> str | None:
         """Say what keeps this worker from working, or None when nothing does."""
-        if not self._is_running:
+        if self._runtime is None:
             return "the worker is not running"
         if not self._lease.was_held:
             return "the worker has lost its id and is waiting for the database"
-        if not any(thread.is_alive() for thread in _list_queue_threads()):
+        if not self._runtime.takes_work:
             return "the workflow engine takes no work from its queue"
         return self._pulse.problem
 
     def _launch(self) -> None:
         # Called on a thread without an event loop, so that workflows and the partner's hooks run on a loop of
         # the engine's own: a hook that blocks then stalls no HTTP request.
-        executor_id = self._lease.acquire()
-        _quieten()
-        config: DBOSConfig = {
-            "name": APPLICATION,
-            "system_database_engine": self._database.engine,
-            "system_database_url": self._database.engine.url.render_as_string(hide_password=False),
-            "application_version": self._version,
-            "executor_id": executor_id,
-            "serializer": SERIALIZER,
-            "notification_listener_polling_interval_sec": POLL_SECONDS,
-            "max_executor_threads": EXECUTOR_THREADS,
-            "enable_otlp": False,
-            "log_level": "WARNING",
-        }
-        DBOS(config=config)
+        from headrace.workflows.runtime import DbosRuntime
+
+        worker = self._lease.acquire()
+        runtime = DbosRuntime(self._database, application=APPLICATION, version=self._version, worker=worker)
         for kind, function in self._workflows.items():
-            self._announce(kind, function)
+            runtime.announce(kind, self._build_runner(runtime, function))
         self._adopt()
         self._name_stranded()
-        # Registered before the launch, because the engine looks for new queues only once a second.
-        for queue, count in CONCURRENCY.items():
-            self._find_client().register_queue(queue, worker_concurrency=count, polling_interval_sec=POLL_SECONDS)
-        DBOS.listen_queues([*CONCURRENCY])
-        DBOS.launch()
-        self._is_running = True
+        runtime.launch(CONCURRENCY)
+        self._runtime = runtime
 
     def _watch(self) -> None:
         if not self._is_wanted:
             return
-        if not self._is_running:
+        if self._runtime is None:
             # The last look could not begin anew for want of a database.
             self._launch()
         elif self._lease.is_held() or self._lease.regain():
             self._adopt()
-            self._takeover.look()
-            self._feel_pulse()
+            self._takeover.look(self._runtime.list_active)
+            self._feel_pulse(self._runtime)
         else:
             # Another worker has taken our id, and our workflows with it: begin anew, under another one.
             log.error("worker.superseded")
             self._shut_down()
             self._launch()
 
-    def _feel_pulse(self) -> None:
+    def _feel_pulse(self, runtime: "DbosRuntime") -> None:
         before = self._pulse.problem
-        self._pulse.look()
+        self._pulse.look(runtime.find_loop(), runtime.count_active)
         if self._pulse.problem is not None and self._pulse.problem != before:
             log.error("worker.stuck", extra={"problem": self._pulse.problem})
 
@@ -256,14 +235,15 @@ class Engine:
                 },
             )
 
-    def _announce(self, kind: str, function: WorkflowFunction) -> None:
-        async def run_workflow(uuid: str, argument: JSON) -> None:
-            workflow_id = str(DBOS.workflow_id)
+    def _build_runner(
+        self, runtime: "DbosRuntime", function: WorkflowFunction
+    ) -> Callable[[str, str, JSON], Awaitable[None]]:
+        async def run_workflow(workflow_id: str, uuid: str, argument: JSON) -> None:
             try:
-                run = Run(workflow_id, uuid, clock=self._clock, retries=self._retries, mask=self._mask)
+                run = Run(workflow_id, uuid, steps=runtime, clock=self._clock, retries=self._retries, mask=self._mask)
                 await function(run, uuid, argument)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
-                # The engine stores and logs what it is raised, text and all; that text may hold a secret.
+                # DBOS stores and logs what it is raised, text and all; that text may hold a secret.
                 text = await self._mask(uuid, spell_error(error))
                 log.error("workflow.failed", extra={"workflow": workflow_id, "traceback": text})  # noqa: TRY400
                 reason = type(error).__name__
@@ -272,56 +252,10 @@ class Engine:
             # Outside the handler, so that the error is not carried along as its context.
             raise WorkflowFailed(reason)
 
-        # A workflow that is recovered over and over still holds a customer's resource: never dropped.
-        DBOS.workflow(name=kind, max_recovery_attempts=None)(run_workflow)
+        return run_workflow
 
     def _shut_down(self) -> None:
-        if self._is_running:
-            self._is_running = False
-            # The engine complains of what it can no longer hand out; the next start takes all of it up.
-            logging.getLogger("dbos").setLevel(logging.CRITICAL)
-            DBOS.destroy(destroy_registry=True)
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            runtime.shut_down()
         self._lease.release()
-
-    def _find_client(self) -> DBOSClient:
-        if self._client is None:
-            self._client = DBOSClient(
-                system_database_engine=self._database.engine,
-                serializer=SERIALIZER,
-                application_name=APPLICATION,
-                lazy=True,
-            )
-        return self._client
-
-
-def _list_active() -> list[str]:
-    return list(_get_dbos_instance()._active_workflows_set.activeList())  # noqa: SLF001
-
-
-def _count_active(queue: str) -> int:
-    return _get_dbos_instance()._active_workflows_set.count_for_queue(queue)  # noqa: SLF001
-
-
-def _find_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop on which workflows run, and the hooks that are coroutine functions."""
-    return _get_dbos_instance()._background_event_loop.target_loop()  # noqa: SLF001
-
-
-def _list_queue_threads() -> list[threading.Thread]:
-    """The engine's thread that watches over its pollers; Python names a thread after what it runs."""
-    threads = _get_dbos_instance()._background_threads  # noqa: SLF001
-    return [thread for thread in threads if "queue_thread" in thread.name]
-
-
-def _quieten() -> None:
-    """Let the engine speak only of trouble, through our own logging."""
-    logger = logging.getLogger("dbos")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    logger.setLevel(logging.WARNING)
-    logger.propagate = True
-    # A stop while work is being handed out leaves a coroutine that never ran; its workflow runs at the next start.
-    warnings.filterwarnings("ignore", "coroutine 'execute_dequeued_workflow", RuntimeWarning)

@@ -41,6 +41,10 @@ IS_IN_FLIGHT = sa.text("status IN ('ENQUEUED', 'PENDING')")
 MOST_COUNTED = 10_000
 
 
+# The version of DBOS's tables that these queries are written for.
+TABLES_VERSION = 125
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stranded:
     """An unfinished workflow that this release cannot go on with."""
@@ -100,16 +104,24 @@ class _Outcome(msgspec.Struct):
     reason: str | None = None
 
 
+def is_prepared(connection: sa.Connection) -> bool:
+    """Whether there are tables of this version, or of a newer one."""
+    table = _table(connection.dialect.name, "dbos_migrations", "version")
+    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+        return False
+    return (connection.execute(sa.select(table.c.version)).scalar() or 0) >= TABLES_VERSION
+
+
 def enqueue(
     connection: sa.Connection,
-    inputs: Mapping[str, tuple[str, str]],
+    arguments: Mapping[str, tuple[str, Any]],
     *,
     kind: str,
     queue: str,
     version: str,
     application: str,
 ) -> None:
-    """Put workflows of a kind on a queue, unless they are there already: each with its input and how that is spelt."""
+    """Put workflows of a kind on a queue, each with its arguments, unless they are there already."""
     add, add_input = _build_enqueue(connection.dialect.name)
     same = {
         "name": kind,
@@ -119,11 +131,15 @@ def enqueue(
         "recovery_attempts": 0,
         "application_version": version,
         "application_name": application,
+        "serialization": "portable_json",
         "attributes": None,
     }
-    rows = [same | {"workflow_uuid": each, "serialization": spelling} for each, (_, spelling) in inputs.items()]
-    connection.execute(add, rows)
-    connection.execute(add_input, [{"workflow_uuid": each, "inputs": text} for each, (text, _) in inputs.items()])
+    connection.execute(add, [same | {"workflow_uuid": workflow_id} for workflow_id in arguments])
+    inputs = {
+        workflow_id: msgspec.json.encode({"namedArgs": {}, "positionalArgs": each}).decode()
+        for workflow_id, each in arguments.items()
+    }
+    connection.execute(add_input, [{"workflow_uuid": each, "inputs": text} for each, text in inputs.items()])
 
 
 def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:

@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
-
-from dbos import DBOS
+from functools import partial
+from typing import Any, Protocol
 
 from headrace.errors import HeadraceError, Refused
 from headrace.protocol.retries import Policy, decide_retry
@@ -26,6 +25,14 @@ class StepFailed(Exception):
         super().__init__(f"step {step} gave up: {reason}")
 
 
+class Steps(Protocol):
+    """What keeps the steps of the workflow that calls it: DBOS."""
+
+    async def run_step(self, name: str, function: Callable[[], Awaitable[JSON]]) -> JSON: ...
+
+    async def pause(self, seconds: float) -> None: ...
+
+
 class Run:
     """One run of a workflow: it checkpoints steps, so that a step that is done is not done again."""
 
@@ -34,12 +41,14 @@ class Run:
         workflow_id: str,
         uuid: str,
         *,
+        steps: Steps,
         clock: Callable[[], datetime],
         retries: dict[type[BaseException], Policy],
         mask: Mask,
     ) -> None:
         self.workflow_id = workflow_id
         self._uuid = uuid
+        self._steps = steps
         self._mask = mask
         self._clock = clock
         self._retries = retries
@@ -57,15 +66,14 @@ class Run:
         attempt = 0
         while True:
             attempt += 1
-            outcome = await DBOS.run_step_async(
-                {"name": name}, self._attempt, name, function, attempt=attempt, started_at=started_at
-            )
+            make_attempt = partial(self._attempt, name, function, attempt=attempt, started_at=started_at)
+            outcome = await self._steps.run_step(name, make_attempt)
             if "done" in outcome:
                 return outcome["done"]
             if "wait" not in outcome:
                 raise StepFailed(name, reason=outcome["reason"], message=outcome["message"])
             started_at = datetime.fromisoformat(outcome["started_at"])
-            await DBOS.sleep_async(outcome["wait"])
+            await self._steps.pause(outcome["wait"])
 
     async def _attempt(
         self, name: str, function: Callable[[], Awaitable[JSON]], *, attempt: int, started_at: datetime | None

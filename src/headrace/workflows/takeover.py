@@ -25,34 +25,27 @@ GRACE_SECONDS = 10.0
 
 
 class Takeover:
-    """Puts what nobody runs any more back on the queue. `list_active` names what runs in this process."""
+    """Puts what nobody runs any more back on the queue."""
 
-    def __init__(
-        self,
-        database: Database,
-        lease: WorkerLease,
-        *,
-        version: str,
-        list_active: Callable[[], Collection[str]],
-    ) -> None:
+    def __init__(self, database: Database, lease: WorkerLease, *, version: str) -> None:
         self._database = database
         self._lease = lease
         self._version = version
-        self._list_active = list_active
         self._free_since: dict[int, float] = {}
         self._suspects: set[str] = set()
 
-    def look(self) -> None:
-        self._look_at_mine()
+    def look(self, list_active: Callable[[], Collection[str]]) -> None:
+        """Look once. `list_active` names what runs in this process."""
+        self._look_at_mine(list_active)
         if not self._database.is_sqlite:
             self._look_at_others()
 
-    def _look_at_mine(self) -> None:
+    def _look_at_mine(self, list_active: Callable[[], Collection[str]]) -> None:
         """What was just taken from the queue is about to run: only what is not running at two looks is lost."""
         me = name_worker(self._lease.slot)
         with self._database.engine.connect() as connection:
             begun = ledger.list_pending(connection, worker=me)
-        missing = set(begun) - set(self._list_active())
+        missing = set(begun) - set(list_active())
         lost, self._suspects = missing & self._suspects, missing
         if lost:
             self._requeue(lost, worker=me)
