@@ -28,7 +28,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from bench.load import Load, build_request, measure
 from bench.processes import module, read_mebibytes, running, wait_until_answered
-from bench.served import PASSWORD, POSTGRES_WRITERS, SLUG
+from bench.served import PASSWORD, POSTGRES_WRITERS, SLUG, build_service
 
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
@@ -128,12 +128,20 @@ def _measure_way(way: Way, database: str) -> Round:
 def _measure_round(way: Way, database: str) -> Round:
     with ExitStack() as stack:
         url = stack.enter_context(open_database(database))
+        _create_tables(url)
         server, port = stack.enter_context(_serving(way.kind, url))
         if way.has_worker:
             stack.enter_context(_serving("worker", url))
         peak = _measure(port)
         half = _measure(port, per_second=peak.per_second / 2)
         return Round(peak=peak, half=half, mebibytes=read_mebibytes(server.pid))
+
+
+def _create_tables(url: str) -> None:
+    """Do what a service does at its first start only."""
+    parts = build_service(url).assemble()
+    parts.prepare()
+    parts.database.close()
 
 
 @contextmanager

@@ -108,6 +108,24 @@ def test_help_comes_without_the_heavy_imports() -> None:
     assert "[]\n" == done
 
 
+async def test_a_web_process_runs_without_the_workflow_engine(tmp_path: Path) -> None:
+    """Only a worker needs it, and it is a fifth of its memory; what creates tables is for the first start."""
+    (tmp_path / "acme.py").write_text(WHOLE_ACME, encoding="utf-8")
+    script = """
+import asyncio, sys
+from acme import service
+async def run():
+    async with service.assemble().running(has_worker=False):
+        print([m for m in ("dbos", "alembic") if m in sys.modules])
+asyncio.run(run())
+"""
+    environment = _environment({**GOOD, "DATABASE_URL": f"sqlite:///{tmp_path}/acme.db"})
+
+    found = [await _run_python(script, environment=environment, cwd=tmp_path) for _ in range(2)]
+
+    assert ["['dbos', 'alembic']\n", "[]\n"] == found
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     """No command hides what it takes."""
@@ -415,7 +433,9 @@ def _settings_of(pair: Pair, database_url: str) -> dict[str, str]:
     return {**settings, "DATABASE_URL": database_url}
 
 
-async def _run_python(script: str) -> str:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+async def _run_python(script: str, *, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, env=environment, cwd=cwd
+    )
     out, _ = await process.communicate()
     return out.decode()

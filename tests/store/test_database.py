@@ -1,7 +1,12 @@
 """Opening and closing a database."""
 
+import asyncio
+from threading import Event
+
+import pytest
 import sqlalchemy as sa
 
+from headrace.store import database as module
 from headrace.store.database import Database
 
 
@@ -16,6 +21,42 @@ async def test_a_connection_that_comes_back_after_the_end_is_closed(database: Da
     assert used is not None
     assert late.closed
     assert used.closed if hasattr(used, "closed") else _is_closed(used)
+
+
+async def test_a_write_waits_for_who_has_the_lock_of_the_file(sqlite_url: str) -> None:
+    """Another process may have it, or the workflow engine: the write is done when they are."""
+    database, other = Database(sqlite_url), Database(sqlite_url)
+    is_locked, may_go_on = Event(), Event()
+
+    def hold() -> None:
+        with other.transaction():
+            is_locked.set()
+            may_go_on.wait()
+
+    holding = asyncio.create_task(asyncio.to_thread(hold))
+    await asyncio.to_thread(is_locked.wait)
+    writing = asyncio.create_task(database.write(lambda connection: connection.execute(sa.text("SELECT 7")).scalar()))
+    done_early, _ = await asyncio.wait([writing], timeout=0.05)
+    may_go_on.set()
+    await holding
+
+    assert not done_early
+    assert 7 == await writing
+    database.close()
+    other.close()
+
+
+async def test_a_write_gives_up_when_the_lock_never_comes_free(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then its caller is told, as of any database that does not answer."""
+    monkeypatch.setattr(module, "LOCKED_SECONDS", 0.01)
+    database, other = Database(sqlite_url), Database(sqlite_url)
+    with other.transaction(), pytest.raises(sa.exc.OperationalError, match="locked"):
+        await database.write(lambda _connection: None)
+    await database.write(lambda _connection: None)
+    database.close()
+    other.close()
 
 
 def _is_closed(connection: object) -> bool:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from headrace.store.database import Database
+from headrace.store.database import POSTGRES_WRITERS, SQLITE_WRITERS, Database
 from headrace.store.group_commit import LARGEST_GROUP
 
 TABLE = sa.Table(
@@ -22,8 +22,18 @@ TABLE = sa.Table(
 
 @asynccontextmanager
 async def busy(database: Database) -> AsyncIterator[None]:
-    """While the block lasts, the writer is at a write that does not end: what comes meanwhile waits together."""
-    begun, may_end = Event(), Event()
+    """While the block lasts, each writer is at a write that does not end: what comes meanwhile waits together."""
+    may_end = Event()
+    held = [await _hold(database, may_end) for _ in range(SQLITE_WRITERS if database.is_sqlite else POSTGRES_WRITERS)]
+    try:
+        yield
+    finally:
+        may_end.set()
+        await asyncio.gather(*held)
+
+
+async def _hold(database: Database, may_end: Event) -> "asyncio.Task[None]":
+    begun = Event()
 
     def hold(_connection: sa.Connection, _items: Sequence[None]) -> list[None]:
         begun.set()
@@ -32,11 +42,7 @@ async def busy(database: Database) -> AsyncIterator[None]:
 
     held = asyncio.create_task(database.write_together(hold, None))
     await asyncio.to_thread(begun.wait)
-    try:
-        yield
-    finally:
-        may_end.set()
-        await held
+    return held
 
 
 def add(connection: sa.Connection, name: str, about: str | None = None) -> str:
@@ -131,6 +137,24 @@ async def test_an_item_that_spoils_a_query_is_undone_alone(database: Database) -
 
     assert ["a of 1", "bad among 1", "c of 1"] == [str(each) for each in await waiting]
     assert {"a", "c"} == await list_names(database)
+
+
+async def test_of_a_database_that_goes_away_everybody_is_told_at_once(database: Database) -> None:
+    """Nobody is tried again by himself, which would wait for it as often as there are items."""
+    tries: list[int] = []
+
+    def disconnect(_connection: sa.Connection, names: Sequence[str]) -> list[str]:
+        tries.append(len(names))
+        raise sa.exc.OperationalError("", None, OSError("gone"), connection_invalidated=True)
+
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(database.write_together(disconnect, name) for name in ("a", "b", "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+
+    assert [sa.exc.OperationalError] * 3 == [type(each) for each in await waiting]
+    assert [3] == tries
 
 
 async def test_a_query_that_leaves_an_item_out_writes_nothing(notes: Database) -> None:

@@ -23,6 +23,8 @@ Item = TypeVar("Item")
 
 SQLITE_READERS = 2
 POSTGRES_CONNECTIONS = 3
+# Of groups that are committed together.
+SQLITE_WRITERS, POSTGRES_WRITERS = 1, 3
 # Of those who only look again and again: on PostgreSQL a look is mostly waiting.
 SQLITE_WATCHERS, POSTGRES_WATCHERS = 1, 3
 
@@ -45,7 +47,8 @@ class Database:
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
         watchers = SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS
         self._watching = ThreadPoolExecutor(max_workers=watchers, thread_name_prefix="headrace-watching")
-        self._writer = GroupCommit(self.transaction)
+        writers = SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS
+        self._writer = GroupCommit(self.transaction, threads=writers)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -125,8 +128,8 @@ def _create_postgres_engine(url: str) -> sa.Engine:
     # An error's text shows the statement and never its values.
     return sa.create_engine(
         url,
-        # The writer, those for open boards, and the workflow engine's threads.
-        pool_size=POSTGRES_CONNECTIONS + POSTGRES_WATCHERS + 5,
+        # The workflow engine's threads have the rest.
+        pool_size=POSTGRES_CONNECTIONS + POSTGRES_WRITERS + POSTGRES_WATCHERS + 4,
         max_overflow=5,
         pool_pre_ping=True,
         hide_parameters=True,

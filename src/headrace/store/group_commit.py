@@ -1,8 +1,8 @@
 """Writing for many at once: whoever comes while a transaction is being committed is in the next one.
 
 What a write costs is mostly the commit, which waits for the disk. So the writes that have come meanwhile share a
-commit, each in a savepoint of its own, and are done when all of it is on disk. Writes of one kind, of which there are
-many, share their statements as well.
+commit, and are done when all of it is on disk. Writes of one kind, of which there are many, share their statements as
+well; writes of several kinds are each in a savepoint of their own.
 """
 
 from collections import defaultdict
@@ -52,15 +52,19 @@ class Outcome:
 
 
 class GroupCommit:
-    """A thread that runs writes in transactions which `begin` opens."""
+    """Threads that run writes in transactions which `begin` opens: while one commits, the next takes what comes."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Begin, *, threads: int) -> None:
         self._begin = begin
         self._waiting: SimpleQueue[Write | None] = SimpleQueue()
         self._is_closed = False
         self._lock = Lock()
-        self._thread = Thread(target=self._work, name="headrace-database-writer", daemon=True)
-        self._thread.start()
+        self._threads = [
+            Thread(target=self._work, name=f"headrace-database-writer-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, run: Callable[[sa.Connection], T]) -> "Future[T]":
         """Have a write run; the future has its result once it is on disk, or the error that undid it.
@@ -88,7 +92,8 @@ class GroupCommit:
         with self._lock:
             self._is_closed = True
             self._waiting.put(None)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _work(self) -> None:
         while group := self._take_group():
@@ -107,26 +112,46 @@ class GroupCommit:
                 write = self._waiting.get(block=not group)
             except Empty:
                 return group
-        # What comes with the end is written first; the end is then found again.
+        # What comes with the end is written first; the end is then found again, by each thread.
         self._waiting.put(None)
         return group
 
 
 def commit(group: list[Write], begin: Begin) -> None:
-    """Run writes in one transaction. One that fails is undone alone; a commit that fails undoes all of them.
+    """Run writes in one transaction. One that fails is undone alone; a commit that fails undoes all of them."""
+    kinds = _gather(group)
+    for outcome in _commit_kind(kinds[0], begin) if len(kinds) == 1 else _commit_kinds(kinds, begin):
+        outcome.tell()
+
+
+def _commit_kind(writes: list[Write], begin: Begin) -> list[Outcome]:
+    """Run the writes of one query; where one of several spoils it, each in a transaction of its own."""
+    failure: BaseException | None = None
+    try:
+        with begin() as connection:
+            try:
+                results = _run(writes, connection)
+            except BaseException as error:
+                failure = error
+                raise
+    except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
+        if error is failure and len(writes) > 1 and not _is_disconnected(error):
+            return [outcome for write in writes for outcome in _commit_kind([write], begin)]
+        return [Outcome(write, error=error) for write in writes]
+    return results
+
+
+def _commit_kinds(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
+    """Run the writes of several queries, each query in a savepoint.
 
     SQLite itself undoes a whole transaction in some errors, a full disk among them: then a savepoint is gone too, and
     everybody is told.
     """
-    outcomes: list[Outcome] = []
     try:
         with begin() as connection:
-            for writes in _gather(group):
-                outcomes += _try(writes, connection)
+            return [outcome for writes in kinds for outcome in _try(writes, connection)]
     except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
-        outcomes = [Outcome(write, error=error) for write in group]
-    for outcome in outcomes:
-        outcome.tell()
+        return [Outcome(write, error=error) for writes in kinds for write in writes]
 
 
 def _gather(group: list[Write]) -> list[list[Write]]:
@@ -144,11 +169,20 @@ def _try(writes: list[Write], connection: sa.Connection) -> list[Outcome]:
     """
     savepoint = connection.begin_nested()
     try:
-        results = writes[0].query(connection, [write.item for write in writes])
+        outcomes = _run(writes, connection)
     except BaseException as error:  # noqa: BLE001 - it is the caller's, who waits for it
         savepoint.rollback()
         if len(writes) == 1:
             return [Outcome(writes[0], error=error)]
         return [outcome for write in writes for outcome in _try([write], connection)]
     savepoint.commit()
+    return outcomes
+
+
+def _run(writes: list[Write], connection: sa.Connection) -> list[Outcome]:
+    results = writes[0].query(connection, [write.item for write in writes])
     return [Outcome(write, result) for write, result in zip(writes, results, strict=True)]
+
+
+def _is_disconnected(error: BaseException) -> bool:
+    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
