@@ -43,9 +43,11 @@ def sync(uuids: tuple[str, ...], is_whole: bool, due: bool, as_json: bool, env_f
 
     async def run(parts: "Parts") -> dict[str, Any]:
         from headrace.inspector.looks import Tally
+        from headrace.serving import spare_collector
         from headrace.store.looks import count_due, want_every_look, want_looks
 
         await _require_migrated(parts)
+        spare_collector()
         now, total, tally = parts.clock(), 0, Tally()
         only = [_read_uuid(text) for text in uuids] or None
         if only is not None:
