@@ -1,14 +1,16 @@
 """Queries behind the board, on both databases: what a card says, and whom a person could see."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import event
 
 from headrace.models import Outcome, State
 from headrace.protocol.pipelines import Access
 from headrace.store.board import BoardRow, list_board_rows, list_candidates
 from headrace.store.database import Database
-from headrace.store.placements import list_visible_apps, save_access, save_failed_check, save_inspection
+from headrace.store.placements import forget_access, save_access, save_failed_check, save_inspection
 from store.making import HOUR, NOON, add_resource, decline, id_of, place
 
 
@@ -156,7 +158,67 @@ async def test_a_candidate_says_whether_it_still_has_a_token(database: Database)
         save_access(connection, id_of("shop"), Access(user_ids=frozenset({"u-1"}), emails=frozenset()), now=NOON)
 
     found = await database.read(list_candidates, id_of("one"), people=["id:u-1"], checked_after=NOON)
-    assert {id_of("one"): True, id_of("two"): False} == {each.uuid: each.has_token for each in found}
+    assert {id_of("one"): True, id_of("two"): False} == {each.row.uuid: each.has_token for each in found}
+
+
+async def test_a_candidate_says_what_its_card_would(database: Database) -> None:
+    """As the rows of a board do, so that a look asks once."""
+    with database.transaction() as connection:
+        for name in ("one", "two"):
+            add_resource(connection, name)
+            save_inspection(connection, place(name, app=name), next_check_at=NOON)
+
+    found = await database.read(list_candidates, id_of("one"), people=["id:u-1"], checked_after=NOON)
+    rows = await database.read(list_board_rows, None)
+    assert 2 == len(found)
+    assert {row.uuid: row for row in rows} == {each.row.uuid: each.row for each in found}
+
+
+async def test_access_is_what_heroku_said_last(database: Database) -> None:
+    """Whoever is not in the answer any more may not see the app any more."""
+    await database.write(_add_two)
+    both = Access(user_ids=frozenset({"u-1"}), emails=frozenset({"ada@lumen.example"}))
+    await database.write(save_access, id_of("shop"), both, now=NOON)
+
+    assert {"shop"} == await _list_granted(database, ["id:u-1"])
+    assert {"shop"} == await _list_granted(database, ["id:u-9", "email:ada@lumen.example"])
+    assert set() == await _list_granted(database, ["id:ada@lumen.example", "email:u-1"])
+    assert set() == await _list_granted(database, [])
+    await database.write(save_access, id_of("shop"), Access(user_ids=frozenset(), emails=frozenset()), now=NOON)
+    assert set() == await _list_granted(database, ["id:u-1", "email:ada@lumen.example"])
+
+
+async def test_access_that_was_read_too_long_ago_grants_nothing(database: Database) -> None:
+    """A removed collaborator is out once the reading is old, even if Heroku cannot be asked."""
+    await database.write(_add_two)
+    ada = Access(user_ids=frozenset({"u-1"}), emails=frozenset())
+    await database.write(save_access, id_of("shop"), ada, now=NOON)
+    found = [
+        await _list_granted(database, ["id:u-1"], after=NOON + late) for late in (timedelta(0), timedelta(seconds=1))
+    ]
+
+    assert [{"shop"}, set()] == found
+
+
+async def test_access_that_was_forgotten_grants_nothing(database: Database) -> None:
+    """Until it is read again, what was said of an app's people counts for nobody."""
+    await database.write(_add_two)
+    ada = Access(user_ids=frozenset({"u-1"}), emails=frozenset())
+    await database.write(save_access, id_of("shop"), ada, now=NOON)
+    await database.write(forget_access, id_of("shop"))
+
+    assert set() == await _list_granted(database, ["id:u-1"])
+
+
+async def test_access_to_one_app_says_nothing_about_another(database: Database) -> None:
+    """Of two in one pipeline each has people of its own."""
+    await database.write(_add_two)
+    for app, user in (("shop", "u-1"), ("blog", "u-2")):
+        found = Access(user_ids=frozenset({user}), emails=frozenset())
+        await database.write(save_access, id_of(app), found, now=NOON)
+
+    assert {"shop"} == await _list_granted(database, ["id:u-1"])
+    assert {"blog"} == await _list_granted(database, ["id:u-2"])
 
 
 def test_a_look_costs_the_same_however_many_resources_there_are(sqlite_url: str) -> None:
@@ -167,7 +229,6 @@ def test_a_look_costs_the_same_however_many_resources_there_are(sqlite_url: str)
     with database.engine.connect() as connection:
         list_candidates(connection, id_of("one"), people=["id:u-1", "email:u-1"], checked_after=NOON)
         list_board_rows(connection, [id_of("one"), id_of("two")])
-        list_visible_apps(connection, [id_of("shop")], people=["id:u-1"], checked_after=NOON)
         plans = [
             row.detail
             for statement, values in list(asked)
@@ -182,4 +243,16 @@ def test_a_look_costs_the_same_however_many_resources_there_are(sqlite_url: str)
 
 async def _list_apps(database: Database, opened: str, *, people: list[str]) -> dict[str, str]:
     candidates = await database.read(list_candidates, id_of(opened), people=people, checked_after=NOON)
-    return {each.uuid: each.app_id for each in candidates}
+    return {each.row.uuid: each.row.app_id for each in candidates}
+
+
+def _add_two(connection: sa.Connection) -> None:
+    """Two resources in one pipeline, on the apps shop and blog."""
+    for name in ("shop", "blog"):
+        add_resource(connection, name)
+        save_inspection(connection, place(name, app=name), next_check_at=NOON)
+
+
+async def _list_granted(database: Database, people: list[str], *, after: datetime = NOON) -> set[str]:
+    found = await database.read(list_candidates, id_of("shop"), people=people, checked_after=after)
+    return {each.row.name for each in found if each.is_granted}

@@ -1,7 +1,6 @@
 """Placements on both databases: a history that is never rewritten, checks that are claimed, and who may see an app."""
 
 import asyncio
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Barrier
@@ -11,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Stage, State
-from headrace.protocol.pipelines import Access
 from headrace.store.database import Database
 from headrace.store.looks import claim_batch, list_batch
 from headrace.store.placements import (
@@ -22,10 +20,7 @@ from headrace.store.placements import (
     find_current_placement,
     find_placement,
     find_previous_placement,
-    list_freshly_checked_apps,
     list_placements,
-    list_visible_apps,
-    save_access,
     save_failed_check,
     save_inspection,
     want_check,
@@ -302,40 +297,6 @@ async def test_workers_that_claim_at_the_same_time_never_get_the_same_check(data
     assert (20, 20) == (len(first), len(second))
 
 
-async def test_access_is_what_heroku_said_last(database: Database) -> None:
-    """Whoever is not in the answer any more may not see the app any more."""
-    shop = id_of("shop")
-    both = Access(user_ids=frozenset({"u-1"}), emails=frozenset({"ada@lumen.example"}))
-    await database.write(save_access, shop, both, now=NOON)
-
-    assert {shop} == await _visible(database, ["id:u-1"])
-    assert {shop} == await _visible(database, ["id:u-9", "email:ada@lumen.example"])
-    assert set() == await _visible(database, ["id:ada@lumen.example", "email:u-1"])
-    await database.write(save_access, shop, Access(user_ids=frozenset(), emails=frozenset()), now=NOON)
-    assert set() == await _visible(database, ["id:u-1", "email:ada@lumen.example"])
-
-
-async def test_access_that_was_read_too_long_ago_grants_nothing(database: Database) -> None:
-    """A removed collaborator is out once the reading is old, even if Heroku cannot be asked."""
-    shop = id_of("shop")
-    await database.write(save_access, shop, Access(user_ids=frozenset({"u-1"}), emails=frozenset()), now=NOON)
-    later = NOON + timedelta(seconds=1)
-
-    assert {shop} == await database.read(list_freshly_checked_apps, [shop], after=NOON)
-    assert set() == await database.read(list_freshly_checked_apps, [shop], after=later)
-    assert set() == await database.read(list_visible_apps, [shop], people=["id:u-1"], checked_after=later)
-
-
-async def test_access_to_one_app_says_nothing_about_another(database: Database) -> None:
-    """Only the apps that were asked about are answered."""
-    for app, user in (("shop", "u-1"), ("blog", "u-2")):
-        found = Access(user_ids=frozenset({user}), emails=frozenset())
-        await database.write(save_access, id_of(app), found, now=NOON)
-
-    assert {id_of("shop")} == await _visible(database, ["id:u-1"])
-    assert set() == await database.read(list_visible_apps, [], people=["id:u-1"], checked_after=NOON)
-
-
 async def test_a_wish_makes_a_placement_due_now(database: Database) -> None:
     """The next look is due at once, however far away it was."""
     uuid = await database.write(add_resource)
@@ -375,11 +336,6 @@ async def _claim(database: Database, now: datetime, *, limit: int = 100) -> list
     batch = str(uuid4())
     await database.write(claim_batch, batch, now=now, limit=limit, lease=LEASE)
     return sorted(due.uuid for due in await database.read(list_batch, batch))
-
-
-async def _visible(database: Database, people: Sequence[str]) -> set[str]:
-    apps = [id_of("shop"), id_of("blog")]
-    return await database.read(list_visible_apps, apps, people=people, checked_after=NOON)
 
 
 def _span(row: PlacementRow) -> tuple[str | None, datetime, datetime | None]:

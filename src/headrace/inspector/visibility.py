@@ -16,7 +16,7 @@ from headrace.inspector.placements import ACCESS_GOOD_FOR, Inspector
 from headrace.models import Ref, read_stage
 from headrace.store.board import BoardRow, list_board_rows, list_candidates
 from headrace.store.database import Database
-from headrace.store.placements import list_freshly_checked_apps, list_visible_apps
+from headrace.store.placements import list_freshly_checked_apps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +63,22 @@ class Visibility:
         return None if sight.rows is None else list_placed(sight.rows)
 
     def _look(self, connection: sa.Connection, viewer: Viewer) -> "_Sight":
-        """Read at once all that a look needs: open boards look all the time."""
+        """Read at once, by one query, all that a look needs: open boards look all the time."""
         uuid, people, after = viewer.resource_uuid, viewer.people, self._clock() - ACCESS_GOOD_FOR
         candidates = list_candidates(connection, uuid, people=people, checked_after=after) if people else []
-        own = next((each.app_id for each in candidates if each.uuid == uuid), None)
+        own = next((each.row.app_id for each in candidates if each.row.uuid == uuid), None)
         if own is None:
             # Who they are is not certain, or nobody knows yet which app it is on.
             opened = list_board_rows(connection, [uuid])
             return _Sight(rows=opened if opened and viewer.is_let_in else None, stale={})
         # One resource's token speaks for its app: one that still has a token, if there is any.
-        by_app = {each.app_id: each.uuid for each in sorted(candidates, key=lambda each: each.has_token)}
-        answered = {each.app_id for each in candidates if each.is_answered}
-        visible = list_visible_apps(connection, by_app.keys(), people=people, checked_after=after)
+        by_app = {each.row.app_id: each.row.uuid for each in sorted(candidates, key=lambda each: each.has_token)}
+        answered = {each.row.app_id for each in candidates if each.is_answered}
+        visible = {each.row.app_id for each in candidates if each.is_granted}
         if viewer.is_let_in and own not in answered:
             visible |= {own}
-        uuids = [each.uuid for each in candidates if each.app_id in visible]
         return _Sight(
-            rows=list_board_rows(connection, uuids) if own in visible else None,
+            rows=[each.row for each in candidates if each.row.app_id in visible] if own in visible else None,
             stale={app_id: uuid for app_id, uuid in by_app.items() if app_id not in answered},
         )
 

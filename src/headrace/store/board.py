@@ -43,15 +43,16 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A resource that a person could see, if Heroku says that they may see its app.
+    """A resource that a person could see, and what a card would say of it.
 
-    `is_answered` tells whether it has said, recently enough, who may.
+    `is_answered` tells whether Heroku has said, recently enough, who may see its app, and `is_granted` whether this
+    person may by that answer.
     """
 
-    uuid: str
-    app_id: str
+    row: BoardRow
     has_token: bool
     is_answered: bool
+    is_granted: bool
 
 
 def list_candidates(
@@ -63,7 +64,12 @@ def list_candidates(
     """
     found = connection.execute(_query_candidates(), {"opened": uuid, "people": people, "after": checked_after})
     return [
-        Candidate(uuid=row.uuid, app_id=row.app_id, has_token=bool(row.has_token), is_answered=bool(row.is_answered))
+        Candidate(
+            row=_read(row),
+            has_token=bool(row.has_token),
+            is_answered=bool(row.is_answered),
+            is_granted=bool(row.is_answered and row.is_known),
+        )
         for row in found
     ]
 
@@ -89,16 +95,15 @@ def _query_candidates() -> sa.Select[Any]:
     # A union, not three conditions with "or": for those SQLite goes through every resource there is.
     found = sa.union(sa.select(opened.label("uuid")), siblings, on_known_apps).subquery()
     return (
-        sa.select(
-            resource.c.uuid,
-            resource.c.app_id,
+        _query_rows()
+        .add_columns(
             resource.c.state.in_(LIVE).label("has_token"),
             (access_check.c.checked_at >= sa.bindparam("after")).label("is_answered"),
+            resource.c.app_id.in_(known_apps).label("is_known"),
         )
-        .select_from(found)
-        .join(resource, resource.c.uuid == found.c.uuid)
+        .join(found, found.c.uuid == resource.c.uuid)
         .outerjoin(access_check, access_check.c.app_id == resource.c.app_id)
-        .where(resource.c.app_id.is_not(None), resource.c.state.in_(SHOWN))
+        .where(resource.c.app_id.is_not(None))
     )
 
 

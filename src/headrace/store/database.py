@@ -26,7 +26,7 @@ POSTGRES_CONNECTIONS = 3
 # Of groups that are committed together.
 SQLITE_WRITERS, POSTGRES_WRITERS = 1, 3
 # Of those who only look again and again: on PostgreSQL a look is mostly waiting.
-SQLITE_WATCHERS, POSTGRES_WATCHERS = 1, 3
+SQLITE_WATCHERS, POSTGRES_WATCHERS = 1, 2
 
 # How long a write waits for SQLite's lock, and how soon one of ours asks for it again. SQLite itself lets who waits
 # sleep for longer and longer, up to a tenth of a second, and whoever asks meanwhile gets it: so the workflow engine,
@@ -42,6 +42,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
+        self._reads = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.writes = _create_sqlite_engine(url, waits_seconds=0) if self.is_sqlite else self.engine
         connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
@@ -86,7 +87,7 @@ class Database:
 
     async def _read(self, threads: ThreadPoolExecutor, query: Callable[[sa.Connection], T]) -> T:
         def run() -> T:
-            with self.engine.connect() as connection:
+            with self._reads.connect() as connection:
                 return query(connection)
 
         return await asyncio.get_running_loop().run_in_executor(threads, run)

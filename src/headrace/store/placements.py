@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -260,27 +259,6 @@ def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: d
 def forget_access(connection: sa.Connection, app_id: str | None) -> None:
     """Trust what was read of an app's people no longer: it is asked for again before anybody sees the app."""
     connection.execute(sa.delete(access_check).where(access_check.c.app_id == app_id))
-
-
-def list_visible_apps(
-    connection: sa.Connection, app_ids: Collection[str], *, people: Sequence[str], checked_after: datetime
-) -> set[str]:
-    """Of these apps, the ones that a person may see, according to a reading that is fresh enough."""
-    values = {"app_ids": list(app_ids), "people": people, "after": checked_after}
-    return set(connection.execute(_query_visible_apps(), values).scalars())
-
-
-@cache
-def _query_visible_apps() -> sa.Select[Any]:
-    return (
-        sa.select(access.c.app_id)
-        .join(access_check, access_check.c.app_id == access.c.app_id)
-        .where(
-            access.c.app_id.in_(sa.bindparam("app_ids", expanding=True)),
-            access.c.person.in_(sa.bindparam("people", expanding=True)),
-            access_check.c.checked_at >= sa.bindparam("after"),
-        )
-    )
 
 
 def list_freshly_checked_apps(connection: sa.Connection, app_ids: Collection[str], *, after: datetime) -> set[str]:
