@@ -177,10 +177,13 @@ class Town:
 
     def inspect(self, uuid: str) -> Any:
         """Return what `headrace inspect` prints as JSON."""
-        arguments = ("inspect", uuid, "--json", "--env-file", self.env_file)
-        process = self.processes.headrace(*arguments, environment=self.environment)
+        return json.loads(self.run("inspect", uuid, "--json"))
+
+    def run(self, *arguments: str) -> str:
+        """Run a command with the service's settings, and return what it prints."""
+        process = self.processes.headrace(*arguments, "--env-file", self.env_file, environment=self.environment)
         assert process.wait() == 0, process.render()
-        return json.loads("".join(process.out))
+        return "".join(process.out)
 
 
 def log_in(launch_url: str, browser: httpx2.Client) -> httpx2.Response:

@@ -1,5 +1,6 @@
 """The operators' pages in a real browser: what is there is found, page by page, and what failed is tried again."""
 
+import csv
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx2
@@ -14,6 +15,7 @@ from acceptance.test_browser import ADA
 from acceptance.test_every_page import SECRET
 from browsing import provision
 from headrace.errors import MisuseError
+from headrace.store.exports import EXPORTS
 from pair import Acme, play_pair
 
 pytestmark = pytest.mark.acceptance
@@ -33,6 +35,7 @@ def log_in(browser: Browser, town: Town) -> Page:
     page.goto(f"{town.acme_url}/operators/login")
     page.get_by_label("Secret").fill(SECRET)
     page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(f"{town.acme_url}/operators")
     return page
 
 
@@ -90,6 +93,35 @@ def test_an_operator_finds_a_pipeline(town: Town, browser: Browser) -> None:
 
     expect(page.locator("tbody th a")).to_have_text(["ledger-api"])
     expect(page.locator("tbody .count")).to_have_text(["1"])
+
+
+def test_an_operator_downloads_whatever_a_page_offers(town: Town, browser: Browser) -> None:
+    """Each link is a file of its own name, with a head; what the page shows is in it."""
+    town.add_acme("storefront", user=ADA)
+    town.run("count")
+    page = log_in(browser, town)
+    page.goto(f"{town.acme_url}/operators/resources")
+    resource = page.locator("tbody th a").get_attribute("href") or ""
+    found: dict[str, list[list[str]]] = {}
+    for address in ("", "/pipelines", "/resources", "/resources?small_plan=yes&stage=production"):
+        found |= download_all(page, f"{town.acme_url}/operators{address}")
+    found |= download_all(page, f"{town.acme_url}{resource}")
+
+    assert {f"headrace-{what}.csv" for what in EXPORTS} == found.keys()
+    assert {} == {name: rows[:1] for name, rows in found.items() if len(rows) < 1 or len(rows[0]) < 3}
+    assert [resource.rpartition("/")[2]] == [row[0] for row in found["headrace-resources.csv"][1:]]
+
+
+def download_all(page: Page, address: str) -> dict[str, list[list[str]]]:
+    """Press every link to an export on a page, and return the rows of the files that came, by their names."""
+    page.goto(address)
+    found = {}
+    for link in page.locator("a[href*='/exports/']").all():
+        with page.expect_download() as download:
+            link.click()
+        text = download.value.path().read_text(encoding="utf-8")
+        found[download.value.suggested_filename] = list(csv.reader(text.splitlines()))
+    return found
 
 
 async def test_an_operator_has_a_failed_workflow_tried_again(sqlite_url: str) -> None:

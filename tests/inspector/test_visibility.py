@@ -4,10 +4,14 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from headrace.emulator import Clock, Fault
 from headrace.emulator.records import Addon
 from headrace.errors import Refused
+from headrace.inspector import visibility
 from headrace.models import State
+from headrace.testing import eventually
 from pair import ADA, EVE, GRACE, Acme, Pair, play_pair
 
 COOKIE = "headrace_session"
@@ -214,6 +218,28 @@ async def test_open_boards_do_not_ask_again_and_again_while_heroku_does_not_answ
 
         assert ([["shop"]] * 3, sorted(SHOP)) == (while_away, after)
         assert sorted(addon.app.id for addon in addons.values()) == sorted(asked)
+
+
+async def test_a_board_does_not_wait_for_every_answer(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Heroku takes long to answer about comes at a later look, which does not ask again meanwhile."""
+    monkeypatch.setattr(visibility, "ANSWERS_WITHIN_SECONDS", 0.2)
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
+        addons = await provision(pair, *SHOP)
+        cookie = await log_in(pair, addons["shop"], ADA)
+        clock.advance(FIVE_MINUTES + timedelta(seconds=1))
+        before = list_asked(pair)
+        slow = f"/apps/{addons['shop-dev'].app.id}/collaborators"
+        pair.heroku.faults.add(Fault(kind="latency", seconds=2.0, path=slow))
+        early = [await list_apps(pair, cookie) for _ in range(2)]
+
+        async def is_whole() -> bool:
+            return sorted(SHOP) == await list_apps(pair, cookie)
+
+        await eventually(is_whole)
+
+        assert [["shop", "shop-pr-1", "shop-staging"]] * 2 == early
+        assert sorted(addon.app.id for addon in addons.values()) == sorted(list_asked(pair)[len(before) :])
 
 
 async def test_one_sibling_that_heroku_does_not_answer_for_is_hidden_alone(sqlite_url: str) -> None:

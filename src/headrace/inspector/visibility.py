@@ -5,6 +5,7 @@ after its own app's collaborators have been read, with its own token, within the
 not counted or hinted at.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from headrace.models import Ref, read_stage
 from headrace.store.board import BoardRow, list_board_rows, list_candidates
 from headrace.store.database import Database
 from headrace.store.placements import list_freshly_checked_apps
+
+# Heroku's router gives a request up after 30 seconds. What has not been answered by now is shown at a later look.
+ANSWERS_WITHIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Visibility:
         self._database = database
         self._inspector = inspector
         self._clock = clock
+        # By app, the asking that will tell who may see it.
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
     async def list_visible(self, viewer: Viewer) -> list[PlacedResource] | None:
         """Return what this person may see, or None when they have no access to the resource they look from.
@@ -58,9 +64,29 @@ class Visibility:
         """
         sight = await self._database.watch(self._look, viewer)
         if sight.stale:
-            await self._inspector.refresh_access(sight.stale)
+            await self._ask(sight.stale)
             sight = await self._database.watch(self._look, viewer)
         return None if sight.rows is None else list_placed(sight.rows)
+
+    async def _ask(self, stale: dict[str, str]) -> None:
+        """Ask Heroku who may see these apps, and wait, but not for ever: a very large board has thousands of them.
+
+        The asking goes on meanwhile, and whoever looks before it is done waits for the same one.
+        """
+        new = {app_id: uuid for app_id, uuid in stale.items() if app_id not in self._asking}
+        if new:
+            task = asyncio.create_task(self._refresh(new))
+            self._asking |= dict.fromkeys(new, task)
+        done, _ = await asyncio.wait({self._asking[app_id] for app_id in stale}, timeout=ANSWERS_WITHIN_SECONDS)
+        for task in done:
+            task.result()
+
+    async def _refresh(self, apps: dict[str, str]) -> None:
+        try:
+            await self._inspector.refresh_access(apps)
+        finally:
+            for app_id in apps:
+                del self._asking[app_id]
 
     def _look(self, connection: sa.Connection, viewer: Viewer) -> "_Sight":
         """Read at once, by one query, all that a look needs: open boards look all the time."""
@@ -79,7 +105,8 @@ class Visibility:
             visible |= {own}
         return _Sight(
             rows=[each.row for each in candidates if each.row.app_id in visible] if own in visible else None,
-            stale={app_id: uuid for app_id, uuid in by_app.items() if app_id not in answered},
+            # The one they look from first: without it they see nothing.
+            stale={each: by_app[each] for each in sorted(by_app, key=lambda each: each != own) if each not in answered},
         )
 
     async def is_told(self, resource_uuid: str) -> bool:
