@@ -11,7 +11,7 @@ from headrace.emulator import Emulator
 from headrace.models import State
 from headrace.store.database import Database
 from headrace.store.notices import list_notices_of
-from headrace.store.resources import ResourceRow, list_events
+from headrace.store.resources import ResourceRow, find_last_plan_change, list_events
 from headrace.store.schema import resource
 
 ENDED = (State.FAILED, State.DEPROVISIONED)
@@ -58,6 +58,8 @@ def compare(fleet: Fleet) -> Comparison:
             if row is not None and _is_burnt(connection, row):
                 comparison.burnt_grants += 1
                 continue
+            if row is not None and _is_refused_late(connection, row, fleet.heroku):
+                continue
             if problem := _find_problem(fleet.heroku, uuid, row, things.get(uuid)):
                 comparison.lost.append(f"{problem}\n{_tell(connection, uuid, row)}")
             if doubled := _find_doubled(connection, uuid):
@@ -94,6 +96,19 @@ def _is_burnt(connection: sa.Connection, row: ResourceRow) -> bool:
     """Killed between Heroku's exchange of the grant and our record: promised is a clear end, with a notice."""
     kinds = [notice.kind for notice in list_notices_of(connection, row.uuid)]
     return row.state is State.FAILED and "grant.lost" in kinds
+
+
+def _is_refused_late(connection: sa.Connection, row: ResourceRow, heroku: Emulator) -> bool:
+    """Heroku was told that the plan will be changed, and then the hook refused: promised is a notice."""
+    addon = heroku.state.addons.find(row.uuid)
+    open_kinds = {notice.kind for notice in list_notices_of(connection, row.uuid) if notice.settled_at is None}
+    last = find_last_plan_change(connection, row.uuid)
+    return (
+        addon is not None
+        and last is not None
+        and (last.outcome, last.new_plan) == ("failed", addon.plan.name)
+        and open_kinds == {"plan_change.failed"}
+    )
 
 
 def _tell(connection: sa.Connection, uuid: str, row: ResourceRow | None) -> str:

@@ -7,6 +7,7 @@ import pytest
 from headrace.emulator import Declined, Fault, Switches
 from headrace.models import State
 from headrace.service import AddonService
+from headrace.store.notices import list_open_notices
 from headrace.store.resources import PlanChangeRow, find_plan_change
 from headrace.testing import eventually
 from headrace.workflows.hooks import PlanChange, Provision, Resource
@@ -116,6 +117,56 @@ async def test_a_slow_plan_change_is_answered_202_and_done_later(sqlite_url: str
         assert (202, {"message": "The plan is being changed to basic."}) == (status, body)
         assert ("free", "basic") == (during, (await pair.find(addon.id)).plan)
         assert 1 == len(acme.changed)
+
+
+async def test_a_refusal_that_comes_after_a_202_is_an_operator_s_to_settle(database_url: str) -> None:
+    """Heroku shows the new plan by then, and nothing can take that back: the notice says so until they agree again."""
+    acme = Acme()
+    async with play_pair(database_url, acme=acme, HEADRACE_ANSWER_SECONDS=QUICK_ANSWER) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await pair.settle()
+        acme.may_go_on.clear()
+        status, _ = await pair.call("PUT", f"/{addon.id}", json={"plan": "tiny"})
+        acme.may_go_on.set()
+        await pair.settle()
+        (notice,) = await pair.parts.database.read(list_open_notices)
+        plan = (await pair.find(addon.id)).plan
+        again, _ = await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
+
+        assert (202, "free", 200) == (status, plan, again)
+        assert ("plan_change.failed", "Refused", "tiny") == (
+            notice.kind,
+            notice.detail["reason"],
+            notice.detail["plan"],
+        )
+        assert [] == await pair.parts.database.read(list_open_notices)
+
+
+async def test_a_refusal_that_heroku_hears_is_no_operator_s(sqlite_url: str) -> None:
+    """The customer has read it, and the plan is the old one on both sides."""
+    async with play_pair(sqlite_url) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await pair.settle()
+        status, _ = await pair.call("PUT", f"/{addon.id}", json={"plan": "tiny"})
+
+        assert 422 == status
+        assert [] == await pair.parts.database.read(list_open_notices)
+
+
+async def test_a_refusal_after_a_change_during_provisioning_is_an_operator_s(sqlite_url: str) -> None:
+    """It was answered before the hook could say a word; what failed may be tried again."""
+    acme = Acme()
+    acme.may_go_on.clear()
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await eventually(lambda: acme.created)
+        status, _ = await pair.call("PUT", f"/{addon.id}", json={"plan": "tiny"})
+        acme.may_go_on.set()
+        await pair.settle()
+        notices = await pair.parts.database.read(list_open_notices)
+
+        assert (202, ["plan_change.failed"]) == (status, [notice.kind for notice in notices])
+        assert "plan change" == await pair.parts.operations.retry(addon.id)
 
 
 async def test_a_repeat_of_a_waiting_change_starts_one_hook(database_url: str) -> None:

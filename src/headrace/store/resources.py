@@ -250,8 +250,11 @@ def find_last_event(connection: sa.Connection, uuid: str, names: Collection[str]
     return None if row is None else EventRow(at=row.at, name=row.name, detail=row.detail)
 
 
-def list_events(connection: sa.Connection, uuid: str) -> list[EventRow]:
+def list_events(connection: sa.Connection, uuid: str, *, names: Collection[str] | None = None) -> list[EventRow]:
+    """Return a resource's timeline, oldest first: all of it, or the lines that have one of these names."""
     query = sa.select(lifecycle_event).where(lifecycle_event.c.resource_uuid == uuid).order_by(lifecycle_event.c.id)
+    if names is not None:
+        query = query.where(lifecycle_event.c.name.in_(names))
     return [EventRow(at=row.at, name=row.name, detail=row.detail) for row in connection.execute(query)]
 
 

@@ -15,7 +15,7 @@ from headrace.protocol.lifecycle import TABLE, Call, Reply, WorkflowKind, find_d
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import Answer, ProvisionRequest
 from headrace.store.database import Database
-from headrace.store.notices import settle_notices
+from headrace.store.notices import NoticeKind, settle_notices
 from headrace.store.resources import (
     PlanChangeRow,
     ResourceRow,
@@ -28,6 +28,7 @@ from headrace.store.resources import (
     find_resource,
     find_waiting_plan_change,
     insert_resources,
+    list_events,
     lock_resource,
     update_resource,
 )
@@ -39,6 +40,7 @@ T = TypeVar("T")
 # How often a request that waits for its workflow looks whether it is done.
 POLL_SECONDS = 0.05
 FOREVER = timedelta.max
+PROMISED = "plan_change.promised"
 # A provision that Heroku shows as done has one answer to read and one row to write.
 ENDING_OF_A_PROVISION = timedelta(seconds=2)
 TRY_AGAIN = "This is taking longer than expected. Please try again in a minute."
@@ -120,7 +122,8 @@ class Calls:
         if recorded.change is None:
             return Answer(status=200, message=f"The plan is {plan} already.")
         if await self._wait(lambda connection: _find_settled(connection, uuid), within=ENDING_OF_A_PROVISION) is None:
-            return Answer(status=202, message=f"The plan will be {plan} when the add-on is set up.")
+            message = f"The plan will be {plan} when the add-on is set up."
+            return await self._promise(recorded.resource, recorded.change, message)
         return await self._answer_plan_change(recorded.resource, recorded.change)
 
     async def deprovision(self, uuid: str) -> Answer:
@@ -189,6 +192,10 @@ class Calls:
         if is_wanted:
             # A repeat waits with the first one, if that is still being worked on.
             change = find_waiting_plan_change(connection, uuid)
+            if change is None:
+                # Whatever Heroku thought the plan to be, from now on it is this one there too.
+                kinds = [NoticeKind.PLAN_CHANGE_FAILED]
+                settle_notices(connection, uuid, by="plan change", now=self._clock(), kinds=kinds)
             return _Recorded(reply=transition.reply, resource=row, change=change)
         now = self._clock()
         number = add_plan_change(connection, row, new_plan=plan, now=now)
@@ -226,11 +233,26 @@ class Calls:
     async def _answer_plan_change(self, row: ResourceRow, change: PlanChangeRow) -> Answer:
         settled = await self._wait(lambda connection: _find_settled_change(connection, row.uuid, change.number))
         if settled is None:
-            return Answer(status=202, message=f"The plan is being changed to {change.new_plan}.")
+            return await self._promise(row, change, f"The plan is being changed to {change.new_plan}.")
+        return await self._tell(row, settled)
+
+    async def _promise(self, row: ResourceRow, change: PlanChangeRow, message: str) -> Answer:
+        """Answer 202, after which Heroku shows the new plan whatever the hook says: that it may is on record first."""
+        settled = await self._database.write(self._record_promise, row.uuid, change.number)
+        return Answer(status=202, message=message) if settled is None else await self._tell(row, settled)
+
+    def _record_promise(self, connection: sa.Connection, uuid: str, number: int) -> PlanChangeRow | None:
+        lock_resource(connection, uuid)
+        settled = _find_settled_change(connection, uuid, number)
+        if settled is None and not is_promised(connection, uuid, number):
+            add_event(connection, uuid, PROMISED, now=self._clock(), number=number)
+        return settled
+
+    async def _tell(self, row: ResourceRow, settled: PlanChangeRow) -> Answer:
         if settled.outcome == "done":
             # Where there is a token the config vars were set through the Platform API.
             config = await self._database.read(self._secrets.find_config, row.uuid) if row.is_synchronous else None
-            return Answer(status=200, message=f"The plan is {change.new_plan} now.", config=config)
+            return Answer(status=200, message=f"The plan is {settled.new_plan} now.", config=config)
         if settled.outcome == "dropped":
             raise ResourceGone(row.uuid)
         return Answer(status=422 if settled.message else 503, message=settled.message or FAILED)
@@ -245,6 +267,11 @@ class Calls:
                 return found
         except TimeoutError:
             return None
+
+
+def is_promised(connection: sa.Connection, uuid: str, number: int) -> bool:
+    """Whether Heroku was told of this plan change that it will be."""
+    return any(event.detail["number"] == number for event in list_events(connection, uuid, names=[PROMISED]))
 
 
 def start_due(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:

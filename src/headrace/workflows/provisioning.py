@@ -48,7 +48,7 @@ from headrace.store.resources import (
     update_resource,
 )
 from headrace.store.secrets import CONFIG, HOOK_STEP, LOG_DRAIN_TOKEN, LOG_INPUT_URL, SecretStore
-from headrace.workflows.calls import hand_over
+from headrace.workflows.calls import hand_over, is_promised
 from headrace.workflows.engine import EVENT_QUEUE, Engine
 from headrace.workflows.hooks import Hooks, PlanChange, Provision, Resource, StageChange, read_config
 from headrace.workflows.run import Run, StepFailed
@@ -289,13 +289,15 @@ class Workflows:
         await self._database.write(settle)
 
     async def _refuse_plan_change(self, uuid: str, number: int, failure: StepFailed) -> None:
-        outcome = "refused" if failure.message else "failed"
-
         def refuse(connection: sa.Connection) -> None:
             now = self._clock()
+            lock_resource(connection, uuid)
             change = find_plan_change(connection, uuid, number)
             if change.outcome is not None:
                 return
+            # Refused is what Heroku is told. When it has been promised the plan already, an operator has to know.
+            is_refused = failure.message is not None and not is_promised(connection, uuid, number)
+            outcome = "refused" if is_refused else "failed"
             settle_plan_change(connection, uuid, number, outcome=outcome, message=failure.message, now=now)
             detail = {"step": failure.step, "reason": failure.reason, "plan": change.new_plan}
             add_event(connection, uuid, f"plan_change.{outcome}", now=now, **detail)
