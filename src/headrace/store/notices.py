@@ -58,7 +58,9 @@ MEANINGS = {
     ),
     NoticeKind.DEPROVISION_FAILED: Meaning("Your hook failed for an hour.", "Mend it, `retry`."),
     NoticeKind.PLAN_CHANGE_FAILED: Meaning(
-        "Heroku may show the new plan, and your side has the old one.", "Mend it, `retry`."
+        "Heroku may show the new plan, and your side has the old one: the hook failed, or refused when Heroku had been "
+        "answered 202.",
+        "Mend it, `retry`; or the customer changes the plan back.",
     ),
     NoticeKind.EVENT_FAILED: Meaning("Your hook was not told of a webhook event.", "Settle it."),
     NoticeKind.STAGE_CHANGE_FAILED: Meaning("Your hook was not told of a move.", "Settle it."),
