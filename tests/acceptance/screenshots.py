@@ -102,6 +102,7 @@ async def live_for_a_week(heroku: Emulator, parts: Parts, clock: Clock) -> None:
     await eventually(lambda: is_settled(parts), within=SETTLED_WITHIN)
     clock.advance(timedelta(minutes=2))
     clock.freeze()
+    await parts.roll_up.count_all()
 
 
 async def is_settled(parts: Parts) -> bool:
