@@ -230,15 +230,17 @@ async def test_a_board_does_not_wait_for_every_answer(sqlite_url: str, monkeypat
         clock.advance(FIVE_MINUTES + timedelta(seconds=1))
         before = list_asked(pair)
         slow = f"/apps/{addons['shop-dev'].app.id}/collaborators"
-        pair.heroku.faults.add(Fault(kind="latency", seconds=2.0, path=slow))
+        pair.heroku.faults.add(Fault(kind="latency", seconds=4.0, path=slow))
         early = [await list_apps(pair, cookie) for _ in range(2)]
+        others = ["shop", "shop-pr-1", "shop-staging"]
 
         async def is_whole() -> bool:
             return sorted(SHOP) == await list_apps(pair, cookie)
 
         await eventually(is_whole)
 
-        assert [["shop", "shop-pr-1", "shop-staging"]] * 2 == early
+        # The slow one has its answer only after all of this; the others may come one after the other on a busy machine.
+        assert [True] * 2 == ["shop" in each and set(each) <= set(others) for each in early]
         assert sorted(addon.app.id for addon in addons.values()) == sorted(list_asked(pair)[len(before) :])
 
 
