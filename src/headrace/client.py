@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Protocol, TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 import aiohttp
 from yarl import URL
@@ -75,7 +75,7 @@ class AiohttpTransport:
         self._urls = {Host.API: api_url, Host.ID: id_url}
         self._user_agent = user_agent
         self._timeout = timeout
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._is_closed = False
 
     async def send(self, request: Request) -> Response:

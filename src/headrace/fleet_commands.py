@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Lines that are written in one transaction.
 LINES = 500
 # Batches that are looked at at a time, so that one asks Heroku while another is written.
-BATCHES = 2
+BATCHES = 3
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "heroku"}
 
 

@@ -233,13 +233,12 @@ async def test_an_answer_that_somebody_recorded_meanwhile_stands(database_url: s
         late = Confirmed(
             uuid=uuid,
             known_checked_at=before.checked_at,
-            looked_up_at=before.checked_at + timedelta(seconds=5),
             next_check_at=clock.now(),
             etag=None,
             etag_path=None,
             read_whole_at=None,
         )
-        await pair.parts.database.write(save_confirmed, [late])
+        await pair.parts.database.write(save_confirmed, [late], now=before.checked_at + timedelta(seconds=5))
 
         assert mine == await _find_check(pair, uuid)
 

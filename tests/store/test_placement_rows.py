@@ -4,14 +4,23 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Barrier
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from headrace.models import Inspection, Outcome, Stage, State
 from headrace.store.database import Database
-from headrace.store.looks import claim_batch, list_batch
+from headrace.store.looks import (
+    Confirmed,
+    claim_batch,
+    list_batch,
+    list_siblings,
+    release_batch,
+    save_confirmed,
+)
 from headrace.store.placements import (
     Moved,
     PlacementRow,
@@ -25,7 +34,8 @@ from headrace.store.placements import (
     save_inspection,
     want_check,
 )
-from headrace.store.schema import pipeline
+from headrace.store.resources import lock_resources
+from headrace.store.schema import METADATA, pipeline
 from store.making import HOUR, NOON, add_resource, decline, id_of, place
 
 LEASE = timedelta(minutes=2)
@@ -317,6 +327,60 @@ async def test_a_look_that_began_before_the_wish_does_not_answer_it(
     await database.write(save_inspection, place(at=NOON), next_check_at=NOON + 2 * HOUR)
 
     assert [uuid] * due_count == await _claim(database, NOON + HOUR)
+
+
+def test_a_batch_costs_the_same_however_many_resources_there_are(sqlite_url: str) -> None:
+    """SQLite goes through no table for it, also where nobody has told it how large they are."""
+    database = Database(sqlite_url)
+    asked: list[tuple[str, Any]] = []
+    event.listen(database.writes, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    with database.transaction() as connection:
+        for name in ("shop", "blog"):
+            add_resource(connection, name)
+            save_inspection(connection, place(name, "storefront"), next_check_at=NOON + HOUR)
+        asked.clear()
+        assert 2 == claim_batch(connection, "batch", now=NOON + HOUR, limit=1, lease=LEASE)
+        list_batch(connection, "batch")
+        list_siblings(connection, "batch", [id_of("storefront")])
+        lock_resources(connection, [id_of("shop")])
+        save_confirmed(connection, [_confirm("shop")], now=NOON + HOUR)
+        save_inspection(connection, place("blog", "elsewhere"), next_check_at=NOON + HOUR)
+        release_batch(connection, "batch")
+        plans = [
+            row.detail
+            for statement, values in list(asked)
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    database.close()
+
+    assert 15 < len(plans)
+    assert [] == [plan for plan in plans if plan.startswith(tuple(f"SCAN {table}" for table in METADATA.tables))]
+
+
+async def test_a_confirmation_counts_only_for_what_it_confirms(database: Database) -> None:
+    """Of two in one statement, the one that somebody has looked at meanwhile stays as they left it."""
+    for name in ("shop", "blog"):
+        await database.write(add_resource, name)
+        await _save(database, place(name))
+    await _save(database, place("blog", at=NOON + HOUR))
+    found = [_confirm("shop"), _confirm("blog")]
+    await database.write(save_confirmed, found, now=NOON + HOUR / 2)
+
+    shop, blog = [await database.read(find_check, id_of(name)) for name in ("shop", "blog")]
+    assert shop is not None
+    assert blog is not None
+    assert (NOON + HOUR / 2, NOON + HOUR) == (shop.checked_at, blog.checked_at)
+
+
+def _confirm(name: str) -> Confirmed:
+    return Confirmed(
+        uuid=id_of(name),
+        known_checked_at=NOON,
+        next_check_at=NOON + 2 * HOUR,
+        etag='W/"it\'s"',
+        etag_path="/apps/shop/pipeline-couplings",
+        read_whole_at=None,
+    )
 
 
 async def _save(database: Database, *inspections: Inspection) -> None:

@@ -29,7 +29,7 @@ from headrace.protocol.pipelines import (
 )
 from headrace.protocol.platform import build_coupling_by_app, build_couplings_by_pipeline, read_rate_remaining
 from headrace.protocol.wire import Request, Response
-from headrace.store.database import Database
+from headrace.store.database import Database, plan_anew
 from headrace.store.looks import (
     Confirmed,
     Due,
@@ -145,8 +145,12 @@ class Looker:
         notebook = Notebook(now=self._clock())
         notebook.due = {due.uuid: due for due in list_batch(connection, batch)}
         notebook.tokens = self._find_tokens(connection, select_batch(batch))
-        for sibling in list_siblings(connection, batch, refused_before=notebook.now - REFUSED_FOR):
-            notebook.siblings[sibling.pipeline_id or ""].append(sibling)
+        for due in notebook.due.values():
+            if due.pipeline_id and due.outcome is Outcome.PLACED and not self._is_list_refused(due, notebook):
+                notebook.siblings[due.pipeline_id].append(due)
+        if notebook.siblings:
+            for sibling in list_siblings(connection, batch, notebook.siblings):
+                notebook.siblings[sibling.pipeline_id or ""].append(sibling)
         return notebook
 
     async def _ask_lists(self, notebook: Notebook) -> None:
@@ -208,6 +212,10 @@ class Looker:
         else:
             notebook.answers[due.uuid] = answer
 
+    def _is_list_refused(self, due: Due, notebook: Notebook) -> bool:
+        """Whether Heroku would not list the apps of its pipeline lately."""
+        return due.list_refused_at is not None and due.list_refused_at > notebook.now - REFUSED_FOR
+
     def _is_whole_due(self, due: Due, notebook: Notebook) -> bool:
         """Whether the add-on itself is to be read, and not its app's place alone."""
         if due.outcome is None or due.read_whole_at is None or due.checked_at is None:
@@ -256,11 +264,12 @@ class Looker:
             return value
 
     def _record(self, connection: sa.Connection, notebook: Notebook, batch: str) -> None:
+        plan_anew(connection)
         # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
         lock_resources(connection, notebook.answers.keys() | notebook.failures.keys())
         save_pipelines(connection, notebook.pipelines.values(), now=notebook.now)
         same = [answer for answer in notebook.answers.values() if is_as_known(answer)]
-        save_confirmed(connection, [self._confirm(notebook, answer) for answer in same])
+        save_confirmed(connection, [self._confirm(notebook, answer) for answer in same], now=notebook.now)
         news = [
             self._find(notebook, answer, answer.place)
             for answer in notebook.answers.values()
@@ -281,7 +290,6 @@ class Looker:
         return Confirmed(
             uuid=due.uuid,
             known_checked_at=due.checked_at or now,
-            looked_up_at=now,
             next_check_at=self._decide_next_look(notebook, due.uuid, due.pipeline_id, changed_at=due.changed_at),
             etag=answer.etag,
             etag_path=answer.path,

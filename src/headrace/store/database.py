@@ -42,7 +42,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_sqlite_engine(url) if self.is_sqlite else _create_postgres_engine(url)
-        self._reads = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.reads = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.writes = _create_sqlite_engine(url, waits_seconds=0) if self.is_sqlite else self.engine
         connections = SQLITE_READERS if self.is_sqlite else POSTGRES_CONNECTIONS
         self._threads = ThreadPoolExecutor(max_workers=connections, thread_name_prefix="headrace-database")
@@ -87,7 +87,7 @@ class Database:
 
     async def _read(self, threads: ThreadPoolExecutor, query: Callable[[sa.Connection], T]) -> T:
         def run() -> T:
-            with self._reads.connect() as connection:
+            with self.reads.connect() as connection:
                 return query(connection)
 
         return await asyncio.get_running_loop().run_in_executor(threads, run)
@@ -100,6 +100,16 @@ class Database:
         event.listen(self.engine, "checkin", _close_connection)
         self.engine.dispose()
         self.writes.dispose()
+
+
+def plan_anew(connection: sa.Connection) -> None:
+    """Have PostgreSQL plan each statement of this transaction for the tables as they are now.
+
+    It keeps a plan for what is run often, and the one it made for an empty table reads the whole of a large one, until
+    the table's statistics are made anew: a minute in which a fleet that was just imported would be read for each batch.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 def _lock(connection: sa.Connection) -> None:

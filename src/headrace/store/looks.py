@@ -3,22 +3,25 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
+from headrace.store.database import plan_anew
+from headrace.store.given import build_given, give
 from headrace.store.placements import LIVE
-from headrace.store.schema import pipeline, placement, placement_check, resource
+from headrace.store.schema import Moment, pipeline, placement, placement_check, resource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Due:
     """A resource to be looked at, with what is known of it.
 
     `etag` proves what is known of its place, at the path of the read that told it. `changed_at` is when its app
     came to this place, or the resource to us; `read_whole_at` when the add-on itself was last read, `pipeline_read_at`
-    when its pipeline was.
+    when its pipeline was, and `list_refused_at` when Heroku last would not list that one's apps.
     """
 
     uuid: str
@@ -29,6 +32,7 @@ class Due:
     pipeline_id: str | None
     stage: str | None
     pipeline_read_at: datetime | None
+    list_refused_at: datetime | None
     changed_at: datetime
     checked_at: datetime | None
     wanted_at: datetime | None
@@ -48,7 +52,6 @@ class Confirmed:
 
     uuid: str
     known_checked_at: datetime
-    looked_up_at: datetime
     next_check_at: datetime
     etag: str | None
     etag_path: str | None
@@ -81,6 +84,7 @@ def claim_batch(
     They are due again only after the lease, should nobody bring the batch to its end. Workers on PostgreSQL skip
     what another one is claiming at the same time.
     """
+    plan_anew(connection)
     is_due = sa.and_(placement_check.c.next_check_at <= now, _is_worth_a_look())
     if only is not None:
         is_due = sa.and_(is_due, placement_check.c.resource_uuid.in_(only))
@@ -92,26 +96,35 @@ def claim_batch(
         .order_by(placement_check.c.next_check_at)
         .limit(limit)
     )
-    uuids = _claim(connection, query, batch, due_at=now + lease)
-    if uuids:
-        theirs = sa.select(placement.c.pipeline_id).where(placement.c.resource_uuid.in_(uuids), _is_current())
+    count = _claim(connection, query, batch, due_at=now + lease)
+    pipeline_ids = _list_pipelines(connection, batch)
+    if pipeline_ids:
         siblings = (
             sa.select(placement_check.c.resource_uuid)
             .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
             .join(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
-            .where(placement.c.pipeline_id.in_(theirs), is_due)
+            .where(placement.c.pipeline_id.in_(pipeline_ids), is_due)
             .limit(limit)
         )
-        uuids += _claim(connection, siblings, batch, due_at=now + lease)
-    return len(uuids)
+        count += _claim(connection, siblings, batch, due_at=now + lease)
+    return count
 
 
-def _claim(connection: sa.Connection, query: sa.Select[Any], batch: str, *, due_at: datetime) -> list[str]:
-    uuids = list(connection.execute(query.with_for_update(skip_locked=True, of=placement_check)).scalars())
-    if uuids:
-        claimed = sa.update(placement_check).where(placement_check.c.resource_uuid.in_(uuids))
-        connection.execute(claimed.values(batch=batch, next_check_at=due_at))
-    return uuids
+def _list_pipelines(connection: sa.Connection, batch: str) -> list[str]:
+    query = (
+        sa.select(placement.c.pipeline_id)
+        .where(placement.c.resource_uuid.in_(select_batch(batch)), _is_current(), placement.c.pipeline_id.is_not(None))
+        .distinct()
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _claim(connection: sa.Connection, query: sa.Select[Any], batch: str, *, due_at: datetime) -> int:
+    # Named, so that PostgreSQL takes no more than its limit: what stands in a condition may be run again and again.
+    # Where it is used: what does not begin with UPDATE has no count of rows on SQLite.
+    chosen = query.with_for_update(skip_locked=True, of=placement_check).cte("chosen", nesting=True)
+    claimed = sa.update(placement_check).where(placement_check.c.resource_uuid.in_(sa.select(chosen.c.resource_uuid)))
+    return connection.execute(claimed.values(batch=batch, next_check_at=due_at)).rowcount
 
 
 def release_batch(connection: sa.Connection, batch: str, *, due_at: datetime | None = None) -> None:
@@ -131,7 +144,7 @@ def count_batches(connection: sa.Connection, *, now: datetime) -> int:
 def list_batch(connection: sa.Connection, batch: str) -> list[Due]:
     """Return what of a batch has not been looked at yet."""
     query = _due().where(placement_check.c.batch == batch, _is_worth_a_look())
-    return [_read_due(row) for row in connection.execute(query)]
+    return [_read_due(row) for row in connection.execute(query).all()]
 
 
 def select_batch(batch: str) -> sa.Select[tuple[str]]:
@@ -139,32 +152,23 @@ def select_batch(batch: str) -> sa.Select[tuple[str]]:
     return sa.select(placement_check.c.resource_uuid).where(placement_check.c.batch == batch)
 
 
-def list_siblings(connection: sa.Connection, batch: str, *, refused_before: datetime) -> list[Due]:
-    """Return all who are, as far as we know, in a pipeline with somebody of a batch, themselves included.
-
-    A pipeline whose apps Heroku would not list lately is left out.
-    """
-    theirs = (
-        sa.select(placement.c.pipeline_id)
-        .join(pipeline, pipeline.c.id == placement.c.pipeline_id)
-        .where(
-            placement.c.resource_uuid.in_(select_batch(batch)),
-            _is_current(),
-            sa.or_(pipeline.c.list_refused_at.is_(None), pipeline.c.list_refused_at <= refused_before),
-        )
-    )
+def list_siblings(connection: sa.Connection, batch: str, pipeline_ids: Collection[str]) -> list[Due]:
+    """Return who else than a batch is, as far as we know, in these pipelines."""
     query = _due().where(
-        placement.c.pipeline_id.in_(theirs),
+        resource.c.uuid.in_(
+            sa.select(placement.c.resource_uuid).where(placement.c.pipeline_id.in_(pipeline_ids), _is_current())
+        ),
+        sa.or_(placement_check.c.batch.is_(None), placement_check.c.batch != batch),
         placement_check.c.outcome == Outcome.PLACED,
         resource.c.state.in_(LIVE),
     )
-    return [_read_due(row) for row in connection.execute(query)]
+    return [_read_due(row) for row in connection.execute(query).all()]
 
 
 def list_on_apps(connection: sa.Connection, app_ids: Collection[str]) -> list[Due]:
     """Return the resources on these apps."""
     query = _due().where(resource.c.app_id.in_(app_ids), resource.c.state.in_(LIVE))
-    return [_read_due(row) for row in connection.execute(query)]
+    return [_read_due(row) for row in connection.execute(query).all()]
 
 
 def list_read_pipelines(connection: sa.Connection, ids: Collection[str], *, after: datetime) -> set[str]:
@@ -177,10 +181,11 @@ def save_refused_lists(connection: sa.Connection, ids: Collection[str], *, now: 
     connection.execute(sa.update(pipeline).where(pipeline.c.id.in_(ids)).values(list_refused_at=now))
 
 
-def save_confirmed(connection: sa.Connection, found: Sequence[Confirmed]) -> None:
+def save_confirmed(connection: sa.Connection, found: Collection[Confirmed], *, now: datetime) -> None:
     """Record that placements are as they were, but for those of which somebody has recorded an answer meanwhile."""
     if found:
-        connection.execute(_CONFIRM, [_as_parameters(each) for each in found])
+        rows = ({name: getattr(each, name) for name in each.__slots__} for each in found)
+        connection.execute(_build_confirm(connection.dialect.name), give(connection, rows) | {"looked_up_at": now})
 
 
 def save_failed(connection: sa.Connection, found: Sequence[Failed]) -> None:
@@ -223,27 +228,40 @@ def count_due(connection: sa.Connection, *, now: datetime, only: Collection[str]
 
 
 # Built once: building a statement costs about as much as running it.
-_CONFIRM = (
-    sa.update(placement_check)
-    .where(
-        placement_check.c.resource_uuid == sa.bindparam("b_uuid"),
-        # Whoever has recorded another answer since knows better.
-        placement_check.c.checked_at == sa.bindparam("b_known_checked_at"),
+@cache
+def _build_confirm(dialect: str) -> sa.Update:
+    given = build_given(
+        dialect,
+        uuid=sa.Text(),
+        known_checked_at=Moment(),
+        next_check_at=Moment(),
+        etag=sa.Text(),
+        etag_path=sa.Text(),
+        read_whole_at=Moment(),
     )
-    .values(
-        error=None,
-        checked_at=sa.bindparam("b_looked_up_at"),
-        tried_at=sa.bindparam("b_looked_up_at"),
-        etag=sa.bindparam("b_etag"),
-        etag_path=sa.bindparam("b_etag_path"),
-        read_whole_at=sa.bindparam("b_read_whole_at"),
-        batch=None,
-        next_check_at=sa.case(
-            (placement_check.c.wanted_at > sa.bindparam("b_looked_up_at"), sa.bindparam("b_looked_up_at")),
-            else_=sa.bindparam("b_next_check_at"),
-        ),
+    looked_up_at = sa.bindparam("looked_up_at", type_=Moment())
+    return (
+        sa.update(placement_check)
+        .where(
+            placement_check.c.resource_uuid == given.c.uuid,
+            # Whoever has recorded another answer since knows better.
+            placement_check.c.checked_at == given.c.known_checked_at,
+        )
+        .values(
+            error=None,
+            checked_at=looked_up_at,
+            tried_at=looked_up_at,
+            etag=given.c.etag,
+            etag_path=given.c.etag_path,
+            read_whole_at=given.c.read_whole_at,
+            batch=None,
+            next_check_at=sa.case(
+                (placement_check.c.wanted_at > looked_up_at, looked_up_at), else_=given.c.next_check_at
+            ),
+        )
     )
-)
+
+
 _FAIL = (
     sa.update(placement_check)
     .where(placement_check.c.resource_uuid == sa.bindparam("b_uuid"))
@@ -256,7 +274,7 @@ _FAIL = (
 )
 
 
-def _as_parameters(found: Confirmed | Failed) -> dict[str, Any]:
+def _as_parameters(found: Failed) -> dict[str, Any]:
     return {f"b_{name}": getattr(found, name) for name in found.__slots__}
 
 
@@ -271,13 +289,14 @@ def _is_current() -> sa.ColumnElement[bool]:
 
 
 def _due() -> sa.Select[Any]:
+    """The columns are the members of a `Due`, in their order."""
     return (
         sa.select(
-            *(resource.c.uuid, resource.c.name, resource.c.app_id, resource.c.app_name, resource.c.created_at),
-            *(placement.c.pipeline_id, placement.c.stage, placement.c.valid_from),
-            pipeline.c.observed_at.label("pipeline_read_at"),
-            *(placement_check.c.outcome, placement_check.c.checked_at, placement_check.c.wanted_at),
-            *(placement_check.c.read_whole_at, placement_check.c.etag, placement_check.c.etag_path),
+            *(resource.c.uuid, resource.c.name, resource.c.app_id, resource.c.app_name, placement_check.c.outcome),
+            *(placement.c.pipeline_id, placement.c.stage, pipeline.c.observed_at, pipeline.c.list_refused_at),
+            sa.func.coalesce(placement.c.valid_from, resource.c.created_at),
+            *(placement_check.c.checked_at, placement_check.c.wanted_at, placement_check.c.read_whole_at),
+            *(placement_check.c.etag, placement_check.c.etag_path),
         )
         .select_from(placement_check)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
@@ -287,19 +306,5 @@ def _due() -> sa.Select[Any]:
 
 
 def _read_due(row: sa.Row[Any]) -> Due:
-    return Due(
-        uuid=row.uuid,
-        name=row.name,
-        app_id=row.app_id,
-        app_name=row.app_name,
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        pipeline_id=row.pipeline_id,
-        stage=row.stage,
-        pipeline_read_at=row.pipeline_read_at,
-        changed_at=row.valid_from or row.created_at,
-        checked_at=row.checked_at,
-        wanted_at=row.wanted_at,
-        read_whole_at=row.read_whole_at,
-        etag=row.etag,
-        etag_path=row.etag_path,
-    )
+    uuid, name, app_id, app_name, outcome, *others = tuple(row)
+    return Due(uuid, name, app_id, app_name, Outcome(outcome) if outcome else None, *others)

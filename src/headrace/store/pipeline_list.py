@@ -182,7 +182,7 @@ def _walk(connection: sa.Connection, wanted: Wanted, after: PipelineKey | None) 
     values = {"after_name": after.name, "after_id": after.id} if after else {}
     found: list[Any] = []
     for is_named in (True, False):
-        if is_named and after is not None and after.name is None:
+        if len(found) == wanted.stretch or (is_named and after is not None and after.name is None):
             continue
         begins_after = after is not None and is_named is (after.name is not None)
         query = _build_stretch(

@@ -4,15 +4,17 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
 from headrace.protocol.pipelines import Access
+from headrace.store.given import build_given, give
 from headrace.store.resources import lock_resources
 from headrace.store.schema import access, access_check, pipeline, placement, placement_check, resource
-from headrace.store.upsert import insert_all_new, upsert, upsert_all
+from headrace.store.upsert import insert_all_new, insert_given, upsert, upsert_all, upsert_given
 
 # Only these have a place worth asking for: the token of a resource that is gone is dead.
 LIVE = (State.PROVISIONING, State.PROVISIONED)
@@ -102,10 +104,12 @@ def save_found(connection: sa.Connection, found: Collection[Found]) -> list[Move
     FORBIDDEN and APP_HIDDEN say nothing about the place, so they close no placement. An answer that was overtaken
     by a newer one on its way here, or by a deprovision, says nothing at all.
     """
+    if not found:
+        return []
     found = _leave_out_overtaken(connection, found)
-    names = [{"b_uuid": each.uuid, "name": each.name, **_name_app(each)} for each in found if each.name is not None]
+    names = [{"uuid": each.uuid, "name": each.name, **_name_app(each)} for each in found if each.name is not None]
     if names:
-        connection.execute(_NAME, names)
+        connection.execute(_build_name(connection.dialect.name), give(connection, names))
     _save_checks(connection, [_describe_check(each) for each in found])
     told = [each for each in found if each.outcome in (Outcome.PLACED, Outcome.UNCOUPLED)]
     _save_pipelines_of(connection, told)
@@ -145,6 +149,8 @@ def _describe_check(found: Found) -> dict[str, Any]:
         "checked_at": now,
         "tried_at": now,
         "next_check_at": found.next_check_at,
+        # Whoever has it in a batch need not look any more.
+        "batch": None,
         "etag": found.etag,
         "etag_path": found.etag_path,
         **({"read_whole_at": now} if found.name is not None else {}),
@@ -290,7 +296,7 @@ def _save_checks(connection: sa.Connection, checks: Sequence[dict[str, Any]]) ->
     for check in checks:
         rows[tuple(check)].append(check)
     for (_, *changes), alike in rows.items():
-        upsert_all(connection, placement_check, alike, changes=tuple(changes))
+        upsert_given(connection, placement_check, alike, changes=tuple(changes))
 
 
 def _move(connection: sa.Connection, found: Sequence[Found]) -> list[Moved]:
@@ -304,7 +310,7 @@ def _move(connection: sa.Connection, found: Sequence[Found]) -> list[Moved]:
     closed = [{"b_id": before[each.uuid].id, "valid_to": each.looked_up_at} for each in moved if each.uuid in before]
     if closed:
         connection.execute(_CLOSE, closed)
-    connection.execute(_OPEN, [_describe_place(each) for each in moved])
+    insert_given(connection, placement, [_describe_place(each) for each in moved])
     after = _find_current(connection, [each.uuid for each in moved])
     return [Moved(uuid=each.uuid, old=before.get(each.uuid), new=after[each.uuid]) for each in moved]
 
@@ -335,10 +341,15 @@ def _describe_place(found: Found) -> dict[str, Any]:
 
 
 # Built once: building a statement costs about as much as running it.
-_NAME = sa.update(resource).where(resource.c.uuid == sa.bindparam("b_uuid"))
-_NAME = _NAME.values({column: sa.bindparam(column) for column in ("name", "app_id", "app_name")})
 _CLOSE = sa.update(placement).where(placement.c.id == sa.bindparam("b_id")).values(valid_to=sa.bindparam("valid_to"))
-_OPEN = sa.insert(placement)
+
+
+@cache
+def _build_name(dialect: str) -> sa.Update:
+    columns = ("name", "app_id", "app_name")
+    given = build_given(dialect, uuid=resource.c.uuid.type, **{name: resource.c[name].type for name in columns})
+    named = sa.update(resource).where(resource.c.uuid == given.c.uuid)
+    return named.values({name: given.c[name] for name in columns})
 
 
 def _placements() -> sa.Select[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.protocol.imports import Imported
 from headrace.protocol.partner import ProvisionRequest
+from headrace.store.given import build_given, give
 from headrace.store.schema import lifecycle_event, plan_change, resource
 from headrace.store.upsert import insert_new, insert_new_of
 
@@ -126,8 +128,15 @@ def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[st
 
     They are locked in one order, so that of two transactions with resources in common one waits for the other.
     """
-    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(uuids)).order_by(resource.c.uuid)
-    return {uuid: State(state) for uuid, state in connection.execute(query.with_for_update())}
+    rows = give(connection, ({"uuid": uuid} for uuid in uuids))
+    return {uuid: State(state) for uuid, state in connection.execute(_build_lock(connection.dialect.name), rows)}
+
+
+@cache
+def _build_lock(dialect: str) -> sa.Select[Any]:
+    given = build_given(dialect, uuid=sa.Text())
+    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(sa.select(given.c.uuid)))
+    return query.order_by(resource.c.uuid).with_for_update()
 
 
 def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> None:

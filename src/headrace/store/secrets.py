@@ -106,7 +106,7 @@ class SecretStore:
             secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN, secret.c.expires_at.is_not(None)
         )
         tokens = {}
-        for row in connection.execute(query):
+        for row in connection.execute(query).all():
             with suppress(SealBroken):
                 text = self._keys.open(row.sealed, row=name_row(row.resource_uuid, TOKEN))
                 tokens[row.resource_uuid] = _read_token(text, row.expires_at)

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from headrace.store.given import build_given, give
+
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> sa.Row[Any] | None:
     """Insert a row and return it whole; return None, and change nothing, when its key is there already."""
@@ -39,6 +41,19 @@ def upsert_all(
     connection.execute(_build_upsert(table, connection.dialect.name, changes), rows)
 
 
+def upsert_given(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, changes: tuple[str, ...]
+) -> None:
+    """Do the same for many rows of texts and moments, in one statement."""
+    statement = _build_upsert_given(table, connection.dialect.name, tuple(rows[0]), changes)
+    connection.execute(statement, give(connection, rows))
+
+
+def insert_given(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert one row or more of texts and moments, of one shape, in one statement."""
+    connection.execute(_build_insert_given(table, connection.dialect.name, tuple(rows[0])), give(connection, rows))
+
+
 def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert one row or more of one shape, but for those whose key is there already."""
     connection.execute(_build_insert_silently(table, connection.dialect.name), rows)
@@ -62,7 +77,23 @@ def _build_insert_silently(table: sa.Table, dialect: str) -> Any:
 
 @cache
 def _build_upsert(table: sa.Table, dialect: str, changes: tuple[str, ...]) -> Any:
-    insert = _insert(table, dialect)
+    return _change_known(_insert(table, dialect), table, changes)
+
+
+@cache
+def _build_upsert_given(table: sa.Table, dialect: str, columns: tuple[str, ...], changes: tuple[str, ...]) -> Any:
+    return _change_known(_build_insert_given(table, dialect, columns), table, changes)
+
+
+@cache
+def _build_insert_given(table: sa.Table, dialect: str, columns: tuple[str, ...]) -> Any:
+    given = build_given(dialect, **{name: table.c[name].type for name in columns})
+    # SQLite takes the ON of what may follow for one of a join, unless there is a WHERE before it.
+    rows = sa.select(*(given.c[name] for name in columns)).where(sa.text("true"))
+    return _insert(table, dialect).from_select(list(columns), rows, include_defaults=False)
+
+
+def _change_known(insert: Any, table: sa.Table, changes: tuple[str, ...]) -> Any:
     key = list(table.primary_key.columns)
     return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changes})
 

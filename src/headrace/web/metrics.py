@@ -78,6 +78,7 @@ class Metrics:
             ["method", "endpoint"],
             registry=self._registry,
         )
+        self._counted: dict[tuple[str, str, int | None], tuple[Counter, Counter]] = {}
         self._deliveries = Counter(
             "headrace_webhook_deliveries_total",
             "Webhook deliveries, by what became of them.",
@@ -87,8 +88,14 @@ class Metrics:
 
     def observe(self, request: wire.Request, status: int | None, seconds: float) -> None:
         """Count one request to Heroku: the client's observer."""
-        self._requests.labels(request.method, request.endpoint, str(status or "none")).inc()
-        self._seconds.labels(request.method, request.endpoint).inc(seconds)
+        kind = (request.method, request.endpoint, status)
+        if kind not in self._counted:
+            # Found once: to find them takes longer than to count.
+            requests = self._requests.labels(request.method, request.endpoint, str(status or "none"))
+            self._counted[kind] = (requests, self._seconds.labels(request.method, request.endpoint))
+        requests, in_seconds = self._counted[kind]
+        requests.inc()
+        in_seconds.inc(seconds)
 
     def count_delivery(self, outcome: str) -> None:
         self._deliveries.labels(outcome).inc()
