@@ -177,7 +177,7 @@ async def test_moves_are_counted_from_the_first_day_on(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("took", "until", "resources"), [(1.0, 19.9, 0), (1.0, 20.0, 1), (0.5, 0.5, 1)], ids=["rests", "rested", "quick"]
+    ("took", "until", "resources"), [(1.0, 19.9, 0), (1.0, 20.0, 1), (0.05, 0.05, 1)], ids=["rests", "rested", "quick"]
 )
 async def test_a_store_that_is_slow_to_count_is_counted_less_often(
     sqlite_url: str, *, took: float, until: float, resources: int

@@ -120,4 +120,4 @@ def list_provision_times(connection: sa.Connection, *, since: datetime) -> list[
 
 
 def _load(connection: sa.Connection, query: sa.Select[Any]) -> list[DayCount]:
-    return [DayCount(*row) for row in connection.execute(query)]
+    return [DayCount(*row) for row in connection.execute(query).all()]

@@ -136,9 +136,9 @@ def list_pipelines(connection: sa.Connection, wanted: Wanted, *, after: Pipeline
 
 def load_pipelines(connection: sa.Connection, ids: Sequence[str]) -> list[PipelineRow]:
     """Return what is known of these pipelines, in this order; an id that is not there is left out."""
-    rows = {row.id: row for row in connection.execute(sa.select(pipeline).where(pipeline.c.id.in_(ids)))}
+    rows = {row.id: row for row in connection.execute(sa.select(pipeline).where(pipeline.c.id.in_(ids))).all()}
     counts: dict[str, list[Any]] = defaultdict(list)
-    for row in connection.execute(_build_counts_by_stage(), {"ids": ids}):
+    for row in connection.execute(_build_counts_by_stage(), {"ids": ids}).all():
         counts[row.pipeline_id].append(row)
     arrivals = _find_arrivals(connection, ids)
     return [_read_pipeline(rows[id_], counts[id_], arrivals.get(id_)) for id_ in ids if id_ in rows]
@@ -193,7 +193,7 @@ def _walk(connection: sa.Connection, wanted: Wanted, after: PipelineKey | None) 
             begins_after=begins_after,
         )
         limit = {"limit": wanted.stretch - len(found)}
-        found += connection.execute(query, (values if begins_after else {}) | limit)
+        found += connection.execute(query, (values if begins_after else {}) | limit).all()
     return [PipelineKey(row.name, row.id) for row in found], {row.id for row in found if row.fits}
 
 
@@ -280,7 +280,7 @@ def _find_arrivals(connection: sa.Connection, ids: Sequence[str]) -> dict[str, A
         row.pipeline_id: Arrival(
             resource_uuid=row.resource_uuid, app_name=row.app_name, stage=row.stage, at=row.valid_from
         )
-        for row in connection.execute(_build_arrivals(), {"ids": ids})
+        for row in connection.execute(_build_arrivals(), {"ids": ids}).all()
     }
 
 

@@ -27,7 +27,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 43200.0)
 PLACELESS = ("none", "unknown")
 # A store that takes longer than this to count is not counted at each scrape, but a twentieth of the time at the most.
-QUICK_SECONDS = 0.5
+QUICK_SECONDS = 0.05
 REST = 19.0
 
 
