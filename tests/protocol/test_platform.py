@@ -38,6 +38,7 @@ from headrace.protocol.platform import (
     read_addon,
     read_config,
     read_coupling,
+    read_etag,
     read_pages,
     read_rate_remaining,
     with_etag,
@@ -266,6 +267,16 @@ def test_a_read_may_be_conditional() -> None:
     assert REQUEST == with_etag(REQUEST, None)
     assert is_unchanged(Response(status=304))
     assert not is_unchanged(Response(status=200))
+
+
+@pytest.mark.parametrize(
+    ("etag", "read"),
+    [('W/"abc"', 'W/"abc"'), (None, None), ("", None), ('"\udcff"', None), ('"\0"', None), ('"é"', None)],
+    ids=["Heroku's", "none", "empty", "not UTF-8", "NUL", "not ASCII"],
+)
+def test_a_proof_that_no_request_could_carry_is_none(etag: str | None, read: str | None) -> None:
+    """It fits into no header, nor into every database: the next look asks for everything again."""
+    assert read == read_etag(Response(status=200, headers={} if etag is None else {"etag": etag}))
 
 
 @pytest.mark.parametrize(

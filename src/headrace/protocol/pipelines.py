@@ -33,6 +33,7 @@ from headrace.protocol.platform import (
     read_addon,
     read_app,
     read_coupling,
+    read_etag,
     read_pages,
     read_pipeline,
     with_etag,
@@ -107,7 +108,7 @@ def find_place(
             return None, None
         return Place(outcome=(yield from _tell_uncoupled_from_hidden(app_id))), None
     outcome = Outcome.PLACED if coupling else Outcome.UNCOUPLED
-    return Place(outcome=outcome, coupling=coupling), response.headers.get("etag")
+    return Place(outcome=outcome, coupling=coupling), read_etag(response)
 
 
 def list_couplings(
@@ -133,7 +134,7 @@ def list_couplings(
         while True:
             further = pages.send((yield further))
     except StopIteration as end:
-        return end.value, response.headers.get("etag") if response.status == 200 else None
+        return end.value, read_etag(response) if response.status == 200 else None
 
 
 def read_if_allowed(pipeline_id: str) -> Generator[Request, Response, Pipeline | None]:

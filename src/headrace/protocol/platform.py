@@ -132,6 +132,12 @@ def with_etag(request: Request, etag: str | None) -> Request:
     return request.with_headers(If_None_Match=etag) if etag else request
 
 
+def read_etag(response: Response) -> str | None:
+    """Return what proves an answer, to be sent back as it is; None when there is none that a request could carry."""
+    etag = response.headers.get("etag")
+    return etag if etag and etag.isascii() and etag.isprintable() else None
+
+
 def is_unchanged(response: Response) -> bool:
     return response.status == 304
 

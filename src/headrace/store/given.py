@@ -28,8 +28,8 @@ def build_given(dialect: str, **types: sa.types.TypeEngine[Any]) -> sa.FromClaus
         columns = (sa.func.json_extract(row, f"$.{name}", type_=type_).label(name) for name, type_ in types.items())
         return sa.select(*columns).subquery(PARAMETER)
     columns_of_record = (sa.column(name, type_) for name, type_ in types.items())
-    table = sa.func.json_to_recordset(sa.cast(value, sa.JSON)).table_valued(*columns_of_record, name=PARAMETER)
-    return table.render_derived(with_types=True)
+    table = sa.func.json_to_recordset(sa.cast(value, sa.JSON)).table_valued(*columns_of_record)
+    return table.render_derived(name=PARAMETER, with_types=True)
 
 
 def _write_moments(row: Mapping[str, Any]) -> dict[str, Any]:
