@@ -85,46 +85,15 @@ def claim_batch(
     what another one is claiming at the same time.
     """
     plan_anew(connection)
-    is_due = sa.and_(placement_check.c.next_check_at <= now, _is_worth_a_look())
+    values = {"b_batch": batch, "b_now": now, "b_due_at": now + lease, "b_limit": limit}
     if only is not None:
-        is_due = sa.and_(is_due, placement_check.c.resource_uuid.in_(only))
-    query = (
-        sa.select(placement_check.c.resource_uuid)
-        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .where(is_due)
-        # No further order: many are due at the same moment after an import, and would be sorted for each batch.
-        .order_by(placement_check.c.next_check_at)
-        .limit(limit)
-    )
-    count = _claim(connection, query, batch, due_at=now + lease)
-    pipeline_ids = _list_pipelines(connection, batch)
+        values["b_only"] = list(only)
+    count = connection.execute(_build_claim(is_bounded=only is not None), values).rowcount
+    pipeline_ids = list(connection.execute(_build_pipelines_of_batch(), {"b_batch": batch}).scalars())
     if pipeline_ids:
-        siblings = (
-            sa.select(placement_check.c.resource_uuid)
-            .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-            .join(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
-            .where(placement.c.pipeline_id.in_(pipeline_ids), is_due)
-            .limit(limit)
-        )
-        count += _claim(connection, siblings, batch, due_at=now + lease)
+        claim = _build_claim(is_bounded=only is not None, is_in_pipelines=True)
+        count += connection.execute(claim, values | {"b_pipeline_ids": pipeline_ids}).rowcount
     return count
-
-
-def _list_pipelines(connection: sa.Connection, batch: str) -> list[str]:
-    query = (
-        sa.select(placement.c.pipeline_id)
-        .where(placement.c.resource_uuid.in_(select_batch(batch)), _is_current(), placement.c.pipeline_id.is_not(None))
-        .distinct()
-    )
-    return list(connection.execute(query).scalars())
-
-
-def _claim(connection: sa.Connection, query: sa.Select[Any], batch: str, *, due_at: datetime) -> int:
-    # Named, so that PostgreSQL takes no more than its limit: what stands in a condition may be run again and again.
-    # Where it is used: what does not begin with UPDATE has no count of rows on SQLite.
-    chosen = query.with_for_update(skip_locked=True, of=placement_check).cte("chosen", nesting=True)
-    claimed = sa.update(placement_check).where(placement_check.c.resource_uuid.in_(sa.select(chosen.c.resource_uuid)))
-    return connection.execute(claimed.values(batch=batch, next_check_at=due_at)).rowcount
 
 
 def release_batch(connection: sa.Connection, batch: str, *, due_at: datetime | None = None) -> None:
@@ -143,8 +112,7 @@ def count_batches(connection: sa.Connection, *, now: datetime) -> int:
 
 def list_batch(connection: sa.Connection, batch: str) -> list[Due]:
     """Return what of a batch has not been looked at yet."""
-    query = _due().where(placement_check.c.batch == batch, _is_worth_a_look())
-    return [_read_due(row) for row in connection.execute(query).all()]
+    return [_read_due(row) for row in connection.execute(_build_list_batch(), {"b_batch": batch}).all()]
 
 
 def select_batch(batch: str) -> sa.Select[tuple[str]]:
@@ -178,7 +146,8 @@ def list_read_pipelines(connection: sa.Connection, ids: Collection[str], *, afte
 
 
 def save_refused_lists(connection: sa.Connection, ids: Collection[str], *, now: datetime) -> None:
-    connection.execute(sa.update(pipeline).where(pipeline.c.id.in_(ids)).values(list_refused_at=now))
+    if ids:
+        connection.execute(sa.update(pipeline).where(pipeline.c.id.in_(ids)).values(list_refused_at=now))
 
 
 def save_confirmed(connection: sa.Connection, found: Collection[Confirmed], *, now: datetime) -> None:
@@ -228,6 +197,41 @@ def count_due(connection: sa.Connection, *, now: datetime, only: Collection[str]
 
 
 # Built once: building a statement costs about as much as running it.
+@cache
+def _build_claim(*, is_bounded: bool, is_in_pipelines: bool = False) -> sa.Update:
+    query = (
+        sa.select(placement_check.c.resource_uuid)
+        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
+        .where(placement_check.c.next_check_at <= sa.bindparam("b_now"), _is_worth_a_look())
+        .limit(sa.bindparam("b_limit", type_=sa.Integer()))
+    )
+    if is_bounded:
+        query = query.where(placement_check.c.resource_uuid.in_(sa.bindparam("b_only", expanding=True)))
+    if is_in_pipelines:
+        query = query.join(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
+        query = query.where(placement.c.pipeline_id.in_(sa.bindparam("b_pipeline_ids", expanding=True)))
+    else:
+        # No further order: many are due at the same moment after an import, and would be sorted for each batch.
+        query = query.order_by(placement_check.c.next_check_at)
+    # Named, so that PostgreSQL takes no more than its limit: what stands in a condition may be run again and again.
+    # Where it is used: what does not begin with UPDATE has no count of rows on SQLite.
+    chosen = query.with_for_update(skip_locked=True, of=placement_check).cte("chosen", nesting=True)
+    claimed = sa.update(placement_check).where(placement_check.c.resource_uuid.in_(sa.select(chosen.c.resource_uuid)))
+    return claimed.values(batch=sa.bindparam("b_batch"), next_check_at=sa.bindparam("b_due_at"))
+
+
+@cache
+def _build_pipelines_of_batch() -> sa.Select[tuple[str]]:
+    batch = sa.select(placement_check.c.resource_uuid).where(placement_check.c.batch == sa.bindparam("b_batch"))
+    is_in_pipeline = sa.and_(_is_current(), placement.c.pipeline_id.is_not(None))
+    return sa.select(placement.c.pipeline_id).where(placement.c.resource_uuid.in_(batch), is_in_pipeline).distinct()
+
+
+@cache
+def _build_list_batch() -> sa.Select[Any]:
+    return _due().where(placement_check.c.batch == sa.bindparam("b_batch"), _is_worth_a_look())
+
+
 @cache
 def _build_confirm(dialect: str) -> sa.Update:
     given = build_given(
