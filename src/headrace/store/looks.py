@@ -115,7 +115,7 @@ def list_batch(connection: sa.Connection, batch: str) -> list[Due]:
     return [_read_due(row) for row in connection.execute(_build_list_batch(), {"b_batch": batch}).all()]
 
 
-def select_batch(batch: str) -> sa.Select[tuple[str]]:
+def select_batch(batch: str | sa.BindParameter[str]) -> sa.Select[tuple[str]]:
     """Return the query of the uuids in a batch."""
     return sa.select(placement_check.c.resource_uuid).where(placement_check.c.batch == batch)
 
@@ -222,9 +222,9 @@ def _build_claim(*, is_bounded: bool, is_in_pipelines: bool = False) -> sa.Updat
 
 @cache
 def _build_pipelines_of_batch() -> sa.Select[tuple[str]]:
-    batch = sa.select(placement_check.c.resource_uuid).where(placement_check.c.batch == sa.bindparam("b_batch"))
+    is_in_batch = placement.c.resource_uuid.in_(select_batch(sa.bindparam("b_batch")))
     is_in_pipeline = sa.and_(_is_current(), placement.c.pipeline_id.is_not(None))
-    return sa.select(placement.c.pipeline_id).where(placement.c.resource_uuid.in_(batch), is_in_pipeline).distinct()
+    return sa.select(placement.c.pipeline_id).where(is_in_batch, is_in_pipeline).distinct()
 
 
 @cache
