@@ -182,7 +182,7 @@ async def test_moves_are_counted_from_the_first_day_on(sqlite_url: str) -> None:
 async def test_a_store_that_is_slow_to_count_is_counted_less_often(
     sqlite_url: str, *, took: float, until: float, resources: int
 ) -> None:
-    """What took a second is good for nineteen more; what took half a second is counted at each scrape."""
+    """What took a second is good for nineteen more; what took a twentieth of one is counted at each scrape."""
     now = read_clock()
     database = Database(sqlite_url)
     times = iter([0.0, took, until, until])

@@ -5,18 +5,22 @@ another thread each time; so is one that names many keys, each a parameter of it
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from headrace.store.schema import Moment
+
 PARAMETER = "given"
+MOMENT = Moment()
 
 
 def give(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return rows as the parameter of a statement that has `build_given` in it."""
-    written = [_write_moments(row) for row in rows] if connection.dialect.name == "sqlite" else list(rows)
+    is_sqlite = connection.dialect.name == "sqlite"
+    written = [_write_moments(row, connection.dialect) for row in rows] if is_sqlite else list(rows)
     return {PARAMETER: msgspec.json.encode(written).decode()}
 
 
@@ -32,10 +36,12 @@ def build_given(dialect: str, **types: sa.types.TypeEngine[Any]) -> sa.FromClaus
     return table.render_derived(name=PARAMETER, with_types=True)
 
 
-def _write_moments(row: Mapping[str, Any]) -> dict[str, Any]:
+def _write_moments(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
     """Write moments as the store does: SQLite compares them as the texts that it keeps."""
-    return {name: _write(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {name: _write(value, dialect) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
-def _write(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+def _write(moment: datetime, dialect: sa.Dialect) -> str:
+    kept = MOMENT.process_bind_param(moment, dialect)
+    assert kept is not None
+    return kept.isoformat(" ", "microseconds")
