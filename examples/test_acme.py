@@ -26,7 +26,7 @@ def anyio_backend() -> str:
 def provider_under_test(tmp_path: Path) -> Command:
     """Every test has a provider and a database of its own."""
     return Command(
-        ("headrace", "serve", "acme:service", "--port", "{port}"),
+        ("headrace", "serve", "acme:service", "--one-process", "--port", "{port}"),
         cwd=Path(__file__).parent,
         environment={"DATABASE_URL": f"sqlite:///{tmp_path / 'acme.db'}"},
     )

@@ -1,4 +1,4 @@
-"""What a browser does at a service: it posts Heroku's login form, keeps the cookie and opens pages."""
+"""What a browser does at the service of a pair: it posts Heroku's login form, keeps the cookie and opens pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import timedelta
 from http.cookies import Morsel
 from typing import Any
 
-from headrace.emulator.records import Addon
+from headrace.emulator.world.records import Addon
 from headrace.models import Secret
 from headrace.protocol.sso import sign_resource, sign_user
 from pair import ADA, Pair

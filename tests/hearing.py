@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from headrace.hooks.arguments import Event
 from headrace.protocol.webhooks import SIGNATURE_HEADER, Credentials, sign_delivery
 from headrace.service import AddonService
-from headrace.store.schema import webhook_event
-from headrace.store.webhooks import find_credentials, find_subscription
+from headrace.store.sql.schema import webhook_event
+from headrace.store.state.webhooks import find_credentials, find_subscription
 from headrace.testing import eventually
-from headrace.workflows.hooks import Event
 from pair import Acme, Pair
 
 
@@ -53,7 +53,7 @@ async def provision(pair: Pair, app: str = "shop") -> str:
 
 
 async def subscribe(pair: Pair, uuid: str) -> None:
-    await pair.parts.subscriptions.look()
+    await pair.parts.subscriptions.run_once()
 
     async def is_subscribed() -> bool:
         row = await pair.parts.database.read(find_subscription, uuid)

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from headrace.emulator import Exchange
-from headrace.emulator.traffic import MASK
+from headrace.emulator.world.traffic import MASK
 
 SCHEMA = Path(
     os.environ.get("HEADRACE_HEROKU_SCHEMA")
@@ -54,8 +54,16 @@ ENDPOINT_EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v3/addons/{service}/manifests"): "as for the install list (contract §5)",
     ("POST", "/api/v3/addons/{service}/manifests"): "as for the install list (contract §5)",
     ("GET", "/api/v3/addons/{service}/manifests/{manifest}"): "as for the install list (contract §5)",
+    ("PUT", "/sources/{source}"): "what a client uploads stands on the same port",
+    ("GET", "/sources/{source}"): "as for the upload",
+    ("GET", "/streams/{node}/{stream}"): "what a test node writes stands on the same port",
+    ("GET", "/pipelines/{pipeline}/repo"): "the CLI's reviewapps commands ask for it",
+    ("GET", "/pipelines/{pipeline}/repo/branches/{branch}"): "as for the repository",
     ("GET", "/sso/apps/{app}/addons/{addon}"): "the page that logs a customer in stands on the same port",
     ("GET", "/apps/{app}/addons/{addon}/sso"): "the login form as JSON (contract §4.1)",
+    ("GET", "/apps/{app}/usage"): "the official CLI's `usage:addons` asks for it",
+    ("GET", "/teams/{team}/usage"): "as for an app",
+    ("GET", "/teams/{team}/apps/{app}/usage"): "as for an app",
 }
 
 
@@ -151,6 +159,18 @@ def read_document() -> dict[str, Any]:
     return document
 
 
+def find_impossible(document: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return, by its place in a schema, what no answer can meet: needed members not allowed, pointers to nothing."""
+    found: dict[str, set[str]] = {}
+    for place, part in _list_parts("", document["definitions"]):
+        needed, pointer = part.get("required"), part.get("$ref")
+        if isinstance(needed, list) and part.get("additionalProperties") is False:
+            found.setdefault(place, set()).update(set(needed) - set(part.get("properties", ())))
+        if isinstance(pointer, str) and not _is_pointing(document, pointer):
+            found.setdefault(place, set()).add(pointer)
+    return {place: problems for place, problems in found.items() if problems}
+
+
 @cache
 def read_schema() -> HerokuSchema:
     return HerokuSchema(read_document())
@@ -188,6 +208,26 @@ def _read_link(owner: str, link: Mapping[str, Any]) -> Link:
         definition=item.get("$ref", own).removeprefix("#/definitions/"),
         is_list="items" in target or (not target and link["rel"] == "instances"),
     )
+
+
+def _list_parts(place: str, part: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every object inside, with the names that lead to it; what stands in a list has the place of the list."""
+    if isinstance(part, Mapping):
+        yield place, part
+        for name, inner in part.items():
+            yield from _list_parts(f"{place}.{name}".removeprefix("."), inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _list_parts(place, inner)
+
+
+def _is_pointing(document: Mapping[str, Any], pointer: str) -> bool:
+    found: Any = document
+    for name in pointer.removeprefix("#/").split("/"):
+        if not isinstance(found, Mapping) or name not in found:
+            return False
+        found = found[name]
+    return True
 
 
 def _tighten_each(schemas: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The two roles in one process: the emulator of Heroku on one socket, an add-on service on another."""
+"""A pair: both ends of the conversation in one process, Heroku on one socket and an add-on service on another."""
 
 import json
 import socket
@@ -11,23 +11,27 @@ from typing import Any
 
 import aiohttp
 
+from headrace.assembly import Parts
 from headrace.emulator import Clock, Emulator, Switches, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.errors import Refused
-from headrace.inspector.panel import Panel
+from headrace.hooks.arguments import PlanChange, Provision, Resource, StageChange
+from headrace.hooks.panel import Panel
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.retries import TABLE, Policy
-from headrace.service import AddonService, Parts
+from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
-from headrace.store.resources import EventRow, ResourceRow, find_resource, list_events
+from headrace.store.state.due import count_batches
+from headrace.store.state.resources import ResourceRow, find_resource, list_running
+from headrace.store.state.timeline import EventRow, list_events
 from headrace.testing import eventually
-from headrace.workflows.hooks import PlanChange, Provision, Resource, StageChange
 
 SLUG = "acme-search"
 PASSWORD = "manifest-pass"
-ADA, GRACE, EVE = "ada@lumen.example", "grace@lumen.example", "eve@elsewhere.example"
+# Ada runs the team, Mia is a member of it, Grace works on one of its apps, and Eve has nothing to do with it.
+ADA, MIA, GRACE, EVE = "ada@lumen.example", "mia@lumen.example", "grace@lumen.example", "eve@elsewhere.example"
 # Retried as in life, but without the waits.
 QUICK = Policy(timedelta(milliseconds=10), timedelta(milliseconds=20), timedelta(seconds=30))
 QUICK_RETRIES = {kind: QUICK if policy.within else policy for kind, policy in TABLE.items()}
@@ -37,8 +41,9 @@ users = [
     { email = "ada@lumen.example", token = "ada-token" },
     { email = "grace@lumen.example", token = "grace-token" },
     { email = "eve@elsewhere.example", token = "eve-token" },
+    { email = "mia@lumen.example", token = "mia-token" },
 ]
-teams = [{ name = "lumen", members = { "ada@lumen.example" = "admin", "grace@lumen.example" = "member" } }]
+teams = [{ name = "lumen", members = { "ada@lumen.example" = "admin", "mia@lumen.example" = "member" } }]
 pipelines = [{ name = "shop", owner = "lumen" }, { name = "blog", owner = "ada@lumen.example" }]
 apps = [
     { name = "shop-dev", owner = "lumen" },
@@ -85,6 +90,7 @@ class Acme:
     error: Exception | None = None
     failures_left: int = 0
     drop_error: Exception | None = None
+    move_error: Exception | None = None
     # Cleared, it holds the hooks until it is set; hooks run on threads, so they may wait for it.
     may_go_on: threading.Event = field(default_factory=threading.Event)
     panel: Callable[[Resource], Panel | None] | None = None
@@ -114,7 +120,7 @@ class Acme:
 
         @service.on_stage_change
         def move(change: StageChange) -> None:
-            self.moved.append(change)
+            self._move(change)
 
         if self.panel is not None:
             service.panel(self.panel)
@@ -123,6 +129,11 @@ class Acme:
         self.dropped.append(resource)
         if self.drop_error is not None:
             raise self.drop_error
+
+    def _move(self, change: StageChange) -> None:
+        if self.move_error is not None:
+            raise self.move_error
+        self.moved.append(change)
 
     def _behave(self) -> None:
         assert self.may_go_on.wait(timeout=20)
@@ -133,7 +144,10 @@ class Acme:
 
 @dataclass(kw_only=True)
 class Pair:
-    """Both ends of the conversation while they run."""
+    """Heroku, the service's parts and the partner whose hooks it calls, while all of them run.
+
+    `call` and `http` ask the service at `url`, as Heroku and browsers do.
+    """
 
     heroku: Emulator
     parts: Parts
@@ -164,19 +178,20 @@ class Pair:
 
     async def sweep(self) -> None:
         """Have everything looked at that is due, and wait until that is done, whoever does it."""
-        await self.parts.sweep.look()
+        await self.parts.sweep.run_once()
         await eventually(self._is_swept)
 
     async def _is_swept(self) -> bool:
-        from headrace.store.looks import count_batches
-
         return not await self.parts.database.read(count_batches, now=self.parts.clock())
 
     async def _is_settled(self) -> bool:
-        from headrace.store.schema import resource
+        return not await self.parts.database.read(list_running, after="", limit=1)
 
-        query = resource.select().where(resource.c.running.is_not(None))
-        return not await self.parts.database.read(lambda connection: connection.execute(query).all())
+
+def write_world(url: str, *, base_path: str, sso_path: str | None) -> str:
+    """Return the world with a service there; without a path for logins its manifest has no single sign-on."""
+    logins = "" if sso_path is None else f"{url}{sso_path}"
+    return WORLD.replace("SERVICE/heroku/resources", f"{url}{base_path}").replace("SERVICE/sso/login", logins)
 
 
 @asynccontextmanager
@@ -188,6 +203,9 @@ async def play_pair(
     clock: Clock | None = None,
     service_clock: Callable[[], datetime] | None = None,
     retries: dict[type[BaseException], Policy] = QUICK_RETRIES,
+    has_worker: bool = True,
+    base_path: str = "/heroku/resources",
+    sso_path: str | None = "/sso/login",
     **environment: str,
 ) -> AsyncIterator[Pair]:
     """Run an emulator and a service that know each other until the block ends; `clock` is that of both."""
@@ -196,14 +214,15 @@ async def play_pair(
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        world = load_world(WORLD.replace("SERVICE", url))
+        world = load_world(write_world(url, base_path=base_path, sso_path=sso_path))
         async with run_emulator(world, switches=switches, clock=clock) as heroku, aiohttp.ClientSession() as http:
             settings = describe(heroku).addon_services[0].settings
-            service = AddonService(
-                read_settings({**settings, "DATABASE_URL": database_url, **environment}),
-                retries=retries,
-                **({"clock": read_clock} if read_clock else {}),
-            )
+            service = AddonService(read_settings({**settings, "DATABASE_URL": database_url, **environment}))
+            assembly = find_assembly(service)
+            assembly.retries = retries
+            if read_clock is not None:
+                # The database's clock goes with it: that they differ is what some tests are about, and not these.
+                assembly.clock, assembly.database_clock = read_clock, lambda _connection: read_clock()
             partner.register(service)
-            async with serving(service.asgi(), bound):
-                yield Pair(heroku=heroku, parts=service.assemble(), acme=partner, url=url, http=http)
+            async with serving(service.asgi(has_worker=has_worker), bound):
+                yield Pair(heroku=heroku, parts=assembly.assemble(), acme=partner, url=url, http=http)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from headrace.hooks.panel import Figure, Panel
 from headrace.inspector.board import Board, PlacedResource, build_board
-from headrace.inspector.panel import Figure, Panel
 from headrace.models import PASSING, Outcome, Ref, Stage, State
-from headrace.web.pages import BackLink, render_board
+from headrace.web.ground.pages import BackLink, BoardContext, render
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LONG = "the-storefront-of-the-winter-campaign-with-a-name-as-long-as-heroku-allows-and-then-some-more"
@@ -123,8 +123,8 @@ def build_scene(name: str, *, opened: str | None = None) -> Board:
 def render_scene(name: str) -> str:
     """Return the page; the person came from its first card."""
     first = next(iter(build_scene(name).cards), None)
-    return render_board(
-        build_scene(name, opened=first.resource.uuid if first else None),
+    context = BoardContext(
+        board=build_scene(name, opened=first.resource.uuid if first else None),
         service_name="Acme Search",
         slug="acme-search",
         email=f"{LONG}@lumen.example" if name == "names" else "ada@lumen.example",
@@ -133,3 +133,4 @@ def render_scene(name: str) -> str:
         check_interval=timedelta(minutes=5),
         version="v1",
     )
+    return render(context)

@@ -1,26 +1,27 @@
 """The service a partner writes: registering hooks, being told what is missing, and what a hook may return."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from headrace import Inspection, NoConfig, Outcome, Provision, Stage, UnknownResource
+from headrace.emulator import Addon, Emulator, describe
 from headrace.errors import ConfigurationError, MisuseError
-from headrace.protocol.manifest import Manifest, parse_manifest
-from headrace.service import AddonService
+from headrace.hooks.registry import HOOKS, REQUIRED
+from headrace.service import AddonService, find_assembly
 from headrace.settings import read_settings
-from headrace.workflows.hooks import HOOKS, REQUIRED, Hooks, call, read_config
-from test_settings import GOOD, LOCAL, MANIFEST
+from headrace.testing import eventually, run_provider
+from test_settings import GOOD, LOCAL
+
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+APP = "storefront"
 
 
 @pytest.fixture
 def service(sqlite_url: str) -> AddonService:
     return AddonService(read_settings({**GOOD, **LOCAL, "DATABASE_URL": sqlite_url}))
-
-
-@pytest.fixture
-def manifest() -> Manifest:
-    return parse_manifest(MANIFEST)
 
 
 @pytest.mark.parametrize("name", [name for name in HOOKS if name != "on_event"])
@@ -69,8 +70,9 @@ def test_an_entity_that_heroku_does_not_have_is_refused_with_those_it_has(
 
 
 def test_a_hook_for_events_takes_one_argument(service: AddonService) -> None:
+    hook: Any = no_argument
     with pytest.raises(MisuseError, match=r'on_event\("dyno"\)\n    async def hear'):
-        service.on_event("dyno")(no_argument)
+        service.on_event("dyno")(hook)
 
 
 def first_hook(_argument: object) -> None: ...
@@ -102,11 +104,21 @@ def test_a_hook_with_a_default_beside_its_argument_is_fine(service: AddonService
     assert hook is service.on_provision(hook)
 
 
-@pytest.mark.parametrize("start", ["asgi", "assemble"])
-def test_every_missing_hook_is_reported_with_lines_to_paste(service: AddonService, start: str) -> None:
+def start_serving(service: AddonService) -> object:
+    return service.asgi()
+
+
+def put_together(service: AddonService) -> object:
+    return find_assembly(service).assemble()
+
+
+@pytest.mark.parametrize("start", [start_serving, put_together])
+def test_every_missing_hook_is_reported_with_lines_to_paste(
+    service: AddonService, start: Callable[[AddonService], object]
+) -> None:
     """All three at once; each text is ready to be copied."""
     with pytest.raises(ConfigurationError) as caught:
-        getattr(service, start)()
+        start(service)
 
     assert len(REQUIRED) == len(caught.value.problems)
     for name, problem in zip(REQUIRED, caught.value.problems, strict=True):
@@ -117,109 +129,113 @@ def test_every_missing_hook_is_reported_with_lines_to_paste(service: AddonServic
 
 def test_the_optional_hooks_are_not_missed(service: AddonService) -> None:
     """Three hooks make a service; its parts are the same ones each time."""
-    for name in REQUIRED:
-        getattr(service, name)(lambda _argument: None)
+    register_required(service)
+    assembly = find_assembly(service)
 
-    parts = service.assemble()
-    assert parts is service.assemble()
+    parts = assembly.assemble()
+    assert parts is assembly.assemble()
     parts.database.close()
 
 
+def register_required(service: AddonService) -> None:
+    for name in REQUIRED:
+        getattr(service, name)(lambda _argument: None)
+
+
 async def test_inspect_needs_a_running_service(service: AddonService) -> None:
-    """Called too early it says when to call it."""
-    with pytest.raises(MisuseError, match="inspect\\(\\) needs a running service"):
-        await service.inspect("01234567-89ab-cdef-0123-456789abcdef")
+    """Called too early it says when to call it: also when the application is there and has not started."""
+    register_required(service)
+    with pytest.raises(MisuseError, match="No service runs in this process"):
+        await service.inspect(UUID)
+    service.asgi()
+
+    with pytest.raises(MisuseError, match="No service runs in this process"):
+        await service.inspect(UUID)
+
+    find_assembly(service).assemble().database.close()
+
+
+async def test_a_hook_may_inspect(heroku: Emulator, sqlite_url: str) -> None:
+    """It is told where the app is at the moment, not where it was when the hook was called."""
+    service = build_service(heroku, sqlite_url)
+    found: list[Inspection] = []
+
+    @service.on_provision
+    async def create(provision: Provision) -> dict[str, str]:
+        heroku.move(APP, "staging")
+        found.append(await service.inspect(provision.uuid))
+        return NoConfig()
+
+    async with run_provider(heroku, lambda _settings: service.asgi()):
+        await provision(heroku)
+
+    assert [Stage.STAGING] == [each.placement.stage for each in found if each.placement]
+
+
+async def test_whoever_runs_a_service_may_inspect(heroku: Emulator, sqlite_url: str) -> None:
+    """From anywhere in the same process; of what nobody provisioned it says so."""
+    service = build_service(heroku, sqlite_url)
+    service.on_provision(lambda _provision: NoConfig())
+    async with run_provider(heroku, lambda _settings: service.asgi()):
+        addon = await provision(heroku)
+
+        inspection = await service.inspect(addon.id)
+
+        with pytest.raises(UnknownResource):
+            await service.inspect(UUID)
+    assert (Outcome.PLACED, addon.app.id) == (inspection.outcome, inspection.app.id)
+
+
+async def test_a_service_that_has_ended_inspects_nothing_until_it_runs_again(heroku: Emulator, sqlite_url: str) -> None:
+    """The text is that of a service that has not started."""
+    service = build_service(heroku, sqlite_url)
+    service.on_provision(lambda _provision: NoConfig())
+    async with run_provider(heroku, lambda _settings: service.asgi()):
+        addon = await provision(heroku)
+
+    with pytest.raises(MisuseError, match="No service runs in this process"):
+        await service.inspect(addon.id)
+
+    async with run_provider(heroku, lambda _settings: service.asgi()):
+        assert addon.id == (await service.inspect(addon.id)).addon.id
+
+
+async def test_a_service_that_has_ended_leaves_no_idle_thread(heroku: Emulator, sqlite_url: str) -> None:
+    """Its plain hooks ran on threads, which are its own."""
+    service = build_service(heroku, sqlite_url)
+    threads: list[threading.Thread] = []
+
+    @service.on_provision
+    def create(_provision: Provision) -> dict[str, str]:
+        threads.append(threading.current_thread())
+        return NoConfig()
+
+    async with run_provider(heroku, lambda _settings: service.asgi()):
+        await provision(heroku)
+
+    await eventually(lambda: not any(thread.is_alive() for thread in threads))
+    assert 1 == len(threads)
+
+
+def build_service(heroku: Emulator, database_url: str) -> AddonService:
+    """A service of the emulated Heroku's that lacks the hook that creates."""
+    settings = describe(heroku).addon_services[0].settings
+    service = AddonService.from_env({**settings, "DATABASE_URL": database_url})
+    service.on_plan_change(nothing_to_do)
+    service.on_deprovision(nothing_to_do)
+    return service
+
+
+def nothing_to_do(_argument: object) -> None: ...
+
+
+async def provision(heroku: Emulator) -> Addon:
+    addon = await heroku.create_addon(APP, "acme-search:basic")
+    await eventually(lambda: addon.state == "provisioned")
+    return addon
 
 
 def test_from_env_reports_what_is_missing() -> None:
     """The settings' own list, unchanged."""
     with pytest.raises(ConfigurationError, match="HEADRACE_MANIFEST"):
         AddonService.from_env({})
-
-
-async def test_a_plain_hook_runs_on_a_thread_and_an_async_one_on_the_loop() -> None:
-    """A plain function may block; an async one may not."""
-
-    async def on_loop(_argument: object) -> int:
-        return threading.get_ident()
-
-    def on_thread(_argument: object) -> int:
-        return threading.get_ident()
-
-    hooks = Hooks()
-    hooks.register("on_provision", on_loop)
-    hooks.register("on_deprovision", on_thread)
-
-    assert threading.get_ident() == await hooks.call("on_provision", None)
-    assert threading.get_ident() != await hooks.call("on_deprovision", None)
-
-
-async def test_what_a_plain_function_returns_may_be_awaited() -> None:
-    """A lambda or a partial around an async function works as well."""
-
-    async def double(number: int) -> int:
-        return 2 * number
-
-    assert 4 == await call(lambda number: double(number), 2)  # noqa: PLW0108
-
-
-async def test_an_object_with_an_async_call_is_a_hook() -> None:
-    """A class of the partner's with state of its own."""
-
-    class Hook:
-        async def __call__(self, argument: str) -> str:
-            return argument
-
-    assert "x" == await call(Hook(), "x")
-
-
-async def test_the_error_of_a_hook_is_its_own() -> None:
-    """Nothing is wrapped."""
-
-    def fail(_argument: object) -> None:
-        raise LookupError("cloud")
-
-    with pytest.raises(LookupError, match="cloud"):
-        await call(fail, None)
-
-
-@pytest.mark.parametrize(
-    ("returned", "config"),
-    [
-        (None, {}),
-        ({}, {}),
-        ({"ACME_SEARCH_URL": "https://x.example"}, {"ACME_SEARCH_URL": "https://x.example"}),
-        ({"ACME_SEARCH_URL": "redis://:pass@host:6379/0"}, {"ACME_SEARCH_URL": "redis://:pass@host:6379/0"}),
-    ],
-)
-def test_declared_config_vars_are_taken_as_they_are(
-    manifest: Manifest, returned: object, config: dict[str, str]
-) -> None:
-    """Nothing at all is fine too."""
-    assert config == read_config(returned, manifest=manifest)
-
-
-@pytest.mark.parametrize(
-    ("returned", "text"),
-    [
-        ({"OTHER": "x"}, "returned OTHER, which the manifest does not declare. Add it to api.config_vars"),
-        ({"B": "x", "A": "x"}, "returned A, B, which"),
-        ({"ACME_SEARCH_URL": 1}, "names and values are both text"),
-        ({"ACME_SEARCH_URL": None}, "names and values are both text"),
-        ({1: "x"}, "names and values are both text"),
-        (["ACME_SEARCH_URL"], "a dict of config vars"),
-        ("https://x.example", "a dict of config vars"),
-        ({"ACME_SEARCH_URL": "/relative"}, "ACME_SEARCH_URL that is not an absolute URL"),
-        ({"ACME_SEARCH_URL": "search.acme.example"}, "ACME_SEARCH_URL that is not an absolute URL"),
-        ({"ACME_SEARCH_URL": ""}, "ACME_SEARCH_URL that is not an absolute URL"),
-        ({"ACME_SEARCH_URL": "http://[broken"}, "ACME_SEARCH_URL that is not an absolute URL"),
-    ],
-)
-def test_what_heroku_would_refuse_is_refused_here_with_what_to_do(
-    manifest: Manifest, returned: object, text: str
-) -> None:
-    """Before Heroku has to; and no value is shown."""
-    with pytest.raises(MisuseError, match=text) as caught:
-        read_config(returned, manifest=manifest)
-
-    assert "relative" not in str(caught.value)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from headrace.encryption import make_key
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
-from headrace.settings import DEFAULT_DATABASE_URL, SETTINGS, normalise_database_url, read_settings
-from headrace.store.seal import make_key
+from headrace.settings import SETTINGS, read_settings
 
 MANIFEST = json.dumps(
     {
@@ -44,7 +44,7 @@ def test_the_three_required_settings_are_enough() -> None:
     """Everything else has a default: real Heroku, a file of SQLite."""
     settings = read_settings(GOOD)
 
-    assert ("acme-search", DEFAULT_DATABASE_URL) == (settings.manifest.id, settings.database_url)
+    assert ("acme-search", "sqlite:///headrace.db") == (settings.manifest.id, settings.database_url)
     assert ("https://api.heroku.com", "https://id.heroku.com") == (settings.api_url, settings.id_url)
     assert (timedelta(seconds=300), timedelta(seconds=20)) == (settings.recheck_every, settings.answer_within)
     assert settings.metrics_token is None
@@ -62,8 +62,21 @@ def test_everything_missing_is_reported_at_once_with_where_to_find_it() -> None:
 
 
 def test_blank_is_missing() -> None:
-    """A line `NAME=` of an env file sets nothing."""
-    assert find_problems({}) == find_problems(dict.fromkeys(GOOD, "  "))
+    """A line `NAME=` of an env file sets nothing, whatever the setting."""
+    blank = {setting.name: "  " for setting in SETTINGS}
+
+    assert find_problems({}) == find_problems(blank)
+    assert repr(read_settings(GOOD)) == repr(read_settings({**blank, **GOOD}))
+
+
+def test_the_help_of_a_setting_shows_its_default() -> None:
+    """What it is, what it is when nothing is set, and what else there is to know: in this order."""
+    (keep_days,) = (setting.help for setting in SETTINGS if setting.name == "HEADRACE_KEEP_DAYS")
+
+    assert (
+        "HEADRACE_KEEP_DAYS: how many days the steps of finished workflows are kept (default: 30). "
+        "Timelines and placements are kept for good."
+    ) == keep_days
 
 
 @pytest.mark.parametrize(
@@ -158,19 +171,16 @@ def test_with_real_heroku_the_manifest_is_read_for_production_and_else_for_test(
     assert "http://localhost:5050/heroku/resources" == read_settings({**GOOD, **LOCAL}).manifest.base_url
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ("postgres://u:p@h:5432/d", "postgresql+psycopg://u:p@h:5432/d"),
-        ("postgresql://u:p@h/d?sslmode=require", "postgresql+psycopg://u:p@h/d?sslmode=require"),
-        ("postgresql+psycopg://u:p@h/d", "postgresql+psycopg://u:p@h/d"),
-        ("sqlite:///headrace.db", "sqlite:///headrace.db"),
-    ],
-)
-def test_herokus_database_url_is_understood(given: str, expected: str) -> None:
-    """Heroku's own begins with postgres://, which names no driver."""
-    assert expected == normalise_database_url(given)
-    assert expected == read_settings({**GOOD, "DATABASE_URL": given}).database_url
+def test_a_process_opens_as_many_connections_as_it_is_allowed() -> None:
+    """Fewer than a worker needs to work, and what is no number, are refused."""
+    allowed = [
+        read_settings({**GOOD, "HEADRACE_DATABASE_CONNECTIONS": text}).database_connections for text in ("", "4")
+    ]
+    for text in ("3", "101", "many", "-5"):
+        with pytest.raises(ConfigurationError, match=f"HEADRACE_DATABASE_CONNECTIONS: {text} is not a number from 4"):
+            read_settings({**GOOD, "HEADRACE_DATABASE_CONNECTIONS": text})
+
+    assert [5, 4] == allowed
 
 
 def test_with_an_emulator_on_this_machine_no_key_is_needed() -> None:

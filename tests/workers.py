@@ -3,25 +3,27 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import aiohttp
+import sqlalchemy as sa
 
 from headrace.emulator import Emulator, describe, load_world
 from headrace.emulator import run as run_emulator
+from headrace.store.sql.database import Database
 from headrace.testing import eventually
+from lab.kit.processes import find_command, find_free_port
 from pair import WORLD
 
 # A start takes a second, or many on a machine that is busy with other tests.
-START_WITHIN = timedelta(seconds=60)
-HEADRACE = Path(sys.executable).with_name("headrace")
+START_WITHIN = timedelta(seconds=180)
+HEADRACE = find_command("headrace")
 
 # The hook hangs until it is let go on; the worker is killed in the middle of it.
 ACME = """
@@ -49,7 +51,7 @@ def drop(resource): ...
 
 
 @dataclass
-class Stage:
+class Site:
     """Heroku, and what a service in another process needs to know of it."""
 
     heroku: Emulator
@@ -67,38 +69,56 @@ class Process:
     popen: subprocess.Popen[bytes]
 
     def kill(self) -> None:
-        self.popen.kill()
+        """End it, and what it has started, as a machine does that fails."""
+        os.killpg(self.popen.pid, signal.SIGKILL)
 
     def send_signal(self, number: signal.Signals) -> None:
-        self.popen.send_signal(number)
+        if number is signal.SIGKILL:
+            self.kill()
+        else:
+            self.popen.send_signal(number)
 
     def wait(self) -> None:
         self.popen.wait(timeout=20)
 
 
 @asynccontextmanager
-async def staged(database_url: str, folder: Path, *, acme: str = ACME) -> AsyncIterator[Stage]:
+async def prepare_site(database_url: str, folder: Path, *, acme: str = ACME) -> AsyncIterator[Site]:
     """Run a Heroku that calls a service on a port of its own; the service is yet to be started."""
     (folder / "acme.py").write_text(acme, encoding="utf-8")
     port = find_free_port()
     async with run_emulator(load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))) as heroku:
         settings = describe(heroku).addon_services[0].settings
         environment = {**settings, "DATABASE_URL": database_url, "ACME_FOLDER": str(folder)}
-        yield Stage(heroku=heroku, environment=environment, port=port, folder=folder)
+        yield Site(heroku=heroku, environment=environment, port=port, folder=folder)
 
 
 @asynccontextmanager
 async def serve_process(
-    folder: Path, environment: dict[str, str], port: int, *options: str, command: str = "serve"
+    folder: Path,
+    environment: dict[str, str],
+    port: int,
+    *options: str,
+    command: str = "serve",
+    descriptors: int | None = None,
 ) -> AsyncIterator[Process]:
-    """Run `headrace serve` on this port until the block ends."""
+    """Run `headrace serve` on this port until the block ends; it begins when what it runs is ready, web and worker."""
+    ports = [port]
+    if command == "serve" and not {"--web-only", "--one-process"} & set(options):
+        ports.append(find_free_port())
+        options = (*options, "--worker-port", str(ports[-1]))
     line = [str(HEADRACE), command, "acme:service", "--port", str(port), *options]
+    if descriptors is not None:
+        line = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"', *line]
     with (folder / "log").open("ab") as log:
-        popen = subprocess.Popen(line, cwd=folder, env={**os.environ, **environment}, stderr=log)  # noqa: ASYNC220
+        popen = subprocess.Popen(  # noqa: ASYNC220
+            line, cwd=folder, env={**os.environ, **environment}, stderr=log, start_new_session=True
+        )
     process = Process(f"http://127.0.0.1:{port}", popen)
     try:
         async with aiohttp.ClientSession() as http:
-            await eventually(lambda: _is_ready(http, process.url), within=START_WITHIN)
+            for each in ports:
+                await eventually(partial(is_ready, http, f"http://127.0.0.1:{each}"), within=START_WITHIN)
         yield process
     finally:
         popen.terminate()
@@ -110,7 +130,7 @@ def work_process(folder: Path, environment: dict[str, str]) -> AbstractAsyncCont
     return serve_process(folder, environment, find_free_port(), command="worker")
 
 
-async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
+async def is_ready(http: aiohttp.ClientSession, url: str) -> bool:
     try:
         async with http.get(f"{url}/ready") as answer:
             return answer.status == 200
@@ -118,13 +138,15 @@ async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
+def end_sessions(url: str, name: str) -> None:
+    """End the connections that are called so: those of a process whose environment has it as PGAPPNAME."""
+    query = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name")
+    database = Database(url)
+    with database.transaction() as connection:
+        assert connection.execute(query, {"name": name}).all()
+    database.close()
+
+
 def read_calls(folder: Path) -> list[str]:
     path = folder / "calls"
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-
-
-def find_free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port

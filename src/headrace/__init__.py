@@ -1,50 +1,174 @@
-"""Run a Heroku add-on: provisioning, pipelines, a board for customers, and an emulator of Heroku."""
+"""Run a Heroku add-on: provisioning, pipelines, a board for customers, and an emulator of Heroku.
+
+Beside the rooms stand, from the top: `service`, what a partner registers hooks on; `serving`, its web server and its
+worker process; `lifetime`, how long its parts are there; `running`, how they start, work and end; `routes`, every
+address; `assembly`, what it is put together of; `doctor`, whether all is well; `testing` and `pytest_plugin`, for
+partners' own tests; `settings`, a setting each; `client`, which asks Heroku; `encryption` of what is stored; `parent`,
+which runs a web process and a worker; `wording` of counts and times; `logs`, what is logged and how (what is hidden
+there: `workflows.engine.redaction`); `models`, Heroku's nouns; `errors`; `clock`.
+"""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from headrace.errors import HeadraceError, Refused
-    from headrace.inspector.panel import Figure, Panel
-    from headrace.models import Inspection, Outcome, Stage
-    from headrace.service import AddonService
-    from headrace.workflows.hooks import Event, PlanChange, Provision, Resource, StageChange
+    from headrace.errors import (
+        ConfigurationError,
+        Forbidden,
+        GrantError,
+        HeadraceError,
+        HerokuBroken,
+        Malformed,
+        MisuseError,
+        NotFound,
+        NothingToDo,
+        PlatformError,
+        RateLimited,
+        Refused,
+        ResourceGone,
+        SealBroken,
+        SeveralResources,
+        TokenRejected,
+        UnexpectedAnswer,
+        UnknownResource,
+        Unprocessable,
+        Unreachable,
+    )
+    from headrace.hooks.arguments import (
+        Event,
+        Failure,
+        KnownResource,
+        PlanChange,
+        Provision,
+        Resource,
+        Retirement,
+        Rotation,
+        StageChange,
+    )
+    from headrace.hooks.callables import (
+        DeprovisionHook,
+        ErrorHook,
+        EventHook,
+        PanelHook,
+        PlanChangeHook,
+        ProvisionHook,
+        RetireHook,
+        RotateHook,
+        StageChangeHook,
+    )
+    from headrace.hooks.config import NoConfig
+    from headrace.hooks.lifespan import Lifespan
+    from headrace.hooks.panel import Figure, Panel
+    from headrace.models import Actor, Addon, Inspection, Outcome, Owner, Placement, Ref, Secret, Stage, State
+    from headrace.resources.jobs import ConfigJob, Jobs, Ordered
+    from headrace.resources.known import ResourceFilters, ResourcePage
+    from headrace.resources.ordering import ConfigChange
+    from headrace.resources.plain import PlainJobs, PlainResources, PlainService
+    from headrace.resources.reading import Resources
+    from headrace.service import AddonService, Connection
+    from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
+    from headrace.store.state.config_jobs import FailedChange
 
 __all__ = [
+    "Actor",
+    "Addon",
     "AddonService",
+    "ConfigChange",
+    "ConfigChangeKind",
+    "ConfigChangeOutcome",
+    "ConfigJob",
+    "ConfigurationError",
+    "Connection",
+    "DeprovisionHook",
+    "ErrorHook",
     "Event",
+    "EventHook",
+    "FailedChange",
+    "Failure",
     "Figure",
+    "Forbidden",
+    "GrantError",
     "HeadraceError",
+    "HerokuBroken",
     "Inspection",
+    "Jobs",
+    "KnownResource",
+    "Lifespan",
+    "Malformed",
+    "MisuseError",
+    "NoConfig",
+    "NotFound",
+    "NothingToDo",
+    "Ordered",
     "Outcome",
+    "Owner",
     "Panel",
+    "PanelHook",
+    "Placement",
+    "PlainJobs",
+    "PlainResources",
+    "PlainService",
     "PlanChange",
+    "PlanChangeHook",
+    "PlatformError",
     "Provision",
+    "ProvisionHook",
+    "RateLimited",
+    "Ref",
     "Refused",
     "Resource",
+    "ResourceFilters",
+    "ResourceGone",
+    "ResourcePage",
+    "Resources",
+    "RetireHook",
+    "Retirement",
+    "RotateHook",
+    "Rotation",
+    "SealBroken",
+    "Secret",
+    "SeveralResources",
     "Stage",
     "StageChange",
+    "StageChangeHook",
+    "State",
+    "TokenRejected",
+    "UnexpectedAnswer",
+    "UnknownResource",
+    "Unprocessable",
+    "Unreachable",
 ]
 
-_HOMES = {
-    "AddonService": "headrace.service",
-    "Event": "headrace.workflows.hooks",
-    "Figure": "headrace.inspector.panel",
-    "HeadraceError": "headrace.errors",
-    "Inspection": "headrace.models",
-    "Outcome": "headrace.models",
-    "Panel": "headrace.inspector.panel",
-    "PlanChange": "headrace.workflows.hooks",
-    "Provision": "headrace.workflows.hooks",
-    "Refused": "headrace.errors",
-    "Resource": "headrace.workflows.hooks",
-    "Stage": "headrace.models",
-    "StageChange": "headrace.workflows.hooks",
-}
+# Where they live, what is imported soonest first. The command line and the emulator start without the last one, which
+# brings the workflow engine and takes most of a second.
+_HOMES = (
+    "headrace.errors",
+    "headrace.models",
+    "headrace.hooks.arguments",
+    "headrace.hooks.config",
+    "headrace.hooks.lifespan",
+    "headrace.hooks.panel",
+    "headrace.hooks.callables",
+    "headrace.store.state.config_changes",
+    "headrace.store.state.config_jobs",
+    "headrace.resources.known",
+    "headrace.resources.jobs",
+    "headrace.resources.ordering",
+    "headrace.resources.plain",
+    "headrace.resources.reading",
+    "headrace.service",
+)
 
+# Out of a type checker's sight, or it would take every name there might be for one of ours.
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    # The command line and the emulator start without the workflow engine, which takes most of a second to import.
-    if name not in _HOMES:
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            for home in map(import_module, _HOMES):
+                if name in vars(home):
+                    return vars(home)[name]
         raise AttributeError(f"module 'headrace' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,16 +4,19 @@ The transport is the one seam: a test swaps it and patches nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Generator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Protocol, TypeVar
+from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import aiohttp
 from yarl import URL
 
-from headrace.errors import GrantError, TokenRejected, Unreachable
+from headrace.clock import Clock
+from headrace.errors import GrantError, RateLimited, TokenRejected, UnexpectedAnswer, Unreachable
 from headrace.models import Grant, Inspection, Secret, Token
 from headrace.protocol.oauth import (
     build_backfill,
@@ -24,7 +27,7 @@ from headrace.protocol.oauth import (
     read_refresh,
 )
 from headrace.protocol.pipelines import inspect
-from headrace.protocol.platform import raise_for_status
+from headrace.protocol.platform import raise_for_status, read_date, read_rate_remaining
 from headrace.protocol.wire import Host, Request, Response
 
 T = TypeVar("T")
@@ -35,13 +38,16 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 ANSWER_LIMIT = 16 * 1024 * 1024
 # How often somebody who waits for another process to refresh a token looks whether it has.
 CLAIM_POLL_SECONDS = 0.05
+# Who was not asked within this long is not known to be silent.
+ASKED_LATELY = timedelta(minutes=2)
+MASK = str(Secret("")).encode()
+# The last requests of a token's pool of 4,500 are kept for asking who may see an app: nobody may use a pool up and so
+# have that question not answered.
+KEPT_FOR_ACCESS = 50
+# Then whatever else would be sent is held off for so long, in which 75 come back (contract §9).
+HELD_OFF = timedelta(minutes=1)
 
-Clock = Callable[[], datetime]
 Observe = Callable[[Request, int | None, float], None]
-
-
-def read_clock() -> datetime:
-    return datetime.now(UTC)
 
 
 class Transport(Protocol):
@@ -70,11 +76,18 @@ class AiohttpTransport:
     """The transport over aiohttp. It may be used from several event loops: each has a session of its own."""
 
     def __init__(
-        self, *, api_url: str, id_url: str, user_agent: str = "headrace", timeout: aiohttp.ClientTimeout = TIMEOUT
+        self,
+        *,
+        api_url: str,
+        id_url: str,
+        user_agent: str = "headrace",
+        timeout: aiohttp.ClientTimeout = TIMEOUT,
+        open_session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession,
     ) -> None:
         self._urls = {Host.API: api_url, Host.ID: id_url}
         self._user_agent = user_agent
         self._timeout = timeout
+        self._open_session = open_session
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._is_closed = False
 
@@ -116,7 +129,7 @@ class AiohttpTransport:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
         if session is None:
-            session = aiohttp.ClientSession(
+            session = self._open_session(
                 timeout=self._timeout,
                 headers={"User-Agent": self._user_agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -155,6 +168,13 @@ class HerokuClient:
         self._client_secret = client_secret
         self._clock = clock
         self._observe = observe
+        # By resource, until when its token is kept for asking who may see its app.
+        self._kept_until: dict[str, datetime] = {}
+        # Heroku's last answer that could tell the time, and our clock then.
+        self._last_answer: tuple[Response, datetime] | None = None
+        # When Heroku first failed to answer since then, and when it last did.
+        self._failures: tuple[datetime, datetime] | None = None
+        self._answered_at: datetime | None = None
         self._refreshing: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def exchange(self, grant: Grant) -> Token:
@@ -162,10 +182,11 @@ class HerokuClient:
 
         Raises:
             GrantError: Heroku does not take the grant.
+            ClientSecretRejected: it does not take the client secret, or may not.
             PlatformError: Heroku could not be asked.
         """
         request = build_exchange(grant, client_secret=self._client_secret)
-        return read_exchange(await self._send(request), request, grant=grant, now=self._clock())
+        return read_exchange(await self._send(request, grant.code), request, grant=grant, now=self._clock())
 
     async def ask_for_grant(self, uuid: str, *, slug: str, password: Secret) -> Grant | None:
         """Ask for a fresh grant in place of one that was lost; None when Heroku gives none (contract §2.4).
@@ -174,18 +195,23 @@ class HerokuClient:
             PlatformError: Heroku could not be asked.
         """
         request = build_backfill(uuid, slug=slug, password=password)
-        return read_backfill(await self._send(request), request)
+        return read_backfill(await self._send(request, password), request)
 
     async def inspect(self, uuid: str) -> Inspection:
         """Find out which app, pipeline and stage a resource is in. See `protocol.pipelines.inspect`."""
         return await self.drive(uuid, inspect(uuid, now=self._clock()))
 
-    async def drive(self, uuid: str, chain: Generator[Request, Response, T]) -> T:
-        """Run a chain of requests to its end with the token of one resource, and return what it found."""
+    async def drive(self, uuid: str, chain: Generator[Request, Response, T], *, may_use_kept: bool = False) -> T:
+        """Run a chain of requests to its end with the token of one resource, and return what it found.
+
+        `may_use_kept` is for asking who may see an app, for which the last of the token's pool is kept.
+        """
+        token: Token | None = None
         try:
             request = next(chain)
             while True:
-                request = chain.send(await self.send(uuid, request))
+                response, token = await self._send_with(uuid, request, token, may_use_kept=may_use_kept)
+                request = chain.send(response)
         except StopIteration as end:
             value: T = end.value
             return value
@@ -196,24 +222,37 @@ class HerokuClient:
         raise_for_status(response, request)
         return response
 
-    async def send(self, uuid: str, request: Request, *, token: Token | None = None) -> Response:
+    async def send(
+        self, uuid: str, request: Request, *, token: Token | None = None, may_use_kept: bool = False
+    ) -> Response:
         """Send one request with the token of a resource, refreshed ahead of its end or once on a 401.
 
         `token` is the one that is stored, from a caller who has read it already.
 
         Raises:
             GrantError: the resource has no token.
+            RateLimited: what is left of its pool is kept for asking who may see its app.
             TokenRejected: Heroku accepts neither the token nor a refresh.
-            PlatformError: no answer came.
+            PlatformError: no answer came, or none that had an access token.
         """
+        response, _ = await self._send_with(uuid, request, token, may_use_kept=may_use_kept)
+        return response
+
+    async def _send_with(
+        self, uuid: str, request: Request, token: Token | None, *, may_use_kept: bool
+    ) -> tuple[Response, Token]:
+        """Do the same, and return the token with which it was answered: of a chain it is read once."""
+        if not may_use_kept:
+            self._require_pool(uuid, request)
         token = token or await self._find_token(uuid)
         if token.expires_within(REFRESH_MARGIN, now=self._clock()):
             token = await self._refresh(uuid, token)
-        response = await self._send(_authorize(request, token))
-        if response.status != 401:
-            return response
-        token = await self._refresh(uuid, token)
-        return await self._send(_authorize(request, token))
+        response = await self._send(_authorize(request, token), token.access, token.refresh)
+        if response.status == 401:
+            token = await self._refresh(uuid, token)
+            response = await self._send(_authorize(request, token), token.access, token.refresh)
+        self._note_pool(uuid, response)
+        return response, token
 
     async def ask(self, request: Request) -> Response:
         """Send one request as nobody.
@@ -223,8 +262,46 @@ class HerokuClient:
         """
         return await self._send(request)
 
+    def measure_ahead(self) -> float | None:
+        """Return by how many seconds our clock was ahead of Heroku's at its last answer; None where it did not tell."""
+        if self._last_answer is None:
+            return None
+        response, at = self._last_answer
+        date = read_date(response)
+        return None if date is None else (at - date).total_seconds()
+
+    def measure_last_answer(self) -> timedelta | None:
+        """Return how long ago Heroku last answered; None where it never did. 5xx is no answer."""
+        return None if self._answered_at is None else self._clock() - self._answered_at
+
+    def measure_silence(self) -> timedelta | None:
+        """Return for how long Heroku has answered none of our requests; None where it answers, or was not asked lately.
+
+        A refusal is an answer; 5xx is none.
+        """
+        if self._failures is None:
+            return None
+        first, last = self._failures
+        now = self._clock()
+        return now - first if now - last < ASKED_LATELY else None
+
     async def close(self) -> None:
         await self._transport.close()
+
+    def _require_pool(self, uuid: str, request: Request) -> None:
+        until, now = self._kept_until.get(uuid), self._clock()
+        if until is None:
+            return
+        if until > now:
+            message = "not sent: the rest of the token's rate pool is kept for asking who may see the app"
+            raise RateLimited(message, request=str(request), retry_after=until - now)
+        del self._kept_until[uuid]
+
+    def _note_pool(self, uuid: str, response: Response) -> None:
+        # Of an empty pool Heroku itself says when to come again.
+        remaining = read_rate_remaining(response)
+        if remaining is not None and remaining < KEPT_FOR_ACCESS and response.status != 429:
+            self._kept_until[uuid] = self._clock() + HELD_OFF
 
     async def _find_token(self, uuid: str) -> Token:
         token = await self._tokens.find_token(uuid)
@@ -246,30 +323,54 @@ class HerokuClient:
                 await self._tokens.save_token(uuid, fresh)
             finally:
                 await self._tokens.release_refresh(uuid)
+            if not fresh.access.reveal():
+                message = "the answer had a refresh token and no access token; the next request refreshes with it"
+                raise UnexpectedAnswer(message, request="POST /oauth/token", status=200)
             return fresh
 
     async def _ask_for_refresh(self, stale: Token) -> Token:
         request = build_refresh(stale, client_secret=self._client_secret)
-        try:
-            return read_refresh(await self._send(request), request, token=stale, now=self._clock())
-        except TokenRejected as error:
-            error.add_note("Heroku does not take the refresh token, or HEADRACE_CLIENT_SECRET is out of date.")
-            raise
+        if not stale.refresh.reveal():
+            message = "not sent: the grant's exchange brought an access token without a refresh token, and it has ended"
+            raise TokenRejected(message, request=str(request), status=401)
+        response = await self._send(request, stale.access, stale.refresh)
+        return read_refresh(response, request, token=stale, now=self._clock())
 
     def _lock(self, uuid: str) -> asyncio.Lock:
         # A lock belongs to one event loop; the worker and the web server each have their own.
         key = (id(asyncio.get_running_loop()), uuid)
         return self._refreshing.setdefault(key, asyncio.Lock())
 
-    async def _send(self, request: Request) -> Response:
+    async def _send(self, request: Request, *secrets: Secret) -> Response:
+        """Send one request. An answer that becomes an error's text holds none of the secrets that it was sent with."""
         started = perf_counter()
         status: int | None = None
         try:
             response = await self._transport.send(request)
             status = response.status
-            return response
+            self._last_answer = (response, self._clock())
+            return _redact(response, [self._client_secret, *secrets])
         finally:
+            self._note_answer(status)
             self._observe(request, status, perf_counter() - started)
+
+    def _note_answer(self, status: int | None) -> None:
+        now = self._clock()
+        if status is not None and status < 500:
+            self._failures, self._answered_at = None, now
+        else:
+            self._failures = (self._failures[0] if self._failures else now, now)
+
+
+def _redact(response: Response, secrets: Iterable[Secret]) -> Response:
+    """Mask secrets that an error repeats: its message is logged and printed. A success may hold a token that is new."""
+    if 200 <= response.status < 300:
+        return response
+    body = response.body
+    for text in filter(None, (secret.reveal() for secret in secrets)):
+        for spelt in (text, quote(text, safe="")):
+            body = body.replace(spelt.encode(), MASK)
+    return replace(response, body=body)
 
 
 def _authorize(request: Request, token: Token) -> Request:

@@ -1,31 +1,37 @@
 """What `headrace doctor` looks at: each finding says what is wrong and what to do."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from enum import StrEnum
 
-import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
-from headrace.commands import with_parts
+from headrace.assembly import Parts
 from headrace.errors import ConfigurationError, PlatformError
-from headrace.models import State
+from headrace.protocol.lifecycle import LIFECYCLE_KINDS
+from headrace.protocol.platform import read_date
 from headrace.protocol.wire import Host, Request
-from headrace.service import Parts
-from headrace.store.looks import count_due
-from headrace.store.migrate import is_migrated
-from headrace.store.notices import list_open_notices
-from headrace.store.placements import LIVE
-from headrace.store.schema import placement_check, resource, secret
-from headrace.store.secrets import TOKEN
-from headrace.workflows import ledger
-from headrace.workflows.engine import CONTRACT_VERSION
+from headrace.store.reports.doctor import count_tokens
+from headrace.store.reports.vitals import MOST_SKEW, Trouble, Vitals, find_troubles, load_vitals
+from headrace.store.sql.migrate import find_newer, is_migrated
+from headrace.store.sql.outage import DATABASE_ERRORS, is_outage
+from headrace.store.sql.pool import answering
+from headrace.store.sql.usable import ANSWERS_WITHIN_SECONDS, explain, find_misfit
+from headrace.store.state.due import count_due, find_longest_due
+from headrace.store.state.logins import write_for_trial
+from headrace.store.state.notices import MEANINGS, NoticeKind, list_open_notices
+from headrace.store.state.resources import find_states, list_running
+from headrace.wording import spell_count, spell_duration
+from headrace.workflows.engine import ledger
+from headrace.workflows.engine.port import CONTRACT_VERSION, QUEUE
 
-# What a signed login allows, and more than a clock that is kept ever differs.
-MOST_SKEW = timedelta(seconds=30)
-MISSED_LOOKS = 3
+MISSED_INSPECTIONS = 3
 STRANDED_SHOWN = 100
+TORN_COUNTED = 500
+# What is late is a finding of its own.
+ABOUT_WORKERS = (NoticeKind.WORKER_MISSING, NoticeKind.WORKER_STUCK, NoticeKind.DATABASE_UNWRITTEN)
 
 
 class Level(StrEnum):
@@ -48,36 +54,42 @@ class Finding:
 Examine = Callable[[Parts], Awaitable[Finding]]
 
 
-def examine(env_file: str | None) -> list[Finding]:
-    """Look at everything, as far as what was found so far allows."""
-    try:
-        return with_parts(env_file, _examine_parts)
-    except ConfigurationError as error:
-        return [_fail("settings", problem) for problem in error.problems]
-
-
-async def _examine_parts(parts: Parts) -> list[Finding]:
-    findings = [_ok("settings", f"complete, for {parts.settings.manifest.name}"), await _examine_database(parts)]
+async def examine(parts: Parts, *, within: float = ANSWERS_WITHIN_SECONDS) -> list[Finding]:
+    """Look at everything, as far as what was found so far allows; a PostgreSQL has so many seconds for each answer."""
+    findings = [_ok("settings", f"complete, for {parts.settings.manifest.name}")]
+    findings += [await _examine_database(parts, within=within)]
     findings += [await _examine_heroku(parts, Host.API), await _examine_heroku(parts, Host.ID)]
     if findings[1].level is Level.FAIL:
         return findings
-    return findings + [await check(parts) for check in CHECKS]
+    for check in CHECKS:
+        try:
+            with answering(parts.database.engine, within=within):
+                findings.append(await check(parts))
+        except DATABASE_ERRORS as error:
+            if not is_outage(error):
+                raise
+            return [*findings, _fail("database", explain(parts.database, error))]
+    return findings
 
 
-async def _examine_database(parts: Parts) -> Finding:
-    kind = "SQLite" if parts.database.is_sqlite else "PostgreSQL"
+async def _examine_database(parts: Parts, *, within: float) -> Finding:
     try:
-        if not await parts.database.read(is_migrated):
-            return _fail("database", f"{kind} answers, but is not up to date; run `headrace migrate`.")
-        await parts.database.write(_write_nothing)
-    except sa.exc.SQLAlchemyError as error:
-        what = f"{kind} cannot be used ({type(error).__name__})"
-        return _fail("database", f"{what}; look at DATABASE_URL and at the server.")
+        if problem := await asyncio.to_thread(find_misfit, parts.database, within=within):
+            return _fail("database", problem)
+        with answering(parts.database.engine, within=within):
+            return await _try_database(parts)
+    except SQLAlchemyError as error:
+        return _fail("database", explain(parts.database, error))
+
+
+async def _try_database(parts: Parts) -> Finding:
+    kind = "SQLite" if parts.database.is_sqlite else "PostgreSQL"
+    if not await parts.database.read(is_migrated):
+        return _fail("database", f"{kind} answers, but is not up to date; run `headrace migrate`.")
+    if newer := await parts.database.read(find_newer):
+        return _warn("database", f"{kind} answers, but {newer}; until then no worker of this one takes work.")
+    await parts.database.write(write_for_trial)
     return _ok("database", f"{kind}, up to date and writable")
-
-
-def _write_nothing(connection: sa.Connection) -> None:
-    connection.execute(sa.update(resource).where(sa.false()).values(uuid=""))
 
 
 async def _examine_heroku(parts: Parts, host: Host) -> Finding:
@@ -88,7 +100,7 @@ async def _examine_heroku(parts: Parts, host: Host) -> Finding:
         response = await parts.client.ask(Request(method="GET", path="/", endpoint="/", host=host))
     except PlatformError as error:
         return _fail(subject, f"cannot be reached: {error.message}; look at {setting} and at the network.")
-    date = _read_date(response.headers.get("date"))
+    date = read_date(response)
     if date is None:
         return _ok(subject, "answers")
     skew = abs(parts.clock() - date)
@@ -101,50 +113,99 @@ async def _examine_heroku(parts: Parts, host: Host) -> Finding:
 async def _examine_keys(parts: Parts) -> Finding:
     lost = await parts.database.read(parts.secrets.count_lost)
     if lost:
-        return _fail("keys", f"HEADRACE_KEYS lacks the key that {lost:,} secret(s) were sealed with; add it there.")
+        sealed = f"{spell_count(lost, 'secret')} {'was' if lost == 1 else 'were'} sealed with"
+        return _fail("keys", f"HEADRACE_KEYS lacks the key that {sealed}; add it there.")
     old = await parts.database.read(parts.secrets.count_old)
     if old:
-        return _warn("keys", f"{old:,} secret(s) are sealed with an older key; run `headrace secrets rotate`.")
+        sealed = f"{spell_count(old, 'secret')} {'is' if old == 1 else 'are'} sealed"
+        return _warn("keys", f"{sealed} with an older key; run `headrace secrets rotate`.")
     return _ok("keys", "every stored secret is sealed with the current key")
 
 
 async def _examine_tokens(parts: Parts) -> Finding:
-    missing, refused = await parts.database.read(_count_tokens)
-    if refused:
-        what = f"Heroku refuses the token of {refused:,} resource(s)"
+    tokens = await parts.database.read(count_tokens)
+    if tokens.refused:
+        what = f"Heroku refuses the token of {spell_count(tokens.refused, 'resource')}"
         return _fail("tokens", f"{what}; look whether HEADRACE_CLIENT_SECRET is right.")
-    if missing:
-        what = f"{missing:,} provisioned resource(s) have none"
-        return _warn("tokens", f"{what}: nothing can be asked about them. Import theirs.")
+    if tokens.missing:
+        what = f"{spell_count(tokens.missing, 'provisioned resource')} {'has' if tokens.missing == 1 else 'have'} none"
+        return _warn("tokens", f"{what}: nothing can be asked about such a resource. Import its token.")
     return _ok("tokens", "every provisioned resource has one, and Heroku refused none")
 
 
 async def _examine_placements(parts: Parts) -> Finding:
     now = parts.clock()
-    lag = await parts.database.read(_find_lag, now)
-    if lag > MISSED_LOOKS * parts.settings.recheck_every:
+    due_since = await parts.database.read(find_longest_due)
+    lag = now - due_since if due_since else timedelta(0)
+    if lag > MISSED_INSPECTIONS * parts.settings.recheck_every:
         due = await parts.database.read(count_due, now=now)
-        what = f"{due:,} are due, one for {lag.total_seconds() / 60:,.0f} minutes"
+        what = f"{spell_count(due, 'look')} {'is' if due == 1 else 'are'} due, one for {spell_duration(lag)}"
         return _warn("placements", f"{what}; is a worker running? `headrace sync` looks now.")
     return _ok("placements", "looked up in time")
 
 
 async def examine_workflows(parts: Parts) -> Finding:
-    """Look for unfinished workflows that this release cannot go on with."""
-
-    def list_stranded(connection: sa.Connection) -> list[ledger.Stranded]:
-        schema = None if parts.database.is_sqlite else "dbos"
-        has_engine = sa.inspect(connection).has_table("workflow_status", schema=schema)
-        return ledger.list_stranded(connection, version=CONTRACT_VERSION, limit=STRANDED_SHOWN) if has_engine else []
-
-    stranded = await parts.database.read(list_stranded)
+    """Look for unfinished workflows that this release cannot go on with, or whether it can go on with none."""
+    if hindrance := await asyncio.to_thread(parts.engine.find_hindrance):
+        return _fail("workflows", f"no worker of this release takes work: {hindrance}.")
+    stranded: list[ledger.Stranded] = []
+    # Tables that are not there yet, or older ones, are made at the next start.
+    if await parts.database.read(ledger.is_prepared):
+        stranded = await parts.database.read(ledger.list_stranded, version=CONTRACT_VERSION, limit=STRANDED_SHOWN)
     if stranded:
         return _fail(
             "workflows",
             f"{len(stranded):,} or more wait for another release, {stranded[0].workflow_id} among them (version "
             f"{stranded[0].version}); run a worker of that release until they are done.",
         )
+    torn = await _count_torn(parts)
+    if torn:
+        what = f"{torn:,} or more are only in one half of the database: ours and the engine's are not of one moment"
+        return _fail("workflows", f"{what}. Restore both from one backup, then run `headrace reconcile`.")
     return _ok("workflows", "none waits for another release")
+
+
+async def _count_torn(parts: Parts) -> int:
+    """Count workflows that a resource waits for and the engine does not know, and those of resources not known here."""
+    running = await parts.database.read(list_running, after="", limit=TORN_COUNTED)
+    if not await parts.database.read(ledger.is_prepared):
+        return len(running)
+    known = await parts.database.read(ledger.find_statuses, [row.running for row in running if row.running])
+    unfinished = await parts.database.read(ledger.list_unfinished, queues=[QUEUE], after=None, limit=TORN_COUNTED)
+    subjects = {each.resource_uuid for each in unfinished if each.kind in LIFECYCLE_KINDS}
+    resources = await parts.database.read(find_states, subjects)
+    return sum(1 for row in running if row.running not in known) + len(subjects - resources.keys())
+
+
+async def _examine_workers(parts: Parts) -> Finding:
+    vitals = await parts.database.read(load_vitals, now=parts.clock())
+    troubles = [each for each in _find_troubles(parts, vitals) if each.kind in ABOUT_WORKERS]
+    if troubles:
+        text = "; ".join(each.text for each in troubles)
+        todo = " ".join(dict.fromkeys(MEANINGS[each.kind].do for each in troubles))
+        # It may be that none is meant to run.
+        is_silent = all(each.kind is NoticeKind.DATABASE_UNWRITTEN for each in troubles)
+        return Finding(subject="workers", level=Level.WARN if is_silent else Level.FAIL, text=f"{text}. {todo}")
+    if vitals.workers:
+        webs = spell_count(len(vitals.pulses) - len(vitals.workers), "web process", "web processes")
+        return _ok("workers", f"{spell_count(len(vitals.workers), 'worker')} alive, and {webs}")
+    return _ok("workers", "none is alive, and nothing waits for one")
+
+
+async def _examine_clocks(parts: Parts) -> Finding:
+    vitals = await parts.database.read(load_vitals, now=parts.clock())
+    at_database = await parts.database.read(parts.heartbeat.read_clock)
+    skew = abs(parts.clock() - at_database)
+    troubles = [each.text for each in _find_troubles(parts, vitals) if each.kind is NoticeKind.CLOCKS_DIFFER]
+    if skew > MOST_SKEW:
+        troubles.append(f"the clock here and the database's are {skew.total_seconds():,.0f} s apart")
+    if troubles:
+        return _fail("clocks", f"{'; '.join(troubles)}. {MEANINGS[NoticeKind.CLOCKS_DIFFER].do}")
+    return _ok("clocks", "those of processes and of the database agree")
+
+
+def _find_troubles(parts: Parts, vitals: Vitals) -> list[Trouble]:
+    return list(find_troubles(vitals, recheck_every=parts.settings.recheck_every))
 
 
 async def _examine_notices(parts: Parts) -> Finding:
@@ -158,40 +219,16 @@ CHECKS: tuple[Examine, ...] = (
     _examine_keys,
     _examine_tokens,
     _examine_placements,
+    _examine_workers,
+    _examine_clocks,
     examine_workflows,
     _examine_notices,
 )
 
 
-def _count_tokens(connection: sa.Connection) -> tuple[int, int]:
-    """How many provisioned resources have no token, and of how many Heroku refuses it."""
-    has_token = sa.exists().where(secret.c.resource_uuid == resource.c.uuid, secret.c.kind == TOKEN)
-    missing = sa.select(sa.func.count()).select_from(resource).where(resource.c.state == State.PROVISIONED, ~has_token)
-    refused = (
-        sa.select(sa.func.count())
-        .select_from(placement_check)
-        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .where(placement_check.c.error == "TokenRejected", resource.c.state.in_(LIVE))
-    )
-    return connection.execute(missing).scalar_one(), connection.execute(refused).scalar_one()
-
-
-def _find_lag(connection: sa.Connection, now: datetime) -> timedelta:
-    """How long the placement that waits longest has been due."""
-    query = (
-        sa.select(sa.func.min(placement_check.c.next_check_at))
-        .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
-        .where(resource.c.state.in_(LIVE))
-    )
-    due_at: datetime | None = connection.execute(query).scalar_one_or_none()
-    return max(now - due_at, timedelta(0)) if due_at else timedelta(0)
-
-
-def _read_date(text: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None
+def find_misconfigured(error: ConfigurationError) -> list[Finding]:
+    """Return what keeps anything from being looked at."""
+    return [_fail("settings", problem) for problem in error.problems]
 
 
 def _ok(subject: str, text: str) -> Finding:

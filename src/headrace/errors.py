@@ -2,26 +2,40 @@
 
     HeadraceError                       never raised itself
     ├── ConfigurationError              settings or manifest wrong; every problem at once
+    │   └── UnreadableFile              a file that is not what it was said to be
     ├── Rejected                        what came in cannot be trusted or understood
-    │   ├── Unauthenticated   401
-    │   ├── SsoRejected       403       .reason: bad_token, stale, from_future, replayed
-    │   ├── DeliveryRejected  403       .reason: bad_authorization, missing_signature, bad_signature, too_old
-    │   ├── Malformed         400       .field
-    │   ├── NotOurForm        403
-    │   ├── TooSlow           408
-    │   ├── TooLarge          413
-    │   ├── UnknownResource   404
-    │   └── ResourceGone      410
-    ├── Refused               422       raised by a partner's hook; shown to the customer
+    │   ├── Unauthenticated             401
+    │   ├── SsoRejected                 403: bad_token, stale, from_future, replayed
+    │   ├── DeliveryRejected            403: bad_authorization, missing_signature, bad_signature, too_old
+    │   ├── Malformed                   400
+    │   ├── NotOurForm                  403
+    │   ├── TooSlow                     408
+    │   ├── TooLarge                    413
+    │   ├── UnknownResource             404
+    │   └── ResourceGone                410
+    ├── Refused                         422, raised by a partner's hook; shown to the customer
     ├── PlatformError                   Heroku did not do what we asked
-    │   ├── Unreachable · RateLimited · TokenRejected
-    │   ├── Forbidden · NotFound · Unprocessable
+    │   ├── Unreachable                 no complete answer
+    │   ├── RateLimited                 429
+    │   ├── TokenRejected               401
+    │   │   └── ClientSecretRejected    at the exchange or the refresh of a token
+    │   ├── Forbidden                   403
+    │   ├── NotFound                    404
+    │   ├── Unprocessable               any other 4xx
     │   ├── HerokuBroken                5xx
     │   └── UnexpectedAnswer            an answer we cannot read
-    ├── GrantError                      .reason: missing, expired, rejected
+    ├── GrantError                      no way to a token: missing, expired, rejected
     ├── NothingToDo                     an operator's order does not fit the resource
+    ├── SeveralResources                one was asked for, and more than one fits
     ├── SealBroken                      a stored secret cannot be opened
-    └── MisuseError                     the partner's code is wrong (also a RuntimeError)
+    ├── HookFailed                      the panel hook raised an error
+    ├── MisuseError                     the partner's code is wrong (also a RuntimeError)
+    ├── Unreadable                      protocol.wire: a text is not the JSON it should be (also a ValueError)
+    ├── StepFailed                      workflows.engine.run: a step gave up
+    ├── WorkflowFailed                  workflows.engine.port: a workflow ended with an error of its own
+    ├── Declined                        emulator: the emulated Heroku says no
+    ├── AppJsonError                    emulator: an app.json that cannot be used; every problem at once
+    └── NotJudged                       checker: there is nothing to judge
 
 Whether to try again is not a property of a class: see `protocol.retries`.
 """
@@ -38,9 +52,17 @@ class HeadraceError(Exception):
 class ConfigurationError(HeadraceError):
     """Settings or manifest are wrong. `problems` lists every one of them, each with what to do."""
 
+    headline: ClassVar[str] = "headrace cannot start"
+
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class UnreadableFile(ConfigurationError):
+    """A file that a command was given is not what it was said to be."""
+
+    headline = "This file cannot be read"
 
 
 class Rejected(HeadraceError):
@@ -185,6 +207,13 @@ class TokenRejected(PlatformError):
     """The access token is not accepted (401), and one refresh did not help."""
 
 
+class ClientSecretRejected(TokenRejected):
+    """Heroku does not take the client secret, or does not say that it was anything else.
+
+    An operator can mend that, and then the same grant or refresh token is good.
+    """
+
+
 class Forbidden(PlatformError):
     """The token may not do this (403)."""
 
@@ -205,6 +234,10 @@ class UnexpectedAnswer(PlatformError):
     """The answer is not the JSON that the contract describes."""
 
 
+class HookFailed(HeadraceError):
+    """The panel hook raised an error; the text is its traceback, in which secrets are masked."""
+
+
 class GrantError(HeadraceError):
     """There is no way to a token for this resource. `reason`: missing, expired or rejected.
 
@@ -219,6 +252,16 @@ class GrantError(HeadraceError):
 
 class NothingToDo(HeadraceError):
     """An operator's order does not fit the resource; the text says why, and what does."""
+
+
+class SeveralResources(HeadraceError):
+    """One resource was asked for and several fit; `names` are those of the add-ons."""
+
+    def __init__(self, what: str, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            f"There are {len(self.names)} resources {what}: {', '.join(self.names)}. Say which by its name or its uuid."
+        )
 
 
 class SealBroken(HeadraceError):

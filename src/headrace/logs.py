@@ -2,10 +2,108 @@
 
 import logging
 import sys
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 # What every record has; everything else on it is a field of the event.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+
+
+class LogName(StrEnum):
+    """Every event that a service logs; `LOGGED` says of each how loud it is and what it tells."""
+
+    PROVISION_EXPIRED = "provision.expired"
+    WORKFLOW_REPAIRED = "workflow.repaired"
+    WORKFLOW_FAILED = "workflow.failed"
+    WORKFLOW_STRANDED = "workflow.stranded"
+    WORKFLOWS_TAKEN_OVER = "workflows.taken_over"
+    WORKFLOW_SUPERSEDED = "workflow.superseded"
+    WORKFLOWS_ADOPTED = "workflows.adopted"
+    STEP_FAILED = "step.failed"
+    STEP_REFUSED = "step.refused"
+    STEP_STOPPED = "step.stopped"
+    CLIENT_SECRET_REFUSED = "client_secret.refused"
+    WORKER_SUPERSEDED = "worker.superseded"
+    WORKER_STUCK = "worker.stuck"
+    SWEEP_FAILED = "sweep.failed"
+    SUBSCRIPTIONS_FAILED = "subscriptions.failed"
+    WATCH_FAILED = "watch.failed"
+    FEEDING_FAILED = "feeding.failed"
+    UPKEEP_FAILED = "upkeep.failed"
+    ROLL_UP_FAILED = "roll_up.failed"
+    HEARTBEAT_FAILED = "heartbeat.failed"
+    INSPECTION_FAILED = "inspection.failed"
+    ACCESS_FAILED = "access.failed"
+    PANEL_FAILED = "panel.failed"
+    ON_ERROR_FAILED = "on_error.failed"
+    LIFESPAN_FAILED = "lifespan.failed"
+    PROCESS_CRASHED = "process.crashed"
+    HOOKS_LEFT_BEHIND = "hooks.left_behind"
+    STOP_CUT_SHORT = "stop.cut_short"
+    DATABASE_FAILED = "database.failed"
+    DATABASE_NEWER = "database.newer"
+    REQUEST_UNANSWERED = "request.unanswered"
+    CONNECTIONS_FULL = "connections.full"
+    REQUEST_REJECTED = "request.rejected"
+    DELIVERY_REJECTED = "delivery.rejected"
+    SSO_REJECTED = "sso.rejected"
+    OPERATOR_LOGGED_IN = "operator.logged_in"
+    OPERATOR_REFUSED = "operator.refused"
+    OPERATOR_HELD_OFF = "operator.held_off"
+    OPERATOR_ORDERED = "operator.ordered"
+    EXPORT_STALLED = "export.stalled"
+
+
+class Logged(NamedTuple):
+    """How loud an event is, and what it tells; names stand between backticks."""
+
+    level: str
+    tells: str
+
+
+# docs/reliability.md is made of this.
+LOGGED = {
+    LogName.PROVISION_EXPIRED: Logged("ERROR", "A provision has passed its limit; a notice tells an operator."),
+    LogName.WORKFLOW_REPAIRED: Logged("ERROR", "A workflow had ended without handing over; what is due is started."),
+    LogName.WORKFLOW_FAILED: Logged("ERROR", "A workflow ended with an error of its own; its traceback."),
+    LogName.WORKFLOW_STRANDED: Logged("ERROR", "An unfinished workflow waits for a worker of another release."),
+    LogName.WORKFLOWS_TAKEN_OVER: Logged("WARNING", "What a dead worker left, or this one lost, is run here."),
+    LogName.WORKFLOW_SUPERSEDED: Logged("WARNING", "A run woke up after another worker took over; it ends, unwritten."),
+    LogName.WORKFLOWS_ADOPTED: Logged("WARNING", "Workflows of an older release are gone on with."),
+    LogName.STEP_FAILED: Logged("WARNING", "An attempt at a step failed; ERROR when no other follows."),
+    LogName.STEP_REFUSED: Logged("INFO", "A hook said no, with Refused; the customer reads why."),
+    LogName.STEP_STOPPED: Logged("INFO", "An attempt failed, of a resource that is being removed: no other follows."),
+    LogName.CLIENT_SECRET_REFUSED: Logged("ERROR", "Heroku does not take `HEADRACE_CLIENT_SECRET`; said once."),
+    LogName.WORKER_SUPERSEDED: Logged("ERROR", "Another worker has this one's id; it begins anew."),
+    LogName.WORKER_STUCK: Logged("ERROR", "The engine takes no work, or a hook blocks its event loop."),
+    LogName.SWEEP_FAILED: Logged("ERROR", "A round of the sweep failed; the next one tries again."),
+    LogName.SUBSCRIPTIONS_FAILED: Logged("ERROR", "A round of subscribing failed; the next one tries again."),
+    LogName.WATCH_FAILED: Logged("ERROR", "Looking after workers failed; the next round tries again."),
+    LogName.FEEDING_FAILED: Logged("ERROR", "Beginning what was ordered failed; the next round tries again."),
+    LogName.UPKEEP_FAILED: Logged("ERROR", "A round of upkeep failed; the next one tries again."),
+    LogName.ROLL_UP_FAILED: Logged("ERROR", "Counting the fleet's days failed; the next round tries again."),
+    LogName.HEARTBEAT_FAILED: Logged("ERROR", "This process could not write that it lives; `/ready` says so too."),
+    LogName.INSPECTION_FAILED: Logged("WARNING", "Heroku did not tell where an app is; it is asked again."),
+    LogName.ACCESS_FAILED: Logged("WARNING", "Heroku did not tell who may see an app; it is asked again."),
+    LogName.PANEL_FAILED: Logged("ERROR", "Your panel hook failed; the card is shown without it."),
+    LogName.ON_ERROR_FAILED: Logged("ERROR", "Your on_error hook failed, and was not told of a failure."),
+    LogName.LIFESPAN_FAILED: Logged("ERROR", "What your lifespan opened could not be closed."),
+    LogName.PROCESS_CRASHED: Logged("ERROR", "The web process or the worker of `serve` ended; it is started again."),
+    LogName.HOOKS_LEFT_BEHIND: Logged("WARNING", "The process ended although a hook was still running."),
+    LogName.STOP_CUT_SHORT: Logged("WARNING", "The process ended although a database, say, did not answer."),
+    LogName.DATABASE_FAILED: Logged("ERROR", "The database failed a request, answered 503; a line a second."),
+    LogName.DATABASE_NEWER: Logged("ERROR", "A newer release has had the database; a worker takes no work."),
+    LogName.REQUEST_UNANSWERED: Logged("ERROR", "A request was not answered in a minute; its connection was ended."),
+    LogName.CONNECTIONS_FULL: Logged("WARNING", "Too many connections: idle and slow ones are ended; a line a minute."),
+    LogName.REQUEST_REJECTED: Logged("WARNING", "A call of the Partner API was refused; the reason."),
+    LogName.DELIVERY_REJECTED: Logged("WARNING", "A webhook delivery was refused; the reason."),
+    LogName.SSO_REJECTED: Logged("WARNING", "A login form was refused; the reason."),
+    LogName.OPERATOR_LOGGED_IN: Logged("INFO", "Somebody who knew the operators' secret came in."),
+    LogName.OPERATOR_REFUSED: Logged("WARNING", "The operators' secret was wrong."),
+    LogName.OPERATOR_HELD_OFF: Logged("WARNING", "There were too many wrong secrets."),
+    LogName.OPERATOR_ORDERED: Logged("INFO", "An operator ordered something; what, and about which resource."),
+    LogName.EXPORT_STALLED: Logged("WARNING", "Whoever asked for an export did not read on; it was ended."),
+}
 
 
 def configure_logging(*, level: int = logging.INFO) -> None:

@@ -7,7 +7,7 @@ enum values survive as text, because Heroku may add either at any time (contract
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, final
+from typing import Annotated, Any, final, get_args
 
 import msgspec
 
@@ -24,6 +24,11 @@ class Stage(StrEnum):
 
 # Apps at these stages come and go with pull requests and test runs; those at any other, or at none, last.
 PASSING = (Stage.REVIEW, Stage.TEST)
+
+
+# What is said in place of a stage: the app is in no pipeline, or Heroku did not tell.
+NO_PIPELINE, NOT_TOLD = "none", "unknown"
+PLACELESS = (NO_PIPELINE, NOT_TOLD)
 
 
 def read_stage(text: str) -> Stage | str:
@@ -54,6 +59,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
+        """Return the text, for whoever has to send it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -74,25 +80,41 @@ class Secret:
         raise TypeError("A Secret is never pickled; seal it instead.")
 
 
+# What Heroku's answers may hold at most, far beyond what Heroku gives: every database stores and indexes so much, and
+# PostgreSQL no NUL. It is checked where an answer is read, so that an odd one is an error of that answer alone.
+WITHOUT_NUL = "^[^\\x00]*$"
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=36, pattern=WITHOUT_NUL)]
+Name = Annotated[str, msgspec.Meta(max_length=255, pattern=WITHOUT_NUL)]
+Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254, pattern=WITHOUT_NUL)]
+Word = Annotated[str, msgspec.Meta(max_length=20, pattern=WITHOUT_NUL)]
+# Of a member that may be absent: its absence says something, so that another form of it may not be taken for that.
+NEEDED = msgspec.Meta(extra={"is_needed": True})
+
+
+def is_needed(shape: Any) -> bool:
+    """Whether a member of this shape is `NEEDED` where it is not absent."""
+    return any(isinstance(each, msgspec.Meta) and each.extra == NEEDED.extra for each in get_args(shape)[1:])
+
+
 class Ref(msgspec.Struct, frozen=True, kw_only=True):
     """A thing named by another: an app, plan, pipeline, team or add-on service."""
 
-    id: str
-    name: str | None = None
+    id: Id
+    name: Name | None = None
 
 
 class Addon(msgspec.Struct, frozen=True, kw_only=True):
-    """A resource as the Platform API shows it (contract §6.4).
+    """A resource as the Platform API shows it (contract §6.4). What is None was not told.
 
     `actions` is left out on purpose: the article prints an object, the schema an array, nobody needs it.
     """
 
-    id: str
-    name: str
+    id: Id
     app: Ref
-    plan: Ref
-    addon_service: Ref
-    state: str
+    name: Name | None = None
+    plan: Ref | None = None
+    addon_service: Ref | None = None
+    state: str | None = None
     config_vars: tuple[str, ...] = ()
     provider_id: str | None = None
     web_url: str | None = None
@@ -101,41 +123,58 @@ class Addon(msgspec.Struct, frozen=True, kw_only=True):
 class PipelineCoupling(msgspec.Struct, frozen=True, kw_only=True):
     """The fact that an app stands in a pipeline at a stage (contract §7.1)."""
 
-    id: str
     app: Ref
     pipeline: Ref
-    stage: str
+    stage: Name
+    id: Id | None = None
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who owns a pipeline: `type` is team or user."""
+    """Who owns a pipeline: `type` is team or user, or None where Heroku does not say."""
 
-    id: str
-    type: str
+    id: Id
+    type: Word | None = None
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing of which only the name counts."""
+
+    name: Name
 
 
 class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
-    """A named group of apps; `owner` and `generation` may be absent (contract §7.1)."""
+    """A named group of apps; all but its id may be absent, and a generation may be a bare name (contract §7.1)."""
 
-    id: str
-    name: str
+    id: Id
+    name: Name = ""
     owner: Owner | None = None
-    generation: Ref | None = None
+    generation: Named | Name | None = None
+
+    @property
+    def generation_name(self) -> str | None:
+        return self.generation.name if isinstance(self.generation, Named) else self.generation
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """A Heroku app; its name may change, its id may not (contract §6.4)."""
+    """A Heroku app; its name may change, its id may not (contract §6.4). Without a team it is somebody's own."""
 
-    id: str
-    name: str
-    team: Ref | None = None
+    id: Id
+    name: Name | None = None
+    team: Annotated[Ref | None, NEEDED] = None
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A Heroku user as collaborator and member lists name one."""
+    """A Heroku user as collaborator and member lists name one: by id, by address, or by both."""
 
-    id: str
-    email: str
+    id: Id | None = None
+    email: Email | None = None
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who caused an event; for what a partner caused it is `<slug>@addons.heroku.com`. What was not told is empty."""
+
+    id: str = ""
+    email: str = ""
 
 
 class Collaborator(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,9 +185,9 @@ class Collaborator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TeamMember(msgspec.Struct, frozen=True, kw_only=True):
-    """Someone in a team; `role` decides whether every app of the team is theirs to see."""
+    """Someone in a team, by address, as a user, or both."""
 
-    email: str
+    email: Email | None = None
     role: str | None = None
     user: Person | None = None
 

@@ -3,8 +3,9 @@
 The emulator is imported by the tests that ask for it.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +21,46 @@ NO_PROVIDER = """Say which provider to test, in conftest.py or beside the tests:
 
 or return a function that makes an ASGI app out of the settings.
 """
+
+NOBODY_RUNS_IT = """The fixture `{fixture}` is asynchronous, and nothing runs it for this test. One of these helps:
+
+    @pytest.mark.anyio                   above the test: anyio's plugin is installed with headrace
+    asyncio_mode = auto                  in pytest's settings, where pytest-asyncio runs the tests
+    heroku_server, provider_server       in place of `heroku` and `provider`, in a test that is not asynchronous
+"""
+CALLS = "calls between Heroku and the provider"
+SHOWN_CALLS = 50
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> None:
+    """Say what an asynchronous fixture of ours lacks, before pytest says less."""
+    is_ours = fixturedef.func.__module__ == __name__ and inspect.isasyncgenfunction(fixturedef.func)
+    if is_ours and "anyio_backend" not in request.fixturenames and not _is_asyncio_automatic(request.config):
+        error = pytest.fail.Exception(NOBODY_RUNS_IT.format(fixture=fixturedef.argname), pytrace=False)
+        # As pytest notes an error of a fixture; without the note it does not end the fixture, and the next test fails.
+        fixturedef.cached_result = (None, fixturedef.cache_key(request), (error, None))
+        raise error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show below a failed test what Heroku and the provider said to each other."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    emulator = fixtures.get("heroku") or getattr(fixtures.get("heroku_server"), "emulator", None)
+    if report.failed and emulator is not None:
+        from headrace.testing import describe_calls
+
+        report.sections.append((CALLS, describe_calls(emulator, most=SHOWN_CALLS)))
+    return report
+
+
+def _is_asyncio_automatic(config: pytest.Config) -> bool:
+    """Whether pytest-asyncio is there, and runs every asynchronous fixture."""
+    if not config.pluginmanager.hasplugin("asyncio"):
+        return False
+    return "auto" in {str(config.getoption("asyncio_mode", None)), str(config.getini("asyncio_mode"))}
 
 
 @pytest.fixture

@@ -1,141 +1,285 @@
-"""Settings, read once from the environment; every problem is reported at once, with where to find the value."""
+"""Settings, read once from the environment; every problem is reported at once, with where to find the value.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+A setting is one field of `Settings`: its type, and beside it its name, how it is read, and what the docs say of it.
+`./dev draw` writes .env.example and docs/settings.md from there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
+from headrace.database_urls import read_database_url
+from headrace.encryption import KeyRing, derive_key
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
 from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, read_origin
-from headrace.store.seal import KeyRing, derive_key
 
-HEROKU_API_URL = "https://api.heroku.com"
-HEROKU_ID_URL = "https://id.heroku.com"
 SHORTEST_SECRET = 32
+OURS = "HEADRACE_"
+NEEDS_POSTGRES = (
+    "DATABASE_URL: a dyno's disk is emptied at every restart, and SQLite's file with it. "
+    "`heroku addons:create heroku-postgresql:essential-0` makes a PostgreSQL and sets this."
+)
 LONGEST = timedelta(days=10_000)
-DEFAULT_DATABASE_URL = "sqlite:///headrace.db"
-DEFAULT_SMALL_PLANS = "free"
+# With fewer a worker has none left to work with, once it holds the two that show others that it lives.
+FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
+MAKE_SECRET = "At least 32 characters: `headrace secrets new-key` makes such a text."
+T = TypeVar("T")
+
+
+class Needed(StrEnum):
+    """When a service cannot start without a setting."""
+
+    ALWAYS = "always"
+    WITH_HEROKU = "with real Heroku"
+    NEVER = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A setting's name, and what every setting is set to: its default where nothing is, or nothing."""
+
+    name: str
+    texts: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        return self.texts[self.name]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Heroku is an emulator on this machine."""
+        return is_loopback(self.texts["HEROKU_API_URL"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One environment variable: what it is, and where a partner finds it."""
+    """One environment variable: what it is, and `more`, such as where a partner finds it.
+
+    `read` raises ConfigurationError with what is wrong, without the name.
+    """
 
     name: str
+    read: Callable[[Given], Any]
     what: str
-    is_required: bool = False
-    example: str = ""
+    more: str
+    default: str
+    needed: Needed
+
+    @property
+    def is_required(self) -> bool:
+        return self.needed is not Needed.NEVER
 
     @property
     def help(self) -> str:
-        return f"{self.name}: {self.what}"
+        default = f" (default: {self.default})" if self.default else ""
+        return f"{self.name}: {self.what}{default}. {self.more}".rstrip()
+
+    def is_missing(self, given: Given) -> bool:
+        is_needed = self.needed is Needed.ALWAYS or (self.needed is Needed.WITH_HEROKU and not given.is_local)
+        return is_needed and not given.text
 
 
-SETTINGS = (
-    Setting(
-        name="HEADRACE_MANIFEST",
-        is_required=True,
-        what=(
-            "the add-on manifest, as a path or as its JSON text. The Partner Portal shows it under your add-on's "
-            "settings; `heroku addons:admin:manifest:pull SLUG` writes it to addon-manifest.json."
-        ),
-        example="addon-manifest.json",
-    ),
-    Setting(
-        name="HEADRACE_CLIENT_SECRET",
-        is_required=True,
-        what="the add-on's OAuth client secret. The Partner Portal shows it under your add-on's settings, OAuth.",
-        example="",
-    ),
-    Setting(
-        name="HEADRACE_KEYS",
-        is_required=True,
-        what=(
-            "the key that seals stored tokens and signs sessions. Make one with `headrace secrets new-key`; "
-            "to rotate, put the new one in front, parted by a comma. Not needed with an emulator on this machine."
-        ),
-        example="",
-    ),
-    Setting(
-        name="DATABASE_URL",
-        what=f"where resources are kept: sqlite:///FILE or postgres://… (default: {DEFAULT_DATABASE_URL}).",
-        example=DEFAULT_DATABASE_URL,
-    ),
-    Setting(
-        name="HEADRACE_METRICS_TOKEN",
-        what=(
-            "the bearer token for /metrics. Without one, /metrics is open with an emulator and closed otherwise. "
-            "At least 32 characters: `headrace secrets new-key` makes such a text."
-        ),
-        example="",
-    ),
-    Setting(
-        name="HEADRACE_API_TOKEN",
-        what=(
-            "the bearer token for /api; without one there is no such address. "
-            "At least 32 characters: `headrace secrets new-key` makes such a text."
-        ),
-        example="",
-    ),
-    Setting(
-        name="HEADRACE_OPERATOR_SECRET",
-        what=(
-            "what operators log in with at /operators; without one there are no such pages. "
-            "At least 32 characters: `headrace secrets new-key` makes such a text."
-        ),
-        example="",
-    ),
-    Setting(
-        name="HEADRACE_RECHECK_SECONDS",
-        what="how old a placement may get before Heroku is asked again (default: 300).",
-        example="300",
-    ),
-    Setting(
-        name="HEADRACE_ANSWER_SECONDS",
-        what="how long a plan change may keep Heroku waiting for the hook before it is answered 202 (default: 20).",
-        example="20",
-    ),
-    Setting(
-        name="HEADRACE_KEEP_DAYS",
-        what="how many days the steps of finished workflows are kept (default: 30); timelines are kept for good.",
-        example="30",
-    ),
-    Setting(
-        name="HEADRACE_SMALL_PLANS",
-        what=f"plans that are too small for production, parted by commas (default: {DEFAULT_SMALL_PLANS}).",
-        example=DEFAULT_SMALL_PLANS,
-    ),
-    Setting(
-        name="HEROKU_API_URL",
-        what=f"the Platform API (default: {HEROKU_API_URL}; an emulator prints its own).",
-        example=HEROKU_API_URL,
-    ),
-    Setting(
-        name="HEROKU_ID_URL",
-        what=f"where tokens come from (default: {HEROKU_ID_URL}; an emulator prints its own).",
-        example=HEROKU_ID_URL,
-    ),
-)
+def _setting(
+    name: str,
+    read: Callable[[Given], T],
+    *,
+    what: str,
+    more: str = "",
+    default: str = "",
+    needed: Needed = Needed.NEVER,
+    is_shown: bool = True,
+) -> T:
+    """Declare a field of `Settings`; its type is that of the value, which is what `read` returns."""
+    setting = Setting(name=name, read=read, what=what, more=more, default=default, needed=needed)
+    return cast("T", field(repr=is_shown, metadata={"setting": setting}))
+
+
+def _read_manifest(given: Given) -> Manifest:
+    try:
+        text = given.text if given.text.startswith("{") else Path(given.text).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError([f"{given.text} cannot be read: {error.strerror}."]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError([f"{given.text} is not a text file in UTF-8."]) from None
+    return parse_manifest(text, environment="test" if given.is_local else "production")
+
+
+def _read_secret(given: Given) -> Secret:
+    return Secret(given.text)
+
+
+def _read_long_secret(given: Given) -> Secret | None:
+    if given.text and len(given.text) < SHORTEST_SECRET:
+        problem = f"has {len(given.text)} characters, {SHORTEST_SECRET} are needed"
+        raise ConfigurationError([f"{problem}; make one with `headrace secrets new-key`."])
+    return Secret(given.text) if given.text else None
+
+
+def _read_keys(given: Given) -> KeyRing:
+    """Read the keys, or derive one: an emulator on this machine has nothing to lose."""
+    if not given.text:
+        return KeyRing([derive_key(given.texts["HEADRACE_CLIENT_SECRET"].encode(), "an emulator on this machine")])
+    try:
+        return KeyRing.parse(given.text)
+    except ValueError as error:
+        raise ConfigurationError([str(error)]) from None
+
+
+def _read_database_url(given: Given) -> str:
+    return read_database_url(given.text)
+
+
+def _read_connections(given: Given) -> int:
+    fewest, most = FEWEST_CONNECTIONS, MOST_CONNECTIONS
+    if not given.text.isdecimal() or not fewest <= int(given.text) <= most:
+        raise ConfigurationError([f"{given.text} is not a number from {fewest} to {most}."])
+    return int(given.text)
+
+
+def _read_url(given: Given) -> str:
+    url = given.text.rstrip("/")
+    scheme, host = read_origin(url)
+    is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_loopback(url)))
+    if not is_good:
+        raise ConfigurationError(["must be an address that begins with https:// (http:// on this machine)."])
+    return url
+
+
+def _read_seconds(given: Given) -> timedelta:
+    return _read_duration(given.text, unit="seconds")
+
+
+def _read_days(given: Given) -> timedelta:
+    return _read_duration(given.text, unit="days")
+
+
+def _read_duration(text: str, *, unit: str) -> timedelta:
+    try:
+        duration = timedelta(**{unit: float(text)})
+    except (ValueError, OverflowError):
+        duration = timedelta(0)
+    if not timedelta(0) < duration < LONGEST:
+        raise ConfigurationError([f"{text} is not a number of {unit} above zero."])
+    return duration
+
+
+def _read_names(given: Given) -> frozenset[str]:
+    return frozenset(name.strip() for name in given.text.split(",") if name.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that a running service needs to know. Build it with `read_settings`."""
 
-    manifest: Manifest
-    client_secret: Secret
-    keys: KeyRing
-    database_url: str = field(repr=False)
-    api_url: str
-    id_url: str
-    metrics_token: Secret | None
-    api_token: Secret | None
-    operator_secret: Secret | None
-    recheck_every: timedelta
-    answer_within: timedelta
-    keep_finished: timedelta
-    small_plans: frozenset[str]
+    manifest: Manifest = _setting(
+        "HEADRACE_MANIFEST",
+        _read_manifest,
+        needed=Needed.ALWAYS,
+        what="the add-on manifest, as a path or as its JSON text",
+        more="The Partner Portal shows it under your add-on's settings; "
+        "`heroku addons:admin:manifest:pull SLUG` writes it to addon-manifest.json.",
+    )
+    client_secret: Secret = _setting(
+        "HEADRACE_CLIENT_SECRET",
+        _read_secret,
+        needed=Needed.ALWAYS,
+        what="the add-on's OAuth client secret",
+        more="The Partner Portal shows it under your add-on's settings, OAuth.",
+    )
+    keys: KeyRing = _setting(
+        "HEADRACE_KEYS",
+        _read_keys,
+        needed=Needed.WITH_HEROKU,
+        what="the key that seals stored tokens and signs sessions",
+        more="Make one with `headrace secrets new-key`; to rotate, put the new one in front, parted by a comma. "
+        "Not needed with an emulator on this machine.",
+    )
+    database_url: str = _setting(
+        "DATABASE_URL",
+        _read_database_url,
+        default="sqlite:///headrace.db",
+        is_shown=False,
+        what="where resources are kept: `sqlite:///FILE` or `postgres://USER:PASSWORD@HOST/NAME`",
+        more="Heroku Postgres sets it by itself.",
+    )
+    database_connections: int = _setting(
+        "HEADRACE_DATABASE_CONNECTIONS",
+        _read_connections,
+        default="5",
+        what="how many connections to PostgreSQL a process may open",
+        more="A worker's lease is one of them, so a web opens one less.",
+    )
+    metrics_token: Secret | None = _setting(
+        "HEADRACE_METRICS_TOKEN",
+        _read_long_secret,
+        what="the bearer token for `/metrics`",
+        more=f"Without one, `/metrics` is open with an emulator on this machine and closed otherwise. {MAKE_SECRET}",
+    )
+    api_token: Secret | None = _setting(
+        "HEADRACE_API_TOKEN",
+        _read_long_secret,
+        what="the bearer token for `/api`",
+        more=f"Without one there is no such address. {MAKE_SECRET}",
+    )
+    operator_secret: Secret | None = _setting(
+        "HEADRACE_OPERATOR_SECRET",
+        _read_long_secret,
+        what="what operators log in with at `/operators`",
+        more=f"Without one there are no such pages. A new one ends every operator's session. {MAKE_SECRET}",
+    )
+    recheck_every: timedelta = _setting(
+        "HEADRACE_RECHECK_SECONDS",
+        _read_seconds,
+        default="300",
+        what="how old a placement may get before Heroku is asked again, in seconds",
+    )
+    answer_within: timedelta = _setting(
+        "HEADRACE_ANSWER_SECONDS",
+        _read_seconds,
+        default="20",
+        what="how long a plan change may keep Heroku waiting for your hook before it is answered 202, in seconds",
+        more="Heroku gives up after 25.",
+    )
+    keep_finished: timedelta = _setting(
+        "HEADRACE_KEEP_DAYS",
+        _read_days,
+        default="30",
+        what="how many days the steps of finished workflows are kept",
+        more="Timelines and placements are kept for good.",
+    )
+    retire_after: timedelta = _setting(
+        "HEADRACE_RETIRE_SECONDS",
+        _read_seconds,
+        default="3600",
+        what="how long credentials go on working that a rotation has replaced, in seconds",
+        more="Then your `on_retire` hook is called.",
+    )
+    small_plans: frozenset[str] = _setting(
+        "HEADRACE_SMALL_PLANS",
+        _read_names,
+        default="free",
+        what="plans that are too small for production, parted by commas",
+        more="A resource on one of them in production is an opportunity.",
+    )
+    api_url: str = _setting(
+        "HEROKU_API_URL",
+        _read_url,
+        default="https://api.heroku.com",
+        what="the Platform API",
+        more="An emulator prints its own.",
+    )
+    id_url: str = _setting(
+        "HEROKU_ID_URL",
+        _read_url,
+        default="https://id.heroku.com",
+        what="where tokens come from",
+        more="An emulator prints its own.",
+    )
 
     @property
     def secrets(self) -> list[Secret]:
@@ -150,135 +294,53 @@ class Settings:
         return is_loopback(self.api_url)
 
 
+_FIELDS: Mapping[str, Setting] = {each.name: each.metadata["setting"] for each in fields(Settings)}
+SETTINGS = tuple(_FIELDS.values())
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings.
 
     Raises:
         ConfigurationError: every setting that is missing or wrong, each with what it is and where to find it.
     """
-    reader = _Reader(environment)
-    api_url = reader.url("HEROKU_API_URL", HEROKU_API_URL)
-    id_url = reader.url("HEROKU_ID_URL", HEROKU_ID_URL)
-    manifest = reader.manifest(environment="test" if is_loopback(api_url) else "production")
-    client_secret = reader.required("HEADRACE_CLIENT_SECRET")
-    keys = reader.keys(client_secret if is_loopback(api_url) else None)
-    database_url = reader.database_url()
-    recheck_every = reader.seconds("HEADRACE_RECHECK_SECONDS", 300)
-    answer_within = reader.seconds("HEADRACE_ANSWER_SECONDS", 20)
-    metrics_token = reader.long_secret("HEADRACE_METRICS_TOKEN")
-    api_token = reader.long_secret("HEADRACE_API_TOKEN")
-    operator_secret = reader.long_secret("HEADRACE_OPERATOR_SECRET")
-    keep_finished = reader.days("HEADRACE_KEEP_DAYS", 30)
-    if reader.problems or manifest is None or keys is None:
-        raise ConfigurationError(reader.problems)
-    return Settings(
-        manifest=manifest,
-        client_secret=Secret(client_secret),
-        keys=keys,
-        database_url=database_url,
-        api_url=api_url,
-        id_url=id_url,
-        metrics_token=metrics_token,
-        api_token=api_token,
-        operator_secret=operator_secret,
-        recheck_every=recheck_every,
-        answer_within=answer_within,
-        keep_finished=keep_finished,
-        small_plans=_read_names(environment.get("HEADRACE_SMALL_PLANS") or DEFAULT_SMALL_PLANS),
-    )
+    return Settings(**_read(environment, _FIELDS))
 
 
-def normalise_database_url(url: str) -> str:
-    """Name the driver: Heroku's own DATABASE_URL begins with postgres://."""
-    scheme, separator, rest = url.partition("://")
-    return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+def find_database_url(environment: Mapping[str, str]) -> str:
+    """Return where resources are kept, whatever else is set.
+
+    Raises:
+        ConfigurationError: it is wrong.
+    """
+    return str(_read(environment, {"database_url": _FIELDS["database_url"]})["database_url"])
 
 
-def _read_names(text: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
-
-
-class _Reader:
-    """Reads one setting after another and collects what is wrong with them."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.problems: list[str] = []
-
-    def required(self, name: str) -> str:
-        value = self._environment.get(name, "").strip()
-        if not value:
-            self._report_missing(name)
-        return value
-
-    def manifest(self, *, environment: str) -> Manifest | None:
-        value = self.required("HEADRACE_MANIFEST")
-        if not value:
-            return None
+def _read(environment: Mapping[str, str], wanted: Mapping[str, Setting]) -> dict[str, Any]:
+    texts = {setting.name: environment.get(setting.name, "").strip() or setting.default for setting in SETTINGS}
+    values: dict[str, Any] = {}
+    problems = list(_find_mistyped(environment))
+    for name, setting in wanted.items():
+        given = Given(setting.name, texts)
+        if setting.is_missing(given):
+            problems.append(f"Missing {setting.help}")
+            continue
         try:
-            text = value if value.startswith("{") else Path(value).read_text(encoding="utf-8")
-            return parse_manifest(text, environment=environment)
-        except OSError as error:
-            self.problems.append(f"HEADRACE_MANIFEST: {value} cannot be read: {error.strerror}.")
-        except UnicodeDecodeError:
-            self.problems.append(f"HEADRACE_MANIFEST: {value} is not a text file in UTF-8.")
+            values[name] = setting.read(given)
         except ConfigurationError as error:
-            self.problems += [f"HEADRACE_MANIFEST: {problem}" for problem in error.problems]
-        return None
+            problems += [f"{setting.name}: {problem}" for problem in error.problems]
+    # With an emulator beside it, a service on a dyno is a trial that leaves nothing.
+    is_trial = is_loopback(texts["HEROKU_API_URL"])
+    if environment.get("DYNO") and not is_trial and str(values.get("database_url")).startswith("sqlite"):
+        problems.append(NEEDS_POSTGRES)
+    if problems:
+        raise ConfigurationError(problems)
+    return values
 
-    def keys(self, local_secret: str | None) -> KeyRing | None:
-        value = self._environment.get("HEADRACE_KEYS", "").strip()
-        if not value and local_secret:
-            return KeyRing([derive_key(local_secret.encode(), "an emulator on this machine")])
-        if not value:
-            self._report_missing("HEADRACE_KEYS")
-            return None
-        try:
-            return KeyRing.parse(value)
-        except ValueError as error:
-            self.problems.append(f"HEADRACE_KEYS: {error}")
-            return None
 
-    def long_secret(self, name: str) -> Secret | None:
-        value = self._environment.get(name, "").strip()
-        if value and len(value) < SHORTEST_SECRET:
-            self.problems.append(
-                f"{name}: has {len(value)} characters, {SHORTEST_SECRET} are needed; "
-                "make one with `headrace secrets new-key`."
-            )
-        return Secret(value) if value else None
-
-    def database_url(self) -> str:
-        url = normalise_database_url(self._environment.get("DATABASE_URL") or DEFAULT_DATABASE_URL)
-        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            # The value may hold a password, so it is not repeated.
-            self.problems.append("DATABASE_URL: must begin with sqlite:/// or postgres://.")
-        return url
-
-    def url(self, name: str, default: str) -> str:
-        url = (self._environment.get(name) or default).rstrip("/")
-        scheme, host = read_origin(url)
-        is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_loopback(url)))
-        if not is_good:
-            self.problems.append(f"{name}: must be an address that begins with https:// (http:// on this machine).")
-        return url
-
-    def seconds(self, name: str, default: float) -> timedelta:
-        return self._duration(name, default, unit="seconds")
-
-    def days(self, name: str, default: float) -> timedelta:
-        return self._duration(name, default, unit="days")
-
-    def _duration(self, name: str, default: float, *, unit: str) -> timedelta:
-        text = self._environment.get(name, "").strip()
-        try:
-            duration = timedelta(**{unit: float(text) if text else default})
-        except (ValueError, OverflowError):
-            duration = timedelta(0)
-        if not timedelta(0) < duration < LONGEST:
-            self.problems.append(f"{name}: {text} is not a number of {unit} above zero.")
-            duration = timedelta(**{unit: default})
-        return duration
-
-    def _report_missing(self, name: str) -> None:
-        self.problems.append(f"Missing {next(setting.help for setting in SETTINGS if setting.name == name)}")
+def _find_mistyped(environment: Mapping[str, str]) -> Iterator[str]:
+    """Find what looks like a setting that is not set. Any other name may be another program's, or a later release's."""
+    unset = [setting.name for setting in SETTINGS if setting.name not in environment]
+    for name in sorted(environment.keys() - {setting.name for setting in SETTINGS}):
+        if name.startswith(OURS) and (meant := get_close_matches(name, unset, n=1, cutoff=0.85)):
+            yield f"{name}: there is no such setting. {meant[0]} is meant?"

@@ -10,7 +10,7 @@ from acceptance.heroku_cli import HerokuCli, Terminal
 from acceptance.installs import HEROKU_CLI, install_from_npm
 from acceptance.judging import launch
 from acceptance.processes import Processes
-from emulator.acme import ADA
+from emulator.wire import ADA
 from headrace.emulator import Emulator
 
 

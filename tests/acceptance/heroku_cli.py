@@ -35,24 +35,9 @@ class Terminal:
     def try_run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command and return how it ended."""
         self.home.mkdir(exist_ok=True)
-        environment = build_environment(
-            HOME=str(self.home),
-            XDG_CACHE_HOME=str(self.home / "cache"),
-            XDG_CONFIG_HOME=str(self.home / "config"),
-            XDG_DATA_HOME=str(self.home / "data"),
-            GIT_CONFIG_GLOBAL=str(self.home / "gitconfig"),
-            HEROKU_HOST=self.heroku_url,
-            HEROKU_PARTICLEBOARD_URL=self.heroku_url,
-            HEROKU_API_KEY=self.token,
-            DISABLE_TELEMETRY="true",
-            HEROKU_SKIP_NEW_VERSION_CHECK="true",
-            HEROKU_DISABLE_AUTOUPDATE="1",
-            NO_COLOR="1",
-            COLUMNS="200",
-        )
         return subprocess.run(
             [self.program, *arguments],
-            env=environment,
+            env=build_cli_environment(self.home, heroku_url=self.heroku_url, token=self.token),
             cwd=self.home,
             capture_output=True,
             text=True,
@@ -85,6 +70,25 @@ class HerokuCli:
 
     def log_in(self, heroku_url: str, token: str) -> Terminal:
         return Terminal(program=self.program, home=self.home, heroku_url=heroku_url, token=token)
+
+
+def build_cli_environment(home: Path, *, heroku_url: str, token: str) -> dict[str, str]:
+    """Return the environment of a command that stays at home and speaks to no Heroku but this one."""
+    return build_environment(
+        HOME=str(home),
+        XDG_CACHE_HOME=str(home / "cache"),
+        XDG_CONFIG_HOME=str(home / "config"),
+        XDG_DATA_HOME=str(home / "data"),
+        GIT_CONFIG_GLOBAL=str(home / "gitconfig"),
+        HEROKU_HOST=heroku_url,
+        HEROKU_PARTICLEBOARD_URL=heroku_url,
+        HEROKU_API_KEY=token,
+        DISABLE_TELEMETRY="true",
+        HEROKU_SKIP_NEW_VERSION_CHECK="true",
+        HEROKU_DISABLE_AUTOUPDATE="1",
+        NO_COLOR="1",
+        COLUMNS="200",
+    )
 
 
 def join_words(text: str) -> str:

@@ -1,13 +1,15 @@
-"""The outside world's own programs: what npm has for Heroku, and a browser, installed once into a cache folder.
+"""The outside world's own programs: what npm, PyPI and Debian have for Heroku, and a browser, installed once.
 
 What cannot be had fails in CI and is left out elsewhere, each with a plain reason.
 """
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +17,21 @@ from typing import NoReturn
 
 import pytest
 
+from lab.kit.processes import find_cache
+
 HEROKU_CLI = ("heroku", "11.10.0")
 HEROKU_CLIENT = ("heroku-client", "3.1.4")
+MCP_SERVER = ("@heroku/mcp-server", "1.2.8")
+# With what it imports and the tests' environment lacks.
+PYRAMID_HEROKU = ("pyramid-heroku==0.12", "expandvars==1.1.2")
+# Where Debian has the sources of Go packages.
+GO_CODE = Path("/usr/share/gocode")
+HEROKU_GO = GO_CODE / "src" / "github.com" / "cyberdelia" / "heroku-go" / "v5"
 OLDEST_NODE = 20
+# What most hosts make their databases with.
+EN_US = "en_US.UTF-8"
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 INSTALL_SECONDS = 900.0
-
-
-def find_cache() -> Path:
-    folder = Path(os.environ.get("HEADRACE_CACHE") or Path.home() / ".cache" / "headrace")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def install_from_npm(name: str, version: str) -> Path:
@@ -44,6 +50,32 @@ def install_from_npm(name: str, version: str) -> Path:
     return folder / "node_modules"
 
 
+def install_from_pypi(*packages: str) -> Path:
+    """Return a folder that has these packages of PyPI's and nothing else, installed by the first who asks."""
+    folder = find_cache() / "-".join(package.replace("==", "-") for package in packages)
+    marker = folder / "installed"
+    with lock("pypi"):
+        if not marker.exists():
+            options = ("--quiet", "--system-certs", "--no-deps", "--target", str(folder))
+            run(sys.executable, "-m", "uv", "pip", "install", *options, *packages, wanted=packages[0])
+            marker.touch()
+    return folder
+
+
+def build_with_heroku_go(program: Path) -> Path:
+    """Return a Go program that uses heroku-go as a file to run, built by the first who asks."""
+    built = find_cache() / f"{program.stem}-{hashlib.sha256(program.read_bytes()).hexdigest()[:16]}"
+    with lock("go"):
+        if not (shutil.which("go") and HEROKU_GO.exists()):
+            install_packages("golang-go", "golang-github-cyberdelia-heroku-go-dev")
+        if not (shutil.which("go") and HEROKU_GO.exists()):
+            leave_out("no Go with heroku-go on this machine")
+        if not built.exists():
+            go = ("GO111MODULE=off", f"GOPATH={GO_CODE}", f"GOCACHE={find_cache() / 'go'}")
+            run("env", *go, "go", "build", "-o", str(built), str(program), wanted=program.name)
+    return built
+
+
 def find_chromium() -> Path:
     """Return a Chromium: the machine's own, or the system's package, installed by the first who asks."""
     with lock("chromium"):
@@ -56,6 +88,24 @@ def find_chromium() -> Path:
 
 def look_for_browser() -> Path | None:
     return next((Path(found) for name in BROWSERS if (found := shutil.which(name))), None)
+
+
+def need_locale(name: str) -> None:
+    """Have a locale such as en_US.UTF-8 of the system's, made by the first who asks."""
+    with lock("locales"):
+        if not _has_locale(name):
+            install_packages("locales")
+            if shutil.which("localedef") and os.geteuid() == 0:
+                language, _, letters = name.partition(".")
+                # A server that runs already looks no more into the archive of them.
+                run("localedef", "--no-archive", "-i", language, "-f", letters, name, wanted=name)
+    if not _has_locale(name):
+        leave_out(f"no locale {name} on this machine")
+
+
+def _has_locale(name: str) -> bool:
+    answer = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False)
+    return name.lower().replace("-", "") in {each.lower().replace("-", "") for each in answer.stdout.split()}
 
 
 def has_node() -> bool:

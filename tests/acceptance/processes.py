@@ -4,9 +4,7 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +17,9 @@ from typing import IO, Any
 import httpx2
 
 from headrace.emulator import BUILT_IN_WORLD
+from lab.kit.processes import find_command, find_free_port
 
-HEADRACE = Path(sys.executable).with_name("headrace")
+HEADRACE = find_command("headrace")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WORLD_URL = "http://127.0.0.1:5050"
 READY_WITHIN_SECONDS = 60.0
@@ -201,13 +200,6 @@ def build_environment(**more: str) -> dict[str, str]:
     """Return this process's environment without settings of headrace or Heroku, and with more."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **more}
-
-
-def find_free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 def is_ready(url: str) -> bool:

@@ -20,18 +20,19 @@ from playwright.async_api import Page, async_playwright
 
 from acceptance.installs import install_packages
 from acceptance.judging import DESK, PHONE, launch_async
+from headrace.assembly import Parts
 from headrace.emulator import BUILT_IN_WORLD, Clock, Emulator, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.errors import Refused
-from headrace.inspector.panel import Figure, Panel
+from headrace.hooks.arguments import PlanChange, Provision, Resource
+from headrace.hooks.panel import Figure, Panel
 from headrace.models import Stage, State
-from headrace.service import AddonService, Parts
+from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
-from headrace.store.board import list_board_rows
+from headrace.store.reports.board import list_board_rows
 from headrace.testing import eventually
-from headrace.web.operator_pages import OPERATOR_PAGES
-from headrace.workflows.hooks import PlanChange, Provision, Resource
+from headrace.web.operators.pages import OPERATOR_PAGES
 from pair import QUICK_RETRIES
 
 WORLD_URL = "http://127.0.0.1:5050"
@@ -125,10 +126,12 @@ async def playing(clock: Clock) -> AsyncIterator[tuple[Emulator, Parts, str]]:
                 "DATABASE_URL": f"sqlite:///{Path(folder) / 'acme.db'}",
                 "HEADRACE_OPERATOR_SECRET": SECRET,
             }
-            service = AddonService(read_settings(environment), clock=clock.now, retries=QUICK_RETRIES)
+            service = AddonService(read_settings(environment))
+            assembly = find_assembly(service)
+            assembly.clock, assembly.retries = clock.now, QUICK_RETRIES
             register(service)
             async with serving(service.asgi(), bound):
-                yield heroku, service.assemble(), url
+                yield heroku, assembly.assemble(), url
 
 
 def register(service: AddonService) -> None:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, Route
 
 import headrace
-from headrace.inspector.board import board_as_json
-from headrace.web.app import SECURITY_HEADERS
+from headrace.inspector.board_json import board_as_json
+from headrace.web.ground.app import SECURITY_HEADERS
 from scenes import build_scene
 
 HOST = "https://acme.test"

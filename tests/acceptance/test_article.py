@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from headrace.client import read_clock
+from article import ADDON, COUPLINGS, PIPELINE
+from headrace.clock import read_clock
 from headrace.models import Outcome, Secret, Stage, Token
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.sso import sign_resource, sign_user
-from headrace.service import AddonService
+from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
 from pair import PASSWORD, SLUG, Acme
@@ -39,65 +40,6 @@ PROVISION = """{
   "callback_url": "https://api.heroku.com/vendor/apps/app1234@heroku.com",
   "options": {},
   "uuid": "01234567-89ab-cdef-0123-456789abcdef"
-}"""
-
-ADDON = """{
-  "actions": {
-    "id": "01234567-89ab-cdef-0123-456789abcdef",
-    "label": "Example",
-    "action": "example",
-    "url": "http://example.com?resource_id=:resource_id",
-    "requires_owner": true
-  },
-  "addon_service": {
-    "id": "01234567-89ab-cdef-0123-456789abcdef",
-    "name": "heroku-postgresql"
-  },
-  "app": {
-    "id": "01234567-89ab-cdef-0123-456789abcdef",
-    "name": "example"
-  },
-  "config_vars": [
-    "FOO",
-    "BAZ"
-  ],
-  "created_at": "2012-01-01T12:00:00Z",
-  "id": "01234567-89ab-cdef-0123-456789abcdef",
-  "name": "acme-inc-primary-database",
-  "plan": {
-    "id": "01234567-89ab-cdef-0123-456789abcdef",
-    "name": "heroku-postgresql:dev"
-  },
-  "provider_id": "abcd1234",
-  "state": "provisioned",
-  "updated_at": "2012-01-01T12:00:00Z",
-  "web_url": "https://postgres.heroku.com/databases/01234567-89ab-cdef-0123-456789abcdef"
-}"""
-
-COUPLINGS = """[
-  {
-    "app": {
-      "id": "01234567-89ab-cdef-0123-456789abcdef"
-    },
-    "created_at": "2012-01-01T12:00:00Z",
-    "id": "01234567-89ab-cdef-0123-456789abcdef",
-    "pipeline": {
-      "id": "01234567-89ab-cdef-0123-456789abcdef"
-    },
-    "stage": "production",
-    "updated_at": "2012-01-01T12:00:00Z"
-  }
-]"""
-
-PIPELINE = """{
-  "created_at": "2012-01-01T12:00:00Z",
-  "id": "01234567-89ab-cdef-0123-456789abcdef",
-  "generation": {
-    "id": "01234567-89ab-cdef-0123-456789abcdef",
-    "name": "cedar"
-  },
-  "name": "example",
-  "updated_at": "2012-01-01T12:00:00Z"
 }"""
 
 ANSWERS = {f"/addons/{UUID}": ADDON, f"/apps/{UUID}/pipeline-couplings": COUPLINGS, f"/pipelines/{UUID}": PIPELINE}
@@ -174,7 +116,7 @@ async def test_the_articles_own_bodies_lead_to_the_board(sqlite_url: str) -> Non
     async with listen() as (heroku, heroku_url), listen() as (own, url), aiohttp.ClientSession() as http:
         service = make_service(database_url=sqlite_url, heroku_url=heroku_url, url=url)
         async with serving(article.build_app(), heroku), serving(service.asgi(), own):
-            parts = service.assemble()
+            parts = find_assembly(service).assemble()
             headers = {"Authorization": build_basic_auth(SLUG, Secret(PASSWORD)), "Content-Type": "application/json"}
             async with http.post(f"{url}/heroku/resources", data=PROVISION, headers=headers) as answer:
                 status, provisioned = answer.status, await answer.json(content_type=None)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.processes import EXAMPLES, Processes, find_free_port, is_ready, wait_until
+from acceptance.processes import EXAMPLES, Processes, is_ready, wait_until
+from lab.kit.processes import find_free_port
 
 pytestmark = pytest.mark.acceptance
 
@@ -38,7 +39,13 @@ def test_the_example_passes_the_checker(processes: Processes) -> None:
         "DATABASE_URL": f"sqlite:///{processes.folder / 'acme.db'}",
     }
     service = processes.headrace(
-        "serve", "acme:service", "--port", url.rpartition(":")[2], cwd=EXAMPLES, environment=environment
+        "serve",
+        "acme:service",
+        "--one-process",
+        "--port",
+        url.rpartition(":")[2],
+        cwd=EXAMPLES,
+        environment=environment,
     )
     wait_until(lambda: is_ready(f"{url}/ready"), why=service.render)
     plans = ("--plan", "basic", "--plan", "standard")

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from acceptance.heroku_cli import Terminal
-from emulator.acme import Acme, accept_for_later, answer
-from headrace.emulator import Emulator, Exchange
+from emulator.partner import RawPartner, accept_for_later, answer
+from headrace.emulator import Emulator, Exchange, Fault
 from headrace.testing import eventually
 
 pytestmark = pytest.mark.acceptance
@@ -27,7 +27,7 @@ async def test_services_and_plans_are_listed(ada: Terminal) -> None:
     assert "Couldn't find that add-on service." in missing
 
 
-async def test_an_addon_is_created_with_all_that_can_be_said(ada: Terminal, acme: Acme, heroku: Emulator) -> None:
+async def test_an_addon_is_created_with_all_that_can_be_said(ada: Terminal, acme: RawPartner, heroku: Emulator) -> None:
     """A name, a name for its attachment, and options, which reach the partner as text."""
     none = await ada.enter("addons", "--app", "ada-notes")
     created = await ada.enter(
@@ -52,7 +52,7 @@ async def test_an_addon_is_created_with_all_that_can_be_said(ada: Terminal, acme
 
 
 async def test_an_addon_that_is_provisioned_later_is_waited_for(
-    ada: Terminal, acme: Acme, heroku: Emulator, exchanges: list[Exchange]
+    ada: Terminal, acme: RawPartner, heroku: Emulator, exchanges: list[Exchange]
 ) -> None:
     """`addons:create` comes back at once, `addons:wait` asks until the partner is done."""
     acme.reactions["POST"] = accept_for_later
@@ -69,7 +69,32 @@ async def test_an_addon_that_is_provisioned_later_is_waited_for(
     assert "Creating notes-search... done" in waited
 
 
-async def test_an_addons_plan_and_name_are_changed(ada: Terminal, acme: Acme, heroku: Emulator) -> None:
+async def test_one_lost_answer_makes_two_addons(ada: Terminal, acme: RawPartner, heroku: Emulator) -> None:
+    """The CLI sends a POST again that was not answered, and says that all went well: a partner serves both."""
+    heroku.faults.add(Fault(kind="drop", after_effect=True, method="POST", path="/apps/*/addons", count=1))
+    created = await ada.enter("addons:create", "acme-search:basic", "--app", "ada-notes", "--wait")
+    asked = [received.body["uuid"] for received in acme.received if received.method == "POST"]
+    addons = heroku.state.apps["ada-notes"].addons
+
+    assert "Created" in created
+    assert 2 == len(set(asked))
+    assert set(asked) == set(addons)
+    assert ["provisioned"] * 2 == [str(addon.state) for addon in addons.values()]
+
+
+async def test_a_plan_change_that_failed_is_called_done(ada: Terminal, heroku: Emulator) -> None:
+    """Whoever drives the CLI reads the plan back: what it says, and how it ends, tell nothing."""
+    addon = await heroku.create_addon("ada-notes", "acme-search:basic", name="notes-search")
+    heroku.faults.add(Fault(kind="status", status=401, method="PATCH", path="/apps/*/addons/*", count=1))
+    upgraded = await ada.enter("addons:upgrade", "notes-search", "acme-search:standard")
+    info = await ada.enter("addons:info", "notes-search")
+
+    assert "done" in upgraded
+    assert "basic" == addon.plan.name
+    assert "Plan: acme-search:basic" in info
+
+
+async def test_an_addons_plan_and_name_are_changed(ada: Terminal, acme: RawPartner, heroku: Emulator) -> None:
     """By the add-on's name, or by its service on an app; a refusal reaches the customer in the partner's words."""
     addon = await heroku.create_addon("ada-notes", "acme-search:basic", name="notes-search")
     upgraded = await ada.enter("addons:upgrade", "notes-search", "acme-search:premium")
@@ -95,7 +120,9 @@ async def test_an_addon_is_attached_elsewhere_and_detached(ada: Terminal, heroku
     """Its config vars appear on the other app under the attachment's name, and go with it."""
     addon = await heroku.create_addon("storefront", "acme-search:basic", name="shop-search")
     attached = await ada.enter("addons:attach", "shop-search", "--app", "ada-notes", "--as", "NOTES")
-    taken = await ada.enter_in_vain("addons:attach", "shop-search", "--app", "ada-notes", "--as", "NOTES")
+    confirmed = await ada.enter(
+        "addons:attach", "shop-search", "--app", "ada-notes", "--as", "NOTES", "--confirm", "ada-notes"
+    )
     on_app = await ada.enter("addons", "--app", "ada-notes")
     config = await ada.enter("config", "--app", "ada-notes")
     detached = await ada.enter("addons:detach", "NOTES", "--app", "ada-notes")
@@ -103,12 +130,13 @@ async def test_an_addon_is_attached_elsewhere_and_detached(ada: Terminal, heroku
 
     assert "Attaching shop-search as NOTES to ada-notes... done" in attached
     assert "Setting NOTES config vars and restarting ada-notes... done, v2" in attached
-    assert "Name NOTES is already taken on ada-notes." in taken
+    # It takes the place of the one before, for which the CLI asks unless it is confirmed on the line.
+    assert "Attaching shop-search as NOTES to ada-notes... done" in confirmed
     assert "(billed to storefront app)" in on_app
     assert "as NOTES" in on_app
     assert config.endswith(f"NOTES_URL: https://in.acme/{addon.id}")
     assert "Detaching NOTES to shop-search from ada-notes... done" in detached
-    assert "Unsetting NOTES config vars and restarting ada-notes... done, v3" in detached
+    assert "Unsetting NOTES config vars and restarting ada-notes... done, v5" in detached
     assert "NOTES_URL" not in left
 
 
@@ -125,7 +153,7 @@ async def test_an_addon_is_opened(ada: Terminal, heroku: Emulator) -> None:
     assert docs.endswith("https://devcenter.heroku.com/articles/acme-search")
 
 
-async def test_an_addon_is_destroyed(ada: Terminal, acme: Acme, heroku: Emulator) -> None:
+async def test_an_addon_is_destroyed(ada: Terminal, acme: RawPartner, heroku: Emulator) -> None:
     """The partner is asked; when it fails the add-on stays."""
     await heroku.create_addon("ada-notes", "acme-search:basic", name="notes-search")
     destroy = ("addons:destroy", "notes-search", "--app", "ada-notes", "--confirm")
@@ -143,7 +171,7 @@ async def test_an_addon_is_destroyed(ada: Terminal, acme: Acme, heroku: Emulator
     assert 0 == len(heroku.state.addons)
 
 
-async def test_what_is_wrong_with_an_addon_is_told(ada: Terminal, acme: Acme, heroku: Emulator) -> None:
+async def test_what_is_wrong_with_an_addon_is_told(ada: Terminal, acme: RawPartner, heroku: Emulator) -> None:
     """A plan, a service or an app that is not there, a name that is taken, and what the partner says."""
     await heroku.create_addon("storefront", "acme-search:basic", name="shop-search")
     create = ("addons:create", "--app", "ada-notes")

@@ -7,6 +7,7 @@ import pytest
 
 from acceptance.heroku_cli import Terminal
 from headrace.emulator import Emulator
+from headrace.emulator.heroku.sso import may_log_in
 
 pytestmark = pytest.mark.acceptance
 
@@ -110,6 +111,24 @@ async def test_config_vars_are_set_read_and_removed_each_in_a_release(ada: Termi
     assert "Error ID: not_found" in missing
 
 
+async def test_permissions_on_an_enterprise_teams_app_open_its_addons(ada: Terminal, heroku: Emulator) -> None:
+    """There the CLI wants permissions with `access:add`, and shows them."""
+    heroku.state.teams["lumen"].is_enterprise = True
+    add = ("access:add", "grace@lumen.example", "--app", "storefront")
+    without = await ada.enter_in_vain(*add)
+    added = await ada.enter(*add, "--permissions", "operate")
+    shown = await ada.enter("access", "--app", "storefront")
+    members = await ada.enter("members", "--team", "lumen")
+    grace = heroku.state.find_user("grace@lumen.example")
+    assert grace is not None
+
+    assert "Missing argument: permissions" in without
+    assert "with operate, view permissions... done" in added
+    assert "grace@lumen.example collaborator operate, view" in shown
+    assert "grace@lumen.example member" in members
+    assert may_log_in(heroku.find_app("storefront"), grace)
+
+
 async def test_access_to_an_app_is_given_and_taken(ada: Terminal) -> None:
     """The owner stands in the list; a team's app shows the team's members."""
     added = await ada.enter("access:add", "grace@lumen.example", "--app", "ada-notes")
@@ -117,7 +136,7 @@ async def test_access_to_an_app_is_given_and_taken(ada: Terminal) -> None:
     removed = await ada.enter("access:remove", "grace@lumen.example", "--app", "ada-notes")
     alone = await ada.enter("access", "--app", "ada-notes")
     of_team = await ada.enter("access", "--app", "storefront")
-    stranger = await ada.enter_in_vain("access:add", "nobody@lumen.example", "--app", "ada-notes")
+    invited = await ada.enter("access:add", "nobody@lumen.example", "--app", "ada-notes")
 
     assert "Adding grace@lumen.example access to the app ada-notes... done" in added
     assert "ada@lumen.example owner deploy, manage, operate, view" in shared
@@ -125,4 +144,4 @@ async def test_access_to_an_app_is_given_and_taken(ada: Terminal) -> None:
     assert "Removing grace@lumen.example access from the app ada-notes... done" in removed
     assert "grace@lumen.example" not in alone
     assert "ada@lumen.example admin" in of_team
-    assert "Couldn't find that user." in stranger
+    assert "Adding nobody@lumen.example access to the app ada-notes... done" in invited

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from acceptance.heroku_cli import Terminal
-from emulator.acme import ADA
+from emulator.wire import ADA
 
 pytestmark = pytest.mark.acceptance
 

@@ -54,7 +54,7 @@ async def test_a_pipeline_takes_the_generation_of_its_first_app(ada: Terminal, h
 
 
 async def test_a_pipeline_goes_from_a_team_to_a_user(ada: Terminal, heroku: Emulator) -> None:
-    """Made for the team, given to Ada; what she may not see she cannot give it to."""
+    """Made for the team, given to Ada and back; to nobody it cannot be given."""
     team_made = await ada.enter(
         "pipelines:create", "notes-line", "--app", "ada-notes", "--stage", "production", "--team", "lumen"
     )
@@ -65,7 +65,7 @@ async def test_a_pipeline_goes_from_a_team_to_a_user(ada: Terminal, heroku: Emul
     of_ada = await ada.enter("pipelines:info", "notes-line")
     given_back = await ada.enter("pipelines:transfer", "lumen", "--pipeline", "notes-line", "--confirm", "notes-line")
     refused = await ada.enter_in_vain(
-        "pipelines:transfer", "linus@orbit.example", "--pipeline", "notes-line", "--confirm", "notes-line"
+        "pipelines:transfer", "nobody@orbit.example", "--pipeline", "notes-line", "--confirm", "notes-line"
     )
 
     assert "Creating notes-line pipeline... done" in team_made

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from acceptance.heroku_cli import Terminal
-from emulator.acme import Acme, answer
+from emulator.partner import RawPartner, answer
 from headrace.emulator import Emulator
 
 pytestmark = pytest.mark.acceptance
@@ -19,7 +19,7 @@ def find_id(text: str) -> str:
     return found[0]
 
 
-async def test_a_webhook_is_added_shown_changed_and_removed(ada: Terminal, acme: Acme) -> None:
+async def test_a_webhook_is_added_shown_changed_and_removed(ada: Terminal, acme: RawPartner) -> None:
     """Its secret is shown once; when none is given Heroku makes one."""
     hook = ("--url", f"{acme.url}/webhooks", "--include", "api:app,api:addon", "--level", "notify")
     none = await ada.enter("webhooks", *APP)
@@ -48,7 +48,7 @@ async def test_a_webhook_is_added_shown_changed_and_removed(ada: Terminal, acme:
     assert "Error ID: invalid_params" in unknown
 
 
-async def test_deliveries_and_events_are_listed_and_shown(ada: Terminal, acme: Acme, heroku: Emulator) -> None:
+async def test_deliveries_and_events_are_listed_and_shown(ada: Terminal, acme: RawPartner, heroku: Emulator) -> None:
     """What was delivered, what failed, and what it was about."""
     await ada.enter("webhooks:add", "--url", f"{acme.url}/webhooks", "--include", "api:app", "--level", "notify", *APP)
     none = await ada.enter("webhooks:deliveries", *APP)

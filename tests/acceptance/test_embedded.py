@@ -15,11 +15,11 @@ from acceptance.processes import (
     Running,
     Town,
     build_environment,
-    find_free_port,
     is_ready,
     wait_until,
 )
 from acceptance.test_browser import ADA, APPS, find_stage, move, open_board
+from lab.kit.processes import find_free_port
 
 pytestmark = pytest.mark.acceptance
 

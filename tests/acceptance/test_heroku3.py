@@ -9,9 +9,10 @@ import pytest
 import requests
 from heroku3.api import Heroku  # type: ignore[import-untyped]
 
-from emulator.acme import ADA, Acme
+from emulator.partner import RawPartner
+from emulator.wire import ADA
 from headrace.emulator import Emulator
-from headrace.emulator.populate import WORLD_BEGAN_AT
+from headrace.emulator.world.populate import WORLD_BEGAN_AT
 
 pytestmark = pytest.mark.acceptance
 
@@ -29,7 +30,7 @@ def session() -> Iterator[Any]:
 async def log_in(heroku: Emulator, session: Any, token: str = ADA) -> Any:
     """Do what `heroku3.from_key` does; it is the one that cannot be told where Heroku is."""
     client = Heroku(session)
-    client._heroku_url = heroku.url
+    client._heroku_url = heroku.url  # noqa: SLF001 - it knows no other way
     await asyncio.to_thread(client.authenticate, token)
     return client
 
@@ -124,7 +125,7 @@ async def test_it_shares_an_app(heroku: Emulator, session: Any) -> None:
     await asyncio.to_thread(work)
 
 
-async def test_it_adds_upgrades_and_removes_an_addon(heroku: Emulator, acme: Acme, session: Any) -> None:
+async def test_it_adds_upgrades_and_removes_an_addon(heroku: Emulator, acme: RawPartner, session: Any) -> None:
     """It names a plan as text, and an add-on by its id under its app's."""
     client = await log_in(heroku, session)
 

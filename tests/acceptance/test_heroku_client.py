@@ -11,7 +11,7 @@ import pytest
 
 from acceptance.installs import HEROKU_CLIENT, install_from_npm
 from acceptance.processes import build_environment
-from emulator.acme import ADA
+from emulator.wire import ADA
 from headrace.emulator import Emulator
 
 pytestmark = pytest.mark.acceptance

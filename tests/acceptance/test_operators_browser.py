@@ -15,7 +15,7 @@ from acceptance.test_browser import ADA
 from acceptance.test_every_page import SECRET
 from browsing import provision
 from headrace.errors import MisuseError
-from headrace.store.exports import EXPORTS
+from headrace.store.reports.exports import EXPORTS
 from pair import Acme, play_pair
 
 pytestmark = pytest.mark.acceptance

@@ -1,15 +1,11 @@
 """Customers come and go while Heroku has bad moments: nothing is lost, and nothing grows. `./dev soak` takes longer."""
 
 import asyncio
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from trials.soak import Sample, find_growth, run_soak
+from lab.trials.soak import Sample, find_growth, run_soak
 
 STEADY = [
     Sample(seconds=number, memory_mib=100 + number % 3, handles=30 + number % 5, threads=12, waiting=number % 7)

@@ -16,7 +16,9 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import aiohttp
+import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Address
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -51,6 +53,31 @@ class Resource:
     refresh_token: str = ""
 
 
+class Line:
+    """How a provider is reached, for those that are to hang up: whoever serves it says how."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+
+    def cut(self, request: Request) -> None:
+        """Close the connection that a request came on, without an answer."""
+        assert request.client is not None
+        self._cut(request.client)
+
+    def end(self) -> None:
+        """Be gone, as a process that has ended: nobody listens, and every connection is closed."""
+        assert self.server is not None
+        for listener in self.server.servers:
+            listener.close()
+        self._cut()
+
+    def _cut(self, client: Address | None = None) -> None:
+        assert self.server is not None
+        for connection in list(self.server.server_state.connections):
+            if client is None or tuple(client) == getattr(connection, "client", None):
+                connection.transport.abort()
+
+
 class Provider:
     """Answers 202 and finishes in the background; a subclass may do otherwise, and one thing wrong."""
 
@@ -58,6 +85,8 @@ class Provider:
     accept = "application/vnd.heroku+json; version=3"
     exchange_tries = TRIES
     base_path = "/heroku/resources"
+    sso_path = "/sso/login"
+    slug = SLUG
     password = PASSWORD
     # Members of the manifest's `api` that are not as usual.
     api: ClassVar[Mapping[str, Any]] = MappingProxyType({})
@@ -65,12 +94,13 @@ class Provider:
     def __init__(self, url: str) -> None:
         self.url = url
         self.heroku_url = ""
+        self.line = Line()
         self.resources: dict[str, Resource] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def manifest(self) -> dict[str, Any]:
-        urls = {"base_url": f"{self.url}{self.base_path}", "sso_url": f"{self.url}/sso/login"}
+        urls = {"base_url": f"{self.url}{self.base_path}", "sso_url": f"{self.url}{self.sso_path}"}
         api = {
             "version": "3",
             "config_vars": ["PIPESCOPE_URL", "PIPESCOPE_TOKEN"],
@@ -82,9 +112,13 @@ class Provider:
                 name: url.replace("http://127.0.0.1", "https://pipescope.example") for name, url in urls.items()
             },
             "test": urls,
-            **self.api,
+            **self.build_api(),
         }
-        return {"id": SLUG, "name": "PipeScope", "api": api}
+        return {"id": self.slug, "name": "PipeScope", "api": api}
+
+    def build_api(self) -> Mapping[str, Any]:
+        """Return the unusual members again, where they hang on where the provider is."""
+        return self.api
 
     def asgi(self) -> Starlette:
         return Starlette(
@@ -92,7 +126,8 @@ class Provider:
                 Route(self.base_path, self.on_post, methods=["POST"]),
                 Route(f"{self.base_path}/{{uuid}}", self.on_put, methods=["PUT"]),
                 Route(f"{self.base_path}/{{uuid}}", self.on_delete, methods=["DELETE"]),
-                Route("/sso/login", self.on_login, methods=["POST"]),
+                Route(self.sso_path, self.on_login, methods=["POST"]),
+                Route("/{page:path}", self.on_page, methods=["GET"]),
             ],
             exception_handlers={Refusal: self.on_refusal},
         )
@@ -121,6 +156,10 @@ class Provider:
         resource = self.find(form.get("resource_id") or form.get("id", ""))
         return RedirectResponse(f"/resources/{resource.uuid}", 303)
 
+    async def on_page(self, request: Request) -> Response:
+        """Show a page of the dashboard, which the checker does not judge, but for where it says who may see it."""
+        return Response("Your pipes.", media_type="text/plain")
+
     async def on_refusal(self, _request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
         return JSONResponse({"message": error.message}, error.status)
@@ -131,7 +170,7 @@ class Provider:
             given = base64.b64decode(encoded, validate=True)
         except binascii.Error:
             given = b""
-        if scheme.lower() != "basic" or not hmac.compare_digest(given, f"{SLUG}:{self.password}".encode()):
+        if scheme.lower() != "basic" or not hmac.compare_digest(given, f"{self.slug}:{self.password}".encode()):
             raise Refusal(401, "Who are you?")
 
     async def read(self, request: Request) -> bytes:

@@ -1,16 +1,18 @@
 """A provider on a socket, and the checker let loose on it, in one process."""
 
+import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
-from headrace.checker import Limits, Order, Report, Result, Selection, Verdict, check_provider
-from headrace.protocol.manifest import Manifest
-from headrace.serving import serving
+import uvicorn
 
-from .provider import CLIENT_SECRET, PLANS, Provider
+from checker.provider import CLIENT_SECRET, PLANS, Provider
+from headrace.checker import Assignment, Limits, Report, Result, Selection, Verdict, check_provider
+from headrace.protocol.manifest import Manifest
+from headrace.testing import eventually
 
 # Long for a provider in the same process, and short for a test.
 QUICK = Limits(soon=0.4, patience=3.0, wait=0.8)
@@ -23,27 +25,50 @@ async def listening(kind: type[Provider]) -> AsyncIterator[Provider]:
     with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         provider = kind(f"http://127.0.0.1:{bound.getsockname()[1]}")
-        async with serving(provider.asgi(), bound):
+        config = uvicorn.Config(provider.asgi(), log_config=None, access_log=False, lifespan="off")
+        # Some hang, and none is waited for.
+        config.timeout_graceful_shutdown = 1
+        server = _Server(config)
+        provider.line.server = server
+        running = asyncio.create_task(server.serve(sockets=[bound]))
+        await eventually(lambda: server.started)
+        try:
             yield provider
             await provider.stop()
+        finally:
+            server.should_exit = True
+            await running
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the tests."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def judge(kind: type[Provider], *, selection: Selection | None = None, limits: Limits = QUICK) -> Report:
     """Return what the checker makes of a kind of provider."""
     async with listening(kind) as provider:
+        return await judge_there(provider, selection=selection, limits=limits)
 
-        def announce(url: str, _manifest: Manifest) -> None:
-            provider.heroku_url = url
 
-        order = Order(
-            manifest_text=json.dumps(provider.manifest).encode(),
-            plans=tuple(PLANS),
-            client_secret=CLIENT_SECRET,
-            port=0,
-            limits=limits,
-            selection=selection or Selection(),
-        )
-        return await check_provider(order, announce=announce, show=lambda _result: None)
+async def judge_there(provider: Provider, *, selection: Selection | None = None, limits: Limits = QUICK) -> Report:
+    """Return what the checker makes of a provider that runs."""
+
+    def announce(url: str, _manifest: Manifest) -> None:
+        provider.heroku_url = url
+
+    assignment = Assignment(
+        manifest_text=json.dumps(provider.manifest).encode(),
+        plans=tuple(PLANS),
+        client_secret=CLIENT_SECRET,
+        port=0,
+        limits=limits,
+        selection=selection or Selection(),
+    )
+    return await check_provider(assignment, announce=announce, show=lambda _result: None)
 
 
 def list_bad(report: Report) -> list[Result]:

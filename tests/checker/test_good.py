@@ -4,11 +4,12 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checker.features.deprovision import CannotDeprovision
+from checker.features.provision import Fails
+from checker.provider import Provider, SynchronousProvider
+from checker.running import judge, list_bad
+from checker.unusual import UNUSUAL
 from headrace.checker import Selection
-
-from .provider import Provider, SynchronousProvider
-from .running import judge, list_bad
-from .wrong import CannotDeprovision, Fails
 
 
 async def test_a_good_asynchronous_provider_passes_everything() -> None:
@@ -27,6 +28,16 @@ async def test_a_good_synchronous_provider_passes_everything() -> None:
     assert [] == list_bad(report)
     assert report.has_passed
     assert {"not declared"} == {result.why for result in report.results if result.feature == "asynchronous"}
+
+
+@pytest.mark.parametrize("kind", UNUSUAL, ids=lambda kind: kind.__name__)
+async def test_what_is_right_in_a_way_of_its_own_passes_without_a_finding(kind: type[Provider]) -> None:
+    """Nothing fails and nothing is warned of, and nothing stays behind."""
+    report = await judge(kind)
+
+    assert [] == list_bad(report)
+    assert report.has_passed
+    assert () == report.left
 
 
 class WithoutLogins(Provider):
@@ -62,11 +73,13 @@ async def test_a_provider_of_a_part_does_not_pass_otherwise() -> None:
 async def test_a_provider_that_cannot_call_back_is_judged_by_the_rest(kind: type[Provider]) -> None:
     """No grant is handed out, and what would need it is said not to have been judged."""
     report = await judge(kind, selection=Selection(has_callback=False))
-    left_out = {result.feature for result in report.results if result.why == "excluded"}
+    left_out = [result for result in report.results if result.why == "excluded"]
+    single = {result.id for result in left_out if result.feature == "repeat"}
 
     assert [] == list_bad(report)
     assert report.has_passed
-    assert {"asynchronous", "tokens", "bad-days"} == left_out
+    assert {"asynchronous", "tokens", "bad-days", "repeat"} == {result.feature for result in left_out}
+    assert {"repeat.one-exchange"} == single
 
 
 async def test_what_must_hold_and_could_not_be_judged_is_no_pass() -> None:

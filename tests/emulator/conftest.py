@@ -3,9 +3,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from emulator.wire import Wire
 from headrace.emulator import Emulator
-
-from .acme import Wire
 
 
 @pytest.fixture

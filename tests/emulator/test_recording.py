@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from emulator.partner import RawPartner, Reaction, Received, answer, provision_at_once, serve_partner
+from emulator.wire import ADA, Wire
 from headrace.emulator import (
     BUILT_IN_WORLD,
     Declined,
@@ -26,15 +28,13 @@ from headrace.emulator import (
 )
 from headrace.errors import ConfigurationError
 
-from .acme import ADA, Acme, Reaction, Received, Wire, answer, provision_at_once, serve_acme
-
 SOON = timedelta(seconds=0.2)
 
 
 @pytest.fixture
-async def other() -> AsyncIterator[Acme]:
+async def other() -> AsyncIterator[RawPartner]:
     """The provider to which is replayed: another process of the same add-on service, knowing nothing yet."""
-    async with serve_acme() as partner:
+    async with serve_partner() as partner:
         yield partner
 
 
@@ -62,7 +62,7 @@ async def refuse_shrinking(received: Received) -> Response:
     return JSONResponse({"message": "Done"})
 
 
-async def play_life(heroku: Emulator, acme: Acme, path: Path) -> None:
+async def play_life(heroku: Emulator, acme: RawPartner, path: Path) -> None:
     """Provision two add-ons, one of them later, change plans, move an app, and deprovision."""
     tasks: list[asyncio.Task[None]] = []
     acme.reactions["PUT"] = refuse_shrinking
@@ -80,7 +80,7 @@ async def play_life(heroku: Emulator, acme: Acme, path: Path) -> None:
         await heroku.deprovision(second)
 
 
-async def replay_to(other: Acme, path: Path, *, reaction: Reaction | None = None, **options: Any) -> Report:
+async def replay_to(other: RawPartner, path: Path, *, reaction: Reaction | None = None, **options: Any) -> Report:
     """Replay to another provider, which takes the first provision for later as the recorded one did."""
     async with run(load_world(BUILT_IN_WORLD)) as heroku:
         heroku.point("acme-search", base_url=f"{other.url}/heroku/resources")
@@ -94,7 +94,7 @@ async def replay_to(other: Acme, path: Path, *, reaction: Reaction | None = None
 
 
 async def test_what_was_sent_to_a_provider_is_sent_again(
-    heroku: Emulator, acme: Acme, other: Acme, tmp_path: Path
+    heroku: Emulator, acme: RawPartner, other: RawPartner, tmp_path: Path
 ) -> None:
     """The same calls in the same order about the same resources, with grants that work."""
     await play_life(heroku, acme, tmp_path / "run.jsonl")
@@ -110,7 +110,7 @@ async def test_what_was_sent_to_a_provider_is_sent_again(
     assert str(report).endswith("\n5 calls, 5 answered as recorded.")
 
 
-async def test_every_difference_is_told(heroku: Emulator, acme: Acme, other: Acme, tmp_path: Path) -> None:
+async def test_every_difference_is_told(heroku: Emulator, acme: RawPartner, other: RawPartner, tmp_path: Path) -> None:
     """Another status, a member that is gone or new, and a call-back that does not come."""
     await play_life(heroku, acme, tmp_path / "run.jsonl")
 
@@ -138,7 +138,7 @@ async def test_every_difference_is_told(heroku: Emulator, acme: Acme, other: Acm
 
 
 async def test_a_call_waits_for_what_the_provider_had_called_back_with(
-    heroku: Emulator, acme: Acme, other: Acme, tmp_path: Path
+    heroku: Emulator, acme: RawPartner, other: RawPartner, tmp_path: Path
 ) -> None:
     """A plan change that came after a provision was finished is not sent before it is finished again."""
     await play_life(heroku, acme, tmp_path / "run.jsonl")
@@ -158,7 +158,9 @@ async def test_a_call_waits_for_what_the_provider_had_called_back_with(
     assert ("POST", f"/addons/{uuid}/actions/provision") in states[0]
 
 
-async def test_calls_keep_their_distances_on_demand(heroku: Emulator, acme: Acme, other: Acme, tmp_path: Path) -> None:
+async def test_calls_keep_their_distances_on_demand(
+    heroku: Emulator, acme: RawPartner, other: RawPartner, tmp_path: Path
+) -> None:
     """At 10 times the recorded speed a second takes a tenth."""
     path = tmp_path / "run.jsonl"
     with record(heroku, path):
@@ -174,7 +176,7 @@ async def test_calls_keep_their_distances_on_demand(heroku: Emulator, acme: Acme
 
 
 async def test_a_provision_that_fails_and_what_follows_is_replayed(
-    heroku: Emulator, acme: Acme, other: Acme, tmp_path: Path
+    heroku: Emulator, acme: RawPartner, other: RawPartner, tmp_path: Path
 ) -> None:
     """Whatever became of the add-on at the emulated Heroku."""
     acme.reactions["POST"] = answer(503, {"message": "Full"})
@@ -188,7 +190,7 @@ async def test_a_provision_that_fails_and_what_follows_is_replayed(
 
 
 async def test_what_a_fault_did_is_not_held_against_a_provider(
-    heroku: Emulator, acme: Acme, other: Acme, tmp_path: Path
+    heroku: Emulator, acme: RawPartner, other: RawPartner, tmp_path: Path
 ) -> None:
     """The provider never gave that answer; what the world lacks is told for each call."""
     heroku.faults.add(Fault(kind="drop", direction="to partner", method="PUT", after_effect=True))
@@ -209,7 +211,7 @@ async def test_what_a_fault_did_is_not_held_against_a_provider(
     assert 2 == len(acme.received)
 
 
-async def test_no_secret_is_in_a_recording(heroku: Emulator, acme: Acme, wire: Wire, tmp_path: Path) -> None:
+async def test_no_secret_is_in_a_recording(heroku: Emulator, acme: RawPartner, wire: Wire, tmp_path: Path) -> None:
     """Tokens, grants, client secret, manifest secrets and config vars are masked; the file is its owner's."""
     path = tmp_path / "run.jsonl"
     tasks: list[asyncio.Task[None]] = []
@@ -223,12 +225,11 @@ async def test_no_secret_is_in_a_recording(heroku: Emulator, acme: Acme, wire: W
         await wire.send("GET", "/account", token=None, Authorization="Basic planted-header", Cookie="planted-cookie")
         await wire.get(f"/apps/storefront/addons/{addon.id}/sso")
     text = path.read_text()
-    held = heroku._heroku.tokens
-    secrets = {*held._access, *held._refresh, *held._grants, acme.received[0].body["oauth_grant"]["code"], ADA}
+    [issued] = [msgspec.json.decode(each.raw_response) for each in heroku.traffic if each.path == "/oauth/token"]
+    secrets = {issued["access_token"], issued["refresh_token"], acme.received[0].body["oauth_grant"]["code"], ADA}
     secrets |= {"acme-client-secret", "acme-manifest-password", "acme-sso-salt", "planted"}
 
     assert 200 == token
-    assert len(held._access) == len(held._refresh) == 1
     assert set() == {secret for secret in secrets if secret in text}
     assert "ACME_SEARCH_URL" in text
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
@@ -272,3 +273,21 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, problem: str
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=problem):
         read_recording(path)
+
+
+async def test_what_addresses_carry_is_masked(heroku: Emulator, wire: Wire, tmp_path: Path) -> None:
+    """Of a webhook's or a drain's URL the query, in which its receiver's token stands: in file, traffic and console."""
+    url = f"{heroku.url}/hook?token=planted-one&key=planted-two"
+    with record(heroku, tmp_path / "run.jsonl"):
+        wanted = {"include": ["api:app"], "level": "notify", "url": url}
+        replies = [
+            await wire.send("POST", "/apps/storefront/webhooks", json=wanted),
+            await wire.send("POST", "/apps/storefront/log-drains", json={"url": url}),
+        ]
+    seen = [text for exchange in heroku.traffic for text in (exchange.request, exchange.response)]
+    console = (await wire.get("/__emulator__/")).raw.decode()
+
+    assert [201, 201] == [reply.status for reply in replies]
+    for text in ((tmp_path / "run.jsonl").read_text(encoding="utf-8"), *seen, console):
+        assert "planted" not in text
+    assert 4 == sum(f"{heroku.url}/hook?•••" in text for text in seen)

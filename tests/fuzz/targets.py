@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request as HttpRequest
 
 from headrace.emulator import load_world
+from headrace.encryption import KeyRing
 from headrace.errors import ConfigurationError, HeadraceError, PlatformError, Rejected, SealBroken
 from headrace.models import Collaborator, Grant, Secret, Token
 from headrace.protocol import oauth, platform
@@ -24,13 +25,15 @@ from headrace.protocol.sso import sign_resource, verify_sso
 from headrace.protocol.webhooks import parse_event, sign_delivery, verify_delivery
 from headrace.protocol.wire import Response, read_number
 from headrace.settings import read_settings
-from headrace.store.seal import KeyRing
-from headrace.web.sessions import keep_customers
+from headrace.store.sql.database import Database
+from headrace.web.ground.sessions import keep_customers
 
 SECRET = Secret("planted-secret-3f8b")
 NOON = datetime(2026, 9, 8, 12, 0, tzinfo=UTC)
 UUID = "01234567-89ab-4def-8123-456789abcdef"
 KEYS = KeyRing([bytes(range(32))])
+# What a cookie says is read without a database: none is opened there.
+SESSIONS = keep_customers(KEYS, database=Database("sqlite:////nowhere/headrace.db"), clock=lambda: NOON)
 GRANT = Grant(code=SECRET, expires_at=NOON)
 TOKEN = Token(access=SECRET, refresh=SECRET, expires_at=NOON)
 ADDON = platform.build_addon_info(UUID)
@@ -161,7 +164,7 @@ def sealed_secrets(data: bytes) -> None:
 def session_cookies(data: bytes) -> None:
     headers = [(b"host", b"127.0.0.1"), (b"cookie", b"headrace_session=" + data)]
     scope = {"type": "http", "scheme": "http", "path": "/board", "query_string": b"", "headers": headers}
-    assert keep_customers(KEYS, clock=lambda: NOON).find(HttpRequest(scope)) is None
+    assert SESSIONS.read(HttpRequest(scope)) is None
 
 
 def _send_last(send: Callable[[Response], object], response: Response) -> None:

@@ -3,14 +3,9 @@ from typing import Any
 
 import pytest
 
-from headrace.inspector.board import (
-    Board,
-    PlacedResource,
-    board_as_json,
-    board_as_text,
-    build_board,
-    spell_age,
-)
+from headrace.inspector.board import Board, PlacedResource, build_board
+from headrace.inspector.board_json import board_as_json
+from headrace.inspector.board_text import board_as_text
 from headrace.models import Outcome, Ref, Stage, State
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -171,11 +166,3 @@ def test_the_text_fits_a_terminal_and_cannot_drive_it() -> None:
 
     assert 100 == max(len(line) for line in text.splitlines())
     assert all(character.isprintable() or character == "\n" for character in text)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(-3, "0 s"), (40, "40 s"), (60, "1 min"), (7199, "1 h"), (86_400, "1 d")]
-)
-def test_an_age_is_told_in_its_largest_unit(seconds: int, text: str) -> None:
-    """A clock ahead of ours gives no negative age."""
-    assert text == spell_age(timedelta(seconds=seconds))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from headrace.inspector.freshness import LONGEST_WAIT, SPREAD, decide_next_look, decide_next_try
+from headrace.inspector.freshness import LONGEST_WAIT, SPREAD, decide_next_inspection, decide_next_try
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EVERY = timedelta(minutes=5)
@@ -17,16 +17,18 @@ DAY = timedelta(days=1)
 )
 def test_what_has_long_been_still_is_looked_at_more_rarely(quiet_for: timedelta, pace: int) -> None:
     """By the table: every 5, 15, 60 or 180 minutes, and up to a tenth later."""
-    wait = decide_next_look(now=NOON, changed_at=NOON - quiet_for, every=EVERY, name="any") - NOON
+    wait = decide_next_inspection(now=NOON, changed_at=NOON - quiet_for, every=EVERY, name="any") - NOON
 
     assert pace * EVERY <= wait <= pace * EVERY * (1 + SPREAD)
 
 
 def test_what_has_one_name_keeps_in_step_and_the_rest_is_spread() -> None:
     """The resources of a pipeline are due together; a thousand pipelines are not."""
-    moments = [decide_next_look(now=NOON, changed_at=NOON, every=EVERY, name=f"pipeline-{n}") for n in range(1000)]
+    moments = [
+        decide_next_inspection(now=NOON, changed_at=NOON, every=EVERY, name=f"pipeline-{n}") for n in range(1000)
+    ]
 
-    assert moments[7] == decide_next_look(now=NOON, changed_at=NOON, every=EVERY, name="pipeline-7")
+    assert moments[7] == decide_next_inspection(now=NOON, changed_at=NOON, every=EVERY, name="pipeline-7")
     assert len(set(moments)) > 500
 
 

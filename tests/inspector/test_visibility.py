@@ -4,33 +4,22 @@ import re
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
+from browsing import COOKIE, log_in, visit
 from headrace.emulator import Clock, Fault
-from headrace.emulator.records import Addon
+from headrace.emulator.world.records import Addon
 from headrace.errors import Refused
-from headrace.inspector import visibility
+from headrace.inspector.visibility import Viewer, Visibility
 from headrace.models import State
 from headrace.testing import eventually
 from pair import ADA, EVE, GRACE, Acme, Pair, play_pair
 
-COOKIE = "headrace_session"
 FIVE_MINUTES = timedelta(minutes=5)
 SHOP = ("shop", "shop-dev", "shop-pr-1", "shop-staging")
 
 
-async def log_in(pair: Pair, addon: Addon, email: str | None = None) -> str:
-    """Log a person in by the emulator's own form; return the cookie."""
-    url, form = pair.heroku.sso_form(addon, email)
-    async with pair.http.post(url, data=form, allow_redirects=False) as answer:
-        assert 303 == answer.status
-        return answer.cookies[COOKIE].value
-
-
 async def get(pair: Pair, path: str, cookie: str) -> tuple[int, str]:
-    headers = {"Cookie": f"{COOKIE}={cookie}"}
-    async with pair.http.get(pair.url + path, headers=headers, allow_redirects=False) as answer:
-        return answer.status, await answer.text()
+    page = await visit(pair, path, cookie=cookie)
+    return page.status, page.text
 
 
 async def list_apps(pair: Pair, cookie: str) -> list[str]:
@@ -147,7 +136,7 @@ async def test_a_removed_collaborator_is_out_after_five_minutes(database_url: st
             status, text, ended = answer.status, await answer.text(), answer.cookies[COOKIE]
         again = await get(pair, "/board", cookie)
 
-        assert [200, 200, 403, 403] == [before[0], cached[0], status, again[0]]
+        assert [200, 200, 403, 401] == [before[0], cached[0], status, again[0]]
         assert [] == [word for word in spell_everything_of(addons["shop-staging"]) if word in text]
         assert ("", "0") == (ended.value, ended["max-age"])
 
@@ -194,7 +183,7 @@ async def test_siblings_are_hidden_when_heroku_does_not_answer(sqlite_url: str) 
         cookie = await log_in(pair, addons["shop"], ADA)
         before = await list_apps(pair, cookie)
         for addon in addons.values():
-            pair.heroku._heroku.tokens.revoke(addon)
+            pair.heroku.revoke_tokens(addon)
         clock.advance(FIVE_MINUTES + timedelta(seconds=1))
         after = await list_apps(pair, cookie)
 
@@ -220,23 +209,30 @@ async def test_open_boards_do_not_ask_again_and_again_while_heroku_does_not_answ
         assert sorted(addon.app.id for addon in addons.values()) == sorted(asked)
 
 
-async def test_a_board_does_not_wait_for_every_answer(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_board_does_not_wait_for_every_answer(sqlite_url: str) -> None:
     """What Heroku takes long to answer about comes at a later look, which does not ask again meanwhile."""
-    monkeypatch.setattr(visibility, "ANSWERS_WITHIN_SECONDS", 0.2)
     clock = Clock()
     async with play_pair(sqlite_url, clock=clock) as pair:
         addons = await provision(pair, *SHOP)
         cookie = await log_in(pair, addons["shop"], ADA)
+        assert sorted(SHOP) == await list_apps(pair, cookie)
         clock.advance(FIVE_MINUTES + timedelta(seconds=1))
         before = list_asked(pair)
         slow = f"/apps/{addons['shop-dev'].app.id}/collaborators"
         pair.heroku.faults.add(Fault(kind="latency", seconds=4.0, path=slow))
-        early = [await list_apps(pair, cookie) for _ in range(2)]
-        others = ["shop", "shop-pr-1", "shop-staging"]
+        parts = pair.parts
+        visibility = Visibility(parts.database, parts.inspector, clock=clock.now, answers_within=0.2)
+        ada = Viewer(resource_uuid=addons["shop"].id, user_id="", email=ADA, is_proven=True, let_in_at=clock.now())
+
+        async def look() -> list[str]:
+            placed = await visibility.list_visible(ada)
+            return sorted(str(each.app.name) for each in placed or [])
 
         async def is_whole() -> bool:
-            return sorted(SHOP) == await list_apps(pair, cookie)
+            return sorted(SHOP) == await look()
 
+        early = [await look() for _ in range(2)]
+        others = ["shop", "shop-pr-1", "shop-staging"]
         await eventually(is_whole)
 
         # The slow one has its answer only after all of this; the others may come one after the other on a busy machine.
@@ -244,12 +240,50 @@ async def test_a_board_does_not_wait_for_every_answer(sqlite_url: str, monkeypat
         assert sorted(addon.app.id for addon in addons.values()) == sorted(list_asked(pair)[len(before) :])
 
 
+async def test_nobody_waits_for_what_is_hidden(sqlite_url: str) -> None:
+    """Grace's look waits for her own app alone, however many siblings Heroku does not answer about; Ada's for hers."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
+        addons = await provision(pair, *SHOP)
+        graces = await log_in(pair, addons["shop-staging"], GRACE)
+        clock.advance(FIVE_MINUTES + timedelta(seconds=1))
+        hidden = [addons[app].app.id for app in SHOP if app != "shop-staging"]
+        for app_id in hidden:
+            pair.heroku.faults.add(Fault(kind="latency", seconds=60.0, path=f"/apps/{app_id}*"))
+        before = len(list(pair.heroku.traffic))
+        apps = await list_apps(pair, graces)
+        waited_for = {each.path.split("/")[2] for each in list(pair.heroku.traffic)[before:] if "/apps/" in each.path}
+
+        assert ["shop-staging"] == apps
+        assert {addons["shop-staging"].app.id} == waited_for
+        pair.heroku.faults.clear()
+
+
+async def test_an_app_where_somebody_is_new_is_shown_at_a_later_look(sqlite_url: str) -> None:
+    """Heroku is asked about it in the background of a look that does not show it."""
+    clock = Clock()
+    async with play_pair(sqlite_url, clock=clock) as pair:
+        addons = await provision(pair, "shop-staging", "shop-dev")
+        graces = await log_in(pair, addons["shop-staging"], GRACE)
+        before = await list_apps(pair, graces)
+        grace = pair.heroku.state.find_user(GRACE)
+        assert grace is not None
+        pair.heroku.state.add_collaborator(pair.heroku.state.apps["shop-dev"], grace)
+        clock.advance(FIVE_MINUTES + timedelta(seconds=1))
+
+        async def sees_both() -> bool:
+            return ["shop-dev", "shop-staging"] == await list_apps(pair, graces)
+
+        assert ["shop-staging"] == before
+        await eventually(sees_both)
+
+
 async def test_one_sibling_that_heroku_does_not_answer_for_is_hidden_alone(sqlite_url: str) -> None:
     """Each sibling is asked for with its own token."""
     clock = Clock()
     async with play_pair(sqlite_url, clock=clock) as pair:
         addons = await provision(pair, *SHOP)
-        pair.heroku._heroku.tokens.revoke(addons["shop-dev"])
+        pair.heroku.revoke_tokens(addons["shop-dev"])
         clock.advance(FIVE_MINUTES + timedelta(seconds=1))
         cookie = await log_in(pair, addons["shop"], ADA)
 

@@ -88,3 +88,15 @@ def test_a_change_to_the_same_plan_changes_nothing(state: State) -> None:
 def test_the_state_says_which_workflow_is_due(state: State, is_change_waiting: bool, due: WorkflowKind | None) -> None:  # noqa: FBT001
     """A deprovision during provisioning is handed over, a plan change waits for the provision."""
     assert due is find_due(state, is_change_waiting=is_change_waiting)
+
+
+@pytest.mark.parametrize("state", State)
+def test_config_that_the_partner_sets_waits_for_all_that_heroku_asks_for(state: State) -> None:
+    """Only what is provisioned has any, and a customer who changes the plan goes first."""
+    is_provisioned = state is State.PROVISIONED
+    before = find_due(state, is_change_waiting=False)
+
+    assert find_due(state, is_change_waiting=False, is_config_waiting=True) is (
+        WorkflowKind.CONFIG_CHANGE if is_provisioned else before
+    )
+    assert WorkflowKind.CONFIG_CHANGE is not find_due(state, is_change_waiting=True, is_config_waiting=True)

@@ -226,6 +226,7 @@ def test_an_error_keeps_the_half_that_can_be_read() -> None:
         ({}, DEFAULT_RETRY_AFTER),
         ({"retry-after": "7"}, timedelta(seconds=7)),
         ({"retry-after": "0"}, timedelta(0)),
+        ({"retry-after": "999999999"}, timedelta(hours=1)),
         ({"retry-after": ""}, DEFAULT_RETRY_AFTER),
         ({"retry-after": "-1"}, DEFAULT_RETRY_AFTER),
         ({"retry-after": "soon"}, DEFAULT_RETRY_AFTER),

@@ -4,6 +4,7 @@ import pytest
 
 from headrace import errors
 from headrace.errors import (
+    ClientSecretRejected,
     Forbidden,
     GrantError,
     HerokuBroken,
@@ -126,10 +127,16 @@ def test_a_table_of_ones_own_is_used() -> None:
     assert (timedelta(seconds=1), None) == (decide_here(ValueError()), decide_here(KeyError()))
 
 
+def test_a_client_secret_is_tried_again_before_a_grant_ends() -> None:
+    """Every half minute: whenever the right one is deployed, its grant is still good some seconds later."""
+    waits = [decide(fail(ClientSecretRejected), attempt=attempt) for attempt in range(1, 20)]
+
+    assert max(wait for wait in waits if wait) <= timedelta(seconds=30)
+
+
 def test_each_platform_error_has_been_thought_of() -> None:
     """A new error of the tree is tried as its base says; the base says never."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PlatformError)]
 
-    assert {Unreachable, HerokuBroken, UnexpectedAnswer, RateLimited, TokenRejected} == {
-        kind for kind in kinds if kind in TABLE and TABLE[kind].within
-    }
+    in_time = {Unreachable, HerokuBroken, UnexpectedAnswer, RateLimited, TokenRejected, ClientSecretRejected}
+    assert in_time == {kind for kind in kinds if kind in TABLE and TABLE[kind].within}

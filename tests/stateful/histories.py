@@ -1,10 +1,11 @@
 """Random histories: what customers, Heroku, the network, the partner's cloud and the operator may do, in any order."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from hypothesis import strategies as st
 
-from headrace.emulator.faults import Fault
+from headrace.emulator.kit.faults import Fault
 
 SLOTS = ("shop-staging", "shop", "blog")
 STATUSES = (500, 502, 503)
@@ -38,6 +39,24 @@ class ProvisionOther:
 class ChangePlan:
     slot: int
     plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlans:
+    """Heroku asks for several plans while the hook of the first runs, and for each of them twice."""
+
+    slot: int
+    plans: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """A provision whose hook runs while the app moves, or the customer removes it; then the hook may refuse."""
+
+    slot: int
+    stage: str | None
+    is_removed: bool
+    is_refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,8 @@ Action = (
     | Repeat
     | ProvisionOther
     | ChangePlan
+    | QueuePlans
+    | Meanwhile
     | Deprovision
     | LogIn
     | Move
@@ -115,6 +136,7 @@ _SLOT = st.integers(0, len(SLOTS) - 1)
 _COUNT = st.integers(1, 3)
 # "tiny" is refused by the hook of a plan change.
 _PLAN = st.sampled_from(["free", "basic", "tiny"])
+_STAGE = st.sampled_from(["development", "staging", "production", None])
 _TO_HEROKU = st.builds(
     Fault,
     kind=st.sampled_from(["status", "drop", "truncate", "malform", "expired_token"]),
@@ -139,9 +161,11 @@ _ACTION: st.SearchStrategy[Action] = st.one_of(
     st.builds(ProvisionOther, _SLOT),
     st.builds(ChangePlan, _SLOT, _PLAN),
     st.builds(ChangePlan, _SLOT, _PLAN),
+    st.builds(QueuePlans, _SLOT, st.lists(_PLAN, min_size=2, max_size=3).map(tuple)),
+    st.builds(Meanwhile, _SLOT, _STAGE, st.booleans(), st.booleans()),
     st.builds(Deprovision, _SLOT),
     st.builds(LogIn, _SLOT),
-    st.builds(Move, _SLOT, st.sampled_from(["development", "staging", "production", None])),
+    st.builds(Move, _SLOT, _STAGE),
     st.builds(GoWrong, _TO_HEROKU | _TOO_MANY | _LATE | _TO_PARTNER),
     st.builds(FailHooks, _COUNT),
     st.builds(ExpireTokens, _SLOT),
@@ -153,3 +177,7 @@ _ACTION: st.SearchStrategy[Action] = st.one_of(
 HISTORIES = st.builds(
     lambda first, rest: [first, *rest], st.builds(Provision, _SLOT, _PLAN), st.lists(_ACTION, min_size=2, max_size=12)
 )
+
+
+def find_id(slot: int) -> str:
+    return str(UUID(int=slot + 1))

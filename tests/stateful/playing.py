@@ -1,32 +1,35 @@
 """Plays a history on an emulated Heroku and a service that may be restarted, and keeps what was promised."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import singledispatchmethod
-from uuid import UUID
+from functools import partial, singledispatchmethod
+from itertools import pairwise
 
 import aiohttp
 import pytest
 import sqlalchemy as sa
 
+from headrace.assembly import Parts
 from headrace.emulator import Clock, Declined, Emulator, Switches, describe, load_world
 from headrace.emulator import run as run_emulator
-from headrace.emulator.records import Addon
-from headrace.errors import Refused, TokenRejected
+from headrace.emulator.world.records import Addon
+from headrace.errors import HeadraceError, TokenRejected
 from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.retries import PROVISION_LIMIT, TABLE, Policy
-from headrace.service import AddonService, Parts
+from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
-from headrace.store.resources import ResourceRow, find_resource
-from headrace.store.schema import notice, resource
+from headrace.store.sql.schema import notice, resource
+from headrace.store.state.plan_changes import find_last_plan_change
+from headrace.store.state.resources import ResourceRow, find_resource
 from headrace.testing import eventually
-from headrace.workflows import hooks
 from pair import PASSWORD, SLUG, WORLD
+from stateful.cloud import Cloud, build_address
 from stateful.histories import (
     SLOTS,
     Action,
@@ -36,56 +39,26 @@ from stateful.histories import (
     FailHooks,
     GoWrong,
     LogIn,
+    Meanwhile,
     Move,
     PassHours,
     Provision,
     ProvisionOther,
     ProvisionRefused,
+    QueuePlans,
     Repeat,
     Restart,
     RevokeTokens,
+    find_id,
 )
 
 PIPELINE = "shop"
+# A repeat has been recorded by then, before another plan is asked for.
+ON_ITS_WAY_SECONDS = 0.2
 SETTLED_WITHIN = timedelta(seconds=60)
 # Retried without the waits of life, and as long: no fault of a history lasts until a provision is given up.
 PATIENT = Policy(timedelta(milliseconds=1), timedelta(milliseconds=5), PROVISION_LIMIT)
 PATIENT_RETRIES = {kind: PATIENT if policy.within else policy for kind, policy in TABLE.items()}
-
-
-@dataclass
-class Cloud:
-    """The partner's own cloud: which resources exist there and on which plan, however often its hooks run."""
-
-    plans: dict[str, str] = field(default_factory=dict)
-    unwanted: set[str] = field(default_factory=set)
-    failures_left: int = 0
-
-    def register(self, service: AddonService) -> None:
-        @service.on_provision
-        def create(provision: hooks.Provision) -> dict[str, str]:
-            if provision.uuid in self.unwanted:
-                raise Refused("We do not serve this region.")
-            self.plans[provision.uuid] = provision.plan
-            self._fail_if_asked()
-            return {"ACME_SEARCH_URL": build_address(provision.uuid)}
-
-        @service.on_plan_change
-        def resize(change: hooks.PlanChange) -> None:
-            if change.new_plan == "tiny":
-                raise Refused("Your data does not fit this plan.")
-            self.plans[change.uuid] = change.new_plan
-            self._fail_if_asked()
-
-        @service.on_deprovision
-        def drop(gone: hooks.Resource) -> None:
-            self.plans.pop(gone.uuid, None)
-            self._fail_if_asked()
-
-    def _fail_if_asked(self) -> None:
-        if self.failures_left:
-            self.failures_left -= 1
-            raise OSError("The cloud is having a bad day.")
 
 
 @dataclass
@@ -125,10 +98,13 @@ class Play:
             self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
             self.heroku.point(SLUG, base_url=f"{self.url}/heroku/resources", sso_url=f"{self.url}/sso/login")
             environment = describe(self.heroku).addon_services[0].settings | {"DATABASE_URL": self.database_url}
-            service = AddonService(read_settings(environment), retries=PATIENT_RETRIES, clock=self.heroku.clock.now)
+            service = AddonService(read_settings(environment))
+            assembly = find_assembly(service)
+            assembly.retries, assembly.clock = PATIENT_RETRIES, self.heroku.clock.now
+            assembly.database_clock = lambda _connection: self.heroku.clock.now()
             self.cloud.register(service)
             await self.services.enter_async_context(serving(service.asgi(), bound.dup()))
-            self.parts = service.assemble()
+            self.parts = assembly.assemble()
 
     async def stop(self) -> None:
         await self.services.aclose()
@@ -187,7 +163,7 @@ class Play:
         if promise is not None:
             body = {"uuid": promise.addon.id, "plan": "other", "region": "amazon-web-services::us-east-1"}
             is_gone = await self._find_end(promise) is State.DEPROVISIONED
-            assert await self._post(body) == (410 if is_gone else 409)
+            assert (await self._ask("POST", "", body))[0] == (410 if is_gone else 409)
 
     @take.register
     async def _(self, action: ChangePlan) -> None:
@@ -203,6 +179,47 @@ class Play:
                 promise.is_plan_refused_late = True
             else:
                 promise.plan, promise.is_plan_refused_late = action.plan, False
+
+    @take.register
+    async def _(self, action: QueuePlans) -> None:
+        promise = await self._find_living(action.slot)
+        if promise is None:
+            return
+        await self.settle()
+        uuid, plan = promise.addon.id, (await self.find(promise.addon.id)).plan
+        # A plan asked for twice in a row is a repeat, and the one there is already is no change.
+        plans = [next_plan for before, next_plan in pairwise((plan, *action.plans)) if next_plan != before]
+        async with self._hooks_held():
+            calls = []
+            for wanted in plans:
+                first = asyncio.create_task(self._ask("PUT", f"/{uuid}", {"plan": wanted}))
+                await eventually(partial(self._has_asked, uuid, wanted))
+                calls.append((wanted, first, asyncio.create_task(self._ask("PUT", f"/{uuid}", {"plan": wanted}))))
+                await asyncio.wait({calls[-1][2]}, timeout=ON_ITS_WAY_SECONDS)
+        for wanted, first, again in calls:
+            assert await first == await again
+            assert (await first)[0] == (422 if wanted == "tiny" else 200)
+        final = "free" if promise.addon.plan.name == "basic" else "basic"
+        await self.heroku.change_plan(promise.addon, final)
+        promise.plan, promise.is_plan_refused_late = final, False
+
+    @take.register
+    async def _(self, action: Meanwhile) -> None:
+        if action.slot in self.promises:
+            return
+        if action.is_refused:
+            self.cloud.unwanted.add(find_id(action.slot))
+        async with self._hooks_held():
+            await self._provision(action.slot, "basic")
+            promise = self.promises[action.slot]
+            promise.is_refused = action.is_refused
+            await eventually(lambda: self._is_in_hook(promise), within=SETTLED_WITHIN)
+            self._move(action.slot, action.stage)
+            with suppress(HeadraceError):
+                await self.inspect_stage(promise.addon.id)
+            if action.is_removed and (await self.find(promise.addon.id)).state is State.PROVISIONING:
+                await self.heroku.deprovision(promise.addon)
+                promise.is_removed = True
 
     @take.register
     async def _(self, action: Deprovision) -> None:
@@ -224,14 +241,7 @@ class Play:
         promise = await self._find_living(action.slot)
         if promise is None:
             return
-        app = self.heroku.find_app(SLOTS[action.slot])
-        if action.stage is None and app.coupling is not None:
-            self.heroku.uncouple(app)
-        elif action.stage is not None and app.coupling is None:
-            self.heroku.couple(app, PIPELINE, action.stage)
-        elif action.stage is not None:
-            self.heroku.move(app, action.stage)
-        promise.stage = action.stage
+        self._move(action.slot, action.stage)
 
     @take.register
     async def _(self, action: GoWrong) -> None:
@@ -281,6 +291,33 @@ class Play:
         is_at_risk = self.is_troubled and not self.is_backfill_open
         self.promises[slot] = Promise(addon, plan, stage, may_be_lost=is_at_risk)
 
+    def _move(self, slot: int, stage: str | None) -> None:
+        app = self.heroku.find_app(SLOTS[slot])
+        if stage is None and app.coupling is not None:
+            self.heroku.uncouple(app)
+        elif stage is not None and app.coupling is None:
+            self.heroku.couple(app, PIPELINE, stage)
+        elif stage is not None:
+            self.heroku.move(app, stage)
+        self.promises[slot].stage = stage
+
+    @asynccontextmanager
+    async def _hooks_held(self) -> AsyncIterator[None]:
+        self.cloud.may_go_on.clear()
+        try:
+            yield
+        finally:
+            self.cloud.may_go_on.set()
+
+    async def _is_in_hook(self, promise: Promise) -> bool:
+        uuid = promise.addon.id
+        return uuid in self.cloud.begun or (await self.find(uuid)).state is not State.PROVISIONING
+
+    async def _has_asked(self, uuid: str, plan: str) -> bool:
+        assert self.parts is not None
+        last = await self.parts.database.read(find_last_plan_change, uuid)
+        return last is not None and (last.new_plan, last.outcome) == (plan, None)
+
     async def _find_living(self, slot: int) -> Promise | None:
         promise = self.promises.get(slot)
         if promise is None or promise.is_removed or promise.is_refused:
@@ -297,10 +334,11 @@ class Play:
             return state if state in {State.FAILED, State.DEPROVISIONED} else None
         return None
 
-    async def _post(self, body: dict[str, str]) -> int:
+    async def _ask(self, method: str, path: str, body: dict[str, str]) -> tuple[int, str]:
         headers = {"Authorization": build_basic_auth(SLUG, Secret(PASSWORD))}
-        async with self.http.post(f"{self.url}/heroku/resources", json=body, headers=headers) as answer:
-            return answer.status
+        url = f"{self.url}/heroku/resources{path}"
+        async with self.http.request(method, url, json=body, headers=headers) as answer:
+            return answer.status, await answer.text()
 
     async def _is_settled(self) -> bool:
         assert self.parts is not None
@@ -360,11 +398,4 @@ async def _check(play: Play, promise: Promise) -> None:
             await play.inspect_stage(uuid)
     else:
         assert promise.stage == await play.inspect_stage(uuid)
-
-
-def find_id(slot: int) -> str:
-    return str(UUID(int=slot + 1))
-
-
-def build_address(uuid: str) -> str:
-    return f"https://search.acme.example/{uuid}"
+        await eventually(lambda: promise.stage in play.cloud.stages[uuid])

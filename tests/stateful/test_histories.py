@@ -1,29 +1,19 @@
 """Whatever happens in whatever order, what was promised comes true."""
 
 import asyncio
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stateful.histories import HISTORIES, Action
 from stateful.playing import play_history
-
-# A history takes about a second: the service, its database and its restarts are real ones.
-EXAMPLES = int(os.environ.get("HEADRACE_TEST_HISTORIES", "20"))
+from stateful.trying import trying
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    derandomize="HEADRACE_TEST_HISTORIES" not in os.environ,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@trying(20)
 @given(history=HISTORIES, is_backfill_open=st.booleans())
 def test_whatever_happens_what_was_promised_comes_true(
     *, history: list[Action], is_backfill_open: bool, sqlite_template: Path

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from headrace.models import Addon, Grant, Inspection, Outcome, Owner, Placement, Ref, Secret, read_stage
 from headrace.protocol.partner import ProvisionRequest
-from headrace.store.resources import insert_resources, update_resource
+from headrace.store.state.resources import insert_resources, update_resource
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -13,19 +13,19 @@ import sqlalchemy as sa
 
 from browsing import OPERATOR_COOKIE, SALT, log_in, provision, visit
 from headrace.emulator import Fault
-from headrace.emulator.faults import Kind
+from headrace.emulator.kit.faults import Kind
+from headrace.encryption import KeyRing, make_key
+from headrace.hooks.arguments import Resource
 from headrace.logs import make_json_formatter
 from headrace.models import Secret
 from headrace.protocol.webhooks import SIGNATURE_HEADER, sign_delivery
-from headrace.store.database import Database
-from headrace.store.placements import find_current_placement
-from headrace.store.schema import secret
-from headrace.store.seal import KeyRing, make_key
-from headrace.store.secrets import GRANT, HOOK_STEP, LOG_DRAIN_TOKEN
-from headrace.store.webhooks import CREDENTIALS, save_credentials
-from headrace.workflows.events import make_credentials
-from headrace.workflows.hooks import Resource
-from headrace.workflows.masks import NOT_SHOWN, mask_text
+from headrace.store.sql.database import Database
+from headrace.store.sql.schema import secret
+from headrace.store.state.placements import find_current_placement
+from headrace.store.state.secrets import GRANT, HOOK_STEP, LOG_DRAIN_TOKEN
+from headrace.store.state.webhooks import CREDENTIALS, save_credentials
+from headrace.workflows.engine.redaction import NOT_SHOWN, redact_text
+from headrace.workflows.lifecycle.events import make_credentials
 from pair import PASSWORD, Acme, Pair, play_pair
 
 OLD_KEY, NEW_KEY = make_key(), make_key()
@@ -168,7 +168,7 @@ async def deliver(pair: Pair, uuid: str) -> dict[str, str]:
 
 
 async def test_bad_days_leave_no_secret_anywhere(database_url: str) -> None:
-    """Not in the log, a page, a twin, the metrics, or any column of any table; of a hook's own error see below."""
+    """Not in the log, a page, a JSON, the metrics, or any column of any table; of a hook's own error see below."""
 
     def fail(_resource: Resource) -> None:
         raise RuntimeError(HOOK_SECRET)
@@ -244,7 +244,7 @@ async def test_what_cannot_be_masked_is_not_logged(sqlite_url: str) -> None:
     async with play_pair(sqlite_url, HEADRACE_KEYS=OLD_KEY) as pair:
         addon = await provision(pair)
     async with play_pair(sqlite_url, HEADRACE_KEYS=NEW_KEY) as pair:
-        shown = await pair.parts.masks.mask(addon.id, HOOK_SECRET)
+        shown = await pair.parts.redaction.redact(addon.id, HOOK_SECRET)
 
     assert NOT_SHOWN == shown
 
@@ -264,7 +264,7 @@ async def test_what_cannot_be_masked_is_not_logged(sqlite_url: str) -> None:
 )
 def test_secrets_are_masked_as_they_are_written(stored: str, text: str, shown: str) -> None:
     """A JSON value by each of its strings, a URL by its password too, the longest first; what is short stays."""
-    assert shown == mask_text(text, [stored])
+    assert shown == redact_text(text, [stored])
 
 
 async def test_keys_are_rotated_while_the_service_runs(database_url: str) -> None:

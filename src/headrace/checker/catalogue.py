@@ -1,7 +1,5 @@
-"""Every check, in the order in which a provider needs what it judges."""
+"""Every fact, in the order in which a provider needs what it judges."""
 
-from headrace.checker.bench import Bench
-from headrace.checker.check import Check, Feature
 from headrace.checker.features.asynchronous import asynchronous
 from headrace.checker.features.authentication import authentication
 from headrace.checker.features.bad_days import bad_days
@@ -10,13 +8,16 @@ from headrace.checker.features.config import config
 from headrace.checker.features.deprovision import deprovision
 from headrace.checker.features.manifest import ManifestFile, manifest
 from headrace.checker.features.plan_change import plan_change
+from headrace.checker.features.presence import presence
 from headrace.checker.features.provision import provision
 from headrace.checker.features.repeat import repeat
 from headrace.checker.features.sso import sso
 from headrace.checker.features.timing import timing
 from headrace.checker.features.tokens import tokens
+from headrace.checker.kit.fact import Fact, Feature
+from headrace.checker.kit.harness import Harness
 
-PROVIDER_FEATURES: tuple[Feature[Bench], ...] = (
+PROVIDER_FEATURES: tuple[Feature[Harness], ...] = (
     authentication,
     provision,
     asynchronous,
@@ -29,8 +30,9 @@ PROVIDER_FEATURES: tuple[Feature[Bench], ...] = (
     timing,
     tokens,
     bad_days,
+    presence,
 )
-FEATURES: tuple[Feature[ManifestFile] | Feature[Bench], ...] = (manifest, *PROVIDER_FEATURES)
-MANIFEST_CHECKS: tuple[Check[ManifestFile], ...] = tuple(manifest.checks)
-PROVIDER_CHECKS: tuple[Check[Bench], ...] = tuple(check for feature in PROVIDER_FEATURES for check in feature.checks)
-CHECKS: tuple[Check[ManifestFile] | Check[Bench], ...] = (*MANIFEST_CHECKS, *PROVIDER_CHECKS)
+FEATURES: tuple[Feature[ManifestFile] | Feature[Harness], ...] = (manifest, *PROVIDER_FEATURES)
+MANIFEST_FACTS: tuple[Fact[ManifestFile], ...] = tuple(manifest.facts)
+PROVIDER_FACTS: tuple[Fact[Harness], ...] = tuple(fact for feature in PROVIDER_FEATURES for fact in feature.facts)
+FACTS: tuple[Fact[ManifestFile] | Fact[Harness], ...] = (*MANIFEST_FACTS, *PROVIDER_FACTS)

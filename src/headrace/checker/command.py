@@ -1,16 +1,17 @@
 """The command `headrace check`: options in, a report out, and whether the provider passed."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from headrace.checker.bench import Limits
-from headrace.checker.documents import render_json, render_junit
+from headrace.checker.kit.harness import Limits
 from headrace.checker.report import Result
-from headrace.checker.run import DEFAULT_CLIENT_SECRET, DEFAULT_PLAN, Order, Selection, check_provider
-from headrace.checker.text import Lines, render_announcement, render_summary
+from headrace.checker.report_documents import render_json, render_junit
+from headrace.checker.report_text import Lines, render_announcement, render_summary
+from headrace.checker.run import DEFAULT_CLIENT_SECRET, DEFAULT_PLAN, Assignment, Selection, check_provider
 from headrace.protocol.manifest import Manifest
 
 
@@ -34,18 +35,7 @@ async def run_check(
     A document has standard output for itself; what has to be set at the provider goes to standard error then.
     """
     is_text = form == "text"
-    lines = Lines()
-
-    def announce(url: str, read: Manifest) -> None:
-        secret = "what you gave" if client_secret else DEFAULT_CLIENT_SECRET
-        click.echo(render_announcement(url, base_url=read.base_url, client_secret=secret), err=not is_text)
-
-    def show(result: Result) -> None:
-        if is_text:
-            for line in lines.render(result):
-                click.echo(line)
-
-    order = Order(
+    assignment = Assignment(
         manifest_text=await asyncio.to_thread(manifest.read_bytes),
         base_url=base_url,
         sso_url=sso_url,
@@ -56,6 +46,20 @@ async def run_check(
         limits=Limits(wait=wait),
         selection=Selection(only=frozenset(only), exclude=frozenset(exclude), has_callback=not no_callback),
     )
-    report = await check_provider(order, announce=announce, show=show)
+    shown_secret = "what you gave" if client_secret else DEFAULT_CLIENT_SECRET
+    report = await check_provider(
+        assignment,
+        announce=partial(_announce, client_secret=shown_secret, is_error=not is_text),
+        show=partial(_print_lines, Lines()) if is_text else lambda _result: None,
+    )
     click.echo({"text": render_summary, "json": render_json, "junit": render_junit}[form](report))
     return report.has_passed
+
+
+def _announce(url: str, manifest: Manifest, *, client_secret: str, is_error: bool) -> None:
+    click.echo(render_announcement(url, base_url=manifest.base_url, client_secret=client_secret), err=is_error)
+
+
+def _print_lines(lines: Lines, result: Result) -> None:
+    for line in lines.render(result):
+        click.echo(line)

@@ -1,4 +1,4 @@
-"""What came of a run: a result for each check, and whether the provider passed."""
+"""What came of a run: a result for each fact, and whether the provider passed."""
 
 from collections import Counter
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from headrace.checker.check import Check, Complaint, Level, NotJudged, Why
+from headrace.checker.kit.fact import Complaint, Fact, Level, NotJudged, Why
 
 
 class Verdict(StrEnum):
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One check's result: `why` and `reason` when it was not judged, `expected`, `sent` and `came` when it failed."""
+    """One fact's result: `why` and `reason` when it was not judged, `expected`, `sent` and `came` when it failed."""
 
     id: str
     feature: str
@@ -52,19 +52,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_passed(self) -> bool:
-        return all(result.is_good for result in self.results)
+        has_ended = any(result.why == Why.ENDED for result in self.results)
+        return not has_ended and all(result.is_good for result in self.results)
 
     def count(self) -> dict[str, int]:
-        """Return how many checks had each verdict."""
+        """Return how many facts had each verdict."""
         counts = Counter(result.verdict for result in self.results)
         return {str(verdict): counts[verdict] for verdict in Verdict}
 
 
-def conclude(check: Check[Any], complaint: Complaint | None, *, seconds: float) -> Result:
-    """Return the result of a check that was judged: a must fails, a should only warns."""
-    bad = Verdict.FAIL if check.level is Level.MUST else Verdict.WARN
+def conclude(fact: Fact[Any], complaint: Complaint | None, *, seconds: float) -> Result:
+    """Return the result of a fact that was judged: a must fails, a should only warns."""
+    bad = Verdict.FAIL if fact.level is Level.MUST else Verdict.WARN
     return msgspec.structs.replace(
-        _describe(check),
+        _describe(fact),
         verdict=bad if complaint else Verdict.PASS,
         seconds=round(seconds, 3),
         expected=complaint.expected if complaint else "",
@@ -73,18 +74,18 @@ def conclude(check: Check[Any], complaint: Complaint | None, *, seconds: float) 
     )
 
 
-def skip(check: Check[Any], error: NotJudged) -> Result:
-    return msgspec.structs.replace(_describe(check), why=str(error.why), reason=error.reason)
+def skip(fact: Fact[Any], error: NotJudged) -> Result:
+    return msgspec.structs.replace(_describe(fact), why=str(error.why), reason=error.reason)
 
 
-def _describe(check: Check[Any]) -> Result:
+def _describe(fact: Fact[Any]) -> Result:
     return Result(
-        id=check.id,
-        feature=check.feature,
-        fact=check.fact,
-        level=str(check.level),
-        sureness=str(check.sureness),
-        article=check.article.title,
-        url=check.article.url,
+        id=fact.id,
+        feature=fact.feature,
+        fact=fact.text,
+        level=str(fact.level),
+        sureness=str(fact.sureness),
+        article=fact.article.title,
+        url=fact.article.url,
         verdict=Verdict.SKIPPED,
     )

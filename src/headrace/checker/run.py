@@ -1,17 +1,17 @@
-"""A run: the manifest is judged, a Heroku is started, the provider is judged on its bench, and all is removed again."""
+"""A run: the manifest is judged, a Heroku is started, the provider is judged in a harness, and all is removed again."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from headrace.checker.bench import Bench, Limits
-from headrace.checker.catalogue import CHECKS, FEATURES, MANIFEST_CHECKS, PROVIDER_CHECKS
-from headrace.checker.check import Check, NotJudged, Subject, Why
-from headrace.checker.features.manifest import ManifestFile, read_manifest
-from headrace.checker.heroku import build_world
-from headrace.checker.provider import Provider
+from headrace.checker.catalogue import FACTS, FEATURES, MANIFEST_FACTS, PROVIDER_FACTS
+from headrace.checker.features.manifest import ManifestFile, read_file
+from headrace.checker.kit.fact import Complaint, Fact, NotJudged, Subject, Why
+from headrace.checker.kit.harness import Harness, Limits
+from headrace.checker.kit.heroku import build_world
+from headrace.checker.kit.provider import Provider
 from headrace.checker.report import Report, Result, conclude, skip
 from headrace.emulator import run as run_emulator
 from headrace.errors import ConfigurationError
@@ -26,32 +26,32 @@ KNOCK_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Features, or single checks, that are left out, and the only ones that are judged."""
+    """Features, or single facts, that are left out, and the only ones that are judged."""
 
     only: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     has_callback: bool = True
 
     def __post_init__(self) -> None:
-        known = {feature.name for feature in FEATURES} | {check.id for check in CHECKS}
+        known = {feature.name for feature in FEATURES} | {fact.id for fact in FACTS}
         unknown = sorted((self.only | self.exclude) - known)
         if unknown:
             names = ", ".join(feature.name for feature in FEATURES)
             raise ConfigurationError([f"There is no feature or check {word}. Features: {names}." for word in unknown])
 
-    def find_reason(self, check: Check[Subject]) -> str:
-        """Return why a check is left out, or nothing when it is judged."""
-        if self.exclude & {check.feature, check.concerns, check.id}:
+    def find_reason(self, fact: Fact[Subject]) -> str:
+        """Return why a fact is left out, or nothing when the provider is judged by it."""
+        if self.exclude & {fact.feature, fact.concerns, fact.id}:
             return "left out with --exclude"
-        if self.only and not self.only & {check.feature, check.id}:
+        if self.only and not self.only & {fact.feature, fact.id} and not fact.is_always:
             return "left out with --only"
-        if check.needs_callback and not self.has_callback:
+        if fact.needs_callback and not self.has_callback:
             return "the provider cannot call the checker's Heroku"
         return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Assignment:
     """What is to be judged, and how. Empty addresses are those of the manifest."""
 
     manifest_text: bytes
@@ -69,7 +69,7 @@ Show = Callable[[Result], None]
 Announce = Callable[[str, Manifest], None]
 
 
-async def check_provider(order: Order, *, announce: Announce, show: Show) -> Report:
+async def check_provider(assignment: Assignment, *, announce: Announce, show: Show) -> Report:
     """Judge a provider.
 
     `announce` is told where the checker's Heroku is, as soon as it can be called; `show` is given each result.
@@ -77,16 +77,17 @@ async def check_provider(order: Order, *, announce: Announce, show: Show) -> Rep
     Raises:
         ConfigurationError: nobody answers at the provider's address, or the port cannot be had.
     """
-    file = read_manifest(order.manifest_text, base_url=order.base_url, sso_url=order.sso_url)
-    manifest, selection, left = file.parsed, order.selection, list[str]()
+    file = read_file(assignment.manifest_text, base_url=assignment.base_url, sso_url=assignment.sso_url)
+    manifest, selection, left = file.parsed, assignment.selection, list[str]()
     results: list[Result] = []
-    if manifest is None or all(selection.find_reason(check) for check in PROVIDER_CHECKS):
-        results += [await _judge(check, file, selection, show) for check in MANIFEST_CHECKS]
-        results += [_skip(check, selection, show) for check in PROVIDER_CHECKS]
+    is_provider_left_out = all(fact.is_always or selection.find_reason(fact) for fact in PROVIDER_FACTS)
+    if manifest is None or is_provider_left_out:
+        results += [await _judge(fact, file, selection, show) for fact in MANIFEST_FACTS]
+        results += [_skip(fact, selection, show, is_needed=not is_provider_left_out) for fact in PROVIDER_FACTS]
     else:
-        async with _set_up(file, manifest, order, announce, left) as bench:
-            results += [await _judge(check, file, selection, show) for check in MANIFEST_CHECKS]
-            results += [await _judge(check, bench, selection, show) for check in PROVIDER_CHECKS]
+        async with _set_up(file, manifest, assignment, announce, left) as harness:
+            results += [await _judge(fact, file, selection, show) for fact in MANIFEST_FACTS]
+            results += [await _judge_provider(fact, harness, selection, show) for fact in PROVIDER_FACTS]
     return Report(
         service=manifest.id if manifest else "",
         base_url=manifest.base_url if manifest else "",
@@ -98,31 +99,31 @@ async def check_provider(order: Order, *, announce: Announce, show: Show) -> Rep
 
 @asynccontextmanager
 async def _set_up(
-    file: ManifestFile, manifest: Manifest, order: Order, announce: Announce, left: list[str]
-) -> AsyncIterator[Bench]:
+    file: ManifestFile, manifest: Manifest, assignment: Assignment, announce: Announce, left: list[str]
+) -> AsyncIterator[Harness]:
     """Start a Heroku and wait for the provider; afterwards remove what was made, and note what is left."""
     world = build_world(
         manifest,
         manifest_text=file.text,
         environment=file.environment,
-        client_secret=order.client_secret,
-        plans=order.plans,
+        client_secret=assignment.client_secret,
+        plans=assignment.plans,
     )
-    async with run_emulator(world, host=order.host, port=order.port) as heroku:
+    async with run_emulator(world, host=assignment.host, port=assignment.port) as heroku:
         announce(heroku.url, manifest)
-        provider = Provider(manifest, patience=order.limits.patience)
-        bench = Bench(
+        provider = Provider(manifest, patience=assignment.limits.patience, grace=assignment.limits.soon)
+        harness = Harness(
             provider=provider,
             heroku=heroku,
-            plans=order.plans,
-            limits=order.limits,
-            has_callback=order.selection.has_callback,
+            plans=assignment.plans,
+            limits=assignment.limits,
+            has_callback=assignment.selection.has_callback,
         )
         try:
-            await _await_provider(provider, order.limits.wait)
-            yield bench
+            await _await_provider(provider, assignment.limits.wait)
+            yield harness
         finally:
-            left += await bench.clear()
+            left += await harness.clear()
             await provider.close()
 
 
@@ -138,24 +139,37 @@ async def _await_provider(provider: Provider, wait: float) -> None:
         await asyncio.sleep(KNOCK_SECONDS)
 
 
-async def _judge(check: Check[Subject], subject: Subject, selection: Selection, show: Show) -> Result:
-    """Judge by one check, unless it is left out, and show the result."""
-    if selection.find_reason(check):
-        return _skip(check, selection, show)
+async def _judge(fact: Fact[Subject], subject: Subject, selection: Selection, show: Show) -> Result:
+    """Judge by one fact, unless it is left out, and show the result."""
+    if selection.find_reason(fact):
+        return _skip(fact, selection, show, is_needed=True)
     began = time.perf_counter()
     try:
-        complaint = await check.judge(subject)
-        result = conclude(check, complaint, seconds=time.perf_counter() - began)
+        complaint = await fact.judge(subject)
+        result = conclude(fact, complaint, seconds=time.perf_counter() - began)
     except NotJudged as reason:
-        result = skip(check, reason)
+        result = skip(fact, reason)
     show(result)
     return result
 
 
-def _skip(check: Check[Subject], selection: Selection, show: Show) -> Result:
-    """Leave a check out because of the selection or, where it was selected, for want of a manifest."""
-    left_out = selection.find_reason(check)
-    needed = NotJudged(Why.NEEDS, "a manifest without mistakes")
-    result = skip(check, NotJudged(Why.EXCLUDED, left_out) if left_out else needed)
+async def _judge_provider(fact: Fact[Harness], harness: Harness, selection: Selection, show: Show) -> Result:
+    """Judge by one fact, unless the provider has ended meanwhile: then that is what is wrong, and not this fact."""
+
+    async def judge(subject: Harness) -> Complaint | None:
+        complaint = await fact.judge(subject)
+        if complaint and not fact.is_always:
+            await subject.provider.require_presence()
+        return complaint
+
+    harness.provider.presence.begin(fact.id)
+    return await _judge(replace(fact, judge=judge), harness, selection, show)
+
+
+def _skip(fact: Fact[Subject], selection: Selection, show: Show, *, is_needed: bool) -> Result:
+    """Leave a fact out because of the selection or, where it was selected, for want of a manifest."""
+    left_out = selection.find_reason(fact) or ("" if is_needed else "left out with all that concerns the provider")
+    needed = NotJudged(Why.NEEDS, "a manifest that says where the provider is, and its password")
+    result = skip(fact, NotJudged(Why.EXCLUDED, left_out) if left_out else needed)
     show(result)
     return result

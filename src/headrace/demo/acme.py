@@ -1,4 +1,7 @@
-"""Acme Search, the example add-on: three hooks and a panel over a cloud that lives in memory."""
+"""Acme Search, the add-on of the demo: its hooks and its panel, over a cloud that lives in memory.
+
+The shortest add-on is examples/acme.py. This one has all hooks, takes its time, and has something to show on a card.
+"""
 
 import asyncio
 import hashlib
@@ -6,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.errors import Refused
-from headrace.inspector.panel import Figure, Panel
+from headrace.hooks.arguments import PlanChange, Provision, Resource, StageChange
+from headrace.hooks.panel import Figure, Panel
 from headrace.models import Stage
 from headrace.service import AddonService
-from headrace.workflows.hooks import PlanChange, Provision, Resource, StageChange
 
 # What a plan may hold, in documents.
 ROOM = {"free": 2_000, "basic": 100_000, "standard": 5_000_000, "premium": 100_000_000}

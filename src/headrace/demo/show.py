@@ -1,4 +1,4 @@
-"""Playing the demo: customers add Acme Search to their apps, and an app moves while you watch."""
+"""Showing the demo: customers add Acme Search to their apps, and an app moves while you watch."""
 
 import asyncio
 import json
@@ -8,25 +8,37 @@ import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
 
+from headrace.assembly import Parts
 from headrace.demo.acme import Cloud, register
 from headrace.emulator import BUILT_IN_WORLD, Emulator, describe, load_world
 from headrace.emulator import run as run_emulator
-from headrace.inspector.board import Board, board_as_json, board_as_text, build_board
+from headrace.inspector.board import Board, build_board
+from headrace.inspector.board_json import board_as_json
+from headrace.inspector.board_text import board_as_text
 from headrace.inspector.visibility import list_placed
 from headrace.models import Stage, State
-from headrace.service import AddonService, Parts
+from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
-from headrace.store.board import list_board_rows
+from headrace.store.reports.board import list_board_rows
 
 WORLD_URL = "http://127.0.0.1:5050"
 RECHECK_SECONDS = "1"
-PLANS = {Stage.REVIEW: "free", Stage.TEST: "free", Stage.DEVELOPMENT: "basic", Stage.STAGING: "standard"}
+# What a customer takes for an app at each stage, or in no pipeline.
+PLANS = {
+    None: "free",
+    Stage.REVIEW: "free",
+    Stage.TEST: "free",
+    Stage.DEVELOPMENT: "basic",
+    Stage.STAGING: "standard",
+    Stage.PRODUCTION: "premium",
+}
 # What happens while you watch, a step at a time.
 MOVING_APP = "ledger-api-staging"
 PAUSE_SECONDS = 6.0
@@ -34,8 +46,8 @@ SETTLE_WITHIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
-    """What is on while the demo plays."""
+class Running:
+    """What runs while the demo is shown: a Heroku, and the add-on at `url`."""
 
     emulator: Emulator
     parts: Parts
@@ -43,29 +55,29 @@ class Set:
 
 
 async def run_demo(*, once: bool, as_json: bool) -> None:
-    """Play the demo; with `once`, print the board when everything is provisioned, and stop."""
+    """Show the demo; with `once`, print the board when everything is provisioned, and stop."""
     console = Console(stderr=once, quiet=as_json, highlight=False)
-    number = await _run_until_signal(_play(console, once=once, as_json=as_json))
+    number = await _run_until_signal(_show(console, once=once, as_json=as_json))
     if number is not None and once:
         raise SystemExit(128 + number)
 
 
-async def _play(console: Console, *, once: bool, as_json: bool) -> None:
-    async with _play_set() as play:
-        await _add_to_every_app(play, console)
+async def _show(console: Console, *, once: bool, as_json: bool) -> None:
+    async with _start() as running:
+        await _add_to_every_app(running, console)
         if once:
-            board = await _load_board(play)
+            board = await _load_board(running)
             print(json.dumps(board_as_json(board)) if as_json else board_as_text(board))  # noqa: T201
             return
-        _say_where_to_look(play, console)
+        _say_where_to_look(running, console)
         try:
-            await _move_an_app(play, console)
+            await _move_an_app(running, console)
         finally:
             console.print("\nStopping.")
 
 
 @asynccontextmanager
-async def _play_set() -> AsyncIterator[Set]:
+async def _start() -> AsyncIterator[Running]:
     """Start a Heroku and an add-on that know each other, with a database that goes when they do."""
     with (
         tempfile.TemporaryDirectory(prefix="headrace-demo-") as folder,
@@ -84,71 +96,69 @@ async def _play_set() -> AsyncIterator[Set]:
             service = AddonService(read_settings(environment))
             register(service, Cloud())
             async with serving(service.asgi(), bound):
-                yield Set(emulator=emulator, parts=service.assemble(), url=url)
+                yield Running(emulator=emulator, parts=find_assembly(service).assemble(), url=url)
 
 
-async def _add_to_every_app(play: Set, console: Console) -> None:
+async def _add_to_every_app(running: Running, console: Console) -> None:
     """Every customer adds Acme Search; the add-on answers each at once and finishes in the background."""
     started = perf_counter()
-    slowest = 0.0
-    apps = list(play.emulator.state.apps)
+    apps = list(running.emulator.state.apps)
     for app in apps:
         asked = perf_counter()
         stage = app.coupling.stage if app.coupling else None
-        addon = await play.emulator.create_addon(app, f"acme-search:{PLANS.get(stage, 'premium') if stage else 'free'}")
+        addon = await running.emulator.create_addon(app, f"acme-search:{PLANS[stage]}")
         took = perf_counter() - asked
-        slowest = max(slowest, took)
         console.print(f"  provision  {app.name:<20} acme-search:{addon.plan.name:<9} 202 in {took * 1000:.0f} ms")
-    await _wait_until_provisioned(play)
+    await _wait_until_provisioned(running)
     console.print(f"  {len(apps)} resources provisioned in {perf_counter() - started:.1f} s.\n")
 
 
-async def _wait_until_provisioned(play: Set) -> None:
+async def _wait_until_provisioned(running: Running) -> None:
     """Wait until both sides say so: Heroku is told first, and our own row follows."""
     async with asyncio.timeout(SETTLE_WITHIN_SECONDS):
-        while not await _is_provisioned(play):
+        while not await _is_provisioned(running):
             await asyncio.sleep(0.05)
 
 
-async def _is_provisioned(play: Set) -> bool:
-    rows = await play.parts.database.read(list_board_rows, None)
-    states = {addon.state for addon in play.emulator.state.addons} | {row.state for row in rows}
+async def _is_provisioned(running: Running) -> bool:
+    rows = await running.parts.database.read(list_board_rows, None)
+    states = {addon.state for addon in running.emulator.state.addons} | {row.state for row in rows}
     return states == {State.PROVISIONED}
 
 
-async def _load_board(play: Set) -> Board:
-    rows = await play.parts.database.read(list_board_rows, None)
-    stale_after = 60 * play.parts.settings.recheck_every
-    return build_board(list_placed(rows), opened=None, now=play.parts.clock(), stale_after=stale_after)
+async def _load_board(running: Running) -> Board:
+    rows = await running.parts.database.read(list_board_rows, None)
+    stale_after = 60 * running.parts.settings.recheck_every
+    return build_board(list_placed(rows), opened=None, now=running.parts.clock(), stale_after=stale_after)
 
 
-def _say_where_to_look(play: Set, console: Console) -> None:
+def _say_where_to_look(running: Running, console: Console) -> None:
     console.print("Open the board as Ada, through Heroku's single sign-on:")
-    console.print(f"  [bold]{_find_login(play)}[/bold]\n", soft_wrap=True)
-    console.print(f"Metrics   {play.url}/metrics")
-    console.print(f"Heroku    {play.emulator.url} (an emulator; nothing here reaches Heroku)\n")
+    console.print(f"  [bold]{_find_login(running)}[/bold]\n", soft_wrap=True)
+    console.print(f"Metrics   {running.url}/metrics")
+    console.print(f"Heroku    {running.emulator.url} (an emulator; nothing here reaches Heroku)\n")
     console.print("Ctrl-C stops everything.\n")
 
 
-def _find_login(play: Set) -> str:
-    app = play.emulator.state.apps[MOVING_APP]
-    return f"{play.emulator.url}/sso/apps/{app.id}/addons/{next(iter(app.addons))}?user=ada@lumen.example"
+def _find_login(running: Running) -> str:
+    app = running.emulator.state.apps[MOVING_APP]
+    return f"{running.emulator.url}/sso/apps/{app.id}/addons/{next(iter(app.addons))}?user=ada@lumen.example"
 
 
-async def _move_an_app(play: Set, console: Console) -> None:
+async def _move_an_app(running: Running, console: Console) -> None:
     """Move an app from staging to production and back, for as long as somebody watches."""
-    uuid = next(iter(play.emulator.state.apps[MOVING_APP].addons))
-    for stage in (Stage.PRODUCTION, Stage.STAGING) * 1000:
+    uuid = next(iter(running.emulator.state.apps[MOVING_APP].addons))
+    for stage in cycle((Stage.PRODUCTION, Stage.STAGING)):
         await asyncio.sleep(PAUSE_SECONDS)
-        play.emulator.move(MOVING_APP, stage)
+        running.emulator.move(MOVING_APP, stage)
         moved = perf_counter()
-        while (await _find_stage(play, uuid)) != stage:
+        while (await _find_stage(running, uuid)) != stage:
             await asyncio.sleep(0.05)
         console.print(f"  moved      {MOVING_APP} to {stage}; on the board {perf_counter() - moved:.1f} s later")
 
 
-async def _find_stage(play: Set, uuid: str) -> str | None:
-    rows = await play.parts.database.read(list_board_rows, [uuid])
+async def _find_stage(running: Running, uuid: str) -> str | None:
+    rows = await running.parts.database.read(list_board_rows, [uuid])
     return rows[0].stage
 
 

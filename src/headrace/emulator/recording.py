@@ -11,9 +11,9 @@ from typing import IO, Any
 import msgspec
 
 from headrace.emulator.emulator import Emulator
-from headrace.emulator.faults import Direction
-from headrace.emulator.records import Addon, Team
-from headrace.emulator.traffic import Exchange, RawHeaders
+from headrace.emulator.kit.faults import Direction
+from headrace.emulator.world.records import Addon, Team
+from headrace.emulator.world.traffic import Exchange, RawHeaders
 from headrace.errors import ConfigurationError
 from headrace.models import Stage
 

@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from headrace.emulator.emulator import Emulator
-from headrace.emulator.errors import Declined, invalid
+from headrace.emulator.kit.errors import Declined, invalid
 from headrace.emulator.recording import RecordedExchange, Subject, describe_exchange
-from headrace.emulator.records import Addon, App
-from headrace.emulator.traffic import Exchange
+from headrace.emulator.world.records import Addon, App
+from headrace.emulator.world.traffic import Exchange
 
 # Reading does not count, and a provider may look things up as often as it likes.
 CALLBACK = re.compile(r"/addons/[^/]+/(config|actions/[a-z]+)")

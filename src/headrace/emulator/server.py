@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
@@ -11,15 +12,19 @@ from typing import TextIO
 import msgspec
 import uvicorn
 
-from headrace.emulator.clock import Clock
 from headrace.emulator.emulator import Emulator
-from headrace.emulator.listening import bind, build_url, listening
+from headrace.emulator.front.app import LOCAL_PREFIX
+from headrace.emulator.kit.clock import Clock
+from headrace.emulator.kit.errors import Declined
+from headrace.emulator.kit.listening import build_url, listening
+from headrace.emulator.kit.switches import Switches
+from headrace.emulator.local.scenario import Scenario, play_week, wait_for_service
 from headrace.emulator.recording import record
-from headrace.emulator.records import AddonService
-from headrace.emulator.switches import Switches
-from headrace.emulator.traffic import Exchange
-from headrace.emulator.web import LOCAL_PREFIX
-from headrace.emulator.world import World
+from headrace.emulator.world.records import AddonService
+from headrace.emulator.world.traffic import Exchange
+from headrace.emulator.world.world_file import World
+from headrace.process.collector import spare_collector
+from headrace.process.ports import bind
 from headrace.protocol.manifest import render_manifest
 
 # A stop does not wait for a partner that takes its 25 seconds.
@@ -27,6 +32,8 @@ GRACE_SECONDS = 2
 
 
 class ReadyUser(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody of the emulated Heroku's, and the token with which to act as them."""
+
     email: str
     token: str
 
@@ -53,6 +60,7 @@ class ReadyInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(emulator: Emulator) -> ReadyInfo:
+    """Return what somebody needs to use a running emulator: addresses, users and settings."""
     state = emulator.state
     return ReadyInfo(
         url=emulator.url,
@@ -95,13 +103,14 @@ async def serve(
     load: Path | None = None,
     save: Path | None = None,
     record_to: Path | None = None,
+    scenario: Scenario | None = None,
     ready: Callable[[ReadyInfo], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; first print what a person, or with `as_json` a program, needs to know.
 
     For a person a line about every exchange follows, on `log` or else `out`, never with a secret in it.
     It begins with what was saved to `load`, saves to `save` at the end and records its traffic to `record_to`. Before
-    anything is printed `ready` is called.
+    anything is printed `ready` is called. A `scenario` begins when its service listens, and what came of it is told.
     """
     log = log or (None if as_json else out)
 
@@ -114,10 +123,12 @@ async def serve(
             emulator.load(load)
         info = describe(emulator)
         with _listen_for_signals() as stop, record(emulator, record_to) if record_to else nullcontext():
+            spare_collector()
             if ready is not None:
                 ready(info)
             print(render_json(info) if as_json else render_text(info), file=out, flush=True)
-            await stop.wait()
+            async with _playing(emulator, scenario, log or sys.stderr):
+                await stop.wait()
         if save is not None:
             emulator.save(save)
 
@@ -143,6 +154,9 @@ def render_text(info: ReadyInfo) -> str:
             f"  export HEROKU_HOST={info.url}",
             f"  export HEROKU_PARTICLEBOARD_URL={info.url}",
             f"  export HEROKU_API_KEY={info.users[0].token if info.users else 'TOKEN'}",
+            # Without these two it reports each command to Heroku.
+            f"  export HEROKU_ANALYTICS_URL={info.url}",
+            "  export DISABLE_TELEMETRY=true",
             "",
             "Calls in both directions follow; Ctrl-C ends it.",
         ]
@@ -153,7 +167,7 @@ def _render_service(service: ReadyAddonService) -> Iterator[str]:
     yield ""
     yield f"Add-on service {service.slug}, plans {', '.join(service.plans)}"
     yield f"  is called at {service.base_url}"
-    yield f"  logs in at   {service.sso_url}"
+    yield f"  logs in at   {service.sso_url or 'no address: the manifest names no sso_url'}"
     yield "  Its settings, to run it against this emulator:"
     yield from (f"  export {name}={quote(value)}" for name, value in service.settings.items())
 
@@ -168,6 +182,8 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         lifespan="on",
+        # Heroku's clock is the emulator's.
+        date_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
@@ -186,6 +202,27 @@ def _describe_service(service: AddonService, url: str) -> ReadyAddonService:
             "HEROKU_ID_URL": url,
         },
     )
+
+
+@asynccontextmanager
+async def _playing(emulator: Emulator, scenario: Scenario | None, out: TextIO) -> AsyncIterator[None]:
+    """Play a scenario beside the server, if there is one."""
+
+    async def play(scenario: Scenario) -> None:
+        try:
+            await wait_for_service(emulator, scenario.service)
+            told = str(await play_week(emulator, size=scenario.size, seed=scenario.seed, service=scenario.service))
+        except Declined as declined:
+            told = f"The scenario has ended: {declined}"
+        print(told, file=out, flush=True)
+
+    playing = asyncio.create_task(play(scenario)) if scenario is not None else None
+    try:
+        yield
+    finally:
+        if playing is not None:
+            playing.cancel()
+            await asyncio.wait([playing])
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""When to look at a placement again: the sooner, the likelier that it has changed.
+"""When to inspect a placement again: the sooner, the likelier that it has changed.
 
-| since the place last changed | a look every | with the default of 5 minutes |
+| since the place last changed | an inspection every | with the default of 5 minutes |
 |---|---|---|
 | up to a day | `every` | 5 min |
 | up to a week | 3 x `every` | 15 min |
@@ -8,8 +8,8 @@
 | longer | 36 x `every` | 3 h |
 
 A person who opens the board, a webhook about the app and a plan change make a placement due at once, whatever
-stands here. A look that fails is tried again after `every`, later as long as it has been failing, and after a day at
-the latest.
+stands here. An inspection that fails is tried again after `every`, later as long as it has been failing, and after a
+day at the latest.
 """
 
 import zlib
@@ -22,11 +22,11 @@ LONGEST_WAIT = timedelta(days=1)
 SPREAD = 0.1
 
 
-def decide_next_look(*, now: datetime, changed_at: datetime, every: timedelta, name: str) -> datetime:
+def decide_next_inspection(*, now: datetime, changed_at: datetime, every: timedelta, name: str) -> datetime:
     """Return when a placement is due that Heroku answered about just now.
 
     `changed_at` is when the app came to its place. What has the same `name` keeps in step: the resources of one
-    pipeline are looked at together, because one answer tells about all of them.
+    pipeline are inspected together, because one answer tells about all of them.
     """
     quiet_for = now - changed_at
     pace = next((pace for longest, pace in PACES if quiet_for <= longest), SLOWEST_PACE)
@@ -40,6 +40,11 @@ def decide_next_try(
     failing_for = now - answered_at if answered_at else every
     wait = min(max(failing_for, every), LONGEST_WAIT) * _spread(name)
     return now + max(wait, hold_off)
+
+
+def find_longest_wait(every: timedelta) -> timedelta:
+    """Return how long no placement waits that was asked about just now; what Heroku asks to wait is an hour at most."""
+    return max(every * SLOWEST_PACE, LONGEST_WAIT) * (1 + SPREAD)
 
 
 def _spread(name: str) -> float:

@@ -88,19 +88,46 @@ TABLE: dict[tuple[State | None, Call], Transition] = {
 
 
 class WorkflowKind(StrEnum):
-    """The three workflows; the value begins a workflow's id."""
+    """Every kind of workflow; the value begins a workflow's id. The first four are what `find_due` starts."""
 
     PROVISION = "provision"
     PLAN_CHANGE = "plan-change"
+    # Sets config vars as the partner ordered, rotates credentials, or retires those that were replaced.
+    CONFIG_CHANGE = "config-change"
     DEPROVISION = "deprovision"
+    # Tells Heroku of a provision that has passed its limit.
+    EXPIRE = "expire"
+    # Has the partner remove what a hook made that went on after the resource was gone.
+    CLEAN_UP = "clean-up"
+    # Tell the partner's hook of a move, and of a webhook event.
+    STAGE_CHANGE = "stage-change"
+    EVENT = "event"
+    # Asks Heroku for webhook events.
+    SUBSCRIBE = "subscribe"
+    # Inspects a batch of placements.
+    SWEEP = "sweep"
 
 
-def find_due(state: State, *, is_change_waiting: bool) -> WorkflowKind | None:
-    """Which workflow a resource needs next, if any, once none is running."""
+# What happens to a resource, one at a time.
+LIFECYCLE_KINDS = (
+    WorkflowKind.PROVISION,
+    WorkflowKind.PLAN_CHANGE,
+    WorkflowKind.CONFIG_CHANGE,
+    WorkflowKind.DEPROVISION,
+)
+
+
+def find_due(state: State, *, is_change_waiting: bool, is_config_waiting: bool = False) -> WorkflowKind | None:
+    """Which workflow a resource needs next, if any, once none is running.
+
+    A customer may wait for a change of plan, and nobody for config that the partner sets.
+    """
     if state is State.PROVISIONING:
         return WorkflowKind.PROVISION
     if state is State.DEPROVISIONING:
         return WorkflowKind.DEPROVISION
     if state is State.PROVISIONED and is_change_waiting:
         return WorkflowKind.PLAN_CHANGE
+    if state is State.PROVISIONED and is_config_waiting:
+        return WorkflowKind.CONFIG_CHANGE
     return None

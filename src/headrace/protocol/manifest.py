@@ -12,14 +12,23 @@ from headrace.models import Secret
 from headrace.protocol.wire import Unreadable, decode_json
 
 CONFIG_VAR = re.compile(r"[A-Z][0-9A-Z_]+")
-SLUG = re.compile(r"[a-z][a-z0-9-]*")
+# Heroku's article wants no punctuation, and live slugs have dashes and underscores.
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+BASE_PATH = "/heroku/resources"
+ADDRESSES = ("base_url", "sso_url")
+SSO_PATH = "/sso/login"
+# Where every app was before a manifest named regions.
+FIRST_REGION = "us"
+UNREADABLE = "The manifest cannot be read"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """An add-on service as its manifest declares it. `id` is the slug and the Basic user name.
 
-    `base_url` and `sso_url` are those of the environment asked for: production, or test.
+    `base_url` and `sso_url` are those of the environment asked for: production, or test. A service without
+    single sign-on has neither `sso_url` nor `sso_salt`: both are empty.
     """
 
     id: str
@@ -36,7 +45,12 @@ class Manifest:
     @property
     def resources_path(self) -> str:
         """Where on our host Heroku calls the Partner API."""
-        return urlsplit(self.base_url).path.rstrip("/") or "/heroku/resources"
+        return urlsplit(self.base_url).path
+
+    @property
+    def sso_path(self) -> str:
+        """Where on our host Heroku has customers log in, empty without single sign-on."""
+        return (urlsplit(self.sso_url).path or "/") if self.sso_url else ""
 
     @property
     def webhooks_url(self) -> str:
@@ -49,38 +63,57 @@ class Manifest:
         return sorted(set(config) - set(self.config_vars))
 
 
-def parse_manifest(text: str | bytes, *, environment: str = "production") -> Manifest:
-    """Return the manifest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a manifest says, and each problem of it that Heroku has too, which names its key first.
+
+    `manifest` is None where Heroku could not call the service at all: without a user name, a password or an address.
+    """
+
+    manifest: Manifest | None
+    problems: tuple[str, ...] = ()
+
+
+def parse_manifest(text: str | bytes, *, environment: str = "production", is_emulated: bool = False) -> Manifest:
+    """Return the manifest; the arguments are those of `read_manifest`.
 
     Raises:
         ConfigurationError: every problem that the text has, each naming its key.
 
     """
+    reading = read_manifest(text, environment=environment, is_emulated=is_emulated)
+    if reading.manifest is None or reading.problems:
+        raise ConfigurationError(reading.problems)
+    return reading.manifest
+
+
+def read_manifest(text: str | bytes, *, environment: str = "production", is_emulated: bool = False) -> Reading:
+    """Judge a manifest by Heroku's own rules, those of its article "Add-on Manifest" and of kensa (contract §5).
+
+    Whoever reads one, a service, a world file or the checker, reads it here. `environment` is production or test;
+    Heroku never calls `test`, so that where it is missing `production` stands for it, and plain http is fine there.
+    With `is_emulated`, an emulator is what calls, to which plain http is fine everywhere.
+    """
     try:
-        wire = decode_json(text, _ManifestBody)
+        wire = decode_json(strip_mark(text), _ManifestBody)
     except Unreadable as error:
-        raise ConfigurationError([f"The manifest cannot be read: {error}"]) from None
-    problems = list(_find_problems(wire, environment))
-    if problems:
-        raise ConfigurationError(problems)
-    urls = _urls(wire, environment)
-    return Manifest(
-        id=wire.id,
-        name=wire.name or wire.id,
-        password=Secret(wire.api.password),
-        sso_salt=Secret(wire.api.sso_salt),
-        config_vars=tuple(wire.api.config_vars),
-        config_vars_prefix=_prefix(wire),
-        regions=tuple(wire.api.regions),
-        requires=tuple(wire.api.requires),
-        base_url=urls.get("base_url", ""),
-        sso_url=urls.get("sso_url", ""),
-    )
+        return Reading(manifest=None, problems=(f"{UNREADABLE}: {error}",))
+    place = "test" if environment == "test" and expand_urls(wire.api.test) else "production"
+    urls = _find_urls(wire.api, place)
+    address_problems = _find_address_problems(f"api.{place}", urls, is_plain_fine=is_emulated or place == "test")
+    problems = (*_find_problems(wire, urls), *address_problems)
+    # A user name ends at its first colon (RFC 7617), and so does a service's name before its plan.
+    has_user_name = bool(wire.id) and ":" not in wire.id
+    can_be_called = has_user_name and wire.api.password and _is_address(urls.get("base_url", ""))
+    return Reading(manifest=_build(wire, urls) if can_be_called else None, problems=problems)
 
 
 def render_manifest(manifest: Manifest) -> str:
     """Return a text that parses to this manifest, whatever the environment."""
-    urls = {"base_url": manifest.base_url, "sso_url": manifest.sso_url}
+    urls: dict[str, str | None] = {
+        "base_url": manifest.base_url,
+        **({"sso_url": manifest.sso_url} if manifest.sso_url else {}),
+    }
     api = _ApiBody(
         password=manifest.password.reveal(),
         sso_salt=manifest.sso_salt.reveal(),
@@ -94,39 +127,67 @@ def render_manifest(manifest: Manifest) -> str:
     return msgspec.json.encode(_ManifestBody(id=manifest.id, name=manifest.name, api=api)).decode()
 
 
+def complete_base_url(url: str) -> str:
+    """Return where Heroku calls: it appends /heroku/resources where that is missing (its article, since 2014)."""
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    return parts._replace(path=path if path.endswith(BASE_PATH) else f"{path}{BASE_PATH}").geturl()
+
+
+def strip_mark(text: str | bytes) -> str | bytes:
+    """Return a text without the byte-order mark that some editors put before UTF-8, and that is no JSON."""
+    if isinstance(text, bytes):
+        return text.removeprefix(BYTE_ORDER_MARK.encode())
+    return text.removeprefix(BYTE_ORDER_MARK)
+
+
 class _ApiBody(msgspec.Struct, kw_only=True):
-    password: str = ""
-    sso_salt: str = ""
-    config_vars: list[str] = []
+    password: str | None = ""
+    sso_salt: str | None = ""
+    config_vars: list[str] | None = None
     config_vars_prefix: str | None = None
-    regions: list[str] = []
-    requires: list[str] = []
-    production: dict[str, str] | str = {}
-    test: dict[str, str] | str = {}
-    version: str | int = "3"
+    regions: list[str] | None = None
+    requires: list[str] | None = None
+    production: dict[str, str | None] | str | None = None
+    test: dict[str, str | None] | str | None = None
+    version: str | int | None = "3"
 
 
 class _ManifestBody(msgspec.Struct, kw_only=True):
     id: str
     api: _ApiBody
-    name: str = ""
+    name: str | None = ""
 
 
-def _find_problems(wire: _ManifestBody, environment: str) -> Iterator[str]:
+def _build(wire: _ManifestBody, urls: Mapping[str, str]) -> Manifest:
+    sso_url = urls.get("sso_url", "")
+    has_sso = bool(wire.api.sso_salt) and _is_address(sso_url)
+    return Manifest(
+        id=wire.id,
+        name=wire.name or wire.id,
+        password=Secret(wire.api.password or ""),
+        sso_salt=Secret(wire.api.sso_salt or ""),
+        config_vars=tuple(wire.api.config_vars or ()),
+        config_vars_prefix=_prefix(wire),
+        regions=tuple(wire.api.regions or (FIRST_REGION,)),
+        requires=tuple(wire.api.requires or ()),
+        base_url=complete_base_url(urls["base_url"]),
+        sso_url=sso_url if has_sso else "",
+    )
+
+
+def _find_problems(wire: _ManifestBody, urls: Mapping[str, str]) -> Iterator[str]:
+    """All but the addresses. An empty list of regions is refused (the article); a missing one is older than regions."""
     if not SLUG.fullmatch(wire.id):
-        yield "id: use lower-case letters, digits and dashes, beginning with a letter."
-    for key in ("password", "sso_salt"):
-        if not getattr(wire.api, key):
-            yield f"api.{key}: missing. It stands in the manifest that the Partner Portal shows."
-    for name in wire.api.config_vars:
+        yield "id: use lower-case letters, digits, dashes and underscores, beginning with a letter or a digit."
+    if not wire.api.password:
+        yield "api.password: missing. It stands in the manifest that the Partner Portal shows."
+    if urls.get("sso_url") and not wire.api.sso_salt:
+        yield "api.sso_salt: missing. Forms for sso_url are signed with it; it stands in the Partner Portal's manifest."
+    for name in wire.api.config_vars or ():
         yield from _find_name_problems(name, _prefix(wire))
-    if not wire.api.regions:
+    if wire.api.regions is not None and not wire.api.regions:
         yield 'api.regions: empty. Name Heroku\'s regions, such as ["us", "eu"].'
-    urls = _urls(wire, environment)
-    if not urls.get("base_url"):
-        yield f"api.{environment}.base_url: missing. Heroku calls your service there."
-    for key in sorted(urls):
-        yield from _find_url_problems(f"api.{environment}.{key}", urls[key])
 
 
 def _find_name_problems(name: str, prefix: str) -> Iterator[str]:
@@ -136,12 +197,21 @@ def _find_name_problems(name: str, prefix: str) -> Iterator[str]:
         yield f"api.config_vars: {name} must begin with {prefix}_."
 
 
-def _find_url_problems(key: str, url: str) -> Iterator[str]:
-    scheme, host = read_origin(url)
-    if scheme not in ("http", "https") or not host:
-        yield f"{key}: this is not an absolute URL."
-    elif scheme == "http" and not is_loopback(url):
-        yield f"{key}: must begin with https://."
+def _find_address_problems(place: str, urls: Mapping[str, str], *, is_plain_fine: bool) -> Iterator[str]:
+    if not urls.get("base_url"):
+        yield f"{place}.base_url: missing. Heroku calls your service there."
+    for key, url in sorted(urls.items()):
+        if not _is_address(url):
+            yield f"{place}.{key}: this is not an absolute URL."
+        elif urlsplit(url).scheme == "http" and not is_plain_fine and not is_loopback(url):
+            yield f"{place}.{key}: must begin with https://."
+    if all(_is_address(urls.get(key, "")) for key in ADDRESSES) and _clash(urls):
+        yield f"{place}.sso_url: is base_url too. Both get POSTs, and a login is no provision."
+
+
+def _clash(urls: Mapping[str, str]) -> bool:
+    paths = {urlsplit(url).path.rstrip("/") for url in (complete_base_url(urls["base_url"]), urls["sso_url"])}
+    return len(paths) == 1
 
 
 def is_loopback(url: str) -> bool:
@@ -158,17 +228,27 @@ def read_origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.hostname or ""
 
 
-def expand_urls(urls: dict[str, str] | str) -> dict[str, str]:
-    """Return the URLs of an environment; a bare root URL stands for both (contract §5)."""
+def expand_urls(urls: Mapping[str, str | None] | str | None, *, has_sso: bool = True) -> dict[str, str]:
+    """Return the URLs of an environment; a bare root URL stands for both, if there is single sign-on (contract §5)."""
     if isinstance(urls, str):
-        root = urls.rstrip("/")
-        return {"base_url": f"{root}/heroku/resources", "sso_url": f"{root}/sso/login"} if root else {}
-    return dict(urls)
+        root = urls.strip().rstrip("/")
+        sso = {"sso_url": f"{root}{SSO_PATH}"} if has_sso else {}
+        return {"base_url": root, **sso} if root else {}
+    return {name: url.strip() for name, url in (urls or {}).items() if name in ADDRESSES and url and url.strip()}
 
 
-def _urls(wire: _ManifestBody, environment: str) -> dict[str, str]:
-    urls: dict[str, str] | str = getattr(wire.api, environment)
-    return expand_urls(urls)
+def _find_urls(api: _ApiBody, place: str) -> dict[str, str]:
+    """Return the addresses of an environment; without a salt there are logins where `production` says so only."""
+    has_sso = bool(api.sso_salt)
+    urls = expand_urls(getattr(api, place), has_sso=has_sso)
+    if not has_sso and "sso_url" not in expand_urls(api.production, has_sso=False):
+        urls.pop("sso_url", None)
+    return urls
+
+
+def _is_address(url: str) -> bool:
+    scheme, host = read_origin(url)
+    return scheme in ("http", "https") and bool(host)
 
 
 def _prefix(wire: _ManifestBody) -> str:

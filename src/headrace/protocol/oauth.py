@@ -1,18 +1,35 @@
 """Tokens: a grant is exchanged once, a token is refreshed for as long as its resource lives (contract §2)."""
 
+import re
 from datetime import datetime, timedelta
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from headrace.errors import Forbidden, GrantError, Malformed, NotFound, TokenRejected, UnexpectedAnswer, Unprocessable
+from headrace.errors import (
+    ClientSecretRejected,
+    Forbidden,
+    GrantError,
+    Malformed,
+    NotFound,
+    PlatformError,
+    TokenRejected,
+    UnexpectedAnswer,
+    Unprocessable,
+)
 from headrace.models import Grant, Secret, Token
+from headrace.protocol.answers import decode_answer
 from headrace.protocol.partner import build_basic_auth, parse_grant
 from headrace.protocol.platform import raise_for_status
-from headrace.protocol.wire import Host, Request, Response, Unreadable, build_path, decode_json
+from headrace.protocol.wire import Host, Request, Response, Unreadable, build_path
 
+# What an access token lives for; taken for granted where Heroku does not say it in a way that makes sense. One that
+# ends sooner is refreshed when Heroku refuses it.
+USUAL_LIFETIME = timedelta(hours=8)
 LONGEST_LIFETIME_SECONDS = 10**9
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
 FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -51,16 +68,26 @@ def read_backfill(response: Response, request: Request) -> Grant | None:
 
 
 def read_exchange(response: Response, request: Request, *, grant: Grant, now: datetime) -> Token:
-    """Return the token, or raise GrantError when Heroku does not take the code.
+    """Return the token of a grant.
 
-    A 401 may also mean a wrong client secret: the id host answers both alike (contract §2.3), so the
-    text names both.
+    The id host may answer a wrong client secret as it answers a dead code (contract §2.3). So a 401 that does not blame
+    the code leaves the grant its five minutes, in which the right secret can still be set.
+
+    Raises:
+        GrantError: Heroku does not take the code, and nothing but a new one would help.
+        ClientSecretRejected: it does not take the client secret, or may not.
+        PlatformError: it could not be asked.
     """
     try:
         return _read_token(response, request, now=now, kept=None)
     except (TokenRejected, NotFound, Unprocessable) as error:
         if grant.expires_at <= now:
             raise GrantError("The grant has expired; Heroku has to issue a new one.", reason="expired") from None
+        blamed = _find_blamed(response)
+        if blamed is _Blamed.SECRET or (blamed is None and isinstance(error, TokenRejected)):
+            raise _explain(
+                ClientSecretRejected, error, "the client secret" if blamed else "the grant, or the client secret"
+            ) from None
         raise GrantError(
             f"Heroku does not take the grant ({error.status}): it was used, has expired, "
             "or HEADRACE_CLIENT_SECRET is not this add-on's OAuth secret.",
@@ -69,26 +96,97 @@ def read_exchange(response: Response, request: Request, *, grant: Grant, now: da
 
 
 def read_refresh(response: Response, request: Request, *, token: Token, now: datetime) -> Token:
-    """Return the new token; the old refresh token stays when Heroku returns none (contract §2.2)."""
-    return _read_token(response, request, now=now, kept=token.refresh)
+    """Return the new token; the old refresh token stays when Heroku returns none (contract §2.2).
+
+    Raises:
+        ClientSecretRejected: Heroku does not take the client secret.
+        TokenRejected: it does not take the refresh token, or does not say what it does not take.
+        PlatformError: it could not be asked.
+    """
+    try:
+        return _read_token(response, request, now=now, kept=token.refresh)
+    except (TokenRejected, Unprocessable) as error:
+        if _find_blamed(response) is _Blamed.SECRET:
+            raise _explain(ClientSecretRejected, error, "the client secret") from None
+        if isinstance(error, TokenRejected):
+            raise _explain(TokenRejected, error, "the refresh token, or the client secret") from None
+        raise
+
+
+class _Blamed(Enum):
+    SECRET = re.compile(rb"invalid_client|client[ _]?secret", re.IGNORECASE)
+    GRANT = re.compile(rb"invalid_grant|authorization code|\b(grant|code|refresh[ _]token)\b", re.IGNORECASE)
+
+
+def _find_blamed(response: Response) -> _Blamed | None:
+    """What Heroku says that it does not take, in its own shape or in RFC 6749's; None when it names both or none."""
+    blamed = [each for each in _Blamed if each.value.search(response.body)]
+    return blamed[0] if len(blamed) == 1 else None
+
+
+def _explain(kind: type[PlatformError], error: PlatformError, what: str) -> PlatformError:
+    message = (
+        f"{error.message}; Heroku does not take {what}: look whether HEADRACE_CLIENT_SECRET is the OAuth secret of "
+    )
+    return kind(
+        f"{message}this add-on's page in the Partner Portal",
+        request=error.request,
+        status=error.status,
+        error_id=error.error_id,
+        request_id=error.request_id,
+    )
+
+
+class _Wrapped(msgspec.Struct, kw_only=True):
+    """A token as the API host shows one: an object, of which one member is its text."""
+
+    token: _Text
+    expires_in: Any = None
 
 
 class _TokenBody(msgspec.Struct, kw_only=True):
-    access_token: Annotated[str, msgspec.Meta(min_length=1)]
-    expires_in: Annotated[int, msgspec.Meta(gt=0, lt=LONGEST_LIFETIME_SECONDS)]
-    refresh_token: str | None = None
+    """What may come of the token endpoint. Nothing is needed by itself: what can be read is kept, and judged after."""
+
+    access_token: _Text | _Wrapped | None = None
+    refresh_token: _Text | _Wrapped | None = None
+    expires_in: Any = None
 
 
 def _read_token(response: Response, request: Request, *, now: datetime, kept: Secret | None) -> Token:
+    """Keep whatever an answer brings: its code is used up, and a refresh token that it replaces may be dead.
+
+    Without an access token the next request refreshes; without a refresh token, now or `kept`, the access token is
+    good for as long as it lives.
+    """
     raise_for_status(response, request)
     try:
-        body = decode_json(response.body, _TokenBody)
+        body = decode_answer(response.body, _TokenBody)
     except Unreadable as error:
         raise UnexpectedAnswer(str(error), request=str(request), status=response.status) from None
-    refresh = Secret(body.refresh_token) if body.refresh_token else kept
-    if refresh is None:
-        raise UnexpectedAnswer("the answer has no refresh_token", request=str(request), status=response.status)
-    return Token(access=Secret(body.access_token), refresh=refresh, expires_at=now + timedelta(seconds=body.expires_in))
+    access, refresh = _unwrap(body.access_token), _unwrap(body.refresh_token)
+    if not access and not refresh:
+        raise UnexpectedAnswer("the answer has no token", request=str(request), status=response.status)
+    lifetime = _read_lifetime(body) if access else timedelta(0)
+    return Token(
+        access=Secret(access), refresh=Secret(refresh) if refresh else kept or Secret(""), expires_at=now + lifetime
+    )
+
+
+def _unwrap(told: str | _Wrapped | None) -> str:
+    return told.token if isinstance(told, _Wrapped) else told or ""
+
+
+def _read_lifetime(body: _TokenBody) -> timedelta:
+    """How long an access token lives: whole seconds, a fraction, or either as text; the usual time when it is none."""
+    wrapped = body.access_token.expires_in if isinstance(body.access_token, _Wrapped) else None
+    told = wrapped if body.expires_in is None else body.expires_in
+    if isinstance(told, bool) or not isinstance(told, int | float | str):
+        return USUAL_LIFETIME
+    try:
+        seconds = float(told)
+    except (ValueError, OverflowError):
+        return USUAL_LIFETIME
+    return timedelta(seconds=seconds) if 0 < seconds < LONGEST_LIFETIME_SECONDS else USUAL_LIFETIME
 
 
 def _token_request(**form: str) -> Request:

@@ -16,6 +16,7 @@ import msgspec
 
 from headrace.errors import Malformed, Unauthenticated
 from headrace.models import Grant, Secret
+from headrace.protocol.wire import LONGEST_NAME, find_flaw
 
 ACCEPT = "application/vnd.heroku-addons+json; version=3"
 BODY_LIMIT = 1024 * 1024
@@ -23,6 +24,8 @@ BODY_LIMIT = 1024 * 1024
 # What a schema says; what is wrong with a text is told in our own words.
 Text = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[^\\u0000]*$"})]
 RequiredText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[^\\u0000]+$"})]
+Name = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[^\\u0000]*$", "maxLength": LONGEST_NAME})]
+RequiredName = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[^\\u0000]+$", "maxLength": LONGEST_NAME})]
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 Uuid = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
 
@@ -108,9 +111,9 @@ def parse_provision(body: bytes) -> ProvisionRequest:
     wire = _decode(body, ProvisionBody)
     return ProvisionRequest(
         uuid=parse_uuid(wire.uuid),
-        name=_plain(wire.name, "name"),
-        plan=_required(wire.plan, "plan"),
-        region=_plain(wire.region, "region"),
+        name=_plain(wire.name, "name", longest=LONGEST_NAME),
+        plan=_required(wire.plan, "plan", longest=LONGEST_NAME),
+        region=_plain(wire.region, "region", longest=LONGEST_NAME),
         callback_url=_plain(wire.callback_url, "callback_url"),
         options={_plain(key, "options"): _plain(value, "options") for key, value in (wire.options or {}).items()},
         grant=None if wire.oauth_grant is None else _read_grant(wire.oauth_grant),
@@ -126,7 +129,7 @@ def parse_grant(body: bytes) -> Grant:
 
 def parse_plan_change(body: bytes) -> str:
     """Return the name of the wanted plan, or raise Malformed."""
-    return _required(_decode(body, PlanChangeBody).plan, "plan")
+    return _required(_decode(body, PlanChangeBody).plan, "plan", longest=LONGEST_NAME)
 
 
 class GrantBody(msgspec.Struct, kw_only=True):
@@ -140,9 +143,9 @@ class ProvisionBody(msgspec.Struct, kw_only=True):
     """What Heroku posts to create a resource; unknown members are ignored."""
 
     uuid: Uuid
-    plan: RequiredText
-    name: Text = ""
-    region: Text = ""
+    plan: RequiredName
+    name: Name = ""
+    region: Name = ""
     callback_url: Text = ""
     options: dict[Text, Text] | None = None
     oauth_grant: GrantBody | None = None
@@ -153,7 +156,7 @@ class ProvisionBody(msgspec.Struct, kw_only=True):
 class PlanChangeBody(msgspec.Struct, kw_only=True):
     """What Heroku puts to change a resource's plan."""
 
-    plan: RequiredText
+    plan: RequiredName
 
 
 def _read_grant(wire: GrantBody) -> Grant:
@@ -167,16 +170,16 @@ def _read_grant(wire: GrantBody) -> Grant:
     return Grant(code=Secret(_required(wire.code, "oauth_grant.code")), expires_at=in_utc)
 
 
-def _required(text: str, name: str) -> str:
+def _required(text: str, name: str, *, longest: int | None = None) -> str:
     if not text:
         raise Malformed(f"{name} is empty.", field=name)
-    return _plain(text, name)
+    return _plain(text, name, longest=longest)
 
 
-def _plain(text: str, name: str) -> str:
-    """Refuse a NUL, which no name has and PostgreSQL cannot store."""
-    if "\0" in text:
-        raise Malformed(f"{name} holds a NUL character.", field=name)
+def _plain(text: str, name: str, *, longest: int | None = None) -> str:
+    """Refuse at once what cannot be stored: a repeat would not change it."""
+    if flaw := find_flaw(text, longest=longest):
+        raise Malformed(f"{name} {flaw}.", field=name)
     return text
 
 

@@ -8,12 +8,15 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from headrace.errors import Forbidden, NotFound, UnexpectedAnswer
 from headrace.models import (
     Addon,
     Collaborator,
     Inspection,
     Outcome,
+    Person,
     Pipeline,
     PipelineCoupling,
     Placement,
@@ -44,8 +47,8 @@ from headrace.protocol.wire import Request, Response
 def inspect(uuid: str, *, now: datetime) -> Generator[Request, Response, Inspection]:
     """Find out which app, pipeline and stage a resource is in: the article's three steps.
 
-    A partner may be refused pipelines (403), a coupling may be missing in several ways, and a
-    pipeline may be unreadable: each is an outcome, not an error (contract §6.2, §7.4).
+    A partner may be refused pipelines (403), a coupling may be missing in several ways, and what a
+    pipeline says of itself may be odd: each is an outcome, not an error (contract §6.2, §7.4).
 
     Raises:
         NotFound: the add-on itself is gone.
@@ -55,7 +58,7 @@ def inspect(uuid: str, *, now: datetime) -> Generator[Request, Response, Inspect
     addon, place, _etag = yield from read_whole(uuid)
     placement = None
     if place.coupling is not None:
-        pipeline = yield from read_if_allowed(place.coupling.pipeline.id)
+        pipeline = yield from _read_if_readable(place.coupling.pipeline.id)
         placement = build_placement(place.coupling, pipeline)
     return Inspection(addon=addon, outcome=place.outcome, placement=placement, looked_up_at=now)
 
@@ -78,6 +81,7 @@ def read_whole(uuid: str) -> Generator[Request, Response, tuple[Addon, Place, st
     """
     request = build_addon_info(uuid)
     addon = read_addon((yield request), request)
+    _require_asked(addon.id, uuid, request)
     place, etag = yield from find_place(addon.app.id)
     if place is None:
         raise UnexpectedAnswer("unchanged, which nobody asked", request=str(request), status=304)
@@ -107,6 +111,8 @@ def find_place(
         if known is Outcome.UNCOUPLED:
             return None, None
         return Place(outcome=(yield from _tell_uncoupled_from_hidden(app_id))), None
+    if coupling is not None:
+        _require_asked(coupling.app.id, app_id, request)
     outcome = Outcome.PLACED if coupling else Outcome.UNCOUPLED
     return Place(outcome=outcome, coupling=coupling), read_etag(response)
 
@@ -134,6 +140,8 @@ def list_couplings(
         while True:
             further = pages.send((yield further))
     except StopIteration as end:
+        for coupling in end.value:
+            _require_asked(coupling.pipeline.id, pipeline_id, request)
         return end.value, read_etag(response) if response.status == 200 else None
 
 
@@ -146,8 +154,18 @@ def read_if_allowed(pipeline_id: str) -> Generator[Request, Response, Pipeline |
     """
     request = build_pipeline_info(pipeline_id)
     try:
-        return read_pipeline((yield request), request)
+        pipeline = read_pipeline((yield request), request)
     except (Forbidden, NotFound):
+        return None
+    _require_asked(pipeline.id, pipeline_id, request)
+    return pipeline
+
+
+def _read_if_readable(pipeline_id: str) -> Generator[Request, Response, Pipeline | None]:
+    """As `read_if_allowed`, and an answer that says nothing about this pipeline costs no more than its name either."""
+    try:
+        return (yield from read_if_allowed(pipeline_id))
+    except UnexpectedAnswer:
         return None
 
 
@@ -159,12 +177,11 @@ class Access:
     emails: frozenset[str]
 
 
-# A team's members reach only the apps they collaborate on; its admins reach all of them.
-ROLES_WITH_EVERY_APP = frozenset({"admin", "owner"})
-
-
 def find_access(app_id: str) -> Generator[Request, Response, Access]:
-    """Find out who may see an app: its collaborators, and the admins of the team that owns it (contract §6.4).
+    """Find out who may see an app: its collaborators, and all members of the team that owns it (contract §6.4).
+
+    That is how Heroku's article puts a user access list together; no role is left out. Somebody whom neither list
+    names by id or address is nobody.
 
     Raises:
         PlatformError: Heroku did not tell; show the app to nobody then.
@@ -172,16 +189,30 @@ def find_access(app_id: str) -> Generator[Request, Response, Access]:
     """
     request = build_app_info(app_id)
     app = read_app((yield request), request)
+    _require_asked(app.id, app_id, request)
     collaborators = yield from read_pages(build_collaborators(app_id), Collaborator)
-    user_ids = {collaborator.user.id for collaborator in collaborators}
-    emails = {collaborator.user.email for collaborator in collaborators}
+    people = [collaborator.user for collaborator in collaborators]
     if app.team is not None:
-        members = yield from read_pages(build_team_members(app.team.id), TeamMember)
-        for member in members:
-            if member.role in ROLES_WITH_EVERY_APP:
-                emails.add(member.email)
-                user_ids |= {member.user.id} if member.user else set()
-    return Access(user_ids=frozenset(user_ids), emails=frozenset(emails))
+        for member in (yield from read_pages(build_team_members(app.team.id), TeamMember)):
+            people += [Person(email=member.email), *([member.user] if member.user else [])]
+    return Access(
+        user_ids=frozenset(person.id for person in people if person.id),
+        emails=frozenset(person.email for person in people if person.email),
+    )
+
+
+def name_as_known(addon: Addon, *, name: str, app: Ref | None) -> Addon:
+    """Give an add-on and its app the names by which they are known, where Heroku did not tell them."""
+    told = addon.app
+    if told.name is None and app is not None and app.id == told.id:
+        told = app
+    return msgspec.structs.replace(addon, name=addon.name or name, app=told)
+
+
+def _require_asked(found: str, asked: str, request: Request) -> None:
+    """An answer about something else than was asked for says nothing: it would be recorded under the wrong id."""
+    if found != asked:
+        raise UnexpectedAnswer("the answer is about another id than was asked for", request=str(request), status=200)
 
 
 def _tell_uncoupled_from_hidden(app_id: str) -> Generator[Request, Response, Outcome]:
@@ -201,5 +232,5 @@ def build_placement(coupling: PipelineCoupling, pipeline: Pipeline | None) -> Pl
         pipeline=Ref(id=known.id, name=known.name or None),
         stage=read_stage(coupling.stage),
         owner=known.owner,
-        generation=known.generation.name if known.generation else None,
+        generation=known.generation_name,
     )

@@ -4,9 +4,10 @@ Sources: the article "Inspecting Heroku Pipelines as an Add-on Partner"; contrac
 """
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,13 +23,17 @@ from headrace.errors import (
     Unprocessable,
 )
 from headrace.models import Addon, App, ConfigVar, Pipeline, PipelineCoupling
-from headrace.protocol.wire import Request, Response, Unreadable, build_path, decode_json, read_number
+from headrace.protocol.answers import convert_answer, decode_answer, decode_list
+from headrace.protocol.wire import Request, Response, Unreadable, build_path, read_number
 
 ACCEPT = "application/vnd.heroku+json; version=3"
 HEADERS = {"Accept": ACCEPT}
 
 # The pool refills at about 75 requests a minute (contract §9), so a minute is worth waiting when no header says more.
 DEFAULT_RETRY_AFTER = timedelta(seconds=60)
+# An empty pool is full again within an hour; a longer wait is a mistake, and would give a provision up or leave a
+# placement unseen for years.
+LONGEST_RETRY_AFTER = timedelta(hours=1)
 
 T = TypeVar("T")
 
@@ -77,6 +82,11 @@ def build_config_update(uuid: str, config: Mapping[str, str | None]) -> Request:
     )
 
 
+def build_config(uuid: str) -> Request:
+    """Ask which config vars an add-on has (contract §6.4)."""
+    return _get("/addons/{}/config", "/addons/{addon}/config", uuid)
+
+
 def build_provision_action(uuid: str) -> Request:
     """Mark the add-on provisioned; this is when its apps restart (contract §3)."""
     return _action(uuid, "provision")
@@ -107,23 +117,39 @@ def read_coupling(response: Response, request: Request) -> PipelineCoupling | No
     the caller can find out whether the app itself is gone.
     """
     answer: Any = _read(response, request, object)
-    couplings = answer if isinstance(answer, list) else [answer]
-    return _convert(couplings[0], request, PipelineCoupling) if couplings and couplings[0] else None
+    coupling = answer[0] if isinstance(answer, list) and answer else answer
+    if coupling in (None, {}, []):
+        return None
+    try:
+        return convert_answer(coupling, PipelineCoupling)
+    except Unreadable as error:
+        raise _unexpected(response, request, error) from None
 
 
 def read_config(response: Response, request: Request) -> list[ConfigVar]:
     return _read(response, request, list[ConfigVar])
 
 
+def has_config(found: Iterable[ConfigVar], config: Mapping[str, str | None]) -> bool:
+    """Whether config vars are as they were to be set; one that is not there is as good as one that is null."""
+    values = {each.name: each.value for each in found}
+    return all(values.get(name) == value for name, value in config.items())
+
+
 def read_pages(request: Request, item: type[T]) -> Generator[Request, Response, list[T]]:
-    """Read a list to its end: a 206 names the next page in `Next-Range`, to be echoed as it is (contract §9)."""
+    """Read a list to its end: a 206 names the next page in `Next-Range`, to be echoed as it is (contract §9).
+
+    An item that cannot be read is left out, unless no item of its page can.
+    """
     items: list[T] = []
     while True:
         response = yield request
-        items += _read(response, request, list[item])  # type: ignore[valid-type]
+        items += _read_items(response, request, item)
         next_range = response.headers.get("next-range")
         if response.status != 206 or not next_range:
             return items
+        if not _can_be_sent(next_range):
+            raise UnexpectedAnswer("no header can carry its Next-Range", request=str(request), status=206)
         request = request.with_headers(Range=next_range)
 
 
@@ -135,7 +161,7 @@ def with_etag(request: Request, etag: str | None) -> Request:
 def read_etag(response: Response) -> str | None:
     """Return what proves an answer, to be sent back as it is; None when there is none that a request could carry."""
     etag = response.headers.get("etag")
-    return etag if etag and etag.isascii() and etag.isprintable() else None
+    return etag if etag and _can_be_sent(etag) else None
 
 
 def is_unchanged(response: Response) -> bool:
@@ -145,6 +171,15 @@ def is_unchanged(response: Response) -> bool:
 def read_rate_remaining(response: Response) -> int | None:
     """How many requests are left in this token's pool, if Heroku said so (contract §9)."""
     return read_number(response.headers.get("ratelimit-remaining"))
+
+
+def read_date(response: Response) -> datetime | None:
+    """When Heroku answered, by its clock and to the second; None where it did not say so."""
+    try:
+        moment = parsedate_to_datetime(response.headers.get("date") or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 _RANGE = re.compile(
@@ -237,14 +272,19 @@ def _error_class(status: int) -> type[PlatformError]:
 
 def _read_error(response: Response) -> ErrorBody:
     try:
-        return decode_json(response.body, ErrorBody)
+        return decode_answer(response.body, ErrorBody)
     except Unreadable:
         return ErrorBody(message=f"no readable message, {len(response.body)} bytes")
 
 
 def _read_retry_after(response: Response) -> timedelta:
     seconds = read_number(response.headers.get("retry-after"))
-    return DEFAULT_RETRY_AFTER if seconds is None else timedelta(seconds=seconds)
+    return DEFAULT_RETRY_AFTER if seconds is None else min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)
+
+
+def _can_be_sent(text: str) -> bool:
+    """Whether a text that came in a header can be sent back in one."""
+    return text.isascii() and text.isprintable()
 
 
 def _get(template: str, endpoint: str, part: str) -> Request:
@@ -263,16 +303,17 @@ def _action(uuid: str, action: str) -> Request:
 def _read(response: Response, request: Request, shape: type[T]) -> T:
     raise_for_status(response, request)
     try:
-        return decode_json(response.body, shape)
+        return decode_answer(response.body, shape)
     except Unreadable as error:
         raise _unexpected(response, request, error) from None
 
 
-def _convert(value: object, request: Request, shape: type[T]) -> T:
+def _read_items(response: Response, request: Request, item: type[T]) -> list[T]:
+    raise_for_status(response, request)
     try:
-        return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise UnexpectedAnswer(str(error), request=str(request), status=200) from None
+        return decode_list(response.body, item)
+    except Unreadable as error:
+        raise _unexpected(response, request, error) from None
 
 
 def _unexpected(response: Response, request: Request, error: Exception) -> UnexpectedAnswer:

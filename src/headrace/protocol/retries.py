@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from headrace.errors import (
+    ClientSecretRejected,
     GrantError,
     HerokuBroken,
     MisuseError,
@@ -33,6 +34,8 @@ NEVER = Policy(timedelta(0), timedelta(0), timedelta(0))
 HEROKU_IS_DOWN = Policy(timedelta(seconds=1), timedelta(minutes=5), PROVISION_LIMIT)
 # A rejected token, or a key that is missing, comes back only after an operator has put it in place.
 SECRET_IS_WRONG = Policy(timedelta(seconds=30), timedelta(minutes=5), PROVISION_LIMIT)
+# A grant is good for five minutes: the right client secret has to find it alive (contract §2.1).
+CLIENT_SECRET_IS_WRONG = Policy(timedelta(seconds=5), timedelta(seconds=30), PROVISION_LIMIT)
 # A hook that fails for an hour fails for good; the customer should hear of it.
 HOOK_FAILED = Policy(timedelta(seconds=1), timedelta(minutes=5), timedelta(hours=1))
 
@@ -47,6 +50,7 @@ TABLE: dict[type[BaseException], Policy] = {
     UnexpectedAnswer: HEROKU_IS_DOWN,
     RateLimited: HEROKU_IS_DOWN,
     TokenRejected: SECRET_IS_WRONG,
+    ClientSecretRejected: CLIENT_SECRET_IS_WRONG,
     SealBroken: SECRET_IS_WRONG,
     Exception: HOOK_FAILED,
 }

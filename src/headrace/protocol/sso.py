@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from headrace.errors import Malformed, SsoRejected
 from headrace.models import Secret
+from headrace.protocol.wire import find_flaw, read_number
 
 GOOD_FOR = timedelta(minutes=5)
 # Undocumented by Heroku; a minute of clock skew is what a production partner allows (contract §4.3).
@@ -56,7 +57,7 @@ class SsoLogin:
 
     @property
     def forgotten_at(self) -> datetime:
-        """When the form is too old for every process, however their clocks differ."""
+        """When the form is too old for every process whose clock is right."""
         return self.signed_at + GOOD_FOR + SKEW
 
 
@@ -88,6 +89,9 @@ def verify_sso(form: Mapping[str, str], *, salt: Secret, now: datetime) -> SsoLo
             raise Malformed(f"{name} is missing.", field=name)
     user_id, email = form.get("user_id", ""), form.get("email", "")
     tokens = _verify_tokens(form, salt=salt, resource_id=resource_id, timestamp=timestamp)
+    for name, value in (("user_id", user_id), ("email", email)):
+        if flaw := find_flaw(value):
+            raise Malformed(f"{name} {flaw}.", field=name)
     signed_at = _read_timestamp(timestamp)
     if now - signed_at > GOOD_FOR:
         raise SsoRejected(reason="stale")
@@ -129,9 +133,10 @@ def _verify_tokens(form: Mapping[str, str], *, salt: Secret, resource_id: str, t
 
 def _read_timestamp(text: str) -> datetime:
     # Eleven digits reach the year 5138; many more would overflow a datetime.
-    if not (text.isascii() and text.isdecimal()) or len(text) > 11:
+    seconds = read_number(text, most_digits=11)
+    if seconds is None:
         raise Malformed("timestamp is not a number of seconds since 1970.", field="timestamp")
-    return datetime.fromtimestamp(int(text), UTC)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _is_same(given: str, expected: str) -> bool:

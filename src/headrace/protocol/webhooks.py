@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from headrace.errors import DeliveryRejected, Malformed
-from headrace.models import Secret
+from headrace.models import Actor, Secret
+from headrace.protocol.answers import decode_answer
 from headrace.protocol.platform import HEADERS, raise_for_status, read_pages
-from headrace.protocol.wire import Request, Response, Unreadable, build_path, decode_json
+from headrace.protocol.wire import Request, Response, Unreadable, build_path, is_storable
 
 SIGNATURE_HEADER = "Heroku-Webhook-Hmac-SHA256"
 # Heroku tries a delivery again for this long after its event (contract §8.4).
@@ -62,13 +63,6 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     url: str
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who caused an event; for what a partner caused it is `<slug>@addons.heroku.com`."""
-
-    id: str
-    email: str
-
-
 class EventName(msgspec.Struct, frozen=True, kw_only=True):
     """An event's id, and the entity under which a subscription includes it."""
 
@@ -85,18 +79,23 @@ class DeliveryMetadata(msgspec.Struct, frozen=True, kw_only=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """What happened, as one delivery tells it. `data` is the whole thing as the Platform API shows it.
 
-    Do not order events by `sequence`, which is always null; use `updated_at`, and drop an `id` seen before.
+    Do not order events by `sequence`, which is always null; use `changed_at`, and drop an `id` seen before.
     """
 
     id: Word
     action: Word
     resource: Word
     created_at: Moment
-    updated_at: Moment
-    data: dict[str, Any]
+    updated_at: Moment | None = None
+    data: dict[str, Any] = {}
     previous_data: dict[str, Any] = {}
     actor: Actor | None = None
     webhook_metadata: DeliveryMetadata | None = None
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it was last changed: since it came to be it was not, where Heroku does not say so."""
+        return self.created_at if self.updated_at is None else self.updated_at
 
     @property
     def entity(self) -> str:
@@ -129,6 +128,16 @@ def verify_authorization(header: str | None, *, authorization: Secret) -> None:
         raise DeliveryRejected(reason="bad_authorization")
 
 
+def digest_authorization(authorization: Secret) -> str:
+    """What is kept of an authorization when its subscription is over: enough to know it by, and no secret."""
+    return hashlib.sha256(authorization.reveal().encode()).hexdigest()
+
+
+def is_digested(header: str | None, *, digest: str) -> bool:
+    """Whether the header is the authorization of which this is the digest."""
+    return hmac.compare_digest(digest_authorization(Secret(header or "")), digest)
+
+
 def verify_delivery(body: bytes, *, signature: str | None, secret: Secret) -> None:
     """Raise DeliveryRejected unless the signature is that of these very bytes."""
     if not signature:
@@ -142,16 +151,19 @@ def verify_delivery(body: bytes, *, signature: str | None, secret: Secret) -> No
 
 
 def parse_event(body: bytes) -> Event:
-    """Return the event of a verified delivery.
+    """Return the event of a verified delivery; what decorates it and cannot be read is left out.
 
     Raises:
         Malformed: the body is not an event.
 
     """
     try:
-        return decode_json(body, Event)
+        event = decode_answer(body, Event)
     except Unreadable as error:
         raise Malformed(f"This is not an event: {error}") from None
+    if not (is_storable(event.created_at) and is_storable(event.changed_at)):
+        raise Malformed("This is not an event: its times are none.")
+    return event
 
 
 def verify_age(event: Event, *, now: datetime) -> None:

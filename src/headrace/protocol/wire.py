@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from headrace.errors import Malformed
+from headrace.errors import HeadraceError, Malformed
 
 T = TypeVar("T")
 
-# More digits than any count, size or time of Heroku's has.
-LONGEST_NUMBER = 9
+# More digits than any count, size or time of Heroku's has; so many fit into every database's integers.
+MOST_DIGITS = 9
+# Many times what Heroku's names have; so long ones still fit into PostgreSQL's indexes, whatever their letters.
+LONGEST_NAME = 255
+# Moments outside cannot be moved to another time zone, or make a fleet's history of thousands of years.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Host(StrEnum):
@@ -62,7 +67,7 @@ class Response:
     body: bytes = field(default=b"", repr=False)
 
 
-class Unreadable(ValueError):
+class Unreadable(HeadraceError, ValueError):
     """A text is not JSON of the wanted shape; says where it is wrong, never what it says."""
 
 
@@ -74,11 +79,23 @@ def decode_json(text: bytes | str, shape: type[T]) -> T:
         raise Unreadable(str(error)) from None
 
 
-def read_number(text: str | None) -> int | None:
-    """Return the whole number that a header holds, or None when it holds none that makes sense."""
-    if text is None or not (text.isascii() and text.isdecimal()) or len(text) > LONGEST_NUMBER:
+def read_number(text: str | None, *, most_digits: int = MOST_DIGITS) -> int | None:
+    """Return the whole number that a header or a query holds, or None when it holds none that makes sense."""
+    if text is None or not (text.isascii() and text.isdecimal()) or len(text) > most_digits:
         return None
     return int(text)
+
+
+def find_flaw(text: str, *, longest: int | None = None) -> str:
+    """Say why a text cannot be stored; nothing, when it can. PostgreSQL stores no NUL."""
+    if "\0" in text:
+        return "holds a NUL character"
+    return f"is longer than {longest} characters" if longest is not None and len(text) > longest else ""
+
+
+def is_storable(moment: datetime) -> bool:
+    """Whether a moment with a time zone is one that a database, and arithmetic, can deal with."""
+    return EARLIEST <= moment < LATEST
 
 
 def build_path(template: str, *parts: str) -> str:

@@ -49,7 +49,7 @@ function show(page) {
   const before = findStages();
   const opened = [...groups().querySelectorAll("details[open]")].map((details) => details.id);
   const focused = findFocus();
-  for (const id of ["totals", "chips", "check", "groups"]) {
+  for (const id of ["totals", "chips", "check", "silence", "groups"]) {
     const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
     if (!old.isEqualNode(fresh)) old.replaceWith(fresh);
   }

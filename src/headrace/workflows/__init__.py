@@ -1,1 +1,5 @@
-"""Durable work: the port to the workflow engine, the partner's hooks, and the three workflows."""
+"""What goes on after an answer: durable, one workflow of a resource at a time, and again after a crash.
+
+`engine` runs any workflow, `lifecycle` has those of a resource, `chores` what a worker does unasked, and
+`reconciling` brings both back to where Heroku is.
+"""

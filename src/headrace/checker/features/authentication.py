@@ -3,15 +3,17 @@
 from functools import partial
 from uuid import uuid4
 
-from headrace.checker.articles import PARTNER_API
-from headrace.checker.bench import Bench
-from headrace.checker.check import Complaint, Feature, Level, Sureness
-from headrace.checker.judging import complain, exactly, expect_status
-from headrace.checker.provider import NO_CREDENTIALS, Credentials
+from headrace.checker.kit.articles import PARTNER_API
+from headrace.checker.kit.fact import Complaint, Feature, Level, Sureness
+from headrace.checker.kit.harness import Harness
+from headrace.checker.kit.judging import complain, exactly, expect_status
+from headrace.checker.kit.provider import NO_CREDENTIALS, Credentials
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
 
-authentication: Feature[Bench] = Feature("authentication", "Calls without the manifest's credentials are answered 401.")
+authentication: Feature[Harness] = Feature(
+    "authentication", "Calls without the manifest's credentials are answered 401."
+)
 
 VERBS = ("POST", "PUT", "DELETE")
 # Without plan changes a provider need not take a PUT.
@@ -24,12 +26,15 @@ WORDS = {
     "malformed": "credentials that are not base64",
     "other-scheme": "a scheme that is not Basic",
 }
+# Heroku never sends these: that they are refused is what counts, and some libraries do it with a 400.
+NEVER_SENT = ("malformed", "other-scheme")
 UNAUTHORIZED = exactly(401)
+REFUSED = exactly(401, 400, 403)
 
 
-def build_credentials(kind: str, bench: Bench) -> Credentials:
+def build_credentials(kind: str, harness: Harness) -> Credentials:
     """Return the wrong credentials that a kind names."""
-    slug, password = bench.manifest.id, bench.manifest.password
+    slug, password = harness.manifest.id, harness.manifest.password
     headers = {
         "wrong-password": build_basic_auth(slug, Secret("wrong")),
         "empty-password": build_basic_auth(slug, Secret("")),
@@ -40,32 +45,35 @@ def build_credentials(kind: str, bench: Bench) -> Credentials:
     return Credentials(words=WORDS[kind], header=headers[kind]) if kind in headers else NO_CREDENTIALS
 
 
-async def refuses(bench: Bench, *, kind: str, verb: str) -> Complaint | None:
+async def refuses(harness: Harness, *, kind: str, verb: str) -> Complaint | None:
     """Call about a resource that exists, so that only the credentials can be what is wrong."""
-    credentials = build_credentials(kind, bench)
+    allowed = REFUSED if kind in NEVER_SENT else UNAUTHORIZED
+    credentials = build_credentials(kind, harness)
     if verb == "POST":
-        return expect_status(await bench.send_provision(bench.begin(), credentials=credentials), UNAUTHORIZED)
-    resource = await bench.once(Bench.accepted)
+        return expect_status(await harness.send_provision(harness.begin(), credentials=credentials), allowed)
+    resource = await harness.once(Harness.accepted)
     if verb == "PUT":
-        return expect_status(await bench.change_plan(resource, bench.plans[0], credentials=credentials), UNAUTHORIZED)
-    return expect_status(await bench.provider.call(verb, resource.path, credentials=credentials), UNAUTHORIZED)
+        return expect_status(await harness.change_plan(resource, harness.plans[0], credentials=credentials), allowed)
+    return expect_status(await harness.provider.call(verb, resource.path, credentials=credentials), allowed)
 
 
-async def refuses_before_look_up(bench: Bench, *, verb: str) -> Complaint | None:
-    credentials = build_credentials("wrong-password", bench)
+async def refuses_before_look_up(harness: Harness, *, verb: str) -> Complaint | None:
+    credentials = build_credentials("wrong-password", harness)
     body = b'{"plan":"any"}' if verb == "PUT" else b""
-    answer = await bench.provider.call(verb, f"/{uuid4()}", body=body, credentials=credentials)
+    answer = await harness.provider.call(verb, f"/{uuid4()}", body=body, credentials=credentials)
     return expect_status(answer, UNAUTHORIZED, because="for a uuid that nobody knows as for any other")
 
 
 for _verb in VERBS:
     for _kind, _words in WORDS.items():
+        _answer = "answered 401, 400 or 403" if _kind in NEVER_SENT else "answered 401"
         authentication.add(
             f"{_kind}-{_verb.lower()}",
-            f"A {_verb} with {_words} is answered 401.",
+            f"A {_verb} with {_words} is {_answer}.",
             partial(refuses, kind=_kind, verb=_verb),
-            level=Level.MUST,
+            level=Level.SHOULD if _kind in NEVER_SENT else Level.MUST,
             article=PARTNER_API,
+            sureness=Sureness.UNCERTAIN if _kind in NEVER_SENT else Sureness.STATED,
             concerns=CONCERNS[_verb],
         )
 
@@ -81,15 +89,15 @@ for _verb in ("PUT", "DELETE"):
 
 
 @authentication.should(PARTNER_API, Sureness.UNCERTAIN)
-async def before_parsing(bench: Bench) -> Complaint | None:
+async def before_parsing(harness: Harness) -> Complaint | None:
     """A POST without credentials is answered 401 even when its body is garbage: who calls is checked first."""
-    return expect_status(await bench.provider.call("POST", body=b"{garbage", credentials=NO_CREDENTIALS), UNAUTHORIZED)
+    return expect_status(await harness.post(b"{garbage", credentials=NO_CREDENTIALS), UNAUTHORIZED)
 
 
 @authentication.should(PARTNER_API, Sureness.SEEN)
-async def scheme_in_any_case(bench: Bench) -> Complaint | None:
+async def scheme_in_any_case(harness: Harness) -> Complaint | None:
     """The word Basic counts in any case, as in every HTTP header of its kind."""
-    good = build_basic_auth(bench.manifest.id, bench.manifest.password)
+    good = build_basic_auth(harness.manifest.id, harness.manifest.password)
     credentials = Credentials(words="the manifest's credentials, as `basic`", header=good.replace("Basic", "basic"))
-    answer = await bench.send_provision(bench.begin(), credentials=credentials)
+    answer = await harness.send_provision(harness.begin(), credentials=credentials)
     return complain(answer, "an answer other than 401") if answer.status == 401 else None

@@ -6,14 +6,14 @@ from functools import partial
 
 import msgspec
 
-from headrace.checker.articles import PLATFORM_API
-from headrace.checker.bench import Bench
-from headrace.checker.check import Complaint, Feature, Level, NotJudged, Sureness, Why
 from headrace.checker.features.asynchronous import begin_another, complain_unless_provisioned
+from headrace.checker.kit.articles import PLATFORM_API
+from headrace.checker.kit.fact import Complaint, Feature, Level, NotJudged, Sureness, Why
+from headrace.checker.kit.harness import Harness
 from headrace.emulator import Fault
-from headrace.emulator.records import Addon
+from headrace.emulator.world.records import Addon
 
-bad_days: Feature[Bench] = Feature(
+bad_days: Feature[Harness] = Feature(
     "bad-days", "What a provider does when Heroku does not answer as usual.", needs_callback=True
 )
 
@@ -22,20 +22,20 @@ HITS, RETRY_AFTER = 2, 1
 ADDON = "/addons/{}*"
 
 
-async def survives(bench: Bench, *, fault: Fault) -> Complaint | None:
-    addon = await begin_another(bench)
-    with going_wrong(bench, fault, addon) as rules:
-        complaint = await complain_unless_provisioned(bench, addon)
-        untouched = {rule.id for rule in bench.heroku.faults if rule.left == HITS}
+async def survives(harness: Harness, *, fault: Fault) -> Complaint | None:
+    addon = await begin_another(harness)
+    with going_wrong(harness, fault, addon) as rules:
+        complaint = await complain_unless_provisioned(harness, addon)
+        untouched = {rule.id for rule in harness.heroku.faults if rule.left == HITS}
         if untouched.issuperset(rules):
             raise NotJudged(Why.NOT_DECLARED, f"the provider made no call to {fault.path.format('…')}")
         return complaint
 
 
 @contextmanager
-def going_wrong(bench: Bench, fault: Fault, addon: Addon) -> Iterator[list[str]]:
+def going_wrong(harness: Harness, fault: Fault, addon: Addon) -> Iterator[list[str]]:
     """Let the first calls about an add-on go wrong, by whichever of its two names the provider calls it."""
-    faults = bench.heroku.faults
+    faults = harness.heroku.faults
     paths = {fault.path.format(addon.id), fault.path.format(addon.name)}
     rules = [faults.add(msgspec.structs.replace(fault, path=path, count=HITS)) for path in paths]
     try:
@@ -45,7 +45,7 @@ def going_wrong(bench: Bench, fault: Fault, addon: Addon) -> Iterator[list[str]]
             faults.remove(rule)
 
 
-for _name, _fact, _fault, _level, _sureness in (
+for _name, _text, _fault, _level, _sureness in (
     (
         "rate-limit",
         "A 429 with nothing left in the rate pool is waited for: the add-on ends provisioned.",
@@ -57,14 +57,14 @@ for _name, _fact, _fault, _level, _sureness in (
         "unavailable",
         "A 503 of the Platform API is tried again: the add-on ends provisioned.",
         Fault(kind="status", status=503, path=ADDON),
-        Level.MUST,
+        Level.SHOULD,
         Sureness.SEEN,
     ),
     (
         "no-tokens",
         "A 503 in answer to the grant's exchange is tried again: the add-on ends provisioned.",
         Fault(kind="status", status=503, path="/oauth/token"),
-        Level.MUST,
+        Level.SHOULD,
         Sureness.SEEN,
     ),
     (
@@ -82,4 +82,4 @@ for _name, _fact, _fault, _level, _sureness in (
         Sureness.UNCERTAIN,
     ),
 ):
-    bad_days.add(_name, _fact, partial(survives, fault=_fault), level=_level, article=PLATFORM_API, sureness=_sureness)
+    bad_days.add(_name, _text, partial(survives, fault=_fault), level=_level, article=PLATFORM_API, sureness=_sureness)

@@ -1,24 +1,22 @@
 """The manifest: what the add-on service declares of itself, judged from the file alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from headrace.checker.articles import MANIFEST
-from headrace.checker.check import Complaint, Feature, Level, NotJudged, Sureness, Why
-from headrace.errors import ConfigurationError
-from headrace.protocol.manifest import Manifest, expand_urls, parse_manifest
+from headrace.checker.kit.articles import MANIFEST
+from headrace.checker.kit.fact import Complaint, Feature, Level, NotJudged, Sureness, Why
+from headrace.protocol.manifest import BASE_PATH, UNREADABLE, Manifest, expand_urls, read_manifest, strip_mark
 
-UNREADABLE = "The manifest cannot be read"
-BASE_PATH = "/heroku/resources"
 SECRET_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFile:
-    """A manifest's JSON, what is wrong with it, and, unless that is too much, what it says."""
+    """A manifest's JSON, what is wrong with it, and, unless nobody could be called with that, what it says."""
 
     content: Any
     environment: str
@@ -40,24 +38,29 @@ class ManifestFile:
         return api
 
 
-def read_manifest(text: bytes, *, base_url: str = "", sso_url: str = "") -> ManifestFile:
-    """Return a manifest file, its addresses replaced by those given. The `test` ones count where there are any."""
+def read_file(text: bytes, *, base_url: str = "", sso_url: str = "") -> ManifestFile:
+    """Return a manifest file; the addresses given replace those for tests, which count where there are any."""
     try:
-        content = msgspec.json.decode(text)
+        content = msgspec.json.decode(strip_mark(text))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         content = None
-    environment = "production"
     api = content.get("api") if isinstance(content, dict) else None
+    environment = "production"
     if isinstance(api, dict):
-        environment = "test" if api.get("test") else "production"
-        given = {"base_url": base_url, "sso_url": sso_url}
-        urls = expand_urls(api.get(environment) or {})
-        api[environment] = urls | {name: url for name, url in given.items() if url}
-    try:
-        parsed = parse_manifest(msgspec.json.encode(content) if api else text, environment=environment)
-    except ConfigurationError as error:
-        return ManifestFile(content=content, environment=environment, problems=error.problems, parsed=None)
-    return ManifestFile(content=content, environment=environment, problems=(), parsed=parsed)
+        given = {name: url for name, url in (("base_url", base_url), ("sso_url", sso_url)) if url}
+        if given:
+            api["test"] = (_list_urls(api.get("test")) or _list_urls(api.get("production"))) | given
+        environment = "test" if _list_urls(api.get("test")) else "production"
+    reading = read_manifest(msgspec.json.encode(content) if api else text, environment=environment)
+    return ManifestFile(content=content, environment=environment, problems=reading.problems, parsed=reading.manifest)
+
+
+def _list_urls(urls: Any) -> dict[str, str]:
+    """Return the addresses of an environment, none where they are not what they should be."""
+    if isinstance(urls, str):
+        return expand_urls(urls)
+    given = urls if isinstance(urls, Mapping) else {}
+    return expand_urls({name: url for name, url in given.items() if isinstance(url, str)})
 
 
 manifest: Feature[ManifestFile] = Feature("manifest", "What the add-on service declares of itself.")
@@ -78,32 +81,23 @@ async def names_no_problem(file: ManifestFile, *, key: str, expected: str) -> Co
     return Complaint(expected=expected, came=" ".join(found)) if found else None
 
 
-for _name, _key, _fact, _sureness in (
-    ("id", "id:", "`id` is a slug of lower-case letters, digits and dashes.", Sureness.STATED),
-    ("password", "api.password:", "`api.password` is there: it is what Heroku calls the provider with.", Sureness.SEEN),
-    ("sso-salt", "api.sso_salt:", "`api.sso_salt` is there: it is what login forms are signed with.", Sureness.SEEN),
+for _name, _key, _text in (
+    ("id", "id:", "`id` is a slug of lower-case letters and digits, with dashes or underscores between them."),
+    ("password", "api.password:", "`api.password` is there: it is what Heroku calls the provider with."),
+    ("sso-salt", "api.sso_salt:", "`api.sso_salt` is there where `sso_url` is: login forms are signed with it."),
     (
         "config-vars",
         "api.config_vars:",
         "`api.config_vars` are names of capitals, digits and underscores that begin with the prefix.",
-        Sureness.SEEN,
     ),
-    ("regions", "api.regions:", "`api.regions` names a region at least.", Sureness.STATED),
+    ("regions", "api.regions:", "`api.regions` names a region at least."),
     (
         "urls",
         "api.{environment}.",
-        "The addresses are absolute URLs, and https:// unless they stay on this machine.",
-        Sureness.STATED,
+        "`base_url` and, if it is there, `sso_url` are absolute URLs, in production of https://.",
     ),
 ):
-    manifest.add(
-        _name,
-        _fact,
-        partial(names_no_problem, key=_key, expected=_fact),
-        level=Level.MUST,
-        article=MANIFEST,
-        sureness=_sureness,
-    )
+    manifest.add(_name, _text, partial(names_no_problem, key=_key, expected=_text), level=Level.MUST, article=MANIFEST)
 
 
 @manifest.should(MANIFEST, Sureness.SEEN)
@@ -115,15 +109,18 @@ async def version(file: ManifestFile) -> Complaint | None:
 
 @manifest.should(MANIFEST)
 async def base_path(file: ManifestFile) -> Complaint | None:
-    """`base_url` ends in /heroku/resources; Heroku adds it where it is missing."""
-    given = expand_urls(file.api.get(file.environment) or {}).get("base_url", "")
-    return None if given.endswith(BASE_PATH) else Complaint(expected=f"…{BASE_PATH}", came=given or "no base_url")
+    """`base_url` ends in /heroku/resources; Heroku adds it where it is missing, and so does the checker."""
+    given = _list_urls(file.api.get(file.environment)).get("base_url", "")
+    if isinstance(file.api.get(file.environment), str) or given.rstrip("/").endswith(BASE_PATH):
+        return None
+    return Complaint(expected=f"…{BASE_PATH}", came=given or "no base_url")
 
 
 @manifest.should(MANIFEST, Sureness.SEEN)
 async def long_secrets(file: ManifestFile) -> Complaint | None:
     """Password and salt have 32 characters or more, as Heroku's generator makes them."""
-    short = [name for name in ("password", "sso_salt") if 0 < len(str(file.api.get(name, ""))) < SECRET_LENGTH]
+    given = {name: file.api.get(name) or "" for name in ("password", "sso_salt")}
+    short = [name for name, secret in given.items() if 0 < len(secret) < SECRET_LENGTH]
     if not short:
         return None
     return Complaint(expected=f"{SECRET_LENGTH} random characters", came=f"fewer in {' and '.join(short)}")

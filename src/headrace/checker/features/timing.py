@@ -3,35 +3,35 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from headrace.checker.articles import PARTNER_API
-from headrace.checker.bench import Bench
-from headrace.checker.check import Complaint, Feature, Level
 from headrace.checker.features.deprovision import remove
-from headrace.checker.judging import complain
-from headrace.checker.provider import Answer
+from headrace.checker.kit.articles import PARTNER_API
+from headrace.checker.kit.fact import Complaint, Feature, Level
+from headrace.checker.kit.harness import Harness
+from headrace.checker.kit.judging import complain
+from headrace.checker.kit.provider import ProviderAnswer
 
-timing: Feature[Bench] = Feature("time", "How long the provider takes to answer.")
-
-
-async def provision(bench: Bench) -> Answer:
-    return (await bench.first()).answer
-
-
-async def change_plan(bench: Bench) -> Answer:
-    return await bench.change_plan(await bench.first_provisioned(), bench.plans[0])
+timing: Feature[Harness] = Feature("time", "How long the provider takes to answer.")
 
 
-async def answers_at_all(bench: Bench, *, ask: Callable[[Bench], Awaitable[Answer]]) -> Complaint | None:
-    answer = await bench.once(ask)
-    return complain(answer, f"an answer within {bench.limits.patience:g} s") if answer.status is None else None
+async def provision(harness: Harness) -> ProviderAnswer:
+    return (await harness.first()).answer
 
 
-async def answers_soon(bench: Bench, *, ask: Callable[[Bench], Awaitable[Answer]]) -> Complaint | None:
-    answer = await bench.once(ask)
-    if answer.seconds <= bench.limits.soon:
+async def change_plan(harness: Harness) -> ProviderAnswer:
+    return await harness.change_plan(await harness.first_provisioned(), harness.plans[0])
+
+
+async def answers_at_all(harness: Harness, *, ask: Callable[[Harness], Awaitable[ProviderAnswer]]) -> Complaint | None:
+    answer = await harness.once(ask)
+    return complain(answer, f"an answer within {harness.limits.patience:g} s") if answer.status is None else None
+
+
+async def answers_soon(harness: Harness, *, ask: Callable[[Harness], Awaitable[ProviderAnswer]]) -> Complaint | None:
+    answer = await harness.once(ask)
+    if answer.seconds <= harness.limits.soon:
         return None
     return Complaint(
-        expected=f"an answer within {bench.limits.soon:g} s", sent=str(answer.sent), came=f"{answer.seconds:.1f} s"
+        expected=f"an answer within {harness.limits.soon:g} s", sent=str(answer.sent), came=f"{answer.seconds:.1f} s"
     )
 
 

@@ -1,0 +1,1 @@
+"""What is measured, one module for each bench, beside the servers and clients that it starts: `./dev bench`."""

@@ -1,0 +1,93 @@
+"""How fast workers work off a backlog of provisions, and what one costs them, beside an older build.
+
+Heroku is `lab.kit.heroku`, in a process of its own: it takes every grant and answers at once. The provisions are
+acknowledged by the build's own web process while its workers, which are ready, are stopped; the hook returns one config
+var at once. The rate counts from the moment when they go on to the last that is done, and the processor seconds are
+those of their processes meanwhile.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+from subprocess import Popen
+from typing import Any
+
+from lab.bench.sites import BEFORE, Site, make_site, provision
+from lab.kit.builds import Build, check_out, read_cpu
+from lab.kit.databases import DATABASES
+
+COUNT, ROUNDS = 600, 3
+AGAIN_SECONDS = 0.1
+# SQLite serves one worker.
+WORKERS = {"sqlite": (1,), "postgresql": (1, 2)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drained:
+    """What working off a backlog came to; `cpu` is of all workers, in seconds for one provision."""
+
+    per_second: float
+    cpu: float
+
+
+def run_drain() -> dict[str, Any]:
+    """Print provisions per second and their processor time for each build and database, and return them."""
+    print(f"A backlog of {COUNT} provisions, Heroku on this machine too; the median by rate of {ROUNDS} rounds\n")
+    print(f"{'':<40} {'per second':>10} {'of before':>9} {'CPU ms each':>12} {'of before':>10}")
+    found: dict[str, Any] = {}
+    with check_out(BEFORE) as builds:
+        for database in DATABASES:
+            found[database] = _measure_database(builds, database)
+    return found
+
+
+def _measure_database(builds: list[Build], database: str) -> dict[str, Any]:
+    ways = [(build, workers) for workers in WORKERS[database] for build in builds]
+    # In turn, so that what else the machine does is spread over all.
+    rounds = [[_measure(build, database, workers) for build, workers in ways] for _ in range(ROUNDS)]
+    middles = [sorted(each, key=attrgetter("per_second"))[ROUNDS // 2] for each in zip(*rounds, strict=True)]
+    measured = dict(zip(((build.label, workers) for build, workers in ways), middles, strict=True))
+    for (label, workers), each in measured.items():
+        before = measured.get((BEFORE, workers), each)
+        name = f"{database}, {label}, {workers} worker{'s' if workers > 1 else ''}"
+        print(
+            f"  {name:<38} {each.per_second:>10.1f} {each.per_second / before.per_second:>9.2f}"
+            f" {each.cpu * 1000:>12.1f} {each.cpu / before.cpu:>10.2f}",
+            flush=True,
+        )
+    return {f"{label}, {workers}": asdict(each) for (label, workers), each in measured.items()}
+
+
+def _measure(build: Build, database: str, workers: int) -> Drained:
+    with make_site(build, database) as site, ExitStack() as stack:
+        started = [stack.enter_context(site.work()) for _ in range(workers)]
+        with _stopped(site, started), site.serve("--web-only") as (_, port):
+            provision(port, range(COUNT))
+            spent = sum(read_cpu(worker.pid) for worker in started)
+        began_at = datetime.now(UTC)
+        site.wait_until_provisioned(COUNT)
+        cpu = sum(read_cpu(worker.pid) for worker in started) - spent
+        seconds = (max(site.read_moments("provision.done").values()) - began_at).total_seconds()
+    return Drained(per_second=COUNT / seconds, cpu=cpu / COUNT)
+
+
+@contextmanager
+def _stopped(site: Site, workers: "list[Popen[bytes]]") -> Iterator[None]:
+    """Stop processes while the block lasts; none of them has SQLite's lock then."""
+    while True:
+        for worker in workers:
+            worker.send_signal(signal.SIGSTOP)
+        if site.is_writable():
+            break
+        for worker in workers:
+            worker.send_signal(signal.SIGCONT)
+        time.sleep(AGAIN_SECONDS)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGCONT)

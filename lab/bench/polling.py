@@ -1,0 +1,109 @@
+"""Open boards, as their script keeps them current: `python -m lab.bench.polling PORT SECONDS`, with cookies as JSON.
+
+Each has a connection of its own, asks with the version that it has, and waits as long as the script does. At the end
+one line of JSON tells how long answers took, in seconds, how often each status came, and when each page came to which
+board, in seconds of the system's clock.
+"""
+
+import asyncio
+import json
+import random
+import re
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import uvloop
+
+import headrace
+from lab.kit.load import CONTENT_LENGTH, build_request
+
+SCRIPT = Path(headrace.__file__).parent / "static" / "board.js"
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+ETAG = re.compile(rb"\r\netag: *(\S+)", re.IGNORECASE)
+
+
+def read_pace() -> float:
+    """Return how many seconds the board's script waits between two looks, on the average."""
+    found = re.search(r"LOOK_EVERY = (\d+);", SCRIPT.read_text(encoding="utf-8"))
+    assert found is not None
+    return int(found[1]) / 1000
+
+
+class Polling:
+    """What all boards do together."""
+
+    def __init__(self, port: int, *, seconds: float) -> None:
+        self.port = port
+        self.pace = read_pace()
+        self.deadline = time.monotonic() + seconds
+        self.took: list[float] = []
+        self.statuses: Counter[int] = Counter()
+        self.pages: list[tuple[int, float]] = []
+        self.reconnected = 0
+
+    async def keep_current(self, board: int, cookie: str) -> None:
+        version, connection = "", None
+        await asyncio.sleep(random.random() * self.pace)
+        while time.monotonic() < self.deadline:
+            request = build_request("GET", "/board", {"Cookie": f"headrace_session={cookie}", "If-None-Match": version})
+            asked = time.perf_counter()
+            try:
+                connection = connection or await asyncio.open_connection("127.0.0.1", self.port)
+                status, version = await _ask(connection, request)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                # The server closes what has been still for a while; a browser asks again on a new connection.
+                connection = None
+                self.reconnected += 1
+                continue
+            self.note(board, status, time.perf_counter() - asked)
+            await asyncio.sleep(self.pace * (0.75 + random.random() / 2))
+
+    def note(self, board: int, status: int, took: float) -> None:
+        self.took.append(took)
+        self.statuses[status] += 1
+        if status == 200:
+            self.pages.append((board, time.time()))
+
+    def report(self) -> dict[str, Any]:
+        percentiles = quantiles(self.took, n=100)
+        return {
+            "p50": percentiles[49],
+            "p99": percentiles[98],
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "pages": self.pages,
+            "reconnected": self.reconnected,
+        }
+
+
+async def _ask(connection: Connection, request: bytes) -> tuple[int, str]:
+    """Return the status, and the version that the answer has."""
+    reader, writer = connection
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    status, length, version = int(head.split(maxsplit=2)[1]), CONTENT_LENGTH.search(head), ETAG.search(head)
+    if status != 304 and length:
+        await reader.readexactly(int(length[1]))
+    return status, version[1].decode() if version else ""
+
+
+async def poll(port: int, seconds: float, cookies: list[str]) -> dict[str, Any]:
+    polling = Polling(port, seconds=seconds)
+    async with asyncio.TaskGroup() as tasks:
+        for board, cookie in enumerate(cookies):
+            tasks.create_task(polling.keep_current(board, cookie))
+    return polling.report()
+
+
+def main() -> None:
+    port, seconds = int(sys.argv[1]), float(sys.argv[2])
+    cookies = json.loads(sys.stdin.readline())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(poll(port, seconds, cookies))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

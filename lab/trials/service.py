@@ -1,0 +1,153 @@
+"""What a trial runs: a Heroku in this process, an add-on service in others that can be killed."""
+
+import asyncio
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import aiohttp
+
+from headrace import AddonService
+from headrace.cli.main import main
+from headrace.emulator import Emulator, describe, load_world, run
+from headrace.settings import read_settings
+from lab.kit.databases import make_database
+from lab.kit.processes import find_free_port
+from lab.kit.worlds import build_world, name_app
+
+ROOT = Path(__file__).parents[2]
+# A process of its own for each, out of one that has imported everything: most of a start is that.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["lab.trials.service", "headrace.service", "headrace.serving"])
+READY_WITHIN_SECONDS = 180.0
+APPS = tuple(name_app(number) for number in range(25))
+SETTINGS = ("HEADRACE_", "HEROKU_", "DATABASE_URL", "PORT", "TRIAL_")
+
+
+def build_address(uuid: str, key: str) -> str:
+    """What the partner's provision hook returns."""
+    return f"https://search.acme.example/{uuid}?key={key}"
+
+
+@dataclass
+class Member:
+    """One process of a service: what it runs, and on which port it answers."""
+
+    arguments: tuple[str, ...]
+    port: int
+    process: BaseProcess | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        return None if self.process is None else self.process.pid
+
+
+@dataclass
+class TriedService:
+    """An add-on service and the Heroku it knows. On SQLite it is one process, on PostgreSQL a web and two workers."""
+
+    heroku: Emulator
+    database_url: str
+    folder: Path
+    members: list[Member]
+    environment: dict[str, str]
+    kills: int = 0
+    http: aiohttp.ClientSession = field(repr=False, kw_only=True)
+
+    async def start(self, member: Member, **environment: str) -> None:
+        """Start a process and wait until it is ready; one that kills itself before that is let go."""
+        arguments = [*member.arguments, "--port", str(member.port)]
+        member.process = PROCESSES.Process(
+            target=_run_headrace, args=(arguments, {**self.environment, **environment}, self.folder / "log")
+        )
+        member.process.start()
+        async with asyncio.timeout(READY_WITHIN_SECONDS):
+            while not await self._is_ready(member) and member.is_running:
+                await asyncio.sleep(0.05)
+
+    async def kill(self, member: Member) -> None:
+        if member.process is not None and member.is_running:
+            self.kills += 1
+            member.process.kill()
+            await asyncio.to_thread(member.process.join)
+
+    async def end(self) -> None:
+        """End every process at once: nothing is expected of it any more."""
+        for member in self.members:
+            if member.process is not None:
+                member.process.kill()
+                await asyncio.to_thread(member.process.join)
+
+    async def _is_ready(self, member: Member) -> bool:
+        try:
+            async with self.http.get(f"http://127.0.0.1:{member.port}/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+@asynccontextmanager
+async def prepared(database: str, *, is_alone: bool = False) -> AsyncIterator[TriedService]:
+    """Put a service together on a database of its own, which goes with it."""
+    with tempfile.TemporaryDirectory(prefix="headrace-trial-") as folder, make_database(database) as url:
+        async with assembled(url, Path(folder), is_alone=is_alone) as service:
+            yield service
+
+
+@asynccontextmanager
+async def assembled(database_url: str, folder: Path, *, is_alone: bool = False) -> AsyncIterator[TriedService]:
+    """Put a service together, none of it started; `is_alone` runs all of a service in one process on PostgreSQL too."""
+    port = find_free_port()
+    is_one = is_alone or database_url.startswith("sqlite")
+    members = [Member(("serve", "lab.trials.partner:service", "--one-process" if is_one else "--web-only"), port)]
+    if not is_one:
+        members += [Member(("worker", "lab.trials.partner:service"), find_free_port()) for _ in range(2)]
+    async with (
+        run(load_world(build_world(len(APPS), partner=f"http://127.0.0.1:{port}"))) as heroku,
+        aiohttp.ClientSession() as http,
+    ):
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+        environment = {
+            **ours,
+            **describe(heroku).addon_services[0].settings,
+            "DATABASE_URL": database_url,
+            "HEADRACE_RECHECK_SECONDS": "86400",
+            "HEADRACE_RETIRE_SECONDS": "0.2",
+            "TRIAL_FOLDER": str(folder),
+        }
+        service = TriedService(heroku, database_url, folder, members, environment, http=http)
+        try:
+            yield service
+        finally:
+            await service.end()
+
+
+@asynccontextmanager
+async def connected(service: TriedService) -> AsyncIterator[AddonService]:
+    """Be another process of the partner's, which orders something and works nothing."""
+    acme = AddonService(read_settings(service.environment))
+    # A worker has it; here it is only told that there is one.
+    acme.on_rotate(lambda _rotation: {})
+    async with acme.connected():
+        yield acme
+
+
+def _run_headrace(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+    """Be the command `headrace`, in this process."""
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), sys.stdout.fileno())
+        os.dup2(out.fileno(), sys.stderr.fileno())
+    main(arguments)

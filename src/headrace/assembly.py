@@ -1,0 +1,161 @@
+"""Putting a service together: its parts, and what they need of each other."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from headrace.client import AiohttpTransport, HerokuClient, Observe
+from headrace.clock import Clock
+from headrace.fleet.counting import RollUp
+from headrace.hooks.registry import Hooks
+from headrace.inspector.batches import BatchInspector
+from headrace.inspector.inspector import Inspector
+from headrace.protocol.retries import TABLE, Policy
+from headrace.settings import Settings
+from headrace.store.sql.database import Database
+from headrace.store.state.pulses import read_database_clock
+from headrace.store.state.secrets import SecretStore
+from headrace.store.state.tokens import StoredTokens
+from headrace.web.programs.metrics import Metrics
+from headrace.workflows.chores.heartbeat import DatabaseClock, Heartbeat
+from headrace.workflows.chores.sweep import Sweep
+from headrace.workflows.chores.upkeep import Upkeep
+from headrace.workflows.config.changes import ConfigChanges
+from headrace.workflows.config.feeding import Feeding
+from headrace.workflows.engine.port import Engine
+from headrace.workflows.engine.redaction import Redaction
+from headrace.workflows.lifecycle.calls import Calls
+from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.deprovisions import Deprovisions
+from headrace.workflows.lifecycle.events import Events
+from headrace.workflows.lifecycle.failures import Failures
+from headrace.workflows.lifecycle.importing import Imports
+from headrace.workflows.lifecycle.leftovers import Leftovers
+from headrace.workflows.lifecycle.operations import Operations
+from headrace.workflows.lifecycle.panels import Panels
+from headrace.workflows.lifecycle.plan_changes import PlanChanges
+from headrace.workflows.lifecycle.provisions import Provisions
+from headrace.workflows.lifecycle.stage_changes import StageChanges
+from headrace.workflows.lifecycle.subscriptions import Subscriptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(Core):
+    """A service put together: the core, and what stands on it. `headrace.running` runs it."""
+
+    settings: Settings
+    client: HerokuClient
+    inspector: Inspector
+    calls: Calls
+    events: Events
+    subscriptions: Subscriptions
+    operations: Operations
+    imports: Imports
+    sweep: Sweep
+    feeding: Feeding
+    upkeep: Upkeep
+    heartbeat: Heartbeat
+    roll_up: RollUp
+    panels: Panels
+    redaction: Redaction
+    hooks: Hooks
+    metrics: Metrics
+
+
+def assemble(
+    settings: Settings,
+    hooks: Hooks,
+    *,
+    clock: Clock,
+    database_clock: DatabaseClock = read_database_clock,
+    retries: dict[type[BaseException], Policy] = TABLE,
+) -> Parts:
+    """Put the parts of a service together; nothing is opened or started by it."""
+    core, redaction = _build_core(settings, clock=clock, retries=retries)
+    database = core.database
+    metrics = _build_metrics(settings, core)
+    client = _build_client(settings, core, observe=metrics.observe)
+    moves, every = StageChanges(core, hooks), settings.recheck_every
+    inspector = Inspector(database, client, clock=clock, recheck_every=every, on_move=moves.note)
+    _register_workflows(core, hooks, client, settings, inspector=inspector, moves=moves)
+    return Parts(
+        manifest=core.manifest,
+        database=database,
+        secrets=core.secrets,
+        engine=core.engine,
+        clock=clock,
+        settings=settings,
+        client=client,
+        inspector=inspector,
+        calls=Calls(core, answer_within=settings.answer_within),
+        events=Events(core, hooks),
+        subscriptions=Subscriptions(core, hooks, client),
+        operations=Operations(core),
+        imports=Imports(core),
+        sweep=_build_sweep(core, client, every=every, moves=moves),
+        feeding=Feeding(core),
+        upkeep=Upkeep(core, keep_finished=settings.keep_finished, recheck_every=every),
+        heartbeat=Heartbeat(core, heroku=client, read_clock=database_clock),
+        roll_up=RollUp(database, clock=clock),
+        panels=Panels(core, hooks, redaction, _watch_hooks(core, hooks, redaction)),
+        redaction=redaction,
+        metrics=metrics,
+        hooks=hooks,
+    )
+
+
+def _watch_hooks(core: Core, hooks: Hooks, redaction: Redaction) -> Failures:
+    """Have the engine tell of hooks that fail, and see when one blocks the others."""
+    failures = Failures(hooks, redaction)
+    core.engine.tell_failures(failures.tell)
+    core.engine.watch_loop(lambda: hooks.loop.running)
+    return failures
+
+
+def _build_core(
+    settings: Settings, *, clock: Clock, retries: dict[type[BaseException], Policy]
+) -> tuple[Core, Redaction]:
+    database = Database(settings.database_url, connections=settings.database_connections)
+    secrets = SecretStore(settings.keys)
+    redaction = Redaction(database, secrets, of_service=settings.secrets)
+    engine = Engine(database, clock=clock, redact=redaction.redact, retries=retries)
+    core = Core(manifest=settings.manifest, database=database, secrets=secrets, engine=engine, clock=clock)
+    return core, redaction
+
+
+def _register_workflows(
+    core: Core, hooks: Hooks, client: HerokuClient, settings: Settings, *, inspector: Inspector, moves: StageChanges
+) -> None:
+    """Have the engine know what it calls when workflows are due."""
+    deprovisions = Deprovisions(core, hooks)
+    Provisions(core, hooks, client, inspector=inspector, deprovisions=deprovisions, stage_changes=moves)
+    Leftovers(core, hooks, deprovisions)
+    PlanChanges(core, hooks, client)
+    ConfigChanges(core, hooks, client, retire_after=settings.retire_after)
+
+
+def _build_sweep(core: Core, client: HerokuClient, *, every: timedelta, moves: StageChanges) -> Sweep:
+    find_tokens, on_move = core.secrets.find_tokens, moves.note
+    batches = BatchInspector(
+        core.database, client, find_tokens=find_tokens, clock=core.clock, every=every, on_move=on_move
+    )
+    return Sweep(core, batches)
+
+
+def _build_metrics(settings: Settings, core: Core) -> Metrics:
+    return Metrics(
+        core.database,
+        clock=core.clock,
+        small_plans=settings.small_plans,
+        recheck_every=settings.recheck_every,
+        is_working=core.engine.is_working,
+    )
+
+
+def _build_client(settings: Settings, core: Core, *, observe: Observe) -> HerokuClient:
+    return HerokuClient(
+        AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
+        tokens=StoredTokens(core.database, core.secrets, clock=core.clock),
+        client_secret=settings.client_secret,
+        clock=core.clock,
+        observe=observe,
+    )

@@ -1,0 +1,49 @@
+"""The command `headrace`: gathers the commands, and turns our errors into text and an exit status."""
+
+from typing import Any
+
+import click
+
+from headrace.cli import config, enriching, fleet, heroku, operate, reconciling, run
+from headrace.errors import ConfigurationError, HeadraceError
+
+FAILED = 1
+MISUSE = 2
+
+
+class _Group(click.Group):
+    """Turns our errors into text and an exit status: 2 for what is configured wrongly, 1 for the rest."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            click.echo(_describe_problems(error), err=True)
+            ctx.exit(MISUSE)
+        except HeadraceError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(FAILED)
+
+
+@click.group(cls=_Group)
+@click.version_option(package_name="headrace")
+def main() -> None:
+    """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
+
+
+for subject in (run, heroku, operate, config, fleet, enriching, reconciling):
+    main.commands |= subject.commands.commands
+
+
+def _describe_problems(error: ConfigurationError) -> str:
+    """Return what has to be put right, and the way to try headrace without a Heroku account."""
+    problems = error.problems
+    count = "1 thing" if len(problems) == 1 else f"{len(problems)} things"
+    lines = [f"{error.headline}: {count} to put right.", "", *(f"  - {problem}" for problem in problems)]
+    if any(problem.startswith("Missing ") for problem in problems):
+        lines += [
+            "",
+            "No Heroku account at hand? `headrace emulate --env-file .env` runs one here and writes these settings;",
+        ]
+        lines += ["then `headrace serve --env-file .env MODULE:NAME`."]
+    return "\n".join(lines)

@@ -1,0 +1,182 @@
+"""The commands of an operator: ask about one resource, settle what failed, look after database and keys."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headrace.cli.parts import env_file, opened_database, read_uuid, with_parts
+from headrace.wording import spell_count, spell_name
+
+if TYPE_CHECKING:
+    from headrace.assembly import Parts
+    from headrace.models import Inspection
+    from headrace.store.reports.vitals import Trouble
+    from headrace.store.state.notices import NoticeRow
+
+commands = click.Group()
+
+
+@commands.command()
+@click.argument("uuid")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@env_file
+def inspect(uuid: str, as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+    """Ask Heroku which app, pipeline and stage a resource is in."""
+    inspection = with_parts(env_file, lambda parts: parts.inspector.inspect(read_uuid(uuid)))
+    described = _describe_inspection(inspection)
+    if as_json:
+        click.echo(json.dumps(described))
+        return
+    for name, value in described.items():
+        click.echo(spell_name(f"{name.replace('_', ' ') + ':':<15} {value if value is not None else '-'}"))
+
+
+@commands.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each.")
+@env_file
+@click.pass_context
+def notices(context: click.Context, as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+    """List what waits for an operator: what failed, and why."""
+    if context.invoked_subcommand is not None:
+        return
+    troubles, rows = with_parts(env_file, _load_notices)
+    if not rows and not troubles and not as_json:
+        click.echo("Nothing waits for an operator.")
+    for trouble in troubles:
+        line = {"uuid": None, "resource": None, "kind": trouble.kind, "detail": {"text": trouble.text}}
+        click.echo(json.dumps(line) if as_json else f"{trouble.kind:<20}  {trouble.text}")
+    for row in rows:
+        at = row.raised_at.isoformat(timespec="seconds")
+        if as_json:
+            described = {"id": row.id, "uuid": row.resource_uuid, "resource": row.resource_name, "kind": row.kind}
+            click.echo(json.dumps({**described, "raised_at": at, "detail": row.detail}))
+        else:
+            detail = ", ".join(f"{name} {value}" for name, value in row.detail.items() if value is not None)
+            click.echo(
+                spell_name(f"{row.id:>5}  {at}  {row.kind:<20}  {row.resource_uuid}  {row.resource_name}  {detail}")
+            )
+
+
+@notices.command()
+@click.argument("notice_id", type=click.IntRange(min=1), metavar="ID")
+@env_file
+def show(notice_id: int, env_file: str | None) -> None:
+    """Print what a notice is about, whole: of a webhook event of an odd form, what Heroku delivered last."""
+    from headrace.store.state.notices import NoticeKind, find_notice
+    from headrace.store.state.secrets import ODD_EVENT
+
+    async def run(parts: "Parts") -> "tuple[NoticeRow | None, str | None]":
+        row = await parts.database.read(find_notice, notice_id)
+        if row is None or row.kind != NoticeKind.EVENT_ODD:
+            return row, None
+        return row, await parts.database.read(parts.secrets.find, row.resource_uuid, ODD_EVENT)
+
+    row, body = with_parts(env_file, run)
+    if row is None:
+        raise click.ClickException(f"There is no notice {notice_id}.")
+    click.echo(spell_name(f"{row.kind}  {row.resource_uuid}  {row.resource_name}"))
+    for name, value in row.detail.items():
+        click.echo(spell_name(f"{name}: {value}"))
+    if body is not None:
+        click.echo(spell_name(body))
+
+
+@notices.command()
+@click.argument("ids", type=click.IntRange(min=1), nargs=-1, required=True, metavar="ID...")
+@env_file
+def settle(ids: tuple[int, ...], env_file: str | None) -> None:
+    """Close notices, by the numbers that the list shows: somebody has seen to what they tell of."""
+    from headrace.store.state.notices import settle_notice
+
+    async def run(parts: "Parts") -> list[int]:
+        write, now = parts.database.write, parts.clock()
+        return [each for each in ids if not await write(settle_notice, each, by="operator", now=now)]
+
+    closed = with_parts(env_file, run)
+    if closed:
+        raise click.ClickException(f"Not open, or not there: {', '.join(map(str, closed))}.")
+    click.echo(f"Closed {len(ids)}.")
+
+
+async def _load_notices(parts: "Parts") -> "tuple[list[Trouble], list[NoticeRow]]":
+    """Return what is wrong with the service as a whole, and what failed of resources."""
+    from headrace.store.reports.vitals import load_troubles
+    from headrace.store.state.notices import list_open_notices
+
+    every = parts.settings.recheck_every
+    troubles = await parts.database.read(load_troubles, now=parts.clock(), recheck_every=every)
+    return troubles, await parts.database.read(list_open_notices)
+
+
+@commands.command()
+@click.argument("uuid")
+@env_file
+def retry(uuid: str, env_file: str | None) -> None:
+    """Try again what failed of a resource: its provision, its deprovision or its last plan change."""
+    what = with_parts(env_file, lambda parts: parts.operations.retry(read_uuid(uuid)))
+    click.echo(f"The {what} is tried again; a worker takes it up.")
+
+
+@commands.command()
+@click.argument("uuid")
+@click.confirmation_option(prompt="No hook is called: have you removed at your side what belongs to it?")
+@env_file
+def abandon(uuid: str, env_file: str | None) -> None:
+    """Give a failed resource up: it counts as deprovisioned, and its secrets are forgotten."""
+    with_parts(env_file, lambda parts: parts.operations.abandon(read_uuid(uuid)))
+    click.echo("Given up.")
+
+
+@commands.command()
+@env_file
+def migrate(env_file: str | None) -> None:
+    """Create or upgrade the database; `serve` and `worker` do it too when they start. Needs DATABASE_URL alone."""
+    from headrace.running import prepare
+
+    with opened_database(env_file) as database:
+        newer = prepare(database)
+    click.echo(f"Nothing is done: {newer}." if newer else "The database is up to date.")
+
+
+@commands.group()
+def secrets() -> None:
+    """Make and rotate the key that seals stored secrets."""
+
+
+@secrets.command("new-key")
+def new_key() -> None:
+    """Print a new key for HEADRACE_KEYS."""
+    from headrace.encryption import make_key
+
+    click.echo(make_key())
+
+
+@secrets.command("rotate")
+@env_file
+def rotate(env_file: str | None) -> None:
+    """Seal every stored secret with the first key of HEADRACE_KEYS; older keys may go afterwards."""
+
+    async def run(parts: "Parts") -> int:
+        count = 0
+        while await parts.database.read(parts.secrets.count_old):
+            count += await parts.database.write(parts.secrets.rotate, limit=500)
+        return count
+
+    click.echo(f"Sealed {spell_count(with_parts(env_file, run), 'secret')} with the new key.")
+
+
+def _describe_inspection(inspection: "Inspection") -> dict[str, Any]:
+    """Return an inspection as plain values, for people and programs."""
+    place = inspection.placement
+    return {
+        "resource": inspection.addon.name,
+        "uuid": inspection.addon.id,
+        "app": inspection.app.name,
+        "app_id": inspection.app.id,
+        "outcome": str(inspection.outcome),
+        "pipeline": place.pipeline.name if place else None,
+        "pipeline_id": place.pipeline.id if place else None,
+        "stage": str(place.stage) if place else None,
+        "looked_up_at": inspection.looked_up_at.isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,182 @@
+"""The commands that run an add-on service: its web process, its worker, and a demo of both."""
+
+import importlib
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headrace.cli.parts import PORT, env_file, load_env
+from headrace.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from headrace.assembly import Parts
+    from headrace.service import AddonService
+
+DEFAULT_PORT = "5050"
+
+commands = click.Group()
+
+
+leash = click.option("--leash", type=int, hidden=True, help="The descriptor that ties this process to its parent.")
+
+
+@commands.command()
+@click.argument("target", metavar="MODULE:NAME", required=False)
+@click.option("--host", help="Address to listen on (default: 127.0.0.1, or every address when PORT is set).")
+@click.option("--port", type=PORT, help="Port to listen on (default: PORT, or 5050).")
+@click.option("--worker-port", type=PORT, help="Port on which the worker answers /health, /ready and /metrics, if any.")
+@click.option("--web-only", is_flag=True, help="Leave the background work to `headrace worker`.")
+@click.option("--one-process", is_flag=True, help="Do the background work in the web process: less memory, slower.")
+@click.option("--before-worker", is_flag=True, hidden=True, help="The worker beside this process is yet to start.")
+@leash
+@env_file
+@click.pass_context
+def serve(context: click.Context, /, target: str | None, web_only: bool, one_process: bool, **options: Any) -> None:  # noqa: FBT001
+    """Serve the add-on service that MODULE:NAME names, from two processes: one for the web, one for background work."""
+    is_one = web_only or one_process
+    if web_only and one_process:
+        raise click.UsageError("--web-only and --one-process exclude each other.")
+    if is_one and options["worker_port"] is not None:
+        raise click.UsageError("--worker-port is for a worker in a process of its own.")
+    if is_one or options["leash"] is not None:
+        serve_here(target, has_worker=one_process, **options)
+        return
+    from headrace.logs import configure_logging
+    from headrace.process.parent import run_both
+
+    configure_logging()
+    given = {name: options[name] for name in ("host", "port", "env_file")}
+    web = ["serve", *_list_arguments(target, **given)]
+    worker = ["worker", *_list_arguments(target, port=options["worker_port"], env_file=options["env_file"])]
+    context.exit(run_both(web=web, worker=worker))
+
+
+def serve_here(
+    target: str | None,
+    *,
+    has_worker: bool,
+    before_worker: bool,
+    leash: int | None,
+    host: str | None,
+    port: int | None,
+    env_file: str | None,
+    **_others: object,
+) -> None:
+    """Serve from this process, until a signal asks to stop or the leash ends."""
+    from headrace.logs import configure_logging
+    from headrace.process.parent import Leash
+    from headrace.process.ports import bind, read_port
+    from headrace.running import require_free_worker
+    from headrace.service import find_assembly
+    from headrace.serving import leave_hooks_behind, run_server
+    from headrace.store.sql.usable import require_usable
+
+    configure_logging()
+    service = load_service(target, env_file)
+    is_apart = not has_worker and leash is None
+    if is_apart and "DYNO" in os.environ and service.settings.database_url.startswith("sqlite"):
+        raise ConfigurationError(["--web-only: dynos share no SQLite file. Set DATABASE_URL to a PostgreSQL database."])
+    host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
+    port = read_port(os.environ.get("PORT", DEFAULT_PORT)) if port is None else port
+    app = service.asgi(has_worker=has_worker)
+    parts = find_assembly(service).assemble()
+    require_usable(parts.database)
+    if has_worker or before_worker:
+        require_free_worker(parts)
+    if leash is not None:
+        migrate_apart(parts, env_file)
+    with bind(host, port) as bound:
+        run_server(app, host=host, port=port, bound=bound, leash=None if leash is None else Leash(leash))
+    leave_hooks_behind(service)
+
+
+def migrate_apart(parts: "Parts", env_file: str | None) -> None:
+    """Create or upgrade the database from another process: what it takes of memory for that would stay in this one."""
+    import subprocess
+
+    from headrace.process.parent import build_command
+    from headrace.store.sql.migrate import is_migrated
+
+    with parts.database.engine.connect() as connection:
+        if is_migrated(connection):
+            return
+    # If it fails, so does this process's own look at the database, and says why.
+    command = build_command("migrate", *_list_arguments(None, env_file=env_file))
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
+
+
+def _list_arguments(target: str | None, **options: object) -> list[str]:
+    """Return the words of a command line that say the same."""
+    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
+    return [*([] if target is None else [target]), *(word for pair in given for word in pair)]
+
+
+@commands.command()
+@click.argument("target", metavar="MODULE:NAME", required=False)
+@click.option("--port", type=PORT, help="Also answer /health, /ready and /metrics on this port.")
+@leash
+@env_file
+def worker(target: str | None, port: int | None, leash: int | None, env_file: str | None) -> None:
+    """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`."""
+    import asyncio
+
+    from headrace.logs import configure_logging
+    from headrace.process.parent import Leash
+    from headrace.service import find_assembly
+    from headrace.serving import WORKER_NICENESS, leave_hooks_behind, run_worker
+    from headrace.store.sql.usable import require_usable
+
+    configure_logging()
+    service = load_service(target, env_file)
+    require_usable(find_assembly(service).assemble().database)
+    os.nice(WORKER_NICENESS)
+    asyncio.run(run_worker(service, port=port, leash=None if leash is None else Leash(leash)))
+    leave_hooks_behind(service)
+
+
+@commands.command()
+@click.option("--once", is_flag=True, help="Do the work, print the board, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: print the board as JSON.")
+def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Show the main job at work: a Heroku, an add-on and its board, on this machine, in one process."""
+    import asyncio
+
+    from headrace.demo import run_demo
+    from headrace.logs import configure_logging
+
+    if as_json and not once:
+        raise click.UsageError("--json goes with --once.")
+    configure_logging(level=logging.ERROR)
+    asyncio.run(run_demo(once=once, as_json=as_json))
+
+
+def load_service(target: str | None, env_file: str | None) -> "AddonService":
+    """Import MODULE:NAME from the current folder and return the service.
+
+    Raises:
+        ConfigurationError: settings are missing, or there is no service of that name.
+    """
+    from headrace.service import AddonService
+    from headrace.settings import read_settings
+
+    load_env(env_file)
+    if target is None:
+        read_settings(os.environ)
+        raise ConfigurationError(["Say which service to run: headrace serve MODULE:NAME, such as acme:service."])
+    module_name, _, name = target.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        service = getattr(importlib.import_module(module_name), name or "service")
+    except ModuleNotFoundError as error:
+        if error.name != module_name:
+            raise
+        raise ConfigurationError([f"There is no module {module_name} in {Path.cwd()}."]) from None
+    except AttributeError:
+        raise ConfigurationError([f"{module_name} has no {name or 'service'}."]) from None
+    if not isinstance(service, AddonService):
+        raise ConfigurationError([f"{target} is a {type(service).__name__}, not an AddonService."])
+    return service

@@ -1,0 +1,42 @@
+"""Serving an ASGI app on a socket in the running event loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+
+def build_url(host: str, bound: socket.socket) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{bound.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def listening(config: uvicorn.Config, bound: socket.socket) -> AsyncIterator[None]:
+    """Serve until the block ends."""
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        await _wait_until_started(server, serving)
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the program it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _wait_until_started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise OSError("The server could not start.")
+        await asyncio.sleep(0.01)

@@ -1,0 +1,138 @@
+"""The twins of a service's methods for code without an event loop: a script, a Django or Flask view, a plain hook."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, Unpack
+
+from headrace.hooks.arguments import KnownResource
+from headrace.models import Secret
+from headrace.resources.jobs import FOREVER, ConfigJob, Jobs, Ordered
+from headrace.resources.known import ResourceFilters, ResourcePage
+from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
+from headrace.resources.reading import LONGEST_PAGE, PAGE, Resources
+from headrace.store.state.config_jobs import FailedChange
+
+T = TypeVar("T")
+
+# Runs a coroutine to its end and returns what it returns.
+RunToEnd = Callable[[Coroutine[Any, Any, T]], T]
+
+
+class PlainResources:
+    """`Resources` without `await`; each method is described there."""
+
+    def __init__(self, run: RunToEnd[Any], resources: Resources) -> None:
+        self._run = run
+        self._resources = resources
+
+    def get(
+        self,
+        uuid: str | None = None,
+        *,
+        name: str | None = None,
+        app: str | None = None,
+        as_of: datetime | None = None,
+    ) -> KnownResource:
+        """Return one resource, as `Resources.get` does."""
+        found: KnownResource = self._run(self._resources.get(uuid, name=name, app=app, as_of=as_of))
+        return found
+
+    def list(self, *, after: str | None = None, limit: int = PAGE, **filters: Unpack[ResourceFilters]) -> ResourcePage:
+        """Return a page of the resources that are wanted, as `Resources.list` does."""
+        page: ResourcePage = self._run(self._resources.list(after=after, limit=limit, **filters))
+        return page
+
+    def iterate(self, **filters: Unpack[ResourceFilters]) -> Iterator[KnownResource]:
+        """Go through all resources that are wanted, as `Resources.iterate` does."""
+        after: str | None = None
+        while True:
+            page = self.list(after=after, limit=LONGEST_PAGE, **filters)
+            yield from page.resources
+            if page.next is None:
+                return
+            after = page.next
+
+    def find_config(self, uuid: str) -> Mapping[str, Secret]:
+        """Return the config vars that Heroku was last told, as `Resources.find_config` does."""
+        config: Mapping[str, Secret] = self._run(self._resources.find_config(uuid))
+        return config
+
+
+class PlainJobs:
+    """`Jobs` without `await`; each method is described there."""
+
+    def __init__(self, run: RunToEnd[Any], jobs: Jobs) -> None:
+        self._run = run
+        self._jobs = jobs
+
+    def set_config(
+        self,
+        config: Mapping[str, str | None],
+        *,
+        by: str = CODE,
+        dry_run: bool = False,
+        **filters: Unpack[ResourceFilters],
+    ) -> Ordered:
+        """Set config vars of every resource that is wanted, as `Jobs.set_config` does."""
+        ordered: Ordered = self._run(self._jobs.set_config(config, by=by, dry_run=dry_run, **filters))
+        return ordered
+
+    def rotate(self, *, by: str = CODE, dry_run: bool = False, **filters: Unpack[ResourceFilters]) -> Ordered:
+        """Renew the credentials of every resource that is wanted, as `Jobs.rotate` does."""
+        ordered: Ordered = self._run(self._jobs.rotate(by=by, dry_run=dry_run, **filters))
+        return ordered
+
+    def get(self, job_id: str) -> ConfigJob:
+        """Return a job, as `Jobs.get` does."""
+        job: ConfigJob = self._run(self._jobs.get(job_id))
+        return job
+
+    def list(self, *, limit: int = 20) -> Sequence[ConfigJob]:
+        """Return the latest jobs, as `Jobs.list` does."""
+        jobs: Sequence[ConfigJob] = self._run(self._jobs.list(limit=limit))
+        return jobs
+
+    def iterate_failed(self, job_id: str) -> Iterator[FailedChange]:
+        """Go through what failed of a job, as `Jobs.iterate_failed` does."""
+        yield from self._run(_gather(self._jobs.iterate_failed(job_id)))
+
+    def stop(self, job_id: str) -> ConfigJob:
+        """Let a job rest, as `Jobs.stop` does."""
+        job: ConfigJob = self._run(self._jobs.stop(job_id))
+        return job
+
+    def resume(self, job_id: str) -> ConfigJob:
+        """Go on with a job, as `Jobs.resume` does."""
+        job: ConfigJob = self._run(self._jobs.resume(job_id))
+        return job
+
+    def wait(self, job_id: str, *, within: timedelta = FOREVER) -> ConfigJob:
+        """Wait until a job is over, as `Jobs.wait` does."""
+        job: ConfigJob = self._run(self._jobs.wait(job_id, within=within))
+        return job
+
+
+class PlainService:
+    """A connected service without `await`: what `with service.connected() as acme:` gives."""
+
+    def __init__(self, run: RunToEnd[Any], resources: Resources, orders: Orders, jobs: Jobs) -> None:
+        self.resources = PlainResources(run, resources)
+        self.jobs = PlainJobs(run, jobs)
+        self._run = run
+        self._orders = orders
+
+    def set_config(
+        self, uuid: str, config: Mapping[str, str | None], *, by: str = CODE, wait: timedelta = AT_ONCE
+    ) -> ConfigChange:
+        """Set config vars, as `AddonService.set_config` does."""
+        change: ConfigChange = self._run(self._orders.set_config(uuid, config, by=by, wait=wait))
+        return change
+
+    def rotate(self, uuid: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """Renew credentials, as `AddonService.rotate` does."""
+        change: ConfigChange = self._run(self._orders.rotate(uuid, by=by, wait=wait))
+        return change
+
+
+async def _gather(items: AsyncIterator[T]) -> list[T]:
+    return [item async for item in items]

@@ -1,0 +1,76 @@
+"""Every address of a service, by who calls it."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute
+
+from headrace.assembly import Parts
+from headrace.inspector.visibility import Visibility
+from headrace.web.customers.boards import Boards
+from headrace.web.customers.routes import Customers
+from headrace.web.ground.openapi import DescribedRoute
+from headrace.web.ground.sessions import keep_customers, keep_operators
+from headrace.web.heroku.provider import PartnerApi
+from headrace.web.heroku.webhooks import Webhooks
+from headrace.web.operators.routes import Operators
+from headrace.web.programs.api import Api
+from headrace.web.programs.metrics import metrics_route
+
+
+def build_routes(parts: Parts) -> Sequence[BaseRoute]:
+    """Return every route of a service: those that its settings switch on."""
+    boards = Boards(
+        database=parts.database,
+        visibility=Visibility(parts.database, parts.inspector, clock=parts.clock),
+        inspector=parts.inspector,
+        clock=parts.clock,
+        find_panel=parts.panels.find if parts.panels.is_there else None,
+        find_silence=lambda: parts.heartbeat.heroku_silent_since,
+    )
+    customers = _build_customers(parts, boards)
+    return [
+        # Before all others: a manifest may have logins below the Partner API, where everything asks for its password.
+        *customers.login_routes(),
+        *PartnerApi(calls=parts.calls, manifest=parts.manifest).routes(),
+        *Webhooks(events=parts.events, manifest=parts.manifest, count=parts.metrics.count_delivery).routes(),
+        *customers.routes(),
+        *_build_operators(parts),
+        *_build_api(parts, boards),
+        build_metrics_route(parts),
+    ]
+
+
+def build_metrics_route(parts: Parts) -> DescribedRoute:
+    return metrics_route(parts.metrics, token=parts.settings.metrics_token, is_local=parts.settings.is_local)
+
+
+def _build_customers(parts: Parts, boards: Boards) -> Customers:
+    sessions = keep_customers(parts.settings.keys, database=parts.database, clock=parts.clock)
+    return Customers(boards=boards, sessions=sessions, manifest=parts.manifest, clock=parts.clock)
+
+
+def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:
+    """There are none until there is a secret: then their addresses are like any that nothing is at."""
+    secret = parts.settings.operator_secret
+    if secret is None:
+        return []
+    operators = Operators(
+        database=parts.database,
+        operations=parts.operations,
+        sessions=keep_operators(parts.settings.keys, secret, database=parts.database, clock=parts.clock),
+        secret=secret,
+        manifest=parts.manifest,
+        small_plans=parts.settings.small_plans,
+        recheck_every=parts.settings.recheck_every,
+        clock=parts.clock,
+    )
+    return operators.routes()
+
+
+def _build_api(parts: Parts, boards: Boards) -> Sequence[DescribedRoute]:
+    """There are none until there is a token."""
+    token = parts.settings.api_token
+    if token is None:
+        return []
+    service = parts.manifest.id
+    return Api(database=parts.database, imports=parts.imports, boards=boards, token=token, service=service).routes()

@@ -1,0 +1,209 @@
+"""Running a service that is put together: as a worker or not, from the first migration to the last connection."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from time import monotonic
+
+import sqlalchemy as sa
+
+from headrace.assembly import Parts
+from headrace.logs import LogName
+from headrace.store.reports.vitals import load_troubles
+from headrace.store.sql.database import Database
+from headrace.store.sql.migrate import find_newer, is_migrated, migrate
+from headrace.store.sql.outage import OutageLog, is_outage, read_said
+from headrace.store.sql.usable import explained, require_usable
+from headrace.wording import spell_seconds
+from headrace.workflows.engine.lease import WorkerLease
+from headrace.workflows.engine.port import prepare as prepare_engine
+
+log = logging.getLogger(__name__)
+
+# The sweep looks for due placements this often at the most.
+LONGEST_SWEEP_PAUSE_SECONDS = 5.0
+FEEDING_PAUSE_SECONDS = 1.0
+UPKEEP_PAUSE_SECONDS = 5.0
+ROLL_UP_PAUSE_SECONDS = 5.0
+WATCH_PAUSE_SECONDS = 3.0
+BEAT_PAUSE_SECONDS = 5.0
+READY_WITHIN_SECONDS = 2.0
+TRIAL_WITHIN_SECONDS = 1.0
+TRIED_EVERY_SECONDS = 3.0
+# A long import or a table that is being counted keeps others waiting for seconds.
+HANGS_AFTER_SECONDS = 15.0
+
+
+def prepare(database: Database) -> str | None:
+    """Create or upgrade the database; one that a newer release has had is left as it is, and what it is returned.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    require_usable(database)
+    migrate(database)
+    prepare_engine(database)
+    with database.reads.connect() as connection:
+        return find_newer(connection)
+
+
+def require_free_worker(parts: Parts) -> None:
+    """Refuse early, and in one line, to be the second worker on a SQLite file.
+
+    Raises:
+        MisuseError: another worker has the file.
+    """
+    if parts.database.is_sqlite:
+        lease = WorkerLease(parts.database)
+        lease.acquire()
+        lease.release()
+
+
+@asynccontextmanager
+async def working(parts: Parts) -> AsyncIterator[None]:
+    """Be a worker, with its chores, until the context ends.
+
+    Raises:
+        MisuseError: another worker has the SQLite file.
+        ConfigurationError: the database cannot be used.
+    """
+    with explained(parts.database):
+        await parts.engine.start()
+    async with asyncio.TaskGroup() as tasks:
+        repeat = partial(_repeat, parts.database.outages)
+        pause = min(parts.settings.recheck_every.total_seconds() / 2, LONGEST_SWEEP_PAUSE_SECONDS)
+
+        def start(failed: LogName, chore: Callable[[], Awaitable[object]], *, pause: float) -> asyncio.Task[None]:
+            return tasks.create_task(repeat(failed, partial(_unless_hindered, parts, chore), pause=pause))
+
+        chores = [
+            tasks.create_task(repeat(LogName.WATCH_FAILED, parts.engine.watch, pause=WATCH_PAUSE_SECONDS)),
+            start(LogName.SWEEP_FAILED, parts.sweep.run_once, pause=pause),
+            start(LogName.SUBSCRIPTIONS_FAILED, parts.subscriptions.run_once, pause=pause),
+            start(LogName.FEEDING_FAILED, parts.feeding.run_once, pause=FEEDING_PAUSE_SECONDS),
+            start(LogName.UPKEEP_FAILED, parts.upkeep.run_once, pause=UPKEEP_PAUSE_SECONDS),
+            start(LogName.ROLL_UP_FAILED, parts.roll_up.run_once, pause=ROLL_UP_PAUSE_SECONDS),
+        ]
+        yield
+        for chore in chores:
+            chore.cancel()
+
+
+@asynccontextmanager
+async def beating(parts: Parts) -> AsyncIterator[None]:
+    """Tell that this process lives, a worker or not, until the context ends."""
+    async with asyncio.TaskGroup() as tasks:
+        repeat = partial(_repeat, parts.database.outages)
+        heart = tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS))
+        yield
+        heart.cancel()
+
+
+async def close(parts: Parts) -> None:
+    """End what the parts hold, running or not."""
+    # The client first: its connections belong to event loops that end with the engine.
+    await parts.client.close()
+    await parts.engine.stop()
+    try:
+        await parts.hooks.finish()
+    except Exception:
+        # It is the partner's; the rest has to end all the same.
+        log.exception(LogName.LIFESPAN_FAILED)
+    parts.hooks.end_threads()
+    parts.database.close()
+
+
+class Readiness:
+    """Whether a process can do its work. However often it is asked, the database is written to every few seconds."""
+
+    def __init__(self, parts: Parts, *, hangs_after: float = HANGS_AFTER_SECONDS) -> None:
+        """`hangs_after` is for how many seconds a read or a write may wait before that counts as a fault."""
+        self._parts = parts
+        self._hangs_after = hangs_after
+        self._trial: asyncio.Task[None] | None = None
+        self._tried_at = 0.0
+        self._refusal = ""
+
+    async def find(self) -> tuple[list[str], list[str]]:
+        """Say what keeps this process from doing its work, and what else is wrong with the service.
+
+        Neither, when it is ready and all is well. What a web process acknowledges is durable without a worker.
+        """
+        problems: list[str] = []
+        warnings: list[str] = []
+        try:
+            async with asyncio.timeout(READY_WITHIN_SECONDS):
+                if not await self._parts.database.read(is_migrated):
+                    problems.append("the database is not up to date; run `headrace migrate`")
+                else:
+                    if refusal := await self._find_refusal():
+                        problems.append(f"the database takes no writes: {refusal}")
+                    warnings += await self._list_troubles()
+        except (sa.exc.SQLAlchemyError, TimeoutError) as error:
+            problems.append(self._describe_silence(error))
+        if problem := self._parts.heartbeat.find_problem():
+            problems.append(problem)
+        if not problems and (wait := self._describe_wait(longer_than=self._hangs_after)):
+            warnings.append(f"database: {wait}")
+        return problems, [text for text in warnings if text not in problems]
+
+    def _describe_wait(self, *, longer_than: float) -> str:
+        """Say for what this process waits at the database, and how long it has; nothing, where that is not long."""
+        waited = self._parts.database.measure_wait()
+        if waited < longer_than:
+            return ""
+        held = "all connections of this process are in use, and " if self._parts.database.is_used_up() else ""
+        return f"{held}a read or write has waited for {spell_seconds(waited)}"
+
+    async def _list_troubles(self) -> list[str]:
+        every = self._parts.settings.recheck_every
+        troubles = await self._parts.database.read(load_troubles, now=self._parts.clock(), recheck_every=every)
+        return [f"{each.kind}: {each.text}" for each in troubles]
+
+    def _describe_silence(self, error: Exception) -> str:
+        """A file answers by itself, so what it said helps; of a server that is away, nothing is to be said to all."""
+        if self._parts.database.is_sqlite and is_outage(error):
+            return f"the database cannot be used: {read_said(error)}"
+        wait = self._describe_wait(longer_than=TRIAL_WITHIN_SECONDS)
+        return f"the database does not answer: {wait}" if wait else "the database does not answer"
+
+    async def _find_refusal(self) -> str:
+        """Return why the last trial was refused. One that waits for a moment, say for an import, refuses nothing."""
+        if self._trial is None or (self._trial.done() and monotonic() - self._tried_at >= TRIED_EVERY_SECONDS):
+            self._tried_at = monotonic()
+            self._trial = asyncio.create_task(self._try_to_write())
+        await asyncio.wait([self._trial], timeout=TRIAL_WITHIN_SECONDS)
+        waited = monotonic() - self._tried_at
+        if not self._trial.done() and waited >= self._hangs_after:
+            return f"one has waited for {spell_seconds(waited)}"
+        return self._refusal
+
+    async def _try_to_write(self) -> None:
+        try:
+            await self._parts.heartbeat.beat()
+        except sa.exc.SQLAlchemyError as error:
+            self._refusal = read_said(error)
+        else:
+            self._refusal = ""
+
+
+async def _unless_hindered(parts: Parts, chore: Callable[[], Awaitable[object]]) -> None:
+    if not parts.engine.is_hindered:
+        await chore()
+
+
+async def _repeat(outages: OutageLog, failed: LogName, chore: Callable[[], Awaitable[object]], *, pause: float) -> None:
+    """Do a chore again and again for as long as the worker runs."""
+    while True:
+        try:
+            await chore()
+        except Exception as error:
+            # The database is away for a moment, or one thing cannot be done: the next round looks again. A chore
+            # that ended would leave a worker behind that only seems to work.
+            if is_outage(error):
+                outages.note(error, chore=failed)
+            else:
+                log.exception(failed)
+        await asyncio.sleep(pause)

@@ -1,0 +1,285 @@
+"""Opening a database and running queries on it: a file of SQLite by default, or PostgreSQL.
+
+SQLAlchemy is used synchronously, on a small pool of threads: the same connection can then commit our row
+and the enqueued workflow together (see docs/decisions.md).
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from headrace.store.sql.fence import put_behind_fence
+from headrace.store.sql.group_commit import GroupCommit
+from headrace.store.sql.open_file import OpenFile
+from headrace.store.sql.outage import OutageLog
+from headrace.store.sql.pool import POOL_LOG, BoundedPool, Closer
+from headrace.store.sql.sqlite_versions import require_sqlite, supply_fractions
+from headrace.store.sql.waits import Waits
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+SQLITE_READERS = 2
+POSTGRES_READERS = 3
+# Of groups that are committed together.
+SQLITE_WRITERS, POSTGRES_WRITERS = 1, 3
+# Of those who only look again and again: on PostgreSQL a look is mostly waiting.
+SQLITE_WATCHERS, POSTGRES_WATCHERS = 1, 2
+
+# Of one process on PostgreSQL, of which one is kept for a worker's lease (headrace.workflows.engine.lease). A web and
+# two workers come to 15, where Heroku's small plans have 20. A worker has two that nothing else can use, and works with
+# the rest.
+CONNECTIONS = 5
+LEASE_CONNECTIONS = 1
+# How soon a PostgreSQL, or a machine on the way to it, that has vanished without a word is given up. By itself the
+# driver waits for two minutes, and TCP for a quarter of an hour; what an address says of these is as it says.
+GIVEN_UP = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+# How long a write waits for SQLite's lock, and how soon one of ours asks for it again. SQLite itself lets who waits
+# sleep for longer and longer, up to a tenth of a second, and whoever asks meanwhile gets it: so the workflow engine,
+# which writes without end when there is much to do, gave ours no turn for a second.
+# Whoever comes while another waits in vain waits for twice as long, which is still less than Heroku waits.
+LOCKED_SECONDS = 10
+ENGINE_LOCKED_SECONDS = 30
+ASK_AGAIN_SECONDS = 0.0005
+
+# In a connection's notes, what is to be done once its transaction is committed.
+AFTER_COMMIT = "headrace_after_commit"
+
+
+class Database:
+    """One database: an engine, and the threads on which its queries run."""
+
+    def __init__(self, url: str, *, waits_seconds: float = LOCKED_SECONDS, connections: int = CONNECTIONS) -> None:
+        """`waits_seconds` is how long a write waits for SQLite's lock.
+
+        `connections` is how many this process may open on PostgreSQL, a worker's lease included.
+
+        Raises:
+            ConfigurationError: SQLite is too old.
+        """
+        self.url = url
+        self.outages = OutageLog()
+        self._waits = Waits()
+        self._waits_seconds = waits_seconds
+        self.is_sqlite = url.startswith("sqlite")
+        self.is_closed = False
+        self.file = OpenFile(url) if self.is_sqlite else None
+        self._closer: Closer | None = None
+        if self.file is not None:
+            self.engine = self.reads = _create_sqlite_engine(url, self.file, waits_seconds=ENGINE_LOCKED_SECONDS)
+            self.writes = _create_sqlite_engine(url, self.file, waits_seconds=0)
+        else:
+            self.engine = self.writes = _create_postgres_engine(url, most=connections - LEASE_CONNECTIONS)
+            self.reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._closer = Closer(self.engine)
+            POOL_LOG.addFilter(self.outages.spare)
+        readers = SQLITE_READERS if self.is_sqlite else POSTGRES_READERS
+        self._threads = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="headrace-database")
+        watchers = SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS
+        self._watching = ThreadPoolExecutor(max_workers=watchers, thread_name_prefix="headrace-watching")
+        writers = SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS
+        self._writer = GroupCommit(self.transaction, threads=writers)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Open a transaction that writes. SQLite's lock is taken at once, so that no read in it gets old."""
+        with self._waits.noted(), self.writes.connect() as connection:
+            connection.info.pop(AFTER_COMMIT, None)
+            with connection.begin():
+                if self.is_sqlite:
+                    _lock(connection, waits_seconds=self._waits_seconds)
+                yield connection
+            for act in connection.info.pop(AFTER_COMMIT, ()):
+                act()
+
+    async def write(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query, all of it or nothing; it is committed when this returns.
+
+        Raises:
+            Superseded: whoever calls this runs behind a fence, and has been taken over.
+        """
+        fenced = put_behind_fence(_bind(query, args, kwargs))
+        if self.is_sqlite:
+            return await asyncio.wrap_future(self._writer.submit(fenced))
+
+        def run() -> T:
+            with self.transaction() as connection:
+                return fenced(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    async def write_together(self, query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """Write an item by a query that takes many, with those that come meanwhile.
+
+        The query returns a result for each item. Where one item spoils it, each is written by itself. There is no fence
+        here: it is for those who record what Heroku says, and no workflow.
+        """
+        return await asyncio.wrap_future(self._writer.submit_item(query, item))
+
+    async def read(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query that changes nothing."""
+        return await self._read(self._threads, lambda connection: query(connection, *args, **kwargs))
+
+    async def read_behind_fence(
+        self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a query that changes nothing, right before an effect that is not the database's.
+
+        Raises:
+            Superseded: whoever calls this runs behind a fence, and has been taken over.
+        """
+        return await self._read(self._threads, put_behind_fence(_bind(query, args, kwargs)))
+
+    async def watch(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query of those who only look, again and again: nothing else ever waits behind them."""
+        return await self._read(self._watching, lambda connection: query(connection, *args, **kwargs))
+
+    async def _read(self, threads: ThreadPoolExecutor, query: Callable[[sa.Connection], T]) -> T:
+        def run() -> T:
+            with self._waits.noted(), self.reads.connect() as connection:
+                return query(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(threads, run)
+
+    def measure_wait(self) -> float:
+        """Return for how many seconds the read or write of this process that waits longest has waited."""
+        return self._waits.measure()
+
+    def is_used_up(self) -> bool:
+        """Whether all connections that this process may open to a PostgreSQL are in use."""
+        pool = self.engine.pool
+        return isinstance(pool, BoundedPool) and pool.is_used_up()
+
+    def close(self) -> None:
+        self.is_closed = True
+        self._watching.shutdown(wait=True)
+        self._writer.close()
+        self._threads.shutdown(wait=True)
+        if self._closer is not None:
+            self._closer.end()
+            POOL_LOG.removeFilter(self.outages.spare)
+        # A thread of the workflow engine may still be using a connection: it is closed when it comes back.
+        event.listen(self.engine, "checkin", _close_connection)
+        self.engine.dispose()
+        self.writes.dispose()
+
+
+def after_commit(connection: sa.Connection, act: Callable[[], None]) -> None:
+    """Have something done once the transaction that is open on a connection is committed, however often it is asked."""
+    connection.info.setdefault(AFTER_COMMIT, set()).add(act)
+
+
+def _bind(query: Callable[..., T], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Callable[[sa.Connection], T]:
+    return lambda connection: query(connection, *args, **kwargs)
+
+
+def plan_anew(connection: sa.Connection) -> None:
+    """Have PostgreSQL plan each statement of this transaction for the tables as they are now.
+
+    It keeps a plan for what is run often, and the one it made for an empty table reads the whole of a large one, until
+    the table's statistics are made anew: a minute in which a fleet that was just imported would be read for each batch.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
+def _lock(connection: sa.Connection, *, waits_seconds: float) -> None:
+    """Take SQLite's lock for writing, which only one connection at a time has."""
+    until = monotonic() + waits_seconds
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except sa.exc.OperationalError as error:
+            if not _is_busy(error.orig) or monotonic() > until:
+                raise
+            sleep(ASK_AGAIN_SECONDS)
+        else:
+            return
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    # In the lowest byte stands what it is; the others say more of it, such as that a log is being recovered.
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _close_connection(_connection: Any, record: Any) -> None:
+    record.invalidate()
+
+
+def _create_postgres_engine(url: str, *, most: int) -> sa.Engine:
+    # An error's text shows the statement and never its values.
+    return sa.create_engine(
+        url,
+        poolclass=BoundedPool,
+        most=most,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=list_patience(sa.make_url(url)),
+    )
+
+
+def list_patience(url: sa.URL) -> dict[str, int]:
+    """Return how long a connection to a PostgreSQL is waited for, but for what its address says of that."""
+    return {name: value for name, value in GIVEN_UP.items() if name not in url.query}
+
+
+def _create_sqlite_engine(url: str, file: OpenFile, *, waits_seconds: float) -> sa.Engine:
+    require_sqlite()
+    engine = sa.create_engine(
+        url,
+        # The writer, the one for open boards, and the workflow engine, which polls on connections of its own.
+        pool_size=SQLITE_READERS + 4,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "checkout")
+    def look_at_file(_connection: Any, _record: Any, _proxy: Any) -> None:
+        file.require_same()
+
+    @event.listens_for(engine, "do_connect")
+    def create(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+        file.require_same()
+        _create_privately(str(arguments[0]))
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # an acknowledged request survives a power cut
+            f"busy_timeout={round(waits_seconds * 1000)}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        file.remember()
+        supply_fractions(connection)
+
+    return engine
+
+
+def _create_privately(path: str) -> None:
+    """Make a file that is not there yet for its owner's eyes only; SQLite's `-wal` and `-shm` get the same mode.
+
+    A file that is there is not opened: to close it would give up the locks that SQLite holds on it in this process.
+    """
+    if path != ":memory:" and not path.startswith("file:"):
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))

@@ -1,0 +1,190 @@
+"""Writing for many at once: whoever comes while a transaction is being committed is in the next one.
+
+What a write costs is mostly the commit, which waits for the disk. So the writes that have come meanwhile share a
+commit, and are done when all of it is on disk. Writes of one kind, of which there are many, share their statements as
+well; writes of several kinds are each in a savepoint of their own.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+# Writes items, one or more, and returns one result for each.
+Query = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
+Begin = Callable[[], AbstractContextManager[sa.Connection]]
+
+# So that nobody waits for very many others.
+LARGEST_GROUP = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One caller's item, the query that writes it with others of its kind, and where its caller waits."""
+
+    query: Query[Any, Any]
+    item: Any
+    done: "Future[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write came to: an error, or a result that counts once it is committed."""
+
+    write: Write
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        if self.error is None:
+            self.write.done.set_result(self.result)
+        else:
+            self.write.done.set_exception(self.error)
+
+
+class GroupCommit:
+    """Threads that run writes in transactions which `begin` opens: while one commits, the next takes what comes."""
+
+    def __init__(self, begin: Begin, *, threads: int) -> None:
+        self._begin = begin
+        self._waiting: SimpleQueue[Write | None] = SimpleQueue()
+        self._is_closed = False
+        self._lock = Lock()
+        self._threads = [
+            Thread(target=self._work, name=f"headrace-database-writer-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, run: Callable[[sa.Connection], T]) -> "Future[T]":
+        """Have a write run; the future has its result once it is on disk, or the error that undid it.
+
+        Raises:
+            RuntimeError: the database is closed.
+        """
+        return self.submit_item(lambda connection, _items: [run(connection)], None)
+
+    def submit_item(self, query: Query[Item, T], item: Item) -> "Future[T]":
+        """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
+
+        Raises:
+            RuntimeError: the database is closed.
+        """
+        done: Future[T] = Future()
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("The database is closed.")
+            self._waiting.put(Write(query, item, done))
+        return done
+
+    def close(self) -> None:
+        """Write what was submitted, and no more."""
+        with self._lock:
+            self._is_closed = True
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while group := self._take_group():
+            commit(group, self._begin)
+
+    def _take_group(self) -> list[Write]:
+        """Wait for a write, and return it with those that are there already; nothing at the end."""
+        group: list[Write] = []
+        write = self._waiting.get()
+        while write is not None:
+            if write.done.set_running_or_notify_cancel():
+                group.append(write)
+            if len(group) == LARGEST_GROUP:
+                return group
+            try:
+                write = self._waiting.get(block=not group)
+            except Empty:
+                return group
+        # What comes with the end is written first; the end is then found again, by each thread.
+        self._waiting.put(None)
+        return group
+
+
+def commit(group: list[Write], begin: Begin) -> None:
+    """Run writes in one transaction. One that fails is undone alone; a commit that fails undoes all of them."""
+    kinds = _gather(group)
+    for outcome in _commit_kind(kinds[0], begin) if len(kinds) == 1 else _commit_kinds(kinds, begin):
+        outcome.tell()
+
+
+def _commit_kind(writes: list[Write], begin: Begin) -> list[Outcome]:
+    """Run the writes of one query; where one of several spoils it, each in a transaction of its own."""
+    failure: BaseException | None = None
+    try:
+        with begin() as connection:
+            try:
+                results = _run(writes, connection)
+            except BaseException as error:
+                failure = error
+                raise
+    except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
+        if error is failure and len(writes) > 1 and not _is_disconnected(error):
+            return [outcome for write in writes for outcome in _commit_kind([write], begin)]
+        return [Outcome(write, error=error) for write in writes]
+    return results
+
+
+def _commit_kinds(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
+    """Run the writes of several queries, each query in a savepoint.
+
+    SQLite itself undoes a whole transaction in some errors, a full disk among them: then a savepoint is gone too, and
+    everybody is told.
+    """
+    try:
+        with begin() as connection:
+            return [outcome for writes in kinds for outcome in _try(writes, connection)]
+    except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
+        return [Outcome(write, error=error) for writes in kinds for write in writes]
+
+
+def _gather(group: list[Write]) -> list[list[Write]]:
+    """Put writes of one query together; all of them wait at the same time, so none has to be before another."""
+    kinds: dict[Query[Any, Any], list[Write]] = defaultdict(list)
+    for write in group:
+        kinds[write.query].append(write)
+    return list(kinds.values())
+
+
+def _try(writes: list[Write], connection: sa.Connection) -> list[Outcome]:
+    """Run the writes of one query in a savepoint; where one of several spoils it, each in a savepoint of its own.
+
+    What goes wrong with a savepoint goes wrong with all of the transaction.
+    """
+    # SQLAlchemy's own would be a new statement each time, for the name that it gives it.
+    connection.exec_driver_sql("SAVEPOINT of_one")
+    try:
+        outcomes = _run(writes, connection)
+    except BaseException as error:  # noqa: BLE001 - it is the caller's, who waits for it
+        connection.exec_driver_sql("ROLLBACK TO of_one")
+        connection.exec_driver_sql("RELEASE of_one")
+        if len(writes) == 1:
+            return [Outcome(writes[0], error=error)]
+        return [outcome for write in writes for outcome in _try([write], connection)]
+    connection.exec_driver_sql("RELEASE of_one")
+    return outcomes
+
+
+def _run(writes: list[Write], connection: sa.Connection) -> list[Outcome]:
+    results = writes[0].query(connection, [write.item for write in writes])
+    return [Outcome(write, result) for write, result in zip(writes, results, strict=True)]
+
+
+def _is_disconnected(error: BaseException) -> bool:
+    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated

@@ -1,0 +1,94 @@
+"""Bringing a database up to date: our tables by alembic, the workflow engine's by itself."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from headrace.errors import ConfigurationError
+from headrace.store.sql.database import Database
+from headrace.store.sql.schema import METADATA
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+VERSION = re.compile(r"[0-9]{4}")
+
+
+def migrate(database: Database) -> None:
+    """Create or upgrade every table; a database that is up to date, or newer, is left alone, without alembic.
+
+    Raises:
+        ConfigurationError: what is there is another program's.
+    """
+    with database.engine.connect() as connection:
+        if is_migrated(connection):
+            return
+        require_ours(connection)
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = database.engine
+    command.upgrade(config, "head")
+
+
+def is_migrated(connection: sa.Connection) -> bool:
+    """Whether the database has the tables that this release was written for, or those of a newer one.
+
+    What a newer one adds an older one does without; nothing goes before the release after the last that reads it.
+    """
+    version = _find_version(connection)
+    return version is not None and version >= _find_head()
+
+
+def require_migrated(connection: sa.Connection) -> None:
+    """Refuse a database that has older tables, or none.
+
+    Raises:
+        ConfigurationError: the text says what to run.
+    """
+    if not is_migrated(connection):
+        raise ConfigurationError(["The database is not up to date; run `headrace migrate`."])
+
+
+def require_ours(connection: sa.Connection) -> None:
+    """Refuse a database that is another program's: by its own alembic's version, or by a table of a name of ours.
+
+    Raises:
+        ConfigurationError: the text says whose it may be.
+    """
+    own = "name a database of headrace's own in DATABASE_URL."
+    found = _read_versions(connection)
+    foreign = {version for version in found if not VERSION.fullmatch(version)}
+    if foreign:
+        what = f"the database is at version {min(foreign)[:40]} of another program's migrations"
+        raise ConfigurationError([f"{what}; {own}"])
+    taken = set() if found else METADATA.tables.keys() & set(sa.inspect(connection).get_table_names())
+    if taken:
+        raise ConfigurationError([f"another program has a table `{min(taken)}` in the database; {own}"])
+
+
+def find_newer(connection: sa.Connection) -> str | None:
+    """Say that a newer release has had the database, and what to do, or None when none has."""
+    version, head = _find_version(connection), _find_head()
+    if version is None or version <= head:
+        return None
+    return f"the database is a newer release's (version {version}, and this one knows {head}); run that release again"
+
+
+def _find_version(connection: sa.Connection) -> str | None:
+    """Return the number of our last migration, of four digits."""
+    return max((version for version in _read_versions(connection) if VERSION.fullmatch(version)), default=None)
+
+
+def _read_versions(connection: sa.Connection) -> set[str]:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+
+
+@cache
+def _find_head() -> str:
+    """The newest version, which is what its file's name begins with."""
+    return max(script.name for script in (MIGRATIONS / "versions").glob("[0-9]*.py")).split("_")[0]

@@ -1,0 +1,1 @@
+"""Alembic's migrations, run by `headrace.store.sql.migrate`."""

@@ -1,0 +1,47 @@
+"""Rows that a statement is given as one value, as a table to join with.
+
+A statement that is run for each of many rows is sent and answered that often, and SQLite gives the interpreter to
+another thread each time; so is one that names many keys, each a parameter of its own. A table of them runs once.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from headrace.store.sql.schema import Moment
+
+PARAMETER = "row_table"
+MOMENT = Moment()
+
+
+def pass_rows(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return rows as the parameter of a statement that has `rows_as_table` in it."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    written = [_write_moments(row, connection.dialect) for row in rows] if is_sqlite else list(rows)
+    return {PARAMETER: msgspec.json.encode(written).decode()}
+
+
+def rows_as_table(dialect: str, **types: sa.types.TypeEngine[Any]) -> sa.FromClause:
+    """Return rows as a table with these columns."""
+    value = sa.bindparam(PARAMETER, type_=sa.Text())
+    if dialect == "sqlite":
+        row = sa.func.json_each(value).table_valued("value").c.value
+        columns = (sa.func.json_extract(row, f"$.{name}", type_=type_).label(name) for name, type_ in types.items())
+        return sa.select(*columns).subquery(PARAMETER)
+    columns_of_record = (sa.column(name, type_) for name, type_ in types.items())
+    table = sa.func.json_to_recordset(sa.cast(value, sa.JSON)).table_valued(*columns_of_record)
+    return table.render_derived(name=PARAMETER, with_types=True)
+
+
+def _write_moments(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
+    """Write moments as the store does: SQLite compares them as the texts that it keeps."""
+    return {name: _write(value, dialect) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _write(moment: datetime, dialect: sa.Dialect) -> str:
+    kept = MOMENT.process_bind_param(moment, dialect)
+    assert kept is not None
+    return kept.isoformat(" ", "microseconds")

@@ -1,0 +1,104 @@
+"""Inserts that meet a row which is there already: the two dialects spell them alike and import them apart.
+
+Statements are built once for each shape: building one costs about as much as running it.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from headrace.store.sql.rows import pass_rows, rows_as_table
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> sa.Row[Any] | None:
+    """Insert a row and return it whole; return None, and change nothing, when its key is there already."""
+    found: sa.Row[Any] | None = connection.execute(_build_insert(table, connection.dialect.name), row).first()
+    return found
+
+
+def insert_new_of(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[Any]:
+    """Insert those of one row or more of one shape whose key is not there yet; return the keys of these.
+
+    The table's key is one column. Rows that others may write too are best in an order.
+    """
+    statement = _build_insert_returning_key(table, connection.dialect.name)
+    return set(connection.execute(statement, rows).scalars())
+
+
+def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, changes: tuple[str, ...]) -> None:
+    """Insert a row, or bring these columns of the one that has its key to the row's values."""
+    upsert_all(connection, table, [row], changes=changes)
+
+
+def upsert_all(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, changes: tuple[str, ...]
+) -> None:
+    """Do the same for one row or more of one shape. Rows that others may write too are best in an order."""
+    connection.execute(_build_upsert(table, connection.dialect.name, changes), rows)
+
+
+def upsert_as_table(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, changes: tuple[str, ...]
+) -> None:
+    """Do the same for many rows of texts and moments, in one statement."""
+    statement = _build_upsert_as_table(table, connection.dialect.name, tuple(rows[0]), changes)
+    connection.execute(statement, pass_rows(connection, rows))
+
+
+def insert_as_table(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert one row or more of texts and moments, of one shape, in one statement."""
+    connection.execute(
+        _build_insert_as_table(table, connection.dialect.name, tuple(rows[0])), pass_rows(connection, rows)
+    )
+
+
+def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert one row or more of one shape, but for those whose key is there already."""
+    connection.execute(_build_insert_silently(table, connection.dialect.name), rows)
+
+
+@cache
+def _build_insert(table: sa.Table, dialect: str) -> Any:
+    # The count of affected rows is not to be trusted for this on every driver; what is returned is.
+    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.columns)
+
+
+@cache
+def _build_insert_returning_key(table: sa.Table, dialect: str) -> Any:
+    return _build_insert_silently(table, dialect).returning(*table.primary_key.columns)
+
+
+@cache
+def _build_insert_silently(table: sa.Table, dialect: str) -> Any:
+    return _insert(table, dialect).on_conflict_do_nothing()
+
+
+@cache
+def _build_upsert(table: sa.Table, dialect: str, changes: tuple[str, ...]) -> Any:
+    return _change_known(_insert(table, dialect), table, changes)
+
+
+@cache
+def _build_upsert_as_table(table: sa.Table, dialect: str, columns: tuple[str, ...], changes: tuple[str, ...]) -> Any:
+    return _change_known(_build_insert_as_table(table, dialect, columns), table, changes)
+
+
+@cache
+def _build_insert_as_table(table: sa.Table, dialect: str, columns: tuple[str, ...]) -> Any:
+    rows = rows_as_table(dialect, **{name: table.c[name].type for name in columns})
+    # SQLite takes the ON of what may follow for one of a join, unless there is a WHERE before it.
+    query = sa.select(*(rows.c[name] for name in columns)).where(sa.text("true"))
+    return _insert(table, dialect).from_select(list(columns), query, include_defaults=False)
+
+
+def _change_known(insert: Any, table: sa.Table, changes: tuple[str, ...]) -> Any:
+    key = list(table.primary_key.columns)
+    return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changes})
+
+
+def _insert(table: sa.Table, dialect: str) -> Any:
+    return sqlite_insert(table) if dialect == "sqlite" else postgres_insert(table)

@@ -1,0 +1,215 @@
+"""Notices: what wants an operator's eye, from the moment it happened until somebody settles it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from headrace.store.sql.schema import notice, resource
+from headrace.store.sql.upsert import insert_new
+
+PAGE = 200
+
+
+class NoticeKind(StrEnum):
+    """What an operator can be told of; `MEANINGS` says of each what it means and what to do."""
+
+    PROVISION_FAILED = "provision.failed"
+    PROVISION_EXPIRED = "provision.expired"
+    GRANT_LOST = "grant.lost"
+    CLIENT_SECRET_REFUSED = "client_secret.refused"
+    TELL_HEROKU_FAILED = "tell_heroku.failed"
+    CLEAN_UP_FAILED = "clean_up.failed"
+    DEPROVISION_FAILED = "deprovision.failed"
+    PLAN_CHANGE_FAILED = "plan_change.failed"
+    CONFIG_FAILED = "config.failed"
+    RETIREMENT_FAILED = "retirement.failed"
+    EVENT_FAILED = "event.failed"
+    EVENT_ODD = "event.odd"
+    STAGE_CHANGE_FAILED = "stage_change.failed"
+    SUBSCRIPTION_FAILED = "subscription.failed"
+    WORKFLOW_FAILED = "workflow.failed"
+    WORKFLOW_STRANDED = "workflow.stranded"
+    # About the service as a whole, for as long as it lasts.
+    WORKER_MISSING = "worker.missing"
+    WORKER_STUCK = "worker.stuck"
+    SWEEP_LATE = "sweep.late"
+    DATABASE_UNWRITTEN = "database.unwritten"
+    CLOCKS_DIFFER = "clocks.differ"
+
+
+class Meaning(NamedTuple):
+    """What a notice says happened, and what there is to do; names stand between backticks."""
+
+    means: str
+    do: str
+
+
+# The page of definitions and docs/reliability.md are made of this.
+MEANINGS = {
+    NoticeKind.PROVISION_FAILED: Meaning(
+        "The hook, or Heroku, failed until it was given up; Heroku has been told.", "Read the timeline; `abandon`."
+    ),
+    NoticeKind.PROVISION_EXPIRED: Meaning(
+        "It passed eleven hours; Heroku has been told.", "Look why the hook hangs; `abandon`."
+    ),
+    NoticeKind.GRANT_LOST: Meaning(
+        "The grant was used, and the token that it became was not stored.",
+        "Ask Heroku to open the back-fill, then `retry`; otherwise Heroku removes the add-on after twelve hours.",
+    ),
+    NoticeKind.CLIENT_SECRET_REFUSED: Meaning(
+        "Heroku does not take the client secret. What is under way waits for the right one; a provision waits five "
+        "minutes, until its grant ends.",
+        "Set `HEADRACE_CLIENT_SECRET` to the OAuth secret of your add-on's page in the Partner Portal.",
+    ),
+    NoticeKind.TELL_HEROKU_FAILED: Meaning(
+        "Heroku could not be told of a failure.", "Nothing: it gives up by itself after twelve hours."
+    ),
+    NoticeKind.CLEAN_UP_FAILED: Meaning(
+        "What was made at your side for a resource that failed, or was removed meanwhile, may still be there.",
+        "Remove it by hand; `abandon` what failed.",
+    ),
+    NoticeKind.DEPROVISION_FAILED: Meaning("Your hook failed for an hour.", "Mend it, `retry`."),
+    NoticeKind.PLAN_CHANGE_FAILED: Meaning(
+        "Heroku may show the new plan, and your side has the old one: the hook failed, or refused when Heroku had been "
+        "answered 202.",
+        "Mend it, `retry`; or the customer changes the plan back.",
+    ),
+    NoticeKind.CONFIG_FAILED: Meaning(
+        "Config vars that you ordered could not be set: the app has those that it had.", "Mend it, order them again."
+    ),
+    NoticeKind.RETIREMENT_FAILED: Meaning(
+        "Credentials that a rotation replaced may still work: your hook failed for an hour.",
+        "Retire them by hand, settle it.",
+    ),
+    NoticeKind.EVENT_FAILED: Meaning("Your hook was not told of a webhook event.", "Settle it."),
+    NoticeKind.EVENT_ODD: Meaning(
+        "Heroku delivered a webhook event of a form that we do not know. It was taken and told to no hook; what it may "
+        "be about is looked at again.",
+        "Read it by `headrace notices show`, report its form to us, settle it.",
+    ),
+    NoticeKind.STAGE_CHANGE_FAILED: Meaning("Your hook was not told of a move.", "Settle it."),
+    NoticeKind.SUBSCRIPTION_FAILED: Meaning(
+        "Heroku did not take a webhook subscription; it is asked for again after a day.", "Read the log."
+    ),
+    NoticeKind.WORKFLOW_STRANDED: Meaning(
+        "A workflow was begun by another release, and this one cannot go on with it.",
+        "Run a worker of that release until the notice is gone.",
+    ),
+    NoticeKind.WORKFLOW_FAILED: Meaning(
+        "A workflow ended with an error of its own. It is started again, three times.", "Report it to us."
+    ),
+    NoticeKind.WORKER_MISSING: Meaning(
+        "No worker is alive, and work waits. What was acknowledged is kept.", "Start a worker; it goes on by itself."
+    ),
+    NoticeKind.WORKER_STUCK: Meaning(
+        "A worker lives and does not work; its `/ready` and its log say why.", "Mend what they say, restart it."
+    ),
+    NoticeKind.SWEEP_LATE: Meaning(
+        "Looks at placements are more than a quarter of an hour late, or one is claimed and not done.",
+        "Look whether a worker runs and at its log; start another worker.",
+    ),
+    NoticeKind.DATABASE_UNWRITTEN: Meaning(
+        "No process has written for half a minute: the database is full, read-only or was moved, or none runs.",
+        "Run `headrace doctor`; nothing is acknowledged meanwhile.",
+    ),
+    NoticeKind.CLOCKS_DIFFER: Meaning(
+        "The clock of a process, the database's and Heroku's differ by more than half a minute.",
+        "Set clocks by NTP; logins are refused, and looks made too late or too often, until they agree.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRow:
+    """One notice, with the name of its resource. It is open while `settled_at` is None."""
+
+    id: int
+    resource_uuid: str
+    resource_name: str
+    kind: str
+    detail: Mapping[str, Any]
+    raised_at: datetime
+    settled_at: datetime | None
+    settled_by: str | None
+
+
+def raise_notice(connection: sa.Connection, uuid: str, kind: NoticeKind, *, now: datetime, **detail: Any) -> None:
+    """Raise a notice unless one of this kind is open. `detail` is shown to operators: no secret may stand in it."""
+    insert_new(connection, notice, {"resource_uuid": uuid, "kind": kind, "detail": detail, "raised_at": now})
+
+
+def settle_notices(
+    connection: sa.Connection, uuid: str, *, by: str, now: datetime, kinds: Collection[str] | None = None
+) -> None:
+    """Settle a resource's open notices, all of them or those of some kinds."""
+    settled = {"uuid": uuid, "now": now, "by": by}
+    if kinds is None:
+        connection.execute(_SETTLE, settled)
+    else:
+        connection.execute(_SETTLE_KINDS, {**settled, "kinds": list(kinds)})
+
+
+def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: datetime) -> bool:
+    """Settle one notice; return False when it is not open."""
+    query = sa.update(notice).where(notice.c.id == notice_id, notice.c.settled_at.is_(None))
+    return connection.execute(query.values(settled_at=now, settled_by=by)).rowcount == 1
+
+
+def list_open_notices(connection: sa.Connection, *, before: int | None = None, limit: int = PAGE) -> list[NoticeRow]:
+    """Return open notices, newest first; the next page is what is `before` the last one's id."""
+    query = _select().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(notice.c.id < before)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def find_notice(connection: sa.Connection, notice_id: int) -> NoticeRow | None:
+    row = connection.execute(_select().where(notice.c.id == notice_id)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def list_open_notices_of_kind(connection: sa.Connection, kind: NoticeKind) -> list[NoticeRow]:
+    """Return the open notices of a kind, oldest first."""
+    query = _select().where(notice.c.settled_at.is_(None), notice.c.kind == kind).order_by(notice.c.id).limit(PAGE)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def list_notices_of(connection: sa.Connection, uuid: str) -> list[NoticeRow]:
+    """Return a resource's notices, settled ones too, oldest first."""
+    query = _select().where(notice.c.resource_uuid == uuid).order_by(notice.c.id)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def count_open_notices(connection: sa.Connection) -> dict[str, int]:
+    """Return how many notices are open, by kind."""
+    query = sa.select(notice.c.kind, sa.func.count()).where(notice.c.settled_at.is_(None)).group_by(notice.c.kind)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def count_up_to(connection: sa.Connection, most: int) -> int:
+    """Return how many notices are open, or `most` where there are more; what that costs has a bound."""
+    some = sa.select(notice.c.id).where(notice.c.settled_at.is_(None)).limit(most).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
+# Built once: building a statement costs about as much as running it.
+_SETTLE = (
+    sa.update(notice)
+    .where(notice.c.resource_uuid == sa.bindparam("uuid"), notice.c.settled_at.is_(None))
+    .values(settled_at=sa.bindparam("now"), settled_by=sa.bindparam("by"))
+)
+_SETTLE_KINDS = _SETTLE.where(notice.c.kind.in_(sa.bindparam("kinds", expanding=True)))
+
+
+def _select() -> sa.Select[Any]:
+    return sa.select(notice, resource.c.name.label("resource_name")).join(
+        resource, resource.c.uuid == notice.c.resource_uuid
+    )
+
+
+def _read(row: sa.Row[Any]) -> NoticeRow:
+    return NoticeRow(**row._mapping)  # noqa: SLF001

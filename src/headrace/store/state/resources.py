@@ -1,0 +1,207 @@
+"""Queries about resources."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.models import State
+from headrace.protocol.import_lines import Imported
+from headrace.protocol.partner import ProvisionRequest
+from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.schema import resource
+from headrace.store.sql.upsert import insert_new, insert_new_of
+from headrace.store.state.access import forget_people
+from headrace.store.state.config_changes import drop_waiting_config_changes
+from headrace.store.state.plan_changes import drop_waiting_plan_changes
+
+# Built once: building a statement costs about as much as running it.
+_FIND = sa.select(resource).where(resource.c.uuid == sa.bindparam("uuid"))
+_LOCK = _FIND.with_for_update()
+_FIND_STATE = sa.select(resource.c.state).where(resource.c.uuid == sa.bindparam("uuid"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRow:
+    """One resource as it is stored."""
+
+    uuid: str
+    name: str
+    plan: str
+    requested_plan: str
+    region: str
+    options: Mapping[str, str]
+    callback_url: str
+    state: State
+    message: str | None
+    is_synchronous: bool
+    running: str | None
+    workflow_count: int
+    app_id: str | None
+    app_name: str | None
+    created_at: datetime
+    provisioned_at: datetime | None
+    deprovisioned_at: datetime | None
+    imported_at: datetime | None
+
+    def was_requested_by(self, request: ProvisionRequest) -> bool:
+        """Whether a provision request with this uuid repeats the one that made this resource."""
+        return (self.requested_plan, self.region, dict(self.options)) == (
+            request.plan,
+            request.region,
+            dict(request.options),
+        )
+
+
+def insert_resources(connection: sa.Connection, requests: Mapping[str, ProvisionRequest], *, now: datetime) -> set[str]:
+    """Store what is requested, each with the id of the workflow that is going to provision it.
+
+    Returns the uuids of those that are new: what was there already is as it was.
+    """
+    # In one order, so that of two processes with requests in common one waits for the other.
+    in_order = sorted(requests.items(), key=lambda item: item[1].uuid)
+    return insert_new_of(connection, resource, [_spell(request, running, now) for running, request in in_order])
+
+
+def insert_imported(connection: sa.Connection, imported: Imported, *, now: datetime) -> None:
+    """Store a resource that another provider has provisioned."""
+    is_gone = imported.state is State.DEPROVISIONED
+    created_at = imported.created_at or now
+    values = {
+        "uuid": imported.uuid,
+        "name": imported.name,
+        "plan": imported.plan,
+        "requested_plan": imported.plan,
+        "region": imported.region,
+        "options": {},
+        "callback_url": "",
+        "state": imported.state,
+        "is_synchronous": False,
+        "workflow_count": 0,
+        "app_id": imported.app.id if imported.app else None,
+        "app_name": imported.app.name if imported.app else None,
+        "created_at": created_at,
+        "provisioned_at": created_at,
+        "deprovisioned_at": now if is_gone else None,
+        "imported_at": now,
+    }
+    insert_new(connection, resource, values)
+
+
+def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
+    row = connection.execute(_FIND, {"uuid": uuid}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def find_state(connection: sa.Connection, uuid: str) -> State | None:
+    state = connection.execute(_FIND_STATE, {"uuid": uuid}).scalar_one_or_none()
+    return None if state is None else State(state)
+
+
+def find_states(connection: sa.Connection, uuids: Collection[str]) -> dict[str, State]:
+    """Return the state of each of these resources."""
+    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(uuids))
+    return {uuid: State(state) for uuid, state in connection.execute(query)}
+
+
+def lock_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
+    """Read a resource that this transaction is going to change; nobody else can until it ends."""
+    row = connection.execute(_LOCK, {"uuid": uuid}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[str, State]:
+    """Lock resources that this transaction is going to change something of, and return their states.
+
+    They are locked in one order, so that of two transactions with resources in common one waits for the other.
+    """
+    rows = pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
+    return {uuid: State(state) for uuid, state in connection.execute(_build_lock(connection.dialect.name), rows)}
+
+
+@cache
+def _build_lock(dialect: str) -> sa.Select[Any]:
+    rows = rows_as_table(dialect, uuid=sa.Text())
+    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(sa.select(rows.c.uuid)))
+    return query.order_by(resource.c.uuid).with_for_update()
+
+
+def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> None:
+    connection.execute(_build_update(tuple(changes)), {"key": uuid, **changes})
+
+
+@cache
+def _build_update(names: tuple[str, ...]) -> sa.Update:
+    of_one = sa.update(resource).where(resource.c.uuid == sa.bindparam("key"))
+    return of_one.values({name: sa.bindparam(name) for name in names})
+
+
+def remove_resource(connection: sa.Connection, row: ResourceRow, *, now: datetime) -> None:
+    """Note that a resource is gone, and forget what it told of people: what the customer typed, and who saw its app.
+
+    Its name and its places stay: of them the fleet's figures are made.
+    """
+    update_resource(connection, row.uuid, state=State.DEPROVISIONED, deprovisioned_at=now, options={})
+    drop_waiting_config_changes(connection, row.uuid, now=now)
+    if row.app_id is not None:
+        forget_people(connection, row.app_id)
+
+
+def forget_options(connection: sa.Connection, *, limit: int) -> int:
+    """Forget what customers typed of resources that were gone before that was forgotten; return of how many."""
+    is_left = sa.cast(resource.c.options, sa.Text) != "{}"
+    some = sa.select(resource.c.uuid).where(resource.c.state == State.DEPROVISIONED, is_left).limit(limit)
+    return connection.execute(sa.update(resource).where(resource.c.uuid.in_(some)).values(options={})).rowcount
+
+
+def fail_resource(connection: sa.Connection, uuid: str, *, message: str | None, now: datetime) -> None:
+    """End a resource that cannot be had; what waited for it ends with it."""
+    update_resource(connection, uuid, state=State.FAILED, message=message)
+    drop_waiting_plan_changes(connection, uuid, now=now)
+    drop_waiting_config_changes(connection, uuid, now=now)
+
+
+def list_overdue(connection: sa.Connection, *, created_before: datetime, limit: int) -> list[str]:
+    """Return the uuids of resources that have been provisioning for too long."""
+    query = (
+        sa.select(resource.c.uuid)
+        .where(resource.c.state == State.PROVISIONING, resource.c.created_at <= created_before)
+        .order_by(resource.c.created_at)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def list_running(connection: sa.Connection, *, after: str, limit: int) -> list[ResourceRow]:
+    """Return resources with a workflow that runs or waits to, by uuid; the next page is what is `after` the last."""
+    query = (
+        sa.select(resource)
+        .where(resource.c.running.is_not(None), resource.c.uuid > after)
+        .order_by(resource.c.uuid)
+        .limit(limit)
+    )
+    return [_read(row) for row in connection.execute(query)]
+
+
+def _spell(request: ProvisionRequest, running: str, now: datetime) -> dict[str, Any]:
+    return {
+        "uuid": request.uuid,
+        "name": request.name or request.uuid,
+        "plan": request.plan,
+        "requested_plan": request.plan,
+        "region": request.region,
+        "options": dict(request.options),
+        "callback_url": request.callback_url,
+        "state": State.PROVISIONING,
+        "is_synchronous": request.grant is None,
+        "running": running,
+        "workflow_count": 1,
+        "created_at": now,
+    }
+
+
+def _read(row: sa.Row[Any]) -> ResourceRow:
+    return ResourceRow(**{**row._mapping, "state": State(row.state)})  # noqa: SLF001

@@ -1,0 +1,251 @@
+"""Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from headrace.encryption import KeyRing
+from headrace.errors import SealBroken
+from headrace.models import Grant, Secret, State, Token
+from headrace.store.sql.schema import resource, secret
+from headrace.store.sql.upsert import upsert_all
+
+GRANT = "grant"
+TOKEN = "token"
+CONFIG = "config"
+CONFIG_CHANGE = "config_change"
+# What steps returned: of a provision, and of everything else, by what it was.
+HOOK_STEP = "step"
+HOOK_PART = "part"
+EVENT = "event"
+# The last delivery that was no event that we know; no id of an event has a space.
+ODD_EVENT = f"{EVENT}/ odd"
+LOG_INPUT_URL = "log_input_url"
+LOG_DRAIN_TOKEN = "log_drain_token"
+
+
+# Built once: building a statement costs about as much as running it.
+_IS_IT = sa.and_(secret.c.resource_uuid == sa.bindparam("uuid"), secret.c.kind == sa.bindparam("kind"))
+_FIND = sa.select(secret.c.sealed, secret.c.expires_at).where(_IS_IT)
+_DELETE = sa.delete(secret).where(_IS_IT)
+_LOCK_STATE = sa.select(resource.c.state).where(resource.c.uuid == sa.bindparam("uuid")).with_for_update()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """A text that is to be sealed as one of a resource's secrets."""
+
+    uuid: str
+    kind: str
+    text: str = field(repr=False)
+    expires_at: datetime | None = None
+
+
+class SecretStore:
+    """Seals what goes in and opens what comes out; the only way to the `secret` table."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def save(
+        self, connection: sa.Connection, uuid: str, kind: str, text: str, *, expires_at: datetime | None = None
+    ) -> None:
+        self.save_all(connection, [Sealing(uuid, kind, text, expires_at)])
+
+    def save_all(self, connection: sa.Connection, sealings: Sequence[Sealing]) -> None:
+        """Seal and store texts, each in place of what there was of its kind; there may be none."""
+        rows = [
+            {
+                "resource_uuid": each.uuid,
+                "kind": each.kind,
+                "sealed": self._keys.seal(each.text, row=name_row(each.uuid, each.kind)),
+                "expires_at": each.expires_at,
+            }
+            for each in sealings
+        ]
+        if rows:
+            upsert_all(connection, secret, rows, changes=("sealed", "expires_at"))
+
+    def find(self, connection: sa.Connection, uuid: str, kind: str) -> str | None:
+        """Return the text, None when there is none, or raise SealBroken."""
+        return self._find(connection, uuid, kind)[0]
+
+    def delete(self, connection: sa.Connection, uuid: str, kind: str) -> None:
+        connection.execute(_DELETE, {"uuid": uuid, "kind": kind})
+
+    def delete_made_by_hooks(self, connection: sa.Connection, uuid: str) -> None:
+        """Forget what hooks returned, so that they make it anew."""
+        of_steps = (secret.c.kind.like(f"{kind}/%") for kind in (HOOK_STEP, HOOK_PART))
+        is_made = sa.or_(secret.c.kind == CONFIG, *of_steps)
+        connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid, is_made))
+
+    def delete_parts(self, connection: sa.Connection, uuid: str, scope: str) -> None:
+        """Forget what the steps of a hook returned that is done."""
+        prefix = name_part(scope, "")
+        is_part = sa.func.substr(secret.c.kind, 1, len(prefix)) == prefix
+        connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid, is_part))
+
+    def delete_all(self, connection: sa.Connection, uuid: str) -> None:
+        connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid))
+
+    def save_grant(self, connection: sa.Connection, uuid: str, grant: Grant) -> None:
+        self.save(connection, uuid, GRANT, grant.code.reveal(), expires_at=grant.expires_at)
+
+    def find_grant(self, connection: sa.Connection, uuid: str) -> Grant | None:
+        code, expires_at = self._find(connection, uuid, GRANT)
+        return Grant(code=Secret(code), expires_at=expires_at) if code and expires_at else None
+
+    def save_token(self, connection: sa.Connection, uuid: str, token: Token) -> None:
+        """Store a token; the grant it came from is spent and goes. What was deprovisioned meanwhile gets none."""
+        if connection.execute(_LOCK_STATE, {"uuid": uuid}).scalar_one() == State.DEPROVISIONED:
+            return
+        text = msgspec.json.encode([token.access.reveal(), token.refresh.reveal()]).decode()
+        self.save(connection, uuid, TOKEN, text, expires_at=token.expires_at)
+        self.delete(connection, uuid, GRANT)
+
+    def find_token(self, connection: sa.Connection, uuid: str) -> Token | None:
+        text, expires_at = self._find(connection, uuid, TOKEN)
+        if text is None or expires_at is None:
+            return None
+        return _read_token(text, expires_at)
+
+    def find_tokens(self, connection: sa.Connection, uuids: sa.Select[tuple[str]]) -> dict[str, Token]:
+        """Return the tokens of the resources that a query names.
+
+        One that cannot be opened is left to `find_token`, which says so.
+        """
+        query = sa.select(secret.c.resource_uuid, secret.c.sealed, secret.c.expires_at).where(
+            secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN, secret.c.expires_at.is_not(None)
+        )
+        tokens = {}
+        for row in connection.execute(query).all():
+            with suppress(SealBroken):
+                text = self._keys.open(row.sealed, row=name_row(row.resource_uuid, TOKEN))
+                tokens[row.resource_uuid] = _read_token(text, row.expires_at)
+        return tokens
+
+    def list_with_token(self, connection: sa.Connection, uuids: Collection[str]) -> set[str]:
+        """Return those of these resources that have a token."""
+        query = sa.select(secret.c.resource_uuid).where(secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN)
+        return set(connection.execute(query).scalars())
+
+    def list_texts(self, connection: sa.Connection, uuid: str) -> list[str]:
+        """Return everything that is secret of a resource; what a webhook event tells is sealed, but no secret.
+
+        Raises:
+            SealBroken: no configured key opens one of them.
+        """
+        query = sa.select(secret.c.kind, secret.c.sealed).where(
+            secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
+        )
+        return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
+
+    def claim_refresh(
+        self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, lease: timedelta
+    ) -> bool:
+        """Claim the right to refresh this very token; False while another has it, or when the token is a newer one."""
+        is_free = sa.or_(secret.c.claimed_until.is_(None), secret.c.claimed_until < now)
+        query = (
+            sa.select(secret.c.kind)
+            .where(secret.c.resource_uuid == uuid, secret.c.kind == TOKEN, is_free)
+            .with_for_update()
+        )
+        if connection.execute(query).first() is None or self.find_token(connection, uuid) != stale:
+            return False
+        self._set_claim(connection, uuid, now + lease)
+        return True
+
+    def release_refresh(self, connection: sa.Connection, uuid: str) -> None:
+        self._set_claim(connection, uuid, None)
+
+    def _set_claim(self, connection: sa.Connection, uuid: str, until: datetime | None) -> None:
+        connection.execute(
+            sa.update(secret).where(secret.c.resource_uuid == uuid, secret.c.kind == TOKEN).values(claimed_until=until)
+        )
+
+    def save_config(
+        self, connection: sa.Connection, uuid: str, config: Mapping[str, str], *, kind: str = CONFIG
+    ) -> None:
+        self.save(connection, uuid, kind, msgspec.json.encode(config).decode())
+
+    def find_config(self, connection: sa.Connection, uuid: str, *, kind: str = CONFIG) -> dict[str, str] | None:
+        text = self.find(connection, uuid, kind)
+        return None if text is None else msgspec.json.decode(text, type=dict[str, str])
+
+    def merge_config(self, connection: sa.Connection, uuid: str, changes: Mapping[str, str | None]) -> dict[str, str]:
+        """Store what Heroku has been told, by name; None removes. Return what there was of these names before."""
+        known = self.find_config(connection, uuid) or {}
+        merged = {**known, **changes}
+        self.save_config(connection, uuid, {name: value for name, value in merged.items() if value is not None})
+        return {name: known[name] for name in changes if name in known}
+
+    def find_config_change(self, connection: sa.Connection, uuid: str, number: int) -> dict[str, str | None] | None:
+        """Return what an order sets and, being None, removes; None once that is done."""
+        text = self.find(connection, uuid, name_config_change(number))
+        return None if text is None else msgspec.json.decode(text, type=dict[str, str | None])
+
+    def rotate(self, connection: sa.Connection, *, limit: int) -> int:
+        """Seal up to `limit` values again that an older key sealed; return how many that were.
+
+        What a running service is just writing is passed over: it would be sealed back to what it was before.
+        """
+        query = sa.select(secret).where(self._is_old()).limit(limit).with_for_update(skip_locked=True)
+        rows = connection.execute(query).all()
+        for row in rows:
+            name = name_row(row.resource_uuid, row.kind)
+            resealed = self._keys.seal(self._keys.open(row.sealed, row=name), row=name)
+            connection.execute(
+                sa.update(secret)
+                .where(secret.c.resource_uuid == row.resource_uuid, secret.c.kind == row.kind)
+                .values(sealed=resealed)
+            )
+        return len(rows)
+
+    def count_old(self, connection: sa.Connection) -> int:
+        """Return how many values an older key sealed."""
+        count: int = connection.execute(
+            sa.select(sa.func.count()).select_from(secret).where(self._is_old())
+        ).scalar_one()
+        return count
+
+    def count_lost(self, connection: sa.Connection) -> int:
+        """Return how many values no configured key can open."""
+        is_lost = sa.func.substr(secret.c.sealed, 2, 4).not_in(self._keys.ids)
+        count: int = connection.execute(sa.select(sa.func.count()).select_from(secret).where(is_lost)).scalar_one()
+        return count
+
+    def _find(self, connection: sa.Connection, uuid: str, kind: str) -> tuple[str | None, datetime | None]:
+        """Return a text and until when it is good; neither when there is none."""
+        row = connection.execute(_FIND, {"uuid": uuid, "kind": kind}).one_or_none()
+        return (None, None) if row is None else (self._keys.open(row.sealed, row=name_row(uuid, kind)), row.expires_at)
+
+    def _is_old(self) -> sa.ColumnElement[bool]:
+        return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
+
+
+def _read_token(text: str, expires_at: datetime) -> Token:
+    access, refresh = msgspec.json.decode(text, type=tuple[str, str])
+    return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
+
+
+def name_part(scope: str, step: str) -> str:
+    """The kind of secret under which a step's result is kept; `scope` is what its hook was called for."""
+    return f"{HOOK_PART}/{scope}/{step}"
+
+
+def name_config_change(number: int) -> str:
+    """The kind of secret under which the values of an order are kept until they are set."""
+    return f"{CONFIG_CHANGE}/{number}"
+
+
+def seal_config_change(uuid: str, number: int, config: Mapping[str, str | None]) -> Sealing:
+    """Return the values of an order as a secret that is to be stored."""
+    return Sealing(uuid, name_config_change(number), msgspec.json.encode(config).decode())
+
+
+def name_row(uuid: str, kind: str) -> str:
+    return f"secret/{uuid}/{kind}"

@@ -1,0 +1,274 @@
+"""The customers' routes: single sign-on, the board, and its JSON."""
+
+import asyncio
+import logging
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from headrace.clock import Clock
+from headrace.errors import Malformed, NotOurForm, Rejected, ResourceGone, SsoRejected, UnknownResource
+from headrace.inspector.board import PlacedResource
+from headrace.inspector.board_json import BoardShape
+from headrace.logs import LogName
+from headrace.protocol.manifest import Manifest
+from headrace.protocol.partner import parse_uuid
+from headrace.protocol.sso import SsoForm, verify_sso
+from headrace.store.state.logins import claim_login
+from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
+from headrace.web.ground.bodies import OwnForm, read_form, read_own_form
+from headrace.web.ground.csrf import mask_csrf
+from headrace.web.ground.openapi import (
+    FORM_REJECTED,
+    FORM_TYPE,
+    DescribedRoute,
+    Operation,
+    Reply,
+    Scheme,
+    show_json,
+    show_page,
+)
+from headrace.web.ground.origin import is_secure
+from headrace.web.ground.pages import BackLink, BoardContext, MessageContext, render, show_message
+from headrace.web.ground.sessions import GOOD_FOR, Session, Sessions, start_session
+
+log = logging.getLogger(__name__)
+
+LARGE_BOARD = 200
+HEROKU_DASHBOARD = "https://dashboard.heroku.com/apps/"
+# Base64url, and no longer than a cookie may be.
+NAV_COOKIE, NAV_DATA = "heroku-nav-data", re.compile(r"[A-Za-z0-9_-]{1,3000}={0,2}", re.ASCII)
+
+LOG_IN = Operation(
+    id="log_in",
+    summary="Log a customer in with Heroku's signed form, which works once.",
+    body=(FORM_TYPE, SsoForm),
+    replies=FORM_REJECTED
+    | {
+        303: Reply("The person is logged in: on to the board."),
+        403: show_page("The form is not signed by Heroku, too old, or was used already."),
+        404: show_page("There is no such resource."),
+        410: show_page("The resource was deprovisioned."),
+    },
+)
+SHOW_BOARD = Operation(
+    id="show_board",
+    summary="Show a customer's resources by pipeline and stage.",
+    scheme=Scheme.CUSTOMER,
+    replies={
+        200: show_page("The board, with its version as ETag."),
+        304: Reply("The board is still of the version that If-None-Match names."),
+        401: show_page("There is no session, or it has ended."),
+        403: show_page("This person has lost access to the app they came from."),
+    },
+)
+SHOW_BOARD_JSON = Operation(
+    id="show_board_json",
+    summary="Return the same board for programs.",
+    scheme=Scheme.CUSTOMER,
+    replies={
+        200: show_json("The board, with its version as ETag.", BoardShape),
+        304: Reply("The board is still of the version that If-None-Match names."),
+        401: show_json("There is no session, or it has ended."),
+        403: show_json("This person has lost access to the app they came from."),
+    },
+)
+CHECK_NOW = Operation(
+    id="check_now",
+    summary="Ask Heroku again about everything on this person's board that was not asked about moments ago.",
+    scheme=Scheme.CUSTOMER,
+    body=(FORM_TYPE, OwnForm),
+    replies=FORM_REJECTED
+    | {
+        303: Reply("Heroku was asked, just now or moments ago: back to the board."),
+        403: show_page("The form is not the board's own, or this person has lost access to the app they came from."),
+        401: show_page("There is no session, or it has ended."),
+    },
+)
+LOG_OUT = Operation(
+    id="log_out",
+    summary="End the customer's session.",
+    scheme=Scheme.CUSTOMER,
+    body=(FORM_TYPE, OwnForm),
+    replies=FORM_REJECTED
+    | {303: Reply("The session has ended."), 401: show_page("There is no session, or it has ended.")},
+)
+GO_HOME = Operation(id="go_home", summary="Go to the board.", replies={307: Reply("The board is at /board.")})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """What the customers' routes work with."""
+
+    boards: Boards
+    sessions: Sessions[Session]
+    manifest: Manifest
+    clock: Clock
+
+    def login_routes(self) -> list[DescribedRoute]:
+        """The address of the manifest's `sso_url`, wherever that is; there is none without single sign-on."""
+        path = self.manifest.sso_path
+        return [DescribedRoute(path, self.log_in, "POST", LOG_IN)] if path else []
+
+    def routes(self) -> list[DescribedRoute]:
+        return [
+            DescribedRoute("/board", self.show_board, "GET", SHOW_BOARD),
+            DescribedRoute("/board.json", self.show_board_json, "GET", SHOW_BOARD_JSON),
+            DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
+            DescribedRoute("/board/logout", self.log_out, "POST", LOG_OUT),
+            DescribedRoute("/", lambda _request: RedirectResponse("/board"), "GET", GO_HOME),
+        ]
+
+    async def log_in(self, request: Request) -> Response:
+        """Turn Heroku's signed form, which works once, into a session for one resource, and show the board."""
+        try:
+            form = await read_form(request)
+            login = verify_sso(form, salt=self.manifest.sso_salt, now=self.clock())
+            uuid = await self._find_resource(login.resource_id)
+            if not await self.boards.database.write(claim_login, login.digests, expires_at=login.forgotten_at):
+                raise SsoRejected(reason="replayed")
+        except Rejected as error:
+            log.warning(LogName.SSO_REJECTED, extra={"status": error.status, "reason": error.reason})
+            return _show_error(error, self.manifest)
+        response = RedirectResponse("/board", status_code=303)
+        self.sessions.save(request, response, start_session(login, resource_uuid=uuid, now=self.clock()))
+        _keep_nav_data(request, response, login.nav_data)
+        return response
+
+    async def show_board(self, request: Request) -> Response:
+        found = await self._find_visible(request)
+        if isinstance(found, Response):
+            return found
+        session, resources = found
+        version = self.boards.find_version(session.viewer, resources, mark=session.csrf)
+        if is_known(request, version):
+            return show_known(version)
+        context = BoardContext(
+            board=await self.boards.build_whole(session.viewer, resources),
+            service_name=self.manifest.name,
+            slug=self.manifest.id,
+            email=session.email,
+            back=_link_back(session.app) if session.app else None,
+            csrf=mask_csrf(session.csrf),
+            check_interval=self.boards.inspector.recheck_every,
+            version=version,
+        )
+        # A board of thousands takes its time, in which others are to be answered; a small one is not worth a thread.
+        html = await asyncio.to_thread(render, context) if len(resources) > LARGE_BOARD else render(context)
+        return HTMLResponse(html, headers=build_etag(version))
+
+    async def show_board_json(self, request: Request) -> Response:
+        found = await self._find_visible(request)
+        if not isinstance(found, Response):
+            session, resources = found
+            return await self.boards.answer(request, session.viewer, resources)
+        response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
+        self.sessions.forget(request, response)
+        return response
+
+    async def check_now(self, request: Request) -> Response:
+        """Ask Heroku again about everything on this person's board."""
+        session = await self._find_sender(request)
+        if isinstance(session, Response):
+            return session
+        visible = await self.boards.visibility.list_visible(session.viewer)
+        if visible is None:
+            return await self._refuse(request, session)
+        person = next(iter(session.viewer.people), None)
+        await self.boards.inspector.inspect_for(person, [resource.uuid for resource in visible])
+        return RedirectResponse("/board", status_code=303)
+
+    async def log_out(self, request: Request) -> Response:
+        session = await self._find_sender(request)
+        if isinstance(session, Response):
+            return session
+        response = RedirectResponse("/board", status_code=303)
+        await self.sessions.end(request, response, session)
+        return response
+
+    async def _find_sender(self, request: Request) -> Session | Response:
+        """Return the session of whoever sent a form of the board's own, or what to answer."""
+        session = await self.sessions.find(request)
+        if session is None:
+            return self._show_no_session()
+        try:
+            await read_own_form(request, csrf=session.csrf)
+        except Rejected as error:
+            return _show_error(error, self.manifest)
+        return session
+
+    async def _find_visible(self, request: Request) -> tuple[Session, list[PlacedResource]] | Response:
+        session = await self.sessions.find(request)
+        if session is None:
+            return self._show_no_session()
+        visible = await self.boards.list_visible(session.viewer)
+        return await self._refuse(request, session) if visible is None else (session, visible)
+
+    async def _refuse(self, request: Request, session: Session) -> Response:
+        response = self._show_lost_access()
+        await self.sessions.end(request, response, session)
+        return response
+
+    async def _find_resource(self, resource_id: str) -> str:
+        try:
+            uuid = parse_uuid(resource_id)
+        except Malformed:
+            raise UnknownResource(resource_id[:40]) from None
+        await self.boards.require_open(uuid)
+        return uuid
+
+    def _show_no_session(self) -> Response:
+        context = MessageContext(
+            title="Open this add-on from Heroku",
+            text="You are not logged in, or were logged in too long ago.",
+            hint=f"Open {self.manifest.name} again from the Resources tab of your app on Heroku, or with the CLI:",
+            command=f"heroku addons:open {self.manifest.id} --app your-app",
+            service_name=self.manifest.name,
+            status=401,
+        )
+        return show_message(context)
+
+    def _show_lost_access(self) -> Response:
+        context = MessageContext(
+            title="You have no access to this app any more",
+            text="Heroku says that you are no longer a collaborator of the app you came from.",
+            hint=f"Ask the app's owner, or open {self.manifest.name} from another app.",
+            service_name=self.manifest.name,
+            status=403,
+        )
+        return show_message(context)
+
+
+def _keep_nav_data(request: Request, response: Response, nav_data: str) -> None:
+    """Keep what Heroku's old header reads from its cookie, where a page of the partner's on this host still shows it.
+
+    It is not signed and nothing of ours reads it. Heroku's script does, so it cannot be hidden from scripts.
+    """
+    if NAV_DATA.fullmatch(nav_data):
+        age = int(GOOD_FOR.total_seconds())
+        response.set_cookie(NAV_COOKIE, nav_data, max_age=age, secure=is_secure(request), samesite="lax")
+
+
+def _link_back(app: str) -> BackLink:
+    return BackLink(app=app, href=HEROKU_DASHBOARD + quote(app, safe=""))
+
+
+_TITLES: dict[type[Rejected], str] = {
+    SsoRejected: "This login link does not work",
+    NotOurForm: "This form does not work",
+    UnknownResource: "There is no such resource",
+    ResourceGone: "This resource was removed",
+}
+
+
+def _show_error(error: Rejected, manifest: Manifest) -> Response:
+    context = MessageContext(
+        title=_TITLES.get(type(error), "This request cannot be read"),
+        text=error.message,
+        service_name=manifest.name,
+        status=error.status,
+    )
+    return show_message(context)

@@ -1,0 +1,158 @@
+"""The operators' deliveries: what Heroku told, what became of it, and what it was asked to tell and does not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+import sqlalchemy as sa
+from starlette.requests import Request
+
+from headrace.protocol.lifecycle import WorkflowKind
+from headrace.protocol.webhooks import RETRIED_FOR
+from headrace.store.reports.deliveries import (
+    PAGE,
+    DeliveryKey,
+    DeliveryRow,
+    SubscriptionKey,
+    UnansweredRow,
+    list_deliveries,
+    list_unanswered,
+)
+from headrace.store.sql.database import Database
+from headrace.web.ground.openapi import DescribedRoute
+from headrace.web.operators.guard import HOME, Guard
+from headrace.web.operators.lists import Address, find_next, read_address, read_position, spell_position
+from headrace.web.operators.pages import OperatorContext
+from headrace.web.operators.views import View
+from headrace.workflows.engine.attempts import Attempt, list_attempts
+from headrace.workflows.engine.ids import build_id
+from headrace.workflows.engine.ledger import Status, find_statuses
+
+
+class HookOutcome(StrEnum):
+    """What became of an event: for what no hook is registered, it is noted, and that is all."""
+
+    NOTED = "noted"
+    WAITING = "hook waits"
+    RUNNING = "hook runs"
+    TOLD = "hook told"
+    FAILED = "hook failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownDelivery:
+    """A webhook event and what became of it; `reason` is the kind of the error that a hook failed with."""
+
+    resource_uuid: str
+    resource_name: str
+    event_id: str
+    entity: str
+    action: str
+    created_at: datetime
+    received_at: datetime
+    outcome: HookOutcome
+    attempts: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryList:
+    """A page of each: events that were taken, the latest first, and subscriptions that Heroku has not confirmed."""
+
+    deliveries: Sequence[ShownDelivery]
+    next_deliveries: str | None
+    unanswered: Sequence[UnansweredRow]
+    next_unanswered: str | None
+
+
+_QUERY = {
+    "before": {"type": "string", "description": "Where the page of events begins, as its `next` says it."},
+    "after": {"type": "string", "description": "Where the page of subscriptions begins, as its `next` says it."},
+}
+DELIVERIES = View(
+    path=f"{HOME}/deliveries",
+    id="show_deliveries",
+    summary="Show what Heroku delivered, and what it was asked to tell and does not.",
+    tells="A page of each.",
+    shape=DeliveryList,
+    query=_QUERY,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesContext(OperatorContext):
+    """A page of each, and for how long events are kept."""
+
+    template: ClassVar[str] = "operator_deliveries.html"
+    here: ClassVar[str] = DELIVERIES.path
+
+    listed: DeliveryList
+    address: Address
+    kept_for: timedelta = RETRIED_FOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorDeliveries:
+    """The routes of the deliveries."""
+
+    guard: Guard
+    database: Database
+
+    def routes(self) -> list[DescribedRoute]:
+        page, json = self.guard.view(DELIVERIES, self.load, self.show)
+        return [json, page]
+
+    async def load(self, request: Request) -> DeliveryList:
+        return await self.database.read(_list, read_address(request, *_QUERY))
+
+    async def show(self, request: Request, listed: DeliveryList) -> OperatorContext:
+        return DeliveriesContext(listed=listed, address=read_address(request, *_QUERY))
+
+
+def _list(connection: sa.Connection, address: Address) -> DeliveryList:
+    before, after = read_position(address.find("before"), parts=3), read_position(address.find("after"))
+    rows = list_deliveries(connection, before=DeliveryKey(before[0], *before[1]) if before else None, limit=PAGE + 1)
+    unanswered = list_unanswered(
+        connection, after=SubscriptionKey(after[0], *after[1]) if after else None, limit=PAGE + 1
+    )
+    return DeliveryList(
+        deliveries=_tell_outcomes(connection, rows[:PAGE]),
+        next_deliveries=find_next(address, "before", rows, _spell_key, most=PAGE),
+        unanswered=unanswered[:PAGE],
+        next_unanswered=find_next(address, "after", unanswered, _spell_key, most=PAGE),
+    )
+
+
+def _spell_key(row: DeliveryRow | UnansweredRow) -> str:
+    return spell_position(*row.key)
+
+
+def _tell_outcomes(connection: sa.Connection, rows: Sequence[DeliveryRow]) -> list[ShownDelivery]:
+    ids = [build_id(WorkflowKind.EVENT, row.resource_uuid, which=row.event_id) for row in rows]
+    statuses, attempts = find_statuses(connection, ids), list_attempts(connection, ids)
+    return [_tell_outcome(row, statuses.get(id_), attempts.get(id_, ())) for row, id_ in zip(rows, ids, strict=True)]
+
+
+def _tell_outcome(row: DeliveryRow, status: Status | None, attempts: Sequence[Attempt]) -> ShownDelivery:
+    at_hook = [attempt for attempt in attempts if attempt.step == "run_hook"]
+    reason = at_hook[-1].reason if at_hook else None
+    if status in (None, Status.ENQUEUED):
+        outcome = HookOutcome.NOTED if status is None else HookOutcome.WAITING
+    elif status is Status.RUNNING:
+        outcome = HookOutcome.RUNNING
+    else:
+        outcome = HookOutcome.FAILED if reason or status is Status.FAILED else HookOutcome.TOLD
+    return ShownDelivery(
+        resource_uuid=row.resource_uuid,
+        resource_name=row.resource_name,
+        event_id=row.event_id,
+        entity=row.entity,
+        action=row.action,
+        created_at=row.created_at,
+        received_at=row.received_at,
+        outcome=outcome,
+        attempts=len(at_hook),
+        reason=reason,
+    )

@@ -1,0 +1,102 @@
+"""The guard of the operators' routes: who has no session gets to the login, or is told that there is none."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from headrace.clock import Clock
+from headrace.errors import Rejected
+from headrace.web.ground.bodies import read_own_form
+from headrace.web.ground.csrf import mask_csrf
+from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Reply
+from headrace.web.ground.pages import MessageContext, show_message
+from headrace.web.ground.sessions import OperatorSession, Sessions
+from headrace.web.operators.pages import Frame, OperatorContext, render_page
+from headrace.web.operators.views import Problem, View
+
+HOME = "/operators"
+LOGIN = "/operators/login"
+
+T = TypeVar("T")
+
+Respond = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request, OperatorSession], Awaitable[Response]]
+
+DONE_OR_LOG_IN = {303: Reply("It is done, or nobody is logged in; the page it leads to tells.")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Lets operators through, and nobody else, to a `page`, to its `json`, to a `form`, or to both of a `view`."""
+
+    sessions: Sessions[OperatorSession]
+    service_name: str
+    clock: Clock
+
+    def view(
+        self,
+        view: View[T],
+        load: Callable[[Request], Awaitable[T | Problem]],
+        show: Callable[[Request, T], Awaitable[OperatorContext]],
+    ) -> tuple[DescribedRoute, DescribedRoute]:
+        """Return the routes of the page and of its JSON: `load` what both tell, and `show` it on the page."""
+
+        async def show_page(request: Request, session: OperatorSession) -> Response:
+            loaded = await load(request)
+            if isinstance(loaded, Problem):
+                return self.show_message(loaded.title, loaded.text, status=loaded.status)
+            return self.show(session, await show(request, loaded))
+
+        async def show_json(request: Request, _session: OperatorSession) -> Response:
+            loaded = await load(request)
+            if isinstance(loaded, Problem):
+                return JSONResponse({"message": loaded.text}, status_code=loaded.status)
+            return Response(msgspec.json.encode(loaded), media_type=JSON_TYPE)
+
+        return (
+            DescribedRoute(view.path, self.page(show_page), "GET", view.page),
+            DescribedRoute(f"{view.path}.json", self.json(show_json), "GET", view.json),
+        )
+
+    def page(self, endpoint: Endpoint) -> Respond:
+        async def respond(request: Request) -> Response:
+            session = await self.sessions.find(request)
+            return RedirectResponse(LOGIN, status_code=303) if session is None else await endpoint(request, session)
+
+        return respond
+
+    def json(self, endpoint: Endpoint) -> Respond:
+        async def respond(request: Request) -> Response:
+            session = await self.sessions.find(request)
+            if session is None:
+                return JSONResponse({"message": "Log in as an operator first."}, status_code=401)
+            return await endpoint(request, session)
+
+        return respond
+
+    def form(self, endpoint: Endpoint) -> Respond:
+        async def respond(request: Request) -> Response:
+            session = await self.sessions.find(request)
+            if session is None:
+                return RedirectResponse(LOGIN, status_code=303)
+            try:
+                await read_own_form(request, csrf=session.csrf)
+            except Rejected as error:
+                return self.show_rejected(error)
+            return await endpoint(request, session)
+
+        return respond
+
+    def show(self, session: OperatorSession, context: OperatorContext) -> Response:
+        frame = Frame(service_name=self.service_name, csrf=mask_csrf(session.csrf), now=self.clock())
+        return HTMLResponse(render_page(context, frame))
+
+    def show_rejected(self, error: Rejected) -> Response:
+        return self.show_message("This form cannot be taken", error.message, status=error.status)
+
+    def show_message(self, title: str, text: str, *, status: int) -> Response:
+        return show_message(MessageContext(title=title, text=text, service_name=self.service_name, status=status))

@@ -1,0 +1,109 @@
+"""The operators' notices: what wants a person's eye."""
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from headrace.clock import Clock
+from headrace.fleet.overview import MOST_NOTICES
+from headrace.models import State
+from headrace.protocol.wire import read_number
+from headrace.store.reports.vitals import Trouble, load_troubles
+from headrace.store.sql.database import Database
+from headrace.store.state.notices import PAGE, NoticeRow, count_up_to, list_open_notices, settle_notice
+from headrace.store.state.resources import find_states
+from headrace.web.ground.bodies import OwnForm
+from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, NOT_FOUND, DescribedRoute, Operation, Scheme
+from headrace.web.ground.sessions import OperatorSession
+from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.pages import OperatorContext
+from headrace.web.operators.views import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenNotice(NoticeRow):
+    """A notice with the state that its resource is in now."""
+
+    resource_state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenNotices:
+    """Open notices, newest first; what is `older` than this page has lower ids, None where nothing is.
+
+    `troubles` are wrong with the service as a whole for as long as they stand here.
+    """
+
+    troubles: list[Trouble]
+    notices: list[OpenNotice]
+    older: int | None
+
+
+_QUERY = {"before": {"type": "string", "description": "The id of a notice: show those that are older."}}
+NOTICES = View(
+    path=f"{HOME}/notices",
+    id="show_notices",
+    summary="Show the open notices.",
+    tells="The open notices.",
+    shape=OpenNotices,
+    query=_QUERY,
+)
+SETTLE = Operation(
+    id="settle_notice",
+    summary="Settle a notice; one that somebody has settled meanwhile is as good.",
+    scheme=Scheme.OPERATOR,
+    body=(FORM_TYPE, OwnForm),
+    replies=FORM_REJECTED | DONE_OR_LOG_IN | NOT_FOUND,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticesContext(OperatorContext):
+    """A page of the open notices, and how many there are in all, up to a bound."""
+
+    template: ClassVar[str] = "operator_notices.html"
+    here: ClassVar[str] = NOTICES.path
+
+    open: OpenNotices
+    open_count: int
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorNotices:
+    """The routes of the notices."""
+
+    guard: Guard
+    database: Database
+    clock: Clock
+    recheck_every: timedelta
+
+    def routes(self) -> list[DescribedRoute]:
+        return [
+            *self.guard.view(NOTICES, self.load, self.show),
+            DescribedRoute(f"{NOTICES.path}/{{id:int}}/settle", self.guard.form(self.settle), "POST", SETTLE),
+        ]
+
+    async def load(self, request: Request) -> OpenNotices:
+        notices = await self.database.read(list_open_notices, before=_read_before(request))
+        states = await self.database.read(find_states, {notice.resource_uuid for notice in notices})
+        described = [OpenNotice(**asdict(notice), resource_state=states[notice.resource_uuid]) for notice in notices]
+        troubles = await self.database.read(load_troubles, now=self.clock(), recheck_every=self.recheck_every)
+        older = notices[-1].id if len(notices) == PAGE else None
+        return OpenNotices(troubles=troubles, notices=described, older=older)
+
+    async def show(self, request: Request, loaded: OpenNotices) -> OperatorContext:
+        open_count = await self.database.read(count_up_to, MOST_NOTICES)
+        return NoticesContext(open=loaded, open_count=open_count, is_first=_read_before(request) is None)
+
+    async def settle(self, request: Request, _session: OperatorSession) -> Response:
+        """Settle a notice; one that somebody has settled meanwhile is as good."""
+        await self.database.write(settle_notice, request.path_params["id"], by="operator", now=self.clock())
+        return RedirectResponse(NOTICES.path, status_code=303)
+
+
+def _read_before(request: Request) -> int | None:
+    return read_number(request.query_params.get("before"))

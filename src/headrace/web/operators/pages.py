@@ -1,0 +1,69 @@
+"""What every page of the operators' stands in, and how it is rendered: values in, HTML out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from typing import ClassVar
+
+from jinja2 import Environment
+
+from headrace.fleet.definitions import DEFINITIONS
+from headrace.web.ground.pages import Context, list_fields, load_pages
+from headrace.web.operators.drawing.charts import name_place
+from headrace.web.operators.timelines import spell_title
+from headrace.wording import spell_seconds
+
+# What the bar of every page leads to.
+OPERATOR_PAGES = {
+    "/operators": "Overview",
+    "/operators/pipelines": "Pipelines",
+    "/operators/resources": "Resources",
+    "/operators/workflows": "Workflows",
+    "/operators/deliveries": "Deliveries",
+    "/operators/sync": "Sync",
+    "/operators/notices": "Notices",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorContext(Context):
+    """What a page of the operators' shows; `here` is the address of the one in the bar that it is, or belongs to."""
+
+    here: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What every page has besides: whose forms bring back which token, and the moment of its ages."""
+
+    service_name: str
+    csrf: str
+    now: datetime
+
+
+def render_page(context: OperatorContext, frame: Frame) -> str:
+    template = load_operator_pages().get_template(context.template)
+    return template.render(
+        here=context.here,
+        service_name=frame.service_name,
+        csrf=frame.csrf,
+        now=frame.now,
+        **list_fields(context),
+    )
+
+
+@cache
+def load_operator_pages() -> Environment:
+    """Return the templates, with what those of the operators may call besides; they are read once."""
+    pages = load_pages().overlay()
+    pages.globals = {
+        **pages.globals,
+        "OPERATOR_PAGES": OPERATOR_PAGES,
+        "DEFINITIONS": DEFINITIONS,
+        "headrace_version": version("headrace"),
+        "name_place": name_place,
+        "spell_seconds": spell_seconds,
+        "spell_title": spell_title,
+    }
+    return pages

@@ -1,0 +1,53 @@
+"""What a worker does again and again for orders: it has those begin whose time has come, and jobs some at a time.
+
+Each change of a job is a workflow of its resource, and Heroku counts what each resource's own token asks for. So a job
+uses up nobody's pool; what bounds it is how many are under way at a time, so that other work has its turn.
+"""
+
+import sqlalchemy as sa
+
+from headrace.store.state.config_changes import list_due_config_changes, wake_config_change
+from headrace.store.state.config_jobs import count_under_way, list_to_begin
+from headrace.store.state.resources import lock_resource
+from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.handover import start_due
+
+# Of those whose time has come, how many are begun in one round.
+BATCH = 200
+# Of jobs, in all processes.
+MOST_UNDER_WAY = 200
+# Begun in one transaction.
+CHUNK = 50
+
+
+class Feeding:
+    """Any number of workers may do it: each order begins once."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def run_once(self) -> None:
+        """Have begin what may."""
+        database = self._core.database
+        for uuid, number in await database.read(list_due_config_changes, now=self._core.clock(), limit=BATCH):
+            await database.write(self._wake, uuid, number)
+        while uuids := await database.read(self._list_to_begin):
+            for start in range(0, len(uuids), CHUNK):
+                await database.write(self._begin, uuids[start : start + CHUNK])
+
+    def _wake(self, connection: sa.Connection, uuid: str, number: int) -> None:
+        row = lock_resource(connection, uuid)
+        wake_config_change(connection, uuid, number)
+        if row is not None:
+            start_due(connection, self._core.engine, row)
+
+    def _list_to_begin(self, connection: sa.Connection) -> list[str]:
+        room = MOST_UNDER_WAY - count_under_way(connection)
+        return list_to_begin(connection, limit=room) if room > 0 else []
+
+    def _begin(self, connection: sa.Connection, uuids: list[str]) -> None:
+        # In one order, so that of two workers with resources in common one waits for the other.
+        for uuid in sorted(uuids):
+            row = lock_resource(connection, uuid)
+            if row is not None:
+                start_due(connection, self._core.engine, row)

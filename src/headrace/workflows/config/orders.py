@@ -1,0 +1,94 @@
+"""Orders of a partner's code, recorded with the workflow that they need, so that they are durable without a worker."""
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from headrace.errors import GrantError, NothingToDo, ResourceGone, UnknownResource
+from headrace.hooks.config import read_config_change
+from headrace.models import State
+from headrace.protocol.partner import parse_uuid
+from headrace.store.state.config_changes import (
+    ConfigChangeKind,
+    ConfigChangeRow,
+    add_config_changes,
+    find_config_change,
+)
+from headrace.store.state.resources import ResourceRow, lock_resource
+from headrace.store.state.secrets import seal_config_change
+from headrace.store.state.timeline import TimelineName, add_event
+from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.handover import start_due
+
+GOING = (State.DEPROVISIONING, State.DEPROVISIONED)
+
+
+async def order_config(core: Core, uuid: str, config: object, *, by: str) -> ConfigChangeRow:
+    """Have config vars set and, where a value is None, removed; a worker does it.
+
+    Raises:
+        MisuseError: a name is not declared, or a value is no text.
+        UnknownResource, ResourceGone, NothingToDo, GrantError: see `require_orderable`.
+    """
+    changes = read_config_change(config, manifest=core.manifest)
+    return await core.database.write(_record_set, core, parse_uuid(uuid), changes, by)
+
+
+def _record_set(
+    connection: sa.Connection, core: Core, uuid: str, changes: Mapping[str, str | None], by: str
+) -> ConfigChangeRow:
+    row = require_orderable(connection, core, uuid)
+    kind = ConfigChangeKind.SET
+    numbers = add_config_changes(connection, [uuid], kind=kind, names=changes, ordered_by=by, now=core.clock())
+    core.secrets.save_all(connection, [seal_config_change(uuid, numbers[uuid], changes)])
+    return begin(connection, core, row, numbers[uuid])
+
+
+async def order_rotation(core: Core, uuid: str, *, by: str) -> ConfigChangeRow:
+    """Have the partner's hook make new credentials, which are then set; a worker does it.
+
+    Raises:
+        UnknownResource, ResourceGone, NothingToDo, GrantError: see `require_orderable`.
+    """
+    return await core.database.write(_record_rotation, core, parse_uuid(uuid), by)
+
+
+def _record_rotation(connection: sa.Connection, core: Core, uuid: str, by: str) -> ConfigChangeRow:
+    row = require_orderable(connection, core, uuid)
+    kind = ConfigChangeKind.ROTATE
+    numbers = add_config_changes(connection, [uuid], kind=kind, names=(), ordered_by=by, now=core.clock())
+    return begin(connection, core, row, numbers[uuid])
+
+
+def begin(connection: sa.Connection, core: Core, row: ResourceRow, number: int) -> ConfigChangeRow:
+    """Note an order that was recorded in the timeline, and start what is due."""
+    change = find_config_change(connection, row.uuid, number)
+    assert change is not None
+    detail = {"number": number, "what": change.kind, "config_vars": list(change.names), "by": change.ordered_by}
+    add_event(connection, row.uuid, TimelineName.CONFIG_REQUESTED, now=core.clock(), **detail)
+    start_due(connection, core.engine, row)
+    return change
+
+
+def require_orderable(connection: sa.Connection, core: Core, uuid: str) -> ResourceRow:
+    """Lock a resource whose config can be changed; one that is being provisioned can be as soon as it is.
+
+    Raises:
+        UnknownResource: there is none.
+        ResourceGone: it was removed, or is being removed.
+        NothingToDo: its provision failed.
+        GrantError: Heroku gave no grant, so that nobody can tell it anything.
+    """
+    row = lock_resource(connection, uuid)
+    if row is None:
+        raise UnknownResource(uuid)
+    if row.state in GOING:
+        raise ResourceGone(uuid)
+    if row.state is State.FAILED:
+        raise NothingToDo(f"{row.name} ({uuid}) has failed: there is no app whose config vars could be set.")
+    if row.state is State.PROVISIONED and core.secrets.find_token(connection, uuid) is None:
+        raise GrantError(
+            f"{row.name} ({uuid}) has no token, because Heroku sent no grant: its config vars cannot be set.",
+            reason="missing",
+        )
+    return row

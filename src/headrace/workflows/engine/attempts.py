@@ -1,0 +1,136 @@
+"""The engine's rows of steps: what attempts at the steps of workflows came to.
+
+We write them ourselves, as the engine writes those of steps that it runs.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from headrace.workflows.engine.ledger import name_table, read_moment, spell_moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt at a step, once it is over: `reason` is the kind of the error that ended it, None when it is done.
+
+    `wait` is how many seconds later the next attempt comes, None when there is none. What a step returned is not read.
+    """
+
+    workflow_id: str
+    number: int
+    step: str
+    began_at: datetime | None
+    ended_at: datetime | None
+    wait: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutcome:
+    """What an attempt at a step came to.
+
+    `outcome` has its value as `done`, or the `reason` why there is none: with the seconds to `wait` until the next
+    attempt, or, where none follows, with the `message` for the customer, if there is one.
+    """
+
+    step: str
+    began_at: datetime
+    ended_at: datetime
+    outcome: Mapping[str, Any]
+
+
+class _Outcome(msgspec.Struct):
+    """Of what an attempt left behind, what tells how it ended."""
+
+    wait: float | None = None
+    reason: str | None = None
+
+
+def list_attempts(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Sequence[Attempt]]:
+    """Return the attempts at the steps of these workflows that are over, in order."""
+    steps = _name_steps(connection.dialect.name)
+    query = (
+        sa.select(steps)
+        .where(steps.c.workflow_uuid.in_(workflow_ids), sa.not_(steps.c.function_name.like("DBOS.%")))
+        .order_by(steps.c.workflow_uuid, steps.c.function_id)
+    )
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.workflow_uuid].append(_read_attempt(row))
+    return dict(found)
+
+
+def list_outcomes(connection: sa.Connection, workflow_id: str) -> list[tuple[int, StepOutcome]]:
+    """Return what attempts at the steps of a workflow came to, in order, each with its number.
+
+    The engine's own waiting, which an older release kept there too, came to nothing.
+    """
+    rows = connection.execute(_build_list_outcomes(connection.dialect.name), {"id": workflow_id})
+    return [(row.function_id, _read_outcome(row)) for row in rows]
+
+
+def add_outcome(connection: sa.Connection, workflow_id: str, number: int, outcome: StepOutcome) -> None:
+    """Keep what an attempt came to, as the engine keeps the steps that it runs itself."""
+    row = {
+        "workflow_uuid": workflow_id,
+        "function_id": number,
+        "function_name": outcome.step,
+        "output": msgspec.json.encode(outcome.outcome).decode(),
+        "started_at_epoch_ms": spell_moment(outcome.began_at),
+        "completed_at_epoch_ms": spell_moment(outcome.ended_at),
+        "serialization": "portable_json",
+    }
+    connection.execute(_build_add_outcome(connection.dialect.name), row)
+
+
+def _read_attempt(row: sa.Row[Any]) -> Attempt:
+    try:
+        outcome = msgspec.json.decode(row.output or "{}", type=_Outcome)
+    except msgspec.DecodeError:
+        # It is of a release that wrote it in another way.
+        outcome = _Outcome()
+    return Attempt(
+        workflow_id=row.workflow_uuid,
+        number=row.function_id,
+        step=row.function_name,
+        began_at=read_moment(row.started_at_epoch_ms) if row.started_at_epoch_ms else None,
+        ended_at=read_moment(row.completed_at_epoch_ms) if row.completed_at_epoch_ms else None,
+        wait=outcome.wait,
+        reason=outcome.reason,
+    )
+
+
+def _read_outcome(row: sa.Row[Any]) -> StepOutcome:
+    return StepOutcome(
+        step=row.function_name,
+        began_at=read_moment(row.started_at_epoch_ms or 0),
+        ended_at=read_moment(row.completed_at_epoch_ms or 0),
+        outcome={} if row.function_name.startswith("DBOS.") else msgspec.json.decode(row.output),
+    )
+
+
+@cache
+def _build_list_outcomes(dialect: str) -> sa.Select[Any]:
+    steps = _name_steps(dialect)
+    return sa.select(steps).where(steps.c.workflow_uuid == sa.bindparam("id")).order_by(steps.c.function_id)
+
+
+@cache
+def _build_add_outcome(dialect: str) -> sa.Insert:
+    return sa.insert(_name_steps(dialect))
+
+
+def _name_steps(dialect: str) -> sa.TableClause:
+    return name_table(
+        dialect,
+        "operation_outputs",
+        *("workflow_uuid", "function_id", "function_name", "output", "started_at_epoch_ms", "completed_at_epoch_ms"),
+        "serialization",
+    )

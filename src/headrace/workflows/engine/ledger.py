@@ -1,0 +1,334 @@
+"""The engine's own rows, as far as we touch them: what is enqueued, how far it is, who runs it, and what may go.
+
+Those of steps are in `attempts`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from headrace.store.sql.fence import Superseded
+from headrace.workflows.engine.ids import read_subject
+
+
+class Status(StrEnum):
+    """How far a workflow is."""
+
+    ENQUEUED = "enqueued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+_STATUSES = {
+    "ENQUEUED": Status.ENQUEUED,
+    "DELAYED": Status.ENQUEUED,
+    "PENDING": Status.RUNNING,
+    "SUCCESS": Status.DONE,
+    "ERROR": Status.FAILED,
+    "CANCELLED": Status.FAILED,
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": Status.FAILED,
+}
+UNFINISHED = [name for name, status in _STATUSES.items() if status in (Status.ENQUEUED, Status.RUNNING)]
+FINISHED = [name for name in _STATUSES if name not in UNFINISHED]
+# Nothing of ours is ever delayed by the engine.
+IN_FLIGHT = ("ENQUEUED", "PENDING")
+# SQLite uses the engine's index of them for a query that has these very words.
+IS_IN_FLIGHT = sa.text("status IN ('ENQUEUED', 'PENDING')")
+MOST_COUNTED = 10_000
+
+
+# The version of DBOS's tables that these queries are written for.
+TABLES_VERSION = 125
+
+
+PUT_BACK = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A workflow that was taken from its queue, and the token of that one taking: another taking has another one."""
+
+    workflow_id: str
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranded:
+    """An unfinished workflow that this release cannot go on with."""
+
+    workflow_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A workflow about a resource that runs or waits to."""
+
+    workflow_id: str
+    kind: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None
+
+    @property
+    def resource_uuid(self) -> str:
+        return read_subject(self.workflow_id)
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        return (self.created_at, self.workflow_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How many workflows of a queue wait and run; no count exceeds `MOST_COUNTED` by more than one."""
+
+    queue: str
+    waiting: int
+    running: int
+
+
+def is_prepared(connection: sa.Connection) -> bool:
+    """Whether there are tables of this version, or of a newer one."""
+    table = name_table(connection.dialect.name, "dbos_migrations", "version")
+    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+        return False
+    return (connection.execute(sa.select(table.c.version)).scalar() or 0) >= TABLES_VERSION
+
+
+def enqueue(
+    connection: sa.Connection,
+    arguments: Mapping[str, tuple[str, Any]],
+    *,
+    kind: str,
+    queue: str,
+    version: str,
+    application: str,
+) -> None:
+    """Put workflows of a kind on a queue, each with its arguments, unless they are there already."""
+    add, add_input = _build_enqueue(connection.dialect.name)
+    same = {
+        "name": kind,
+        "status": "ENQUEUED",
+        "queue_name": queue,
+        "priority": 0,
+        "recovery_attempts": 0,
+        "application_version": version,
+        "application_name": application,
+        "serialization": "portable_json",
+        "attributes": None,
+    }
+    connection.execute(add, [same | {"workflow_uuid": workflow_id} for workflow_id in arguments])
+    inputs = {
+        workflow_id: msgspec.json.encode({"namedArgs": {}, "positionalArgs": each}).decode()
+        for workflow_id, each in arguments.items()
+    }
+    connection.execute(add_input, [{"workflow_uuid": each, "inputs": text} for each, text in inputs.items()])
+
+
+def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:
+    rows = _rows(connection)
+    query = sa.select(rows.c.workflow_uuid, rows.c.status).where(rows.c.workflow_uuid.in_(workflow_ids))
+    return {row.workflow_uuid: _STATUSES[row.status] for row in connection.execute(query)}
+
+
+def list_unfinished(
+    connection: sa.Connection, *, queues: Collection[str], after: tuple[datetime, str] | None, limit: int
+) -> list[Unfinished]:
+    """Return what runs or waits to in these queues, what has waited longest first."""
+    rows = _rows(connection)
+    found: list[Unfinished] = []
+    for queue in queues:
+        for status in IN_FLIGHT:
+            query = (
+                sa.select(rows)
+                .where(IS_IN_FLIGHT, rows.c.queue_name == queue, rows.c.status == status, rows.c.priority == 0)
+                .order_by(rows.c.created_at)
+                # Those of one millisecond are put in order below: more than are shown would have to be of it.
+                .limit(2 * limit)
+            )
+            if after is not None:
+                query = query.where(rows.c.created_at >= spell_moment(after[0]))
+            found += [_read_unfinished(row) for row in connection.execute(query)]
+    found.sort(key=lambda each: each.key)
+    return [each for each in found if after is None or each.key > after][:limit]
+
+
+def measure_queue(connection: sa.Connection, queue: str) -> Depth:
+    rows = _rows(connection)
+    counts = []
+    for status in IN_FLIGHT:
+        few = sa.select(rows.c.status).where(IS_IN_FLIGHT, rows.c.queue_name == queue, rows.c.status == status)
+        counted = sa.select(sa.func.count()).select_from(few.limit(MOST_COUNTED + 1).subquery())
+        counts.append(connection.execute(counted).scalar_one())
+    return Depth(queue=queue, waiting=counts[0], running=counts[1])
+
+
+def list_pending_workers(connection: sa.Connection, *, version: str) -> list[str]:
+    """Return the ids of workers, living or not, that have begun what is not done."""
+    rows = _rows(connection)
+    query = (
+        sa.select(rows.c.executor_id)
+        .where(rows.c.status == "PENDING", rows.c.application_version == version, rows.c.executor_id.is_not(None))
+        .distinct()
+    )
+    return list(connection.execute(query).scalars())
+
+
+def list_claims(connection: sa.Connection, *, worker: str) -> list[Claim]:
+    """Return what a worker has taken from its queues and not done."""
+    rows = _rows(connection)
+    query = sa.select(rows.c.workflow_uuid, rows.c.owner_xid).where(_is_begun_by(rows, worker))
+    return [Claim(workflow_id=row[0], token=row[1]) for row in connection.execute(query)]
+
+
+def requeue(connection: sa.Connection, claims: Collection[Claim], *, worker: str) -> int:
+    """Put claims of a worker back on the queue, as the engine does at a recovery; return how many there were."""
+    rows = _rows(connection)
+    is_claimed = sa.tuple_(rows.c.workflow_uuid, rows.c.owner_xid).in_(
+        [(each.workflow_id, each.token) for each in claims]
+    )
+    return connection.execute(sa.update(rows).where(_is_begun_by(rows, worker), is_claimed).values(PUT_BACK)).rowcount
+
+
+def requeue_all(connection: sa.Connection, *, worker: str, version: str) -> int:
+    """Put whatever of this version a worker has begun back on the queue; return how much there was.
+
+    One statement, before this process takes anything under the worker's id: what is taken later is never among it.
+    """
+    rows = _rows(connection)
+    query = sa.update(rows).where(_is_begun_by(rows, worker), rows.c.application_version == version)
+    return connection.execute(query.values(PUT_BACK)).rowcount
+
+
+def require_claim(connection: sa.Connection, claim: Claim) -> None:
+    """See to it that a claim still stands, and goes on to stand until this transaction ends.
+
+    Raises:
+        Superseded: somebody else has the workflow by now.
+    """
+    find = _build_find_owner(connection.dialect.name)
+    if connection.execute(find, {"id": claim.workflow_id}).scalar_one_or_none() != claim.token:
+        raise Superseded(claim.workflow_id)
+
+
+def adopt(connection: sa.Connection, *, versions: Collection[str], version: str) -> int:
+    """Let what older versions left unfinished count as this version's; return how many there were."""
+    rows = _rows(connection)
+    is_theirs = sa.and_(rows.c.status.in_(UNFINISHED), rows.c.application_version.in_(versions))
+    return connection.execute(sa.update(rows).where(is_theirs).values(application_version=version)).rowcount
+
+
+def find_firsts(connection: sa.Connection, *, queues: Collection[str], version: str) -> dict[str, str]:
+    """Return, of these queues from which something is to be taken, the id of the workflow that is taken next."""
+    query = _build_find_firsts(connection.dialect.name, tuple(queues))
+    rows = connection.execute(query, {"version": version})
+    return {queue: workflow_id for queue, workflow_id in rows if workflow_id is not None}
+
+
+def list_stranded(connection: sa.Connection, *, version: str, limit: int) -> list[Stranded]:
+    """Return what another version left unfinished, the oldest first."""
+    rows = _rows(connection)
+    query = (
+        sa.select(rows.c.workflow_uuid, rows.c.application_version)
+        .where(rows.c.status.in_(UNFINISHED), rows.c.application_version != version)
+        .order_by(rows.c.created_at)
+        .limit(limit)
+    )
+    return [Stranded(workflow_id=row[0], version=row[1]) for row in connection.execute(query)]
+
+
+def delete_finished(connection: sa.Connection, *, before: datetime, limit: int, kind: str | None = None) -> int:
+    """Delete finished workflows that have not changed since, all or those of a kind; their steps go with them."""
+    rows = _rows(connection)
+    moment = spell_moment(before)
+    old = (
+        sa.select(rows.c.workflow_uuid)
+        .where(rows.c.status.in_(FINISHED), rows.c.created_at < moment, rows.c.updated_at < moment)
+        .limit(limit)
+    )
+    if kind is not None:
+        old = old.where(rows.c.name == kind)
+    return connection.execute(sa.delete(rows).where(rows.c.workflow_uuid.in_(old.scalar_subquery()))).rowcount
+
+
+def _read_unfinished(row: sa.Row[Any]) -> Unfinished:
+    return Unfinished(
+        workflow_id=row.workflow_uuid,
+        kind=row.name,
+        status=_STATUSES[row.status],
+        created_at=read_moment(row.created_at),
+        started_at=read_moment(row.started_at_epoch_ms) if row.started_at_epoch_ms else None,
+    )
+
+
+def read_moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def spell_moment(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+@cache
+def _build_enqueue(dialect: str) -> tuple[Any, Any]:
+    """Return the inserts of a workflow and of its input. What stands in neither has its default in the database."""
+    insert = sqlite_insert if dialect == "sqlite" else postgres_insert
+    names = (
+        *("workflow_uuid", "name", "status", "queue_name", "priority", "recovery_attempts"),
+        *("application_version", "application_name", "serialization"),
+    )
+    rows = name_table(dialect, "workflow_status", *names, attributes=sa.JSON())
+    inputs = name_table(dialect, "workflow_input", "workflow_uuid", "inputs")
+    add, add_input = (insert(each).on_conflict_do_nothing(index_elements=["workflow_uuid"]) for each in (rows, inputs))
+    return add, add_input
+
+
+@cache
+def _build_find_firsts(dialect: str, queues: tuple[str, ...]) -> sa.CompoundSelect[Any]:
+    names = ("workflow_uuid", "queue_name", "status", "application_version", "priority", "created_at")
+    rows = name_table(dialect, "workflow_status", *names)
+    waiting = sa.select(rows.c.workflow_uuid).where(
+        IS_IN_FLIGHT, rows.c.status == "ENQUEUED", rows.c.application_version == sa.bindparam("version")
+    )
+    first = waiting.order_by(rows.c.priority, rows.c.created_at).limit(1)
+    found = ((queue, first.where(rows.c.queue_name == queue).scalar_subquery()) for queue in queues)
+    return sa.union_all(*(sa.select(sa.literal(queue), each) for queue, each in found))
+
+
+@cache
+def _build_find_owner(dialect: str) -> sa.Select[Any]:
+    rows = name_table(dialect, "workflow_status", "workflow_uuid", "owner_xid")
+    query = sa.select(rows.c.owner_xid).where(rows.c.workflow_uuid == sa.bindparam("id"))
+    # Not even a takeover may come between this and the commit. SQLite, which allows one writer, ignores it.
+    return query.with_for_update(key_share=True)
+
+
+def _is_begun_by(rows: sa.TableClause, worker: str) -> sa.ColumnElement[bool]:
+    return sa.and_(rows.c.status == "PENDING", rows.c.executor_id == worker)
+
+
+def _rows(connection: sa.Connection) -> sa.TableClause:
+    return name_table(
+        connection.dialect.name,
+        "workflow_status",
+        *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version", "queue_name"),
+        *("priority", "created_at", "updated_at", "started_at_epoch_ms"),
+    )
+
+
+def name_table(dialect: str, name: str, *names: str, **typed: sa.types.TypeEngine[Any]) -> sa.TableClause:
+    columns: list[sa.ColumnClause[Any]] = [
+        *(sa.column(each) for each in names),
+        *(sa.column(each, kind) for each, kind in typed.items()),
+    ]
+    return sa.table(name, *columns, schema=None if dialect == "sqlite" else "dbos")

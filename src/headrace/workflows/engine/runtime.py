@@ -1,0 +1,207 @@
+"""DBOS, which stands behind the engine. Only a worker imports this: it is a fifth of its memory.
+
+Nothing else in headrace names DBOS.
+"""
+
+import asyncio
+import logging
+import threading
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos._context import get_local_dbos_context
+from dbos._dbos import _get_dbos_instance
+from dbos._error import DBOSWorkflowConflictIDError
+from dbos._migration import get_migration_versions, get_sqlite_migration_versions
+from dbos._queue import queue_worker_thread
+from dbos._serialization import DBOSPortableJSONSerializer
+from dbos._sys_db import SystemDatabase
+
+from headrace.errors import MisuseError
+from headrace.store.sql.database import Database
+from headrace.store.sql.fence import is_superseded
+from headrace.workflows.engine.bell import Ear
+from headrace.workflows.engine.ledger import Claim
+from headrace.workflows.engine.room import Room
+from headrace.workflows.engine.tending import Tending
+
+SERIALIZER = DBOSPortableJSONSerializer()
+SCHEMA = "dbos"
+# Its listener sleeps so long between two looks at nothing, and a stop waits for it.
+LISTENER_SECONDS = 0.5
+# The engine's queries are short, and more threads than these keep the web of the same process from its turn.
+EXECUTOR_THREADS = 2
+
+# Runs a workflow that was claimed, about a resource's uuid, with its argument.
+Function = Callable[[Claim, str, Any], Awaitable[None]]
+
+
+class DbosRuntime:
+    """Runs workflows in this process, from the launch on."""
+
+    def __init__(
+        self, database: Database, *, application: str, version: str, worker: str, ear: Ear, look_every: float
+    ) -> None:
+        """`ear` hears of what is enqueued; it is closed at the end. Unasked it is looked every so many seconds."""
+        _quieten()
+        self._look_every = look_every
+        self._version = version
+        self._database = database
+        self._ear = ear
+        self._tending: Tending | None = None
+        self._outages = database.outages
+        # What it says of an outage is said once a second, and not in its words.
+        logging.getLogger("dbos").addFilter(self._outages.spare)
+        config: DBOSConfig = {
+            "name": application,
+            "system_database_engine": database.engine,
+            "system_database_url": database.engine.url.render_as_string(hide_password=False),
+            "application_version": version,
+            "executor_id": worker,
+            "serializer": SERIALIZER,
+            "notification_listener_polling_interval_sec": LISTENER_SECONDS,
+            "max_executor_threads": EXECUTOR_THREADS,
+            # Nothing here waits for what these tell, and listening holds a connection.
+            "use_listen_notify": False,
+            "enable_otlp": False,
+            "log_level": "WARNING",
+        }
+        DBOS(config=config)
+        self.room = _get_dbos_instance()._active_workflows_set = Room(ear.ring)  # noqa: SLF001
+        self._client = DBOSClient(
+            system_database_engine=database.engine, serializer=SERIALIZER, application_name=application, lazy=True
+        )
+
+    def announce(self, kind: str, function: Function) -> None:
+        """Say what runs the workflows of a kind, before the launch."""
+
+        async def run_workflow(uuid: str, argument: Any) -> None:
+            claim = _find_claim()
+            try:
+                await function(claim, uuid, argument)
+            except BaseException as error:
+                if not is_superseded(error):
+                    raise
+            else:
+                return
+            # It ends without an outcome of its own, and waits for that of whoever has the workflow now.
+            raise DBOSWorkflowConflictIDError(claim.workflow_id)
+
+        # A workflow that is recovered over and over still holds a customer's resource: never dropped.
+        DBOS.workflow(name=kind, max_recovery_attempts=None)(run_workflow)
+
+    def launch(self, queues: Mapping[str, int]) -> None:
+        """Recover what this worker left unfinished, and take from queues, from each so many at a time, when called."""
+        registered = {
+            queue: self._client.register_queue(queue, worker_concurrency=count) for queue, count in queues.items()
+        }
+        # The engine's own threads would ask each queue again and again.
+        DBOS.listen_queues([])
+        DBOS.launch()
+        instance = _get_dbos_instance()
+        _end_idle_threads(instance)
+
+        def tend(turn: threading.Event, queue: str) -> None:
+            queue_worker_thread(turn, instance, registered[queue])
+
+        self._tending = Tending(
+            self._database,
+            queues,
+            version=self._version,
+            ear=self._ear,
+            tend=tend,
+            count_active=self.room.count_for_queue,
+            look_every=self._look_every,
+        )
+        self._tending.start()
+
+    def look(self) -> None:
+        """Have somebody look soon whether there is something to take."""
+        self._ear.ring()
+
+    def shut_down(self) -> None:
+        # The engine complains of what it can no longer hand out; the next start takes all of it up.
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
+        if self._tending is not None:
+            self._tending.end()
+        DBOS.destroy(destroy_registry=True)
+        self._client.destroy()
+        logging.getLogger("dbos").removeFilter(self._outages.spare)
+
+    def list_active(self) -> list[str]:
+        """Return the ids of the workflows that run here."""
+        return self.room.activeList()
+
+    def count_active(self, queue: str) -> int:
+        """Return how many places of a queue are taken here."""
+        return self.room.count_for_queue(queue)
+
+    def find_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop on which workflows run, and the hooks that are coroutine functions."""
+        return _get_dbos_instance()._background_event_loop.target_loop()  # noqa: SLF001
+
+    def list_tended(self) -> set[str]:
+        """Return the queues of which a thread takes."""
+        return self._tending.list_tended() if self._tending is not None else set()
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether the thread that calls those of the queues is alive."""
+        return self._tending is not None and self._tending.is_alive
+
+
+def _end_idle_threads(instance: DBOS) -> None:
+    """End what would go on asking: for queues, schedules, delays and deadlines that nothing here has."""
+    for stop in (*instance.background_thread_stop_events, instance._background_jobs_stop_event):  # noqa: SLF001
+        stop.set()
+
+
+def _find_claim() -> Claim:
+    """The claim under which the workflow that calls this runs; what its row says may be another's by now."""
+    context = get_local_dbos_context()
+    if context is None:
+        raise MisuseError("This is no workflow.")
+    return Claim(workflow_id=context.workflow_id, token=context.owner_xid)
+
+
+def find_newer(database: Database) -> str | None:
+    """Say that the engine's tables are newer than the engine that is installed, or None when they are not.
+
+    No release of DBOS looks: an older one takes all work from newer tables, and may leave it for ever.
+    """
+    if database.is_sqlite:
+        found, known = get_sqlite_migration_versions(database.engine)
+    else:
+        found, known = get_migration_versions(database.engine, SCHEMA, use_listen_notify=True)
+    if found <= known:
+        return None
+    what = f"the workflow engine's tables are a newer release's (version {found}, and this one's engine knows {known})"
+    return f"{what}; run that release again"
+
+
+def create_tables(database: Database) -> None:
+    """Create or upgrade the engine's own tables."""
+    _quieten()
+    url = database.engine.url.render_as_string(hide_password=False)
+    if not database.is_sqlite:
+        DBOS.migrate(url)
+        return
+    # On connections of ours, because an upgrade takes moments from what SQLite may lack.
+    tables = SystemDatabase.create(
+        url, engine_kwargs={}, engine=database.engine, schema=None, serializer=SERIALIZER, executor_id=None
+    )
+    tables.run_migrations()
+    tables.destroy()
+
+
+def _quieten() -> None:
+    """Let the engine speak only of trouble, through our own logging."""
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.setLevel(logging.WARNING)
+    logger.propagate = True
+    # A stop while work is being handed out leaves a coroutine that never ran; its workflow runs at the next start.
+    warnings.filterwarnings("ignore", "coroutine 'execute_dequeued_workflow", RuntimeWarning)

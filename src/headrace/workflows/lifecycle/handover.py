@@ -1,0 +1,45 @@
+"""Which workflow of a resource runs: one at a time, and the one that ends starts what is due."""
+
+import sqlalchemy as sa
+
+from headrace.models import State
+from headrace.protocol.lifecycle import WorkflowKind, find_due
+from headrace.store.state.config_changes import find_waiting_config_change
+from headrace.store.state.plan_changes import find_waiting_plan_change
+from headrace.store.state.resources import ResourceRow, update_resource
+from headrace.workflows.engine.ids import build_id
+from headrace.workflows.engine.port import EVENT_QUEUE, QUEUE, Engine
+from headrace.workflows.engine.run import JSON
+
+
+def start_due(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
+    """Start the workflow that a resource needs next, unless one is running: that one will start it when it ends."""
+    if row.running is None:
+        hand_over(connection, engine, row)
+
+
+def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
+    """Replace a resource's running workflow, which has ended, by the one that is due, or by none."""
+    kind, argument = _find_due(connection, row)
+    if kind is None:
+        update_resource(connection, row.uuid, running=None)
+        return
+    number = row.workflow_count + 1
+    workflow_id = build_id(kind, row.uuid, which=number)
+    update_resource(connection, row.uuid, running=workflow_id, workflow_count=number)
+    # Customers wait for the others; of this one there may be ten thousand at a time.
+    queue = EVENT_QUEUE if kind is WorkflowKind.CONFIG_CHANGE else QUEUE
+    engine.enqueue(connection, kind, workflow_id, row.uuid, argument, queue=queue)
+
+
+def _find_due(connection: sa.Connection, row: ResourceRow) -> tuple[WorkflowKind | None, JSON]:
+    """Return the kind of workflow that is due, and its argument."""
+    change = find_waiting_plan_change(connection, row.uuid)
+    may_set = change is None and row.state is State.PROVISIONED
+    config = find_waiting_config_change(connection, row.uuid) if may_set else None
+    kind = find_due(row.state, is_change_waiting=change is not None, is_config_waiting=config is not None)
+    if change is not None and kind is WorkflowKind.PLAN_CHANGE:
+        return kind, change.number
+    if config is not None and kind is WorkflowKind.CONFIG_CHANGE:
+        return kind, [config.number, config.kind]
+    return kind, row.is_synchronous

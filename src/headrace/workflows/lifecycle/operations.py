@@ -1,0 +1,114 @@
+"""What an operator can do about a resource that is stuck: try again, or give it up."""
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from headrace.errors import NothingToDo, UnknownResource
+from headrace.models import State
+from headrace.protocol.retries import PROVISION_LIMIT
+from headrace.store.state.notices import settle_notices
+from headrace.store.state.placements import close_placement
+from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, find_last_plan_change
+from headrace.store.state.resources import ResourceRow, lock_resource, remove_resource, update_resource
+from headrace.store.state.timeline import TimelineName, add_event, find_last_event
+from headrace.store.state.webhooks import retire_credentials
+from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.handover import start_due
+
+ENDINGS = (TimelineName.PROVISION_FAILED, TimelineName.PROVISION_EXPIRED, TimelineName.DEPROVISION_FAILED)
+
+
+class Order(StrEnum):
+    """What an operator can order about a resource that has failed."""
+
+    RETRY = "retry"
+    ABANDON = "abandon"
+
+
+class Retried(StrEnum):
+    """What is tried again."""
+
+    PROVISION = "provision"
+    PLAN_CHANGE = "plan change"
+    DEPROVISION = "deprovision"
+
+
+class Operations:
+    """An operator's two orders. Each is one transaction; `by` says in the timeline who gave it."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def retry(self, uuid: str, *, by: str = "operator") -> Retried:
+        """Try again what failed, and return what that is: a provision, a deprovision or a plan change.
+
+        Raises:
+            UnknownResource: there is no such resource.
+            NothingToDo: nothing failed, or trying again cannot help; the text says which.
+        """
+        return await self._core.database.write(self._retry, uuid, by)
+
+    async def abandon(self, uuid: str, *, by: str = "operator") -> None:
+        """Give a failed resource up: it counts as deprovisioned and its secrets are forgotten. No hook is called.
+
+        Raises:
+            UnknownResource: there is no such resource.
+            NothingToDo: it has not failed.
+        """
+        await self._core.database.write(self._abandon, uuid, by)
+
+    def _retry(self, connection: sa.Connection, uuid: str, by: str) -> Retried:
+        row = _lock(connection, uuid)
+        what = self._decide(connection, row)
+        now = self._core.clock()
+        if what is Retried.PLAN_CHANGE:
+            last = find_last_plan_change(connection, uuid)
+            if last is not None:
+                add_plan_change(connection, uuid, old_plan=row.plan, new_plan=last.new_plan, now=now)
+        else:
+            state = State.PROVISIONING if what is Retried.PROVISION else State.DEPROVISIONING
+            update_resource(connection, uuid, state=state, message=None)
+        if what is Retried.PROVISION:
+            # What the first attempt made was removed when it gave up.
+            self._core.secrets.delete_made_by_hooks(connection, uuid)
+        settle_notices(connection, uuid, by=by, now=now)
+        add_event(connection, uuid, TimelineName.OPERATOR_RETRIED, now=now, what=what, by=by)
+        start_due(connection, self._core.engine, _lock(connection, uuid))
+        return what
+
+    def _decide(self, connection: sa.Connection, row: ResourceRow) -> Retried:
+        if row.state is State.PROVISIONED:
+            last = find_last_plan_change(connection, row.uuid)
+            if last is None or last.outcome is not PlanChangeOutcome.FAILED:
+                raise NothingToDo(f"{row.name} is provisioned, and its last plan change did not fail.")
+            return Retried.PLAN_CHANGE
+        if row.state is not State.FAILED:
+            raise NothingToDo(f"{row.name} is {row.state}: nothing of it has failed.")
+        ending = find_last_event(connection, row.uuid, ENDINGS)
+        if ending is not None and ending.name == TimelineName.DEPROVISION_FAILED:
+            return Retried.DEPROVISION
+        if find_last_event(connection, row.uuid, [TimelineName.HEROKU_TOLD]) is not None:
+            raise NothingToDo(f"Heroku was told that {row.name} failed and has removed it; abandon it.")
+        if self._core.clock() - row.created_at >= PROVISION_LIMIT:
+            raise NothingToDo(f"Heroku has given {row.name} up by now; abandon it. The customer can add it again.")
+        return Retried.PROVISION
+
+    def _abandon(self, connection: sa.Connection, uuid: str, by: str) -> None:
+        row = _lock(connection, uuid)
+        if row.state is not State.FAILED:
+            raise NothingToDo(f"{row.name} is {row.state}: only what has failed can be given up.")
+        now = self._core.clock()
+        retire_credentials(connection, self._core.secrets, uuid)
+        self._core.secrets.delete_all(connection, uuid)
+        close_placement(connection, uuid, now=now)
+        remove_resource(connection, row, now=now)
+        settle_notices(connection, uuid, by=by, now=now)
+        add_event(connection, uuid, TimelineName.OPERATOR_ABANDONED, now=now, by=by)
+
+
+def _lock(connection: sa.Connection, uuid: str) -> ResourceRow:
+    row = lock_resource(connection, uuid)
+    if row is None:
+        raise UnknownResource(uuid)
+    return row

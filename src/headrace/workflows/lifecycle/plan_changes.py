@@ -1,0 +1,155 @@
+"""The workflow of a plan change: the hook, its config vars, and what becomes of the plan."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.client import HerokuClient
+from headrace.hooks.arguments import PlanChange
+from headrace.hooks.config import read_config
+from headrace.hooks.registry import Hooks, blaming
+from headrace.models import State
+from headrace.protocol.lifecycle import WorkflowKind
+from headrace.protocol.platform import build_config_update
+from headrace.store.state.notices import NoticeKind, raise_notice, settle_notices
+from headrace.store.state.plan_changes import (
+    PlanChangeOutcome,
+    PlanChangeRow,
+    find_plan_change,
+    settle_plan_change,
+)
+from headrace.store.state.resources import lock_resource, update_resource
+from headrace.store.state.secrets import CONFIG
+from headrace.store.state.timeline import TimelineName, add_event, list_events
+from headrace.workflows.engine.run import Run, StepFailed
+from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.hook_arguments import describe_resource, load_resource
+from headrace.workflows.lifecycle.hook_steps import build_steps
+from headrace.workflows.lifecycle.siblings import build_company
+from headrace.workflows.lifecycle.steps import Step, Traced, finish, is_config_set, record, run_while
+
+REFUSED = {
+    PlanChangeOutcome.REFUSED: TimelineName.PLAN_CHANGE_REFUSED,
+    PlanChangeOutcome.FAILED: TimelineName.PLAN_CHANGE_FAILED,
+}
+
+
+class PlanChanges:
+    """Changes the plans of resources."""
+
+    def __init__(self, core: Core, hooks: Hooks, client: HerokuClient) -> None:
+        self._core = core
+        self._hooks = hooks
+        self._client = client
+        core.engine.register(WorkflowKind.PLAN_CHANGE, self.change_plan)
+
+    async def change_plan(self, run: Run, uuid: str, number: Any) -> None:
+        """Change a resource's plan; Heroku has changed it on its side once we answer with a 2xx."""
+        steps: dict[str, Step | Traced] = {
+            "run_hook": partial(self._run_hook, number=number),
+            "set_config": Traced(look=partial(self._find_unset, number=number), act=self._set_config),
+            "settle": Traced(look=partial(_find_unsettled, number=number), act=self._settle),
+        }
+        try:
+            await run_while(self._core, State.PROVISIONED, run, uuid, steps)
+        except StepFailed as failure:
+            await run.step("refuse", partial(self._core.database.write, self._refuse, uuid, number, failure))
+        await finish(self._core, run, uuid)
+
+    async def _run_hook(self, uuid: str, *, number: int) -> None:
+        core = self._core
+        row, placement = await core.database.read(load_resource, uuid)
+        change = await core.database.read(find_plan_change, uuid, number)
+        argument = PlanChange(
+            **describe_resource(row, placement),
+            new_plan=change.new_plan,
+            id=f"{uuid}:{number}",
+            _steps=build_steps(core, self._hooks, uuid, scope=_name_scope(number)),
+            _company=build_company(core, uuid),
+        )
+        answer = await self._hooks.call("on_plan_change", argument)
+        with blaming("on_plan_change"):
+            returned = read_config(answer, manifest=core.manifest)
+        await core.database.write(self._save_config, uuid, number, returned)
+        names = sorted(returned)
+        await record(core, uuid, TimelineName.HOOK_RETURNED, hook="on_plan_change", config_vars=names)
+
+    def _save_config(self, connection: sa.Connection, uuid: str, number: int, returned: Mapping[str, str]) -> None:
+        if returned:
+            self._core.secrets.save_config(connection, uuid, returned, kind=_changed_config(number))
+
+    async def _set_config(self, uuid: str, changed: Mapping[str, str]) -> None:
+        """Set what the hook returned, and nothing else: each PATCH restarts the customer's apps.
+
+        Without a token the config goes out with the answer to the plan change instead.
+        """
+        await self._client.call(uuid, build_config_update(uuid, changed))
+        await record(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(changed))
+
+    def _find_unset(self, connection: sa.Connection, uuid: str, *, number: int) -> Mapping[str, str] | None:
+        secrets = self._core.secrets
+        if is_config_set(connection, uuid) or secrets.find_token(connection, uuid) is None:
+            return None
+        return secrets.find_config(connection, uuid, kind=_changed_config(number)) or None
+
+    async def _settle(self, uuid: str, change: PlanChangeRow) -> None:
+        await self._core.database.write(self._record_settled, uuid, change.number)
+
+    def _record_settled(self, connection: sa.Connection, uuid: str, number: int) -> None:
+        now = self._core.clock()
+        change = find_plan_change(connection, uuid, number)
+        if change.outcome is not None:
+            return
+        update_resource(connection, uuid, plan=change.new_plan)
+        settle_plan_change(connection, uuid, number, outcome=PlanChangeOutcome.DONE, message=None, now=now)
+        self._keep_config(connection, uuid, number)
+        settle_notices(connection, uuid, by="plan change", now=now, kinds=[NoticeKind.PLAN_CHANGE_FAILED])
+        add_event(connection, uuid, TimelineName.PLAN_CHANGE_DONE, now=now, plan=change.new_plan)
+
+    def _keep_config(self, connection: sa.Connection, uuid: str, number: int) -> None:
+        """What is stored is what Heroku was told, or is told now that the change is settled."""
+        secrets, kind = self._core.secrets, _changed_config(number)
+        if changed := secrets.find_config(connection, uuid, kind=kind):
+            secrets.merge_config(connection, uuid, changed)
+        secrets.delete(connection, uuid, kind)
+        secrets.delete_parts(connection, uuid, _name_scope(number))
+
+    def _refuse(self, connection: sa.Connection, uuid: str, number: int, failure: StepFailed) -> None:
+        """Refused is what Heroku is told. When it has been promised the plan already, an operator has to know."""
+        now = self._core.clock()
+        lock_resource(connection, uuid)
+        change = find_plan_change(connection, uuid, number)
+        if change.outcome is not None:
+            return
+        is_refused = failure.message is not None and not is_promised(connection, uuid, number)
+        outcome = PlanChangeOutcome.REFUSED if is_refused else PlanChangeOutcome.FAILED
+        settle_plan_change(connection, uuid, number, outcome=outcome, message=failure.message, now=now)
+        self._core.secrets.delete(connection, uuid, _changed_config(number))
+        self._core.secrets.delete_parts(connection, uuid, _name_scope(number))
+        detail = {"step": failure.step, "reason": failure.reason, "plan": change.new_plan}
+        add_event(connection, uuid, REFUSED[outcome], now=now, **detail)
+        if outcome is PlanChangeOutcome.FAILED:
+            raise_notice(connection, uuid, NoticeKind.PLAN_CHANGE_FAILED, now=now, **detail)
+
+
+def _find_unsettled(connection: sa.Connection, uuid: str, *, number: int) -> PlanChangeRow | None:
+    change = find_plan_change(connection, uuid, number)
+    return change if change.outcome is None else None
+
+
+def is_promised(connection: sa.Connection, uuid: str, number: int) -> bool:
+    """Whether Heroku was told of this plan change that it will be."""
+    promised = list_events(connection, uuid, names=[TimelineName.PLAN_CHANGE_PROMISED])
+    return any(event.detail["number"] == number for event in promised)
+
+
+def _name_scope(number: int) -> str:
+    """By what the steps of a plan change's hook are found again."""
+    return f"{WorkflowKind.PLAN_CHANGE}/{number}"
+
+
+def _changed_config(number: int) -> str:
+    """The kind of secret under which a plan change keeps its config until it is settled."""
+    return f"{CONFIG}/{number}"

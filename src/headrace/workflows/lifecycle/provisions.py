@@ -1,0 +1,304 @@
+"""The workflow that creates a resource, and how one that cannot be created ends in order."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.client import HerokuClient
+from headrace.errors import ClientSecretRejected, GrantError, NotFound, TokenRejected, Unprocessable
+from headrace.hooks.arguments import Provision
+from headrace.hooks.config import read_config, require_config
+from headrace.hooks.registry import Hooks, blaming
+from headrace.inspector.inspector import Inspector
+from headrace.models import Grant, Inspection, Secret, State, Token
+from headrace.protocol.lifecycle import WorkflowKind
+from headrace.protocol.platform import (
+    build_addon_info,
+    build_config_update,
+    build_deprovision_action,
+    build_provision_action,
+    read_addon,
+)
+from headrace.store.state.notices import NoticeKind, settle_notices
+from headrace.store.state.placements import PlacementRow, find_inspection, note_told
+from headrace.store.state.resources import lock_resource, update_resource
+from headrace.store.state.secrets import LOG_DRAIN_TOKEN, LOG_INPUT_URL
+from headrace.store.state.timeline import TimelineName, add_event, find_last_event
+from headrace.workflows.engine.run import Run, StepFailed
+from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.deprovisions import Deprovisions
+from headrace.workflows.lifecycle.hook_arguments import describe_resource, load_resource
+from headrace.workflows.lifecycle.hook_steps import build_steps
+from headrace.workflows.lifecycle.siblings import build_company
+from headrace.workflows.lifecycle.stage_changes import StageChanges
+from headrace.workflows.lifecycle.steps import (
+    Step,
+    Traced,
+    end,
+    finish,
+    is_config_set,
+    record,
+    record_failure,
+    run_while,
+    try_step,
+)
+
+# Heroku is being told that a provision failed; it has refused to hear it.
+TELLING = (TimelineName.HEROKU_ASKED, TimelineName.HEROKU_REFUSED)
+# With these a provision begins, for the first time or anew.
+BEGINNINGS = (TimelineName.PROVISION_REQUESTED, TimelineName.OPERATOR_RETRIED)
+
+
+class Provisions:
+    """Creates resources."""
+
+    def __init__(
+        self,
+        core: Core,
+        hooks: Hooks,
+        client: HerokuClient,
+        *,
+        inspector: Inspector,
+        deprovisions: Deprovisions,
+        stage_changes: StageChanges,
+    ) -> None:
+        self._core = core
+        self._hooks = hooks
+        self._client = client
+        self._inspector = inspector
+        self._deprovisions = deprovisions
+        self._stage_changes = stage_changes
+        core.engine.register(WorkflowKind.PROVISION, self.provision)
+        core.engine.register(WorkflowKind.EXPIRE, self.expire)
+
+    async def provision(self, run: Run, uuid: str, is_synchronous: Any) -> None:
+        """Create a resource. Without a grant nothing can be asked of Heroku or told it: only the hook runs."""
+        mark = self._mark_provisioned if not is_synchronous else self._record_provisioned
+        steps: dict[str, Step | Traced] = {
+            "exchange_grant": Traced(look=self._find_unspent, act=self._exchange_grant),
+            "inspect": Traced(look=_find_unlooked, act=self._inspect),
+            "run_hook": Traced(look=self._find_uncalled, act=self._run_hook),
+            "set_config": Traced(look=self._find_unset, act=self._set_config),
+            # Once it is marked, the resource has left the state.
+            "mark_provisioned": Traced(look=lambda _connection, _uuid: run.workflow_id, act=mark),
+        }
+        if is_synchronous:
+            steps = {name: steps[name] for name in ("run_hook", "mark_provisioned")}
+        try:
+            stopped_at = await run_while(self._core, State.PROVISIONING, run, uuid, steps)
+            if stopped_at is None:
+                # The last step has handed over.
+                return
+            await self._clean_up_after(run, uuid)
+        except StepFailed as failure:
+            await self._give_up(run, uuid, failure, can_tell_heroku=not is_synchronous)
+        await finish(self._core, run, uuid)
+
+    async def expire(self, run: Run, uuid: str, _argument: Any) -> None:
+        """Tell Heroku of a provision that has passed its limit; `Upkeep` has recorded it.
+
+        Its own workflow may hang in a hook: it cleans up when it goes on. What has none is cleaned up here.
+        """
+        await self._try_to_tell_heroku(run, uuid)
+        await self._try_to_clean_up(run, uuid, self._clean_up_unless_running)
+
+    def _find_unspent(self, connection: sa.Connection, uuid: str) -> Grant | None:
+        """Return the grant, unless it has become a token already.
+
+        Raises:
+            GrantError: there is neither.
+        """
+        secrets = self._core.secrets
+        if secrets.find_token(connection, uuid) is not None:
+            return None
+        grant = secrets.find_grant(connection, uuid)
+        if grant is None:
+            raise GrantError(f"Resource {uuid} has neither a token nor a grant.", reason="missing")
+        return grant
+
+    async def _exchange_grant(self, uuid: str, grant: Grant) -> None:
+        """The code works once: the token is stored within the step."""
+        await self._core.database.write(self._record_exchanged, uuid, await self._exchange(uuid, grant))
+
+    def _record_exchanged(self, connection: sa.Connection, uuid: str, token: Token) -> None:
+        now, kinds = self._core.clock(), [NoticeKind.CLIENT_SECRET_REFUSED]
+        self._core.secrets.save_token(connection, uuid, token)
+        settle_notices(connection, uuid, by="provision", now=now, kinds=kinds)
+        add_event(connection, uuid, TimelineName.GRANT_EXCHANGED, now=now)
+
+    async def _exchange(self, uuid: str, grant: Grant) -> Token:
+        """Exchange a grant; one that expired, or that a crash burnt before its token was stored, is asked for anew."""
+        manifest = self._core.manifest
+        try:
+            return await self._client.exchange(grant)
+        except GrantError:
+            fresh = await self._client.ask_for_grant(uuid, slug=manifest.id, password=manifest.password)
+            if fresh is None:
+                raise
+            # Kept, for when this one is not taken for the client secret's sake.
+            await self._core.database.write(self._core.secrets.save_grant, uuid, fresh)
+            return await self._client.exchange(fresh)
+
+    async def _inspect(self, uuid: str, _found: object) -> None:
+        # Who may see it is known from the start, so that a customer's board can show resources of other pipelines too.
+        await self._inspector.inspect(uuid, note=self._note_found, has_access_read=True)
+
+    def _note_found(self, connection: sa.Connection, inspection: Inspection) -> None:
+        found = inspection.placement
+        add_event(
+            connection,
+            inspection.addon.id,
+            TimelineName.PLACEMENT_FOUND,
+            now=self._core.clock(),
+            app=inspection.app.name,
+            outcome=inspection.outcome,
+            pipeline=found.pipeline.name if found else None,
+            stage=found.stage if found else None,
+        )
+
+    async def _run_hook(self, uuid: str, called: tuple[Provision, PlacementRow | None]) -> None:
+        core, (provision, placement) = self._core, called
+        returned = await self._hooks.call("on_provision", provision)
+        with blaming("on_provision"):
+            config = read_config(returned, manifest=core.manifest)
+            require_config(returned, config, manifest=core.manifest)
+        await core.database.write(self._record_returned, uuid, config, placement)
+
+    def _record_returned(
+        self, connection: sa.Connection, uuid: str, config: Mapping[str, str], placement: PlacementRow | None
+    ) -> None:
+        """Keep what the hook returned, and with which place it was called."""
+        now = self._core.clock()
+        self._core.secrets.save_config(connection, uuid, config)
+        if placement is not None:
+            note_told(connection, placement.id, now=now)
+        detail = {"hook": "on_provision", "config_vars": sorted(config)}
+        add_event(connection, uuid, TimelineName.HOOK_RETURNED, now=now, **detail)
+
+    def _find_unset(self, connection: sa.Connection, uuid: str) -> Mapping[str, str] | None:
+        config = None if is_config_set(connection, uuid) else self._core.secrets.find_config(connection, uuid)
+        return config or None
+
+    async def _set_config(self, uuid: str, config: Mapping[str, str]) -> None:
+        await self._client.call(uuid, build_config_update(uuid, config))
+        await record(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(config))
+
+    async def _mark_provisioned(self, uuid: str, workflow_id: str) -> None:
+        try:
+            await self._client.call(uuid, build_provision_action(uuid))
+        except Unprocessable:
+            # After a crash the action may have been taken already; then Heroku shows it.
+            request = build_addon_info(uuid)
+            if read_addon(await self._client.call(uuid, request), request).state != State.PROVISIONED:
+                raise
+        await self._record_provisioned(uuid, workflow_id)
+
+    async def _record_provisioned(self, uuid: str, workflow_id: str) -> None:
+        await self._core.database.write(self._mark, uuid, workflow_id)
+
+    def _mark(self, connection: sa.Connection, uuid: str, workflow_id: str) -> None:
+        """Note that a provision is done, and hand over: whatever else is due begins in the same moment."""
+        row = lock_resource(connection, uuid)
+        if row is not None and row.state is State.PROVISIONING:
+            now = self._core.clock()
+            update_resource(connection, uuid, state=State.PROVISIONED, provisioned_at=now)
+            row = replace(row, state=State.PROVISIONED)
+            settle_notices(connection, uuid, by="provision", now=now)
+            add_event(connection, uuid, TimelineName.PROVISION_DONE, now=now)
+            self._stage_changes.catch_up(connection, uuid)
+        if row is not None:
+            end(connection, self._core, row, workflow_id)
+
+    async def _give_up(self, run: Run, uuid: str, failure: StepFailed, *, can_tell_heroku: bool) -> None:
+        """A provision that cannot succeed ends in order: recorded, told Heroku, and cleaned up at the partner's."""
+        failed = partial(record_failure, self._core, uuid, NoticeKind.PROVISION_FAILED, failure)
+        await run.step("record_failure", failed)
+        if can_tell_heroku:
+            await self._try_to_tell_heroku(run, uuid)
+        await self._clean_up_after(run, uuid)
+
+    async def _clean_up_after(self, run: Run, uuid: str) -> None:
+        """Remove what the hook may have made for a provision that ended.
+
+        Where a deprovision is what ended it, that one calls the hook.
+        """
+        if await self._core.database.read(_may_have_begun_hook, uuid, run.workflow_id):
+            await self._try_to_clean_up(run, uuid, self._deprovisions.run_hook)
+
+    async def _try_to_tell_heroku(self, run: Run, uuid: str) -> None:
+        or_raise = NoticeKind.TELL_HEROKU_FAILED
+        await try_step(self._core, run, uuid, "tell_heroku", self._tell_heroku, or_raise=or_raise)
+
+    async def _try_to_clean_up(self, run: Run, uuid: str, step: Step) -> None:
+        await try_step(self._core, run, uuid, "clean_up", step, or_raise=NoticeKind.CLEAN_UP_FAILED)
+
+    async def _clean_up_unless_running(self, uuid: str) -> None:
+        row, _ = await self._core.database.read(load_resource, uuid)
+        if row.running is None:
+            await self._deprovisions.run_hook(uuid)
+
+    async def _tell_heroku(self, uuid: str) -> None:
+        """Ask Heroku to remove the add-on; without a token nobody can, and Heroku does it after its own limit.
+
+        Its tokens end with it. So one that is refused after an attempt of which we never heard the end, because of a
+        crash say, means that Heroku was told; refused at the first attempt, it waits for the right client secret.
+        """
+        core = self._core
+        if await core.database.read(core.secrets.find_token, uuid) is None:
+            return
+        last = await core.database.read(find_last_event, uuid, TELLING)
+        if last is None:
+            await record(core, uuid, TimelineName.HEROKU_ASKED)
+        try:
+            await self._client.call(uuid, build_deprovision_action(uuid))
+        except NotFound:
+            return
+        except ClientSecretRejected:
+            raise
+        except TokenRejected:
+            if last is None:
+                await record(core, uuid, TimelineName.HEROKU_REFUSED)
+            if last is None or last.name == TimelineName.HEROKU_REFUSED:
+                raise
+        await record(core, uuid, TimelineName.HEROKU_TOLD)
+
+    def _find_uncalled(self, connection: sa.Connection, uuid: str) -> tuple[Provision, PlacementRow | None] | None:
+        """Return what the hook is called with, and where the app is; nothing, when it has been called."""
+        if _is_on_record(connection, uuid, TimelineName.HOOK_RETURNED):
+            return None
+        row, placement = load_resource(connection, uuid)
+        check = find_inspection(connection, uuid)
+        log_input_url = self._core.secrets.find(connection, uuid, LOG_INPUT_URL)
+        log_drain_token = self._core.secrets.find(connection, uuid, LOG_DRAIN_TOKEN)
+        provision = Provision(
+            **describe_resource(row, placement),
+            outcome=check.outcome if check else None,
+            log_input_url=Secret(log_input_url) if log_input_url else None,
+            log_drain_token=Secret(log_drain_token) if log_drain_token else None,
+            _steps=build_steps(self._core, self._hooks, uuid),
+            _company=build_company(self._core, uuid),
+        )
+        return provision, placement
+
+
+def _find_unlooked(connection: sa.Connection, uuid: str) -> str | None:
+    return None if _is_on_record(connection, uuid, TimelineName.PLACEMENT_FOUND) else uuid
+
+
+def _is_on_record(connection: sa.Connection, uuid: str, name: TimelineName) -> bool:
+    """Whether a step that ends with this line has been done since the provision began."""
+    last = find_last_event(connection, uuid, (*BEGINNINGS, name))
+    return last is not None and last.name == name
+
+
+def _may_have_begun_hook(connection: sa.Connection, uuid: str, workflow_id: str) -> bool:
+    """Whether there may be something at the partner's: the hook comes after the place was found, or first of all.
+
+    A workflow that has handed over, and runs again after a crash, has nothing more to do with it.
+    """
+    row, _ = load_resource(connection, uuid)
+    is_its = row.running == workflow_id
+    return is_its and (row.is_synchronous or _is_on_record(connection, uuid, TimelineName.PLACEMENT_FOUND))

@@ -1,0 +1,189 @@
+"""What the workflows of a resource have in common: guarded steps, ways to give up in order, and the end.
+
+A step may run again after a crash, so each looks first whether its effect is there. It works only while the resource
+is in the state that its workflow is for: a deprovision that arrives meanwhile stops the workflow at its next step, and
+`finish` hands over to what is due.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.errors import ClientSecretRejected, GrantError
+from headrace.logs import LogName
+from headrace.models import State
+from headrace.store.state.notices import (
+    MEANINGS,
+    NoticeKind,
+    list_open_notices_of_kind,
+    raise_notice,
+    settle_notices,
+)
+from headrace.store.state.resources import ResourceRow, fail_resource, find_state, lock_resource
+from headrace.store.state.timeline import TimelineName, add_event, find_last_event
+from headrace.workflows.engine.run import Run, StepFailed
+from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.handover import hand_over
+
+log = logging.getLogger(__name__)
+
+# A step of a workflow, given the resource's uuid.
+Step = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """A step that leaves traces of its effect in the store, in the transaction that has it, and looks for them first.
+
+    `look` returns what there is to do, or None when it is done; `act` does it.
+    """
+
+    look: Callable[[sa.Connection, str], Any]
+    act: Callable[[str, Any], Awaitable[None]]
+
+
+# What a step returns instead of working, when the resource is no longer in the workflow's state.
+STOPPED = "stopped"
+# With these whatever went wrong before is over.
+GOING = (State.DEPROVISIONING, State.DEPROVISIONED)
+# What is mended when a workflow comes to its end.
+OVER_AT_THE_END = (NoticeKind.CLIENT_SECRET_REFUSED, NoticeKind.WORKFLOW_FAILED)
+
+
+async def run_while(core: Core, state: State, run: Run, uuid: str, steps: Mapping[str, Step | Traced]) -> str | None:
+    """Run steps one after the other while the resource is in a state; return the name of the one that it left at.
+
+    Raises:
+        StepFailed: one has given up, in this run or in one before it.
+    """
+    if failure := await run.find_failure(steps):
+        raise failure
+    for name, step in steps.items():
+        guarded = partial(_guard, core, state, run, uuid, step if isinstance(step, Traced) else _do_always(step))
+        if await run.step(name, guarded, leaves_traces=isinstance(step, Traced)) == STOPPED:
+            return name
+    return None
+
+
+def _do_always(step: Step) -> Traced:
+    return Traced(look=lambda _connection, _uuid: True, act=lambda uuid, _found: step(uuid))
+
+
+async def _guard(core: Core, state: State, run: Run, uuid: str, step: Traced) -> str | None:
+    """Run a step in a state, and no longer: a failure after that, of a removed add-on's dead token say, is none."""
+
+    def look(connection: sa.Connection) -> tuple[bool, Any]:
+        is_left = find_state(connection, uuid) is not state
+        return is_left, None if is_left else step.look(connection, uuid)
+
+    is_left, found = await core.database.read(look)
+    if is_left:
+        return STOPPED
+    try:
+        if found is not None:
+            await step.act(uuid, found)
+    except Exception as error:
+        if await core.database.read(find_state, uuid) is not state:
+            log.info(LogName.STEP_STOPPED, extra={"workflow": run.workflow_id, "error": type(error).__name__})
+            return STOPPED
+        if isinstance(error, ClientSecretRejected):
+            await _note_client_secret(core, uuid)
+        raise
+    return None
+
+
+async def _note_client_secret(core: Core, uuid: str) -> None:
+    """Ask for an operator's eye, and say so in the log where nobody is asked for the same yet."""
+    kind = NoticeKind.CLIENT_SECRET_REFUSED
+
+    def write(connection: sa.Connection) -> bool:
+        is_known = bool(list_open_notices_of_kind(connection, kind))
+        raise_notice(connection, uuid, kind, now=core.clock(), setting="HEADRACE_CLIENT_SECRET")
+        return is_known
+
+    # One after the other: of two that write at the same time neither sees the other's.
+    async with core.telling:
+        is_known = await core.database.write(write)
+    if not is_known:
+        log.error(LogName.CLIENT_SECRET_REFUSED, extra={"hint": MEANINGS[kind].do})
+
+
+async def try_step(core: Core, run: Run, uuid: str, name: str, step: Step, *, or_raise: NoticeKind) -> None:
+    """Run a step that winds a failed resource up: that it gives up is a notice, and keeps nothing else from being done.
+
+    One that is being removed by now, or tried again, has nothing to be wound up: whoever does that is waiting.
+    """
+    try:
+        await run_while(core, State.FAILED, run, uuid, {name: step})
+    except StepFailed as failure:
+        detail = {"step": failure.step, "reason": failure.reason}
+        await run.step(f"record_{name}", partial(record_notice, core, uuid, or_raise, **detail))
+
+
+async def finish(core: Core, run: Run, uuid: str) -> None:
+    """End: start what is due next, in the transaction in which this workflow ceases to be the running one."""
+
+    def write(connection: sa.Connection) -> None:
+        row = lock_resource(connection, uuid)
+        if row is not None:
+            end(connection, core, row, run.workflow_id)
+
+    await run.step("finish", partial(core.database.write, write), leaves_traces=True)
+
+
+def end(connection: sa.Connection, core: Core, row: ResourceRow, workflow_id: str) -> None:
+    """Start what is due next for a resource that is locked, if this workflow is still the running one."""
+    if row.running == workflow_id:
+        # Of what failed before it came to its end nothing waits any more.
+        settle_notices(connection, row.uuid, by="worker", now=core.clock(), kinds=OVER_AT_THE_END)
+        hand_over(connection, core.engine, row)
+
+
+def is_config_set(connection: sa.Connection, uuid: str) -> bool:
+    """Whether what the hook last returned has been set: a crash after that costs the customer no other restart."""
+    last = find_last_event(connection, uuid, (TimelineName.HOOK_RETURNED, TimelineName.CONFIG_SET))
+    return last is not None and last.name == TimelineName.CONFIG_SET
+
+
+async def record(core: Core, uuid: str, name: TimelineName, **detail: Any) -> None:
+    """Add a line to the resource's timeline."""
+    await core.database.write(partial(add_event, now=core.clock(), **detail), uuid, name)
+
+
+async def record_notice(core: Core, uuid: str, kind: NoticeKind, **detail: Any) -> None:
+    """Note in the timeline what gave up, and ask for an operator's eye, unless what it is about is going anyway."""
+
+    def write(connection: sa.Connection) -> None:
+        row = lock_resource(connection, uuid)
+        add_event(connection, uuid, TimelineName(kind), now=core.clock(), **detail)
+        if row is not None and row.state not in GOING:
+            raise_notice(connection, uuid, kind, now=core.clock(), **detail)
+
+    await core.database.write(write)
+
+
+async def record_failure(core: Core, uuid: str, kind: NoticeKind, failure: StepFailed) -> None:
+    """Note that a provision or a deprovision was given up: the resource has failed, and waits for an operator.
+
+    What the hook said with Refused is meant for the customer, and no notice.
+    """
+
+    def write(connection: sa.Connection) -> None:
+        row = lock_resource(connection, uuid)
+        now = core.clock()
+        detail = {"step": failure.step, "reason": failure.reason}
+        add_event(connection, uuid, TimelineName(kind), now=now, **detail)
+        is_provisioning = row is None or row.state is State.PROVISIONING
+        # Somebody has ended a provision meanwhile: that is what became of it.
+        if kind is NoticeKind.PROVISION_FAILED and not is_provisioning:
+            return
+        fail_resource(connection, uuid, message=failure.message, now=now)
+        if failure.message is None:
+            is_grant_lost = failure.reason == GrantError.__name__
+            raise_notice(connection, uuid, NoticeKind.GRANT_LOST if is_grant_lost else kind, now=now, **detail)
+
+    await core.database.write(write)

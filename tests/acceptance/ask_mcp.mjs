@@ -1,0 +1,27 @@
+// Calls tools of Heroku's MCP server one after the other, as an assistant does, and prints each answer as a line of JSON.
+//
+// argv: the folder of modules, then JSON: [[tool, arguments], …].
+import { pathToFileURL } from "node:url";
+import path from "node:path";
+
+const [modules, calls] = process.argv.slice(2);
+const sdk = (file) => import(pathToFileURL(path.join(modules, "@modelcontextprotocol/sdk/dist/esm/client", file)));
+const { Client } = await sdk("index.js");
+const { StdioClientTransport } = await sdk("stdio.js");
+
+const server = path.join(modules, "@heroku/mcp-server/bin/heroku-mcp-server.mjs");
+const hook = new URL("./resolve_mcp.mjs", import.meta.url).href;
+const transport = new StdioClientTransport({
+  command: process.execPath,
+  args: ["--import", hook, server],
+  env: process.env,
+  stderr: "ignore",
+});
+const client = new Client({ name: "headrace", version: "0" });
+await client.connect(transport);
+for (const [name, args] of JSON.parse(calls)) {
+  const answer = await client.callTool({ name, arguments: args });
+  const text = answer.content.map((part) => part.text).join("\n");
+  process.stdout.write(`${JSON.stringify({ isError: Boolean(answer.isError), text })}\n`);
+}
+await client.close();

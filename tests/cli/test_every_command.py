@@ -1,0 +1,229 @@
+"""Whatever command meets what an operator can mend: a line or two that say so and a status, never a traceback."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from cli.running import WHOLE_ACME, invoke, run, run_module
+from headrace.cli.main import main
+from headrace.process.ports import bind
+from store.sql.test_outage import CLOSED, NOWHERE, UUID
+from test_settings import GOOD, MANIFEST
+
+# Each command, as it is given when all is well. Of the groups, what stands in them.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "serve": ("serve", "acme:service", "--port", "0"),
+    "worker": ("worker", "acme:service"),
+    "migrate": ("migrate",),
+    "inspect": ("inspect", UUID),
+    "notices": ("notices",),
+    "retry": ("retry", UUID),
+    "abandon": ("abandon", UUID, "--yes"),
+    "secrets rotate": ("secrets", "rotate"),
+    "config set": ("config", "set", UUID, "ACME_SEARCH_TOKEN=t-1"),
+    "config rotate": ("config", "rotate", "--all"),
+    "config jobs": ("config", "jobs"),
+    "config show": ("config", "show", UUID),
+    "config stop": ("config", "stop", UUID),
+    "config resume": ("config", "resume", UUID),
+    "sync": ("sync",),
+    "import": ("import", "rows.csv"),
+    "reconcile": ("reconcile",),
+    "history": ("history", UUID),
+    "doctor": ("doctor",),
+    "export": ("export", "resources"),
+    "enrich": ("enrich", "rows.csv", "--uuid", "uuid", "--at", "at"),
+    "count": ("count",),
+}
+# What needs no database: `demo` brings its own, the others play Heroku or make a key.
+WITHOUT = {"demo", "emulate", "check", "replay", "secrets new-key"}
+LISTENING = ("serve acme:service", "worker acme:service", "emulate", "check --manifest manifest.json")
+# What makes or upgrades the tables itself.
+MIGRATES = {"serve", "worker", "migrate"}
+
+
+def test_every_command_is_tried() -> None:
+    """A new one has its line above."""
+    groups = ("secrets", "config")
+    names = set(main.commands) - {*groups}
+    names |= {f"{group} {name}" for group in groups for name in main.commands[group].commands}  # type: ignore[attr-defined]
+
+    assert names == COMMANDS.keys() | WITHOUT
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - MIGRATES))
+@pytest.mark.parametrize("kind", ["empty", "foreign"])
+async def test_a_database_without_our_tables_is_said_in_a_line(in_folder: Path, kind: str, command: str) -> None:
+    """There is none yet, or another program's is there: what to run is in the line."""
+    url = f"sqlite:///{in_folder}/x.db"
+    if kind == "foreign":
+        make_foreign(url, "version")
+    result = await play(command, in_folder, {**GOOD, **CLOSED, "DATABASE_URL": url})
+
+    assert result.status in (1, 2), result.told
+    assert "run `headrace migrate`" in result.told
+    assert len([line for line in result.told.splitlines() if "atabase" in line]) == 1
+
+
+@pytest.mark.parametrize("command", sorted(MIGRATES))
+@pytest.mark.parametrize("what", ["version", "table"])
+async def test_another_program_s_database_is_left_alone(in_folder: Path, what: str, command: str) -> None:
+    """An application with tables made by alembic, too, or with one of a name of ours."""
+    url = f"sqlite:///{in_folder}/x.db"
+    make_foreign(url, what)
+    result = await play(command, in_folder, {**GOOD, **CLOSED, "DATABASE_URL": url})
+
+    said = {"version": "at version 9f1c2d3e4a5b of another program's", "table": "has a table `resource`"}
+    assert 2 == result.status, result.told
+    assert said[what] in result.told
+    assert "name a database of headrace's own in DATABASE_URL" in result.told
+    assert {"version": ["alembic_version"], "table": ["resource"]}[what] == list_tables(url)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_mistyped_setting_is_named_with_the_one_that_is_meant(in_folder: Path, command: str) -> None:
+    """It would be as if it were not set; what it is set to is not shown."""
+    environment = {**GOOD, **CLOSED, "HEADRACE_OPERATOR_SECRETS": "s" * 40, "HEADRACE_RECHECK_SECOND": "5"}
+    result = await play(command, in_folder, {**environment, "DATABASE_URL": f"sqlite:///{in_folder}/x.db"})
+
+    assert result.status == (1 if command == "doctor" else 2), result.told
+    assert "HEADRACE_OPERATOR_SECRETS: there is no such setting. HEADRACE_OPERATOR_SECRET is meant?" in result.told
+    assert "HEADRACE_RECHECK_SECOND: there is no such setting. HEADRACE_RECHECK_SECONDS is meant?" in result.told
+    assert "ssss" not in result.told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("url", ["mysql://host/x", "nonsense", NOWHERE], ids=["another", "none", "away"])
+async def test_a_database_that_is_none_is_said_in_a_line(in_folder: Path, command: str, url: str) -> None:
+    """An address of another kind, no address, or nobody there; never a part of it, which may be a password."""
+    result = await play(command, in_folder, {**GOOD, **CLOSED, "DATABASE_URL": url})
+
+    assert result.status == (1 if command == "doctor" else 2), result.told
+    assert 1 == sum("DATABASE_URL: " in line for line in result.told.splitlines())
+    assert url not in result.told
+    assert "ted@" not in result.told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_folder_that_cannot_be_written_is_said_in_a_line(in_folder: Path, command: str) -> None:
+    """A read-only root without DATABASE_URL comes to this; nobody, not even root, makes a file in this one."""
+    result = await play(command, in_folder, {**GOOD, **CLOSED, "DATABASE_URL": "sqlite:////proc/self/headrace.db"})
+
+    assert result.status == (1 if command == "doctor" else 2), result.told
+    assert 1 == sum("DATABASE_URL: /proc/self/headrace.db cannot be used" in line for line in result.told.splitlines())
+
+
+@pytest.mark.parametrize("command", LISTENING)
+async def test_a_used_port_is_said_in_a_line(in_folder: Path, used_port: int, command: str) -> None:
+    """Before anything is migrated or worked."""
+    environment = {**GOOD, "DATABASE_URL": f"sqlite:///{in_folder}/x.db"}
+    done = await run(*command.split(), "--port", str(used_port), environment=environment, cwd=in_folder)
+
+    assert (2, "") == (done.status, done.out)
+    assert 1 == sum(f"Port {used_port} on " in line for line in done.err.splitlines()), done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", LISTENING)
+def test_a_port_that_there_is_not_is_said_in_a_line(in_folder: Path, command: str) -> None:
+    result = invoke(*command.split(), "--port", "65536", **GOOD)
+
+    assert 2 == result.exit_code
+    assert "65536 is not in the range 0<=x<=65535" in result.output
+
+
+async def test_a_port_of_the_environment_that_is_none_is_said_in_a_line(in_folder: Path) -> None:
+    """Heroku sets it, and others do."""
+    done = await run("serve", "acme:service", environment={**GOOD, "PORT": "http"}, cwd=in_folder)
+
+    assert (2, True) == (done.status, "  - PORT: http is not a number from 0 to 65535." in done.err)
+
+
+async def test_a_file_that_nothing_can_be_locked_beside_is_said_in_a_line(in_folder: Path) -> None:
+    """The lock that keeps a second worker away cannot be made where a folder has its name."""
+    (in_folder / "x.db.lock").mkdir()
+    environment = {**GOOD, "DATABASE_URL": f"sqlite:///{in_folder}/x.db"}
+    done = await run("serve", "acme:service", "--port", "0", environment=environment, cwd=in_folder)
+
+    assert (2, True) == (done.status, f"{in_folder}/x.db.lock cannot be written (Is a directory)" in done.err), done.err
+
+
+async def test_migrate_needs_the_database_alone(in_folder: Path) -> None:
+    """A release phase runs before there is a manifest; the module is the command."""
+    environment = {"DATABASE_URL": f"sqlite:///{in_folder}/x.db"}
+    migrated = await run_module("headrace", "migrate", environment=environment, cwd=in_folder)
+    found = await run("notices", environment={**GOOD, **environment}, cwd=in_folder)
+
+    assert (0, "The database is up to date.\n") == (migrated.status, migrated.out), migrated.err
+    assert (0, "Nothing waits for an operator.\n") == (found.status, found.out)
+
+
+def test_migrate_on_a_dyno_without_postgresql_is_refused(in_folder: Path) -> None:
+    """It would make tables that nobody ever sees again."""
+    result = invoke("migrate", DYNO="release.1")
+
+    assert 2 == result.exit_code
+    assert "`heroku addons:create heroku-postgresql:essential-0`" in result.output
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a command."""
+
+    status: int
+    told: str
+
+
+async def play(command: str, folder: Path, environment: dict[str, str]) -> Result:
+    """Run a command: in this process, unless it is one that imports the add-on."""
+    if "acme:service" in COMMANDS[command]:
+        done = await run(*COMMANDS[command], environment=environment, cwd=folder)
+        result = Result(done.status, done.out + done.err)
+    else:
+        invoked = await asyncio.to_thread(invoke, *COMMANDS[command], **environment)
+        assert invoked.exception is None or isinstance(invoked.exception, SystemExit), invoked.exception
+        result = Result(invoked.exit_code, invoked.output)
+    assert "Traceback" not in result.told
+    return result
+
+
+def make_foreign(url: str, what: str) -> None:
+    """Make what another program would have made in a database."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        if what == "version":
+            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('9f1c2d3e4a5b')")
+        else:
+            connection.exec_driver_sql("CREATE TABLE resource (id INTEGER)")
+    engine.dispose()
+
+
+def list_tables(url: str) -> list[str]:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        found = sa.inspect(connection).get_table_names()
+    engine.dispose()
+    return found
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder with an add-on and files to read; the commands of this test run there."""
+    (tmp_path / "acme.py").write_text(WHOLE_ACME, encoding="utf-8")
+    (tmp_path / "manifest.json").write_text(MANIFEST, encoding="utf-8")
+    (tmp_path / "rows.csv").write_text("uuid,plan\n", encoding="utf-8")
+    with contextlib.chdir(tmp_path):
+        yield tmp_path
+
+
+@pytest.fixture
+def used_port() -> Iterator[int]:
+    with bind("0.0.0.0", 0) as bound:
+        bound.listen()
+        yield bound.getsockname()[1]

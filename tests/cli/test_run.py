@@ -1,0 +1,133 @@
+"""The commands that run a service: what is wrong is said before it starts, in a line for each."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.running import WHOLE_ACME, build_environment, invoke, run, run_python
+from headrace.settings import SETTINGS
+from headrace.store.sql.database import Database
+from headrace.workflows.engine.lease import WorkerLease
+from test_settings import GOOD
+
+ACME = """
+from headrace import AddonService
+
+service = AddonService.from_env()
+something_else = 1
+"""
+
+
+async def test_a_web_process_runs_without_the_workflow_engine(tmp_path: Path) -> None:
+    """Only a worker needs it, and it is a fifth of its memory; what creates tables is for the first start."""
+    (tmp_path / "acme.py").write_text(WHOLE_ACME, encoding="utf-8")
+    script = """
+import asyncio, sys
+from acme import service
+from headrace.service import find_assembly
+async def run():
+    assembly = find_assembly(service)
+    async with assembly.running(assembly.assemble(), has_worker=False):
+        print([m for m in ("dbos", "alembic") if m in sys.modules])
+asyncio.run(run())
+"""
+    environment = build_environment({**GOOD, "DATABASE_URL": f"sqlite:///{tmp_path}/acme.db"})
+
+    found = [await run_python(script, environment=environment, cwd=tmp_path) for _ in range(2)]
+
+    assert ["['dbos', 'alembic']\n", "[]\n"] == found
+
+
+async def test_serve_with_nothing_set_lists_everything_that_is_missing(tmp_path: Path) -> None:
+    """Exit 2 and a line for each, before a module is even asked for."""
+    done = await run("serve", environment={}, cwd=tmp_path)
+
+    assert 2 == done.status
+    assert "" == done.out
+    for setting in SETTINGS:
+        assert setting.is_required == (f"  - Missing {setting.name}: " in done.err)
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("nowhere:service", "There is no module nowhere in "),
+        ("acme_of_cli:nobody", "acme_of_cli has no nobody."),
+        ("acme_of_cli:something_else", "acme_of_cli:something_else is a int, not an AddonService."),
+        (None, "Say which service to run: headrace serve MODULE:NAME"),
+    ],
+)
+async def test_a_target_that_is_no_service_is_explained(tmp_path: Path, target: str | None, text: str) -> None:
+    """Unknown module, unknown name, something else, or nothing said: each has its own line."""
+    (tmp_path / "acme_of_cli.py").write_text(ACME, encoding="utf-8")
+    script = f"""
+from headrace.cli.run import load_service
+from headrace.errors import ConfigurationError
+try:
+    load_service({target!r}, None)
+except ConfigurationError as error:
+    print(error)
+"""
+    told = await run_python(script, environment=build_environment(GOOD), cwd=tmp_path)
+
+    assert text in told
+
+
+async def test_a_service_without_hooks_is_not_served(tmp_path: Path) -> None:
+    """Exit 2 with the lines to paste; without a name the service is called `service`."""
+    (tmp_path / "acme.py").write_text(ACME, encoding="utf-8")
+    done = await run("serve", "acme", environment=GOOD, cwd=tmp_path)
+
+    assert 2 == done.status
+    assert "There is no @service.on_provision. Add one:" in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_web_only_on_the_sqlite_file_of_a_dyno_is_refused(tmp_path: Path) -> None:
+    """The worker would be another dyno, with another disk, and what is acknowledged would never be done."""
+    (tmp_path / "acme.py").write_text(ACME, encoding="utf-8")
+    done = await run("serve", "acme:service", "--web-only", environment={**GOOD, "DYNO": "web.1"}, cwd=tmp_path)
+
+    assert 2 == done.status
+    assert "DATABASE_URL: a dyno's disk is emptied at every restart" in done.err
+    assert "`heroku addons:create heroku-postgresql:essential-0` makes a PostgreSQL and sets this." in done.err
+
+
+async def test_a_second_service_on_the_same_sqlite_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    """One worker a file: the second says so and goes, without a traceback."""
+    (tmp_path / "acme.py").write_text(WHOLE_ACME, encoding="utf-8")
+    url = f"sqlite:///{tmp_path}/headrace.db"
+    lease = WorkerLease(Database(url))
+    lease.acquire()
+    done = await run("serve", "acme:service", environment={**GOOD, "DATABASE_URL": url}, cwd=tmp_path)
+    lease.release()
+
+    assert 1 == done.status
+    assert f"Another worker is running on {tmp_path}/headrace.db." in done.err
+    assert "Traceback" not in done.err
+
+
+def test_demo_as_json_goes_with_once() -> None:
+    """Exit 2, said before anything starts."""
+    result = invoke("demo", "--json")
+
+    assert (2, True) == (result.exit_code, "--json goes with --once" in result.output)
+
+
+@pytest.mark.acceptance
+async def test_demo_once_prints_the_board_as_json(tmp_path: Path) -> None:
+    """One JSON document on standard output: pipelines with their stages, then what is in none."""
+    done = await run("demo", "--once", "--json", environment={}, cwd=tmp_path)
+
+    assert 0 == done.status, done.err
+    board: dict[str, Any] = json.loads(done.out)
+    assert ["built_at", "heroku_silent_since", "pipelines", "uncoupled", "unknown"] == list(board)
+    assert len(board["pipelines"]) > 0
+    cards = [card for pipeline in board["pipelines"] for stage in pipeline["stages"].values() for card in stage]
+    assert {"provisioned"} == {card["state"] for card in [*cards, *board["uncoupled"]]}
+    for card in cards:
+        assert {"resource", "app", "plan", "state", "uuid", "region", "since", "checked_at", "stale"} <= set(card)
+    assert {"id", "name", "columns", "stages"} == set(board["pipelines"][0])

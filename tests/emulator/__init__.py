@@ -1,1 +1,0 @@
-"""The emulator, driven over a real socket and through its Python surface."""

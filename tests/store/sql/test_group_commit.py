@@ -1,0 +1,223 @@
+"""Writes to SQLite share commits: they are done together, fail alone, and are nothing when the commit fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from busy import busy
+from headrace.store.sql.database import Database
+from headrace.store.sql.group_commit import LARGEST_GROUP
+
+TABLE = sa.Table(
+    "note",
+    sa.MetaData(),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("about", sa.ForeignKey("note.name", deferrable=True, initially="DEFERRED")),
+)
+
+
+def add(connection: sa.Connection, name: str, about: str | None = None) -> str:
+    connection.execute(sa.insert(TABLE).values(name=name, about=about))
+    return name
+
+
+def add_all(connection: sa.Connection, names: Sequence[str]) -> list[str]:
+    """Write names together, and say with how many each was."""
+    if "bad" in names:
+        raise ValueError(f"bad among {len(names)}")
+    connection.execute(sa.insert(TABLE), [{"name": name} for name in names])
+    return [f"{name} of {len(names)}" for name in names]
+
+
+def refuse(connection: sa.Connection, name: str) -> None:
+    add(connection, name)
+    raise ValueError(name)
+
+
+def fail_wholly(connection: sa.Connection) -> None:
+    """What SQLite does by itself where it has no room: it undoes the transaction, savepoints and all."""
+    connection.exec_driver_sql("ROLLBACK")
+    raise ValueError("The disk is full.")
+
+
+def stop(_connection: sa.Connection) -> None:
+    raise Stopped
+
+
+class Stopped(BaseException):
+    """An end that no `except Exception` sees."""
+
+
+async def list_names(database: Database) -> set[str]:
+    return set(await database.read(lambda connection: connection.execute(sa.select(TABLE.c.name)).scalars().all()))
+
+
+@pytest.fixture
+async def notes(sqlite_url: str) -> AsyncIterator[Database]:
+    database = Database(sqlite_url)
+    await database.write(TABLE.metadata.create_all)
+    yield database
+    database.close()
+
+
+async def test_writes_that_wait_are_committed_together(notes: Database) -> None:
+    """Each has its own result, and there are fewer commits than writes."""
+    commits: list[sa.Connection] = []
+    async with busy(notes):
+        event.listen(notes.writes, "commit", commits.append)
+        names = [f"note-{number}" for number in range(20)]
+        waiting = asyncio.gather(*(notes.write(add, name) for name in names))
+        await asyncio.sleep(0)
+
+    assert names == await waiting
+    assert set(names) == await list_names(notes)
+    assert 2 == len(commits)
+
+
+async def test_a_group_has_a_bound(notes: Database) -> None:
+    """Whoever comes first need not wait for everybody."""
+    commits: list[sa.Connection] = []
+    async with busy(notes):
+        event.listen(notes.writes, "commit", commits.append)
+        waiting = asyncio.gather(*(notes.write(add, f"note-{number}") for number in range(LARGEST_GROUP + 1)))
+        await asyncio.sleep(0)
+    await waiting
+
+    assert 3 == len(commits)
+
+
+async def test_items_of_one_query_are_written_by_one(database: Database) -> None:
+    """Each caller has its own item's result."""
+    await database.write(TABLE.metadata.create_all)
+    async with busy(database):
+        waiting = asyncio.gather(*(database.write_together(add_all, name) for name in ("a", "b", "c")))
+        await asyncio.sleep(0)
+
+    assert ["a of 3", "b of 3", "c of 3"] == await waiting
+    assert {"a", "b", "c"} == await list_names(database)
+
+
+async def test_an_item_that_spoils_a_query_is_undone_alone(database: Database) -> None:
+    """The others are then written each by itself."""
+    await database.write(TABLE.metadata.create_all)
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(database.write_together(add_all, name) for name in ("a", "bad", "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+
+    assert ["a of 1", "bad among 1", "c of 1"] == [str(each) for each in await waiting]
+    assert {"a", "c"} == await list_names(database)
+
+
+async def test_of_a_database_that_goes_away_everybody_is_told_at_once(database: Database) -> None:
+    """Nobody is tried again by himself, which would wait for it as often as there are items."""
+    tries: list[int] = []
+
+    def disconnect(_connection: sa.Connection, names: Sequence[str]) -> list[str]:
+        tries.append(len(names))
+        raise sa.exc.OperationalError("", None, OSError("gone"), connection_invalidated=True)
+
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(database.write_together(disconnect, name) for name in ("a", "b", "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+
+    assert [sa.exc.OperationalError] * 3 == [type(each) for each in await waiting]
+    assert [3] == tries
+
+
+async def test_a_query_that_leaves_an_item_out_writes_nothing(notes: Database) -> None:
+    """Nobody is told that something is stored of which the query said nothing."""
+
+    def forget(connection: sa.Connection, names: Sequence[str]) -> list[str]:
+        return add_all(connection, names)[1:]
+
+    with pytest.raises(ValueError, match="shorter"):
+        await notes.write_together(forget, "a")
+    assert set() == await list_names(notes)
+
+
+async def test_a_write_that_fails_is_undone_alone(notes: Database) -> None:
+    """Its caller gets its error; the others are stored."""
+    async with busy(notes):
+        waiting = asyncio.gather(
+            notes.write(add, "first"), notes.write(refuse, "bad"), notes.write(add, "last"), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+    first, bad, last = await waiting
+
+    assert ("first", "last") == (first, last)
+    assert isinstance(bad, ValueError)
+    assert {"first", "last"} == await list_names(notes)
+
+
+async def test_a_commit_that_fails_is_told_to_everybody_in_it(notes: Database) -> None:
+    """Nobody is told that something is stored which is not; those who come later are served."""
+    async with busy(notes):
+        waiting = asyncio.gather(notes.write(add, "good"), notes.write(add, "orphan", "nobody"), return_exceptions=True)
+        await asyncio.sleep(0)
+    told = await waiting
+    await notes.write(add, "later")
+
+    assert [sa.exc.IntegrityError] * 2 == [type(each) for each in told]
+    assert {"later"} == await list_names(notes)
+
+
+async def test_a_transaction_that_sqlite_undid_is_told_to_everybody_in_it(notes: Database) -> None:
+    """Whoever wrote before the one that failed is not told that it is stored, and whoever comes after is not either."""
+    async with busy(notes):
+        waiting = asyncio.gather(
+            notes.write(add, "before"), notes.write(fail_wholly), notes.write(add, "after"), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+    told = await waiting
+    await notes.write(add, "later")
+
+    assert [True] * 3 == [isinstance(each, Exception) for each in told]
+    assert {"later"} == await list_names(notes)
+
+
+async def test_nothing_that_a_write_raises_ends_the_writer(notes: Database) -> None:
+    """Its caller gets it, and the next one is served."""
+    with pytest.raises(Stopped):
+        await notes.write(stop)
+    await notes.write(add, "later")
+
+    assert {"later"} == await list_names(notes)
+
+
+async def test_a_caller_who_gave_up_in_time_writes_nothing(notes: Database) -> None:
+    """It has not begun; once begun it is written, whoever still waits."""
+    async with busy(notes):
+        given_up = asyncio.create_task(notes.write(add, "given up"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+    await notes.write(add, "later")
+
+    assert {"later"} == await list_names(notes)
+
+
+async def test_what_was_submitted_is_written_at_the_end(sqlite_url: str) -> None:
+    """Closing waits for it."""
+    database = Database(sqlite_url)
+    await database.write(TABLE.metadata.create_all)
+    waiting = [asyncio.create_task(database.write(add, f"note-{number}")) for number in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(database.close)
+
+    assert 5 == len(await asyncio.gather(*waiting))
+
+
+async def test_nothing_is_written_after_the_end(sqlite_url: str) -> None:
+    """Whoever tries is told, and does not wait for ever."""
+    database = Database(sqlite_url)
+    database.close()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        await database.write(add, "too late")

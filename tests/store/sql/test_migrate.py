@@ -1,0 +1,98 @@
+"""Migrations: what they make is what the code expects, on both databases, however often they run."""
+
+import subprocess
+import sys
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from headrace.store.sql.database import Database
+from headrace.store.sql.migrate import MIGRATIONS, is_migrated, migrate
+from headrace.store.sql.schema import METADATA
+from headrace.store.state.resources import find_resource
+from store.making import add_resource, id_of
+
+MIGRATE = """
+import sys
+from headrace.store.sql.database import Database
+from headrace.store.sql.migrate import migrate
+database = Database(sys.argv[1])
+migrate(database)
+database.close()
+"""
+
+
+def test_migrating_an_empty_database_makes_the_schema_of_the_code(database: Database) -> None:
+    """Alembic finds no difference between the tables it made and the ones we query."""
+    _empty(database)
+    migrate(database)
+
+    assert [] == _find_differences(database)
+
+
+def test_a_difference_would_be_found(database: Database) -> None:
+    """The comparison sees a missing index and a missing column: an empty answer means something."""
+    with database.transaction() as connection:
+        connection.execute(sa.text("DROP INDEX ix_access_person"))
+        connection.execute(sa.text("ALTER TABLE resource DROP COLUMN message"))
+
+    assert {"add_index", "add_column"} == {difference[0] for difference in _find_differences(database)}
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    """A database that is up to date is left as it is, with what stands in it."""
+    with database.transaction() as connection:
+        add_resource(connection)
+    migrate(database)
+
+    assert [] == _find_differences(database)
+    with database.engine.connect() as connection:
+        assert find_resource(connection, id_of("acme-1")) is not None
+        assert ["0010"] == list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+
+
+def test_a_database_is_up_to_date_at_the_version_that_alembic_says_is_the_newest(database: Database) -> None:
+    """What is read from the files' names is what stands in them."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    with database.transaction() as connection:
+        found = is_migrated(connection)
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+        found_older = is_migrated(connection)
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest})
+        found_newest = is_migrated(connection)
+
+    assert (True, False, True) == (found, found_older, found_newest)
+
+
+def test_processes_that_start_at_the_same_moment_both_succeed(database: Database) -> None:
+    """The second waits for the first and finds nothing left to do."""
+    _empty(database)
+    command = [sys.executable, "-c", MIGRATE, database.url]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+
+    assert ["", ""] == errors
+    assert [] == _find_differences(database)
+
+
+def _empty(database: Database) -> None:
+    METADATA.drop_all(database.engine)
+    with database.transaction() as connection:
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+
+
+def _find_differences(database: Database) -> list[Any]:
+    # On SQLite the workflow engine's tables stand in the same file; they are its own business.
+    def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+        return kind != "table" or name in METADATA.tables
+
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
+        return list(_flatten(compare_metadata(context, METADATA)))
+
+
+def _flatten(differences: list[Any]) -> list[Any]:
+    return [one for many in differences for one in (many if isinstance(many, list) else [many])]

@@ -1,0 +1,58 @@
+"""An order is asked about, given by its form, and carried out."""
+
+from browsing import provision
+from headrace.models import State
+from headrace.store.state.resources import find_resource
+from pair import Acme
+from web.operators.entering import enter, fail_provision, look, play
+
+
+async def test_giving_up_is_asked_for_and_then_done(database_url: str) -> None:
+    """The link only asks; the form does it, and only with its token."""
+    async with play(database_url) as pair:
+        uuid = await fail_provision(pair)
+        cookie, csrf = await enter(pair)
+        path = f"/operators/resources/{uuid}/abandon"
+        asked = await look(pair, path, cookie)
+        refused = [
+            await look(pair, path, cookie, form={"csrf": "wrong"}),
+            await look(pair, path, cookie, form={"csrf": csrf}, **{"Sec-Fetch-Site": "cross-site"}),
+        ]
+        before = await pair.find(uuid)
+        done = await look(pair, path, cookie, form={"csrf": csrf})
+
+        assert (200, True) == (asked.status, "No hook is called" in asked.text)
+        assert [403, 403] == [page.status for page in refused]
+        assert (State.FAILED, State.DEPROVISIONED) == (before.state, (await pair.find(uuid)).state)
+        assert (303, f"/operators/resources/{uuid}") == (done.status, done.headers["Location"])
+
+
+async def test_an_order_that_does_not_fit_says_why(sqlite_url: str) -> None:
+    """409 with the reason, and nothing changed."""
+    async with play(sqlite_url) as pair:
+        addon = await provision(pair)
+        cookie, csrf = await enter(pair)
+        before = await pair.parts.database.read(find_resource, addon.id)
+        pages = [
+            await look(pair, f"/operators/resources/{addon.id}/{order}", cookie, form={"csrf": csrf})
+            for order in ("retry", "abandon")
+        ]
+
+        assert [409, 409] == [page.status for page in pages]
+        assert "did not fail" in pages[0].text
+        assert before == await pair.parts.database.read(find_resource, addon.id)
+
+
+async def test_a_plan_change_that_failed_is_tried_again(sqlite_url: str) -> None:
+    """The button gives the order, and the worker carries it out."""
+    async with play(sqlite_url, acme=Acme(error=ValueError("down"), failures_left=0)) as pair:
+        addon = await provision(pair)
+        pair.acme.failures_left = 1000
+        await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
+        await pair.settle()
+        pair.acme.failures_left = 0
+        cookie, csrf = await enter(pair)
+        await look(pair, f"/operators/resources/{addon.id}/retry", cookie, form={"csrf": csrf})
+        await pair.settle()
+
+        assert "free" == (await pair.find(addon.id)).plan

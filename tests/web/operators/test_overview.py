@@ -1,0 +1,165 @@
+"""What the fleet tells operators and their programs, from the resources of customers to the figures."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import quote
+
+import pytest
+
+from headrace.fleet.definitions import DEFINITIONS
+from headrace.fleet.insights import DAY
+from headrace.fleet.overview import Overview
+from headrace.models import State
+from headrace.store.state.notices import NoticeKind, raise_notice
+from headrace.store.state.placements import save_inspection
+from pair import Pair, play_pair
+from store.making import HOUR, NOON, add_resource, place
+from web.operators.small_fleet import look, make_fleet, play
+
+PATH = "/operators.json"
+DEFINITION = re.compile(r'href="/operators/definitions#([^"]+)"')
+
+
+async def ask(pair: Pair, cookie: str, path: str = PATH) -> tuple[int, Any]:
+    page = await look(pair, cookie, path)
+    return page.status, json.loads(page.text)
+
+
+async def test_the_fleet_is_told_to_operators(database_url: str) -> None:
+    """Two in one pipeline, one in none, one gone; and what the service is about at the moment."""
+    async with play(database_url) as (pair, cookie):
+        await make_fleet(pair)
+        status, overview = await ask(pair, cookie)
+        told = overview["figures"]
+
+        assert 200 == status
+        assert {
+            "resources": 3,
+            "in_pipeline": 2,
+            "uncoupled": 1,
+            "unknown": 0,
+            "pipelines": 1,
+            "pipelines_at_several_stages": 1,
+            "share": pytest.approx(2 / 3),
+        } == told["coverage"]
+        assert {"production": {"free": 1}, "staging": {"basic": 1}, "none": {"free": 1}} == told["by_stage_and_plan"]
+        assert {"all": 2.0, "lasting": 2.0} == told["days"][-1]["per_pipeline"]
+        assert (4, 1) == (told["weeks"][-1]["gained"]["all"], told["weeks"][-1]["lost"]["all"])
+        assert {
+            "production_on_small_plan": 1,
+            "staging_without_production": 0,
+            "production_without_staging": 0,
+        } == told["opportunities"]
+        assert ["shop"] == [pipeline["name"] for pipeline in told["largest_pipelines"]]
+        assert ([], 4, 0) == (overview["latest_moves"], overview["provisions"]["count"], overview["open_notices"])
+        assert 0 < overview["provisions"]["p95_seconds"] < 60
+
+
+async def test_the_page_shows_what_its_json_tells(database_url: str) -> None:
+    """Headline figures, the stages of the chart, the cell that matters, and where an opportunity leads."""
+    async with play(database_url) as (pair, cookie):
+        await make_fleet(pair)
+        page = await look(pair, cookie, "/operators?days=7")
+
+        assert 200 == page.status
+        assert all(
+            text in page.text
+            for text in (
+                "<dd>66.7<small> %</small></dd>",
+                '<polygon class="band" data-stage="production"',
+                'href="/operators/resources?stage=production&amp;plan=free">1<span class="sr"> on a small plan',
+                'href="/operators/resources?stage=production&amp;small_plan=1"',
+                'href="/operators/pipelines?has=staging&amp;without=production"',
+                'href="/operators?days=7" aria-current="true"',
+                'href="/operators.json?days=7"',
+            )
+        )
+        assert not re.search(r"<[^>]+ style=", page.text)
+
+
+async def test_every_figure_leads_to_its_definition(sqlite_url: str) -> None:
+    """The overview names every figure, and all that it links to is there."""
+    async with play(sqlite_url) as (pair, cookie):
+        await make_fleet(pair)
+        with pair.parts.database.transaction() as connection:
+            move = place("mover", "shop", "production", at=NOON + HOUR)
+            uuid = add_resource(connection, "mover", state=State.PROVISIONED, provisioned_at=NOON)
+            for inspection in (place("mover", "shop", "staging"), move):
+                save_inspection(connection, inspection, next_check_at=NOON)
+            raise_notice(connection, uuid, NoticeKind.EVENT_FAILED, now=NOON)
+        await pair.parts.roll_up.count_all()
+        await pair.parts.roll_up.count(pair.parts.clock().date() - DAY)
+        page = await look(pair, cookie, "/operators?days=731")
+        definitions = (await look(pair, cookie, "/operators/definitions")).text
+        told = json.loads((await look(pair, cookie, "/operators/definitions.json")).text)
+
+        assert set(DEFINITIONS) == set(DEFINITION.findall(page.text))
+        anchors = {*DEFINITIONS, *NoticeKind}
+        assert anchors <= set(re.findall(r'<div id="([^"]+)"', definitions))
+        assert anchors == {each["id"] for each in told["figures"]} | {each["kind"] for each in told["notices"]}
+
+
+def test_every_member_of_the_json_is_defined() -> None:
+    """But for the window that was asked for, and when it was counted."""
+    paths = {path for definition in DEFINITIONS.values() for path in definition.paths}
+    windows = {f"figures.{name}" for name in ("since", "until", "counted_at")} | {
+        "figures.days[].day",
+        "figures.weeks[].begins_on",
+        "figures.weeks[].is_over",
+    }
+
+    undefined = {path for path in list_paths(Overview) if not any(path.startswith(known) for known in paths)}
+    assert windows == undefined
+
+
+def list_paths(kind: Any, path: str = "") -> Iterator[str]:
+    """The members of a dataclass and of those in it, as far down as a definition may go."""
+    for name, member in get_type_hints(kind).items():
+        here = f"{path}.{name}" if path else name
+        inner = [each for each in (member, *get_args(member)) if is_dataclass(each)]
+        if not inner or here.count(".") == 2:
+            yield here
+        for each in inner:
+            if here.count(".") < 2:
+                yield from list_paths(each, f"{here}[]" if get_args(member) and get_origin(member) is tuple else here)
+
+
+async def test_the_first_page_says_what_will_be_there(sqlite_url: str) -> None:
+    """Not counted yet, and counted without a resource: a command that changes it, and no chart."""
+    async with play(sqlite_url) as (pair, cookie):
+        await pair.parts.roll_up.count_all()
+        page = await look(pair, cookie, "/operators")
+
+        assert (200, True, False) == (page.status, "heroku addons:create acme-search" in page.text, "<svg" in page.text)
+
+
+async def test_before_anything_is_counted_there_is_nothing_and_no_error(sqlite_url: str) -> None:
+    """Programs find the same members on the first day."""
+    async with play(sqlite_url) as (pair, cookie):
+        status, told = await ask(pair, cookie, f"{PATH}?days=7")
+
+        figures = told["figures"]
+        assert (200, None, []) == (status, figures["coverage"]["share"], figures["days"])
+
+
+@pytest.mark.parametrize("days", ["0", "732", "-1", "a", "٣", "", "9" * 5000])
+async def test_days_are_a_number_within_two_years(days: str, sqlite_url: str) -> None:
+    """Anything else is said to be wrong."""
+    async with play(sqlite_url) as (pair, cookie):
+        status, told = await ask(pair, cookie, f"{PATH}?days={quote(days)}")
+
+        page = await look(pair, cookie, f"/operators?days={quote(days)}")
+        assert (400, {"message": "days is a number from 1 to 731."}) == (status, told)
+        assert (400, True) == (page.status, told["message"] in page.text)
+
+
+async def test_nobody_else_is_told(sqlite_url: str) -> None:
+    """Without a session, with a wrong one, and where there are no operators."""
+    async with play(sqlite_url) as (pair, cookie):
+        assert 401 == (await ask(pair, ""))[0]
+        assert 401 == (await ask(pair, cookie[:-2]))[0]
+    async with play_pair(sqlite_url) as pair:
+        assert 404 == (await ask(pair, cookie))[0]
