@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -119,7 +120,13 @@ async def serve_process(
         async with aiohttp.ClientSession() as http:
             for each in ports:
                 await eventually(partial(is_ready, http, f"http://127.0.0.1:{each}"), within=START_WITHIN)
+        # What answered may be somebody else's, if this one found its port taken.
+        assert popen.poll() is None
         yield process
+    except Exception:
+        # A test that waits in vain for what a process does has nothing else to show of it.
+        sys.stderr.writelines((folder / "log").read_text(encoding="utf-8").splitlines(keepends=True)[-60:])
+        raise
     finally:
         popen.terminate()
         await asyncio.to_thread(popen.wait, 30)

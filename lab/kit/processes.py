@@ -1,9 +1,11 @@
 """Processes of their own: what is measured, killed or tested, and what asks it."""
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -13,6 +15,8 @@ from pathlib import Path
 # A machine may have a hundred other things to do.
 PATIENCE_SECONDS = 180.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+# Below those of which a system takes one for whoever wants any.
+PORTS = range(20_000, 32_000)
 
 
 def module(name: str, *arguments: str) -> list[str]:
@@ -84,7 +88,28 @@ def find_cache() -> Path:
 
 
 def find_free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
+    """Return a port that nobody listens on, and that whoever asks next, in any process, is not given too."""
+    # One that the system chooses is free when it is found; until it is used, the system may give it to another.
+    with (Path(tempfile.gettempdir()) / f"headrace-ports-{os.getuid()}").open("a+", encoding="ascii") as counter:
+        fcntl.flock(counter, fcntl.LOCK_EX)
+        counter.seek(0)
+        port = next(each for each in _follow(int(counter.read() or 0)) if _is_free(each))
+        counter.truncate(0)
+        counter.write(str(port))
         return port
+
+
+def _follow(port: int) -> Iterator[int]:
+    """Yield all ports after this one, and then from the first."""
+    first = max(port + 1 - PORTS.start, 0)
+    return (PORTS[(first + step) % len(PORTS)] for step in range(len(PORTS)))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

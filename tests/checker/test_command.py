@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from checker.provider import CLIENT_SECRET, PASSWORD, SALT, Provider
 from checker.running import listening
 from headrace.checker.catalogue import FACTS, FEATURES
 from headrace.testing import eventually
+from lab.kit.processes import find_free_port
 
 HEADRACE = Path(sys.executable).with_name("headrace")
 ENOUGH = ("--only", "provision", "--only", "manifest")
@@ -37,9 +37,7 @@ class Done:
 @asynccontextmanager
 async def run_with(kind: type[Provider], folder: Path) -> AsyncIterator[tuple[Provider, list[str]]]:
     """Serve a provider that knows where the checker's Heroku will be, and return the options for that."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port = bound.getsockname()[1]
+    port = find_free_port()
     async with listening(kind) as provider:
         provider.heroku_url = f"http://127.0.0.1:{port}"
         manifest = folder / "manifest.json"
