@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,6 +35,9 @@ ADA, MIA, GRACE, EVE = "ada@lumen.example", "mia@lumen.example", "grace@lumen.ex
 # Retried as in life, but without the waits.
 QUICK = Policy(timedelta(milliseconds=10), timedelta(milliseconds=20), timedelta(seconds=30))
 QUICK_RETRIES = {kind: QUICK if policy.within else policy for kind, policy in TABLE.items()}
+
+# What the manifest has.
+REQUIRES = ["many_per_app", "attachable"]
 
 WORLD = """
 users = [
@@ -86,7 +89,7 @@ class Acme:
     changed: list[PlanChange] = field(default_factory=list)
     dropped: list[Resource] = field(default_factory=list)
     moved: list[StageChange] = field(default_factory=list)
-    config: dict[str, Any] | None = None
+    config: Any = None
     error: Exception | None = None
     failures_left: int = 0
     drop_error: Exception | None = None
@@ -100,7 +103,7 @@ class Acme:
 
     def register(self, service: AddonService) -> None:
         @service.on_provision
-        def create(provision: Provision) -> dict[str, str]:
+        def create(provision: Provision) -> Any:
             self.created.append(provision)
             self._behave()
             if self.config is not None:
@@ -188,10 +191,11 @@ class Pair:
         return not await self.parts.database.read(list_running, after="", limit=1)
 
 
-def write_world(url: str, *, base_path: str, sso_path: str | None) -> str:
+def write_world(url: str, *, base_path: str, sso_path: str | None, requires: Collection[str] = REQUIRES) -> str:
     """Return the world with a service there; without a path for logins its manifest has no single sign-on."""
     logins = "" if sso_path is None else f"{url}{sso_path}"
-    return WORLD.replace("SERVICE/heroku/resources", f"{url}{base_path}").replace("SERVICE/sso/login", logins)
+    world = WORLD.replace(json.dumps(REQUIRES), json.dumps(requires))
+    return world.replace("SERVICE/heroku/resources", f"{url}{base_path}").replace("SERVICE/sso/login", logins)
 
 
 @asynccontextmanager
@@ -206,6 +210,7 @@ async def play_pair(
     has_worker: bool = True,
     base_path: str = "/heroku/resources",
     sso_path: str | None = "/sso/login",
+    requires: Collection[str] = REQUIRES,
     **environment: str,
 ) -> AsyncIterator[Pair]:
     """Run an emulator and a service that know each other until the block ends; `clock` is that of both."""
@@ -214,7 +219,7 @@ async def play_pair(
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        world = load_world(write_world(url, base_path=base_path, sso_path=sso_path))
+        world = load_world(write_world(url, base_path=base_path, sso_path=sso_path, requires=requires))
         async with run_emulator(world, switches=switches, clock=clock) as heroku, aiohttp.ClientSession() as http:
             settings = describe(heroku).addon_services[0].settings
             service = AddonService(read_settings({**settings, "DATABASE_URL": database_url, **environment}))

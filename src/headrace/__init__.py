@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Unprocessable,
         Unreachable,
     )
+    from headrace.hooks.answers import PlanChanged, Provisioned
     from headrace.hooks.arguments import (
         Event,
         Failure,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from headrace.hooks.lifespan import Lifespan
     from headrace.hooks.panel import Figure, Panel
     from headrace.models import Actor, Addon, Inspection, Outcome, Owner, Placement, Ref, Secret, Stage, State
+    from headrace.protocol.logplex import LogBatch, LogLine, read_log_batch, write_log_batch, write_log_input
     from headrace.resources.jobs import ConfigJob, Jobs, Ordered
     from headrace.resources.known import ResourceFilters, ResourcePage
     from headrace.resources.ordering import ConfigChange
@@ -94,6 +96,8 @@ __all__ = [
     "Jobs",
     "KnownResource",
     "Lifespan",
+    "LogBatch",
+    "LogLine",
     "Malformed",
     "MisuseError",
     "NoConfig",
@@ -110,9 +114,11 @@ __all__ = [
     "PlainService",
     "PlanChange",
     "PlanChangeHook",
+    "PlanChanged",
     "PlatformError",
     "Provision",
     "ProvisionHook",
+    "Provisioned",
     "RateLimited",
     "Ref",
     "Refused",
@@ -137,6 +143,9 @@ __all__ = [
     "UnknownResource",
     "Unprocessable",
     "Unreachable",
+    "read_log_batch",
+    "write_log_batch",
+    "write_log_input",
 ]
 
 # Where they live, what is imported soonest first. The command line and the emulator start without the last one, which
@@ -144,6 +153,8 @@ __all__ = [
 _HOMES = (
     "headrace.errors",
     "headrace.models",
+    "headrace.protocol.logplex",
+    "headrace.hooks.answers",
     "headrace.hooks.arguments",
     "headrace.hooks.config",
     "headrace.hooks.lifespan",

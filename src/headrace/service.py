@@ -212,6 +212,20 @@ class AddonService:
         """
         return await self._orders.rotate(uuid, by=by, wait=wait)
 
+    async def set_log_drain(self, uuid: str, url: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """Have Heroku send the log of a resource's app to another address, of `https://` or `syslog://`.
+
+        Your manifest requires `syslog_drain`, and the first address is what your provision's hook returned. Once this
+        returns the order is on disk; `by` and `wait` are those of `set_config`. The app is not restarted.
+
+        Raises:
+            MisuseError: the manifest requires no drain, Heroku would refuse the address, or no service runs and none is
+                connected.
+            NothingToDo: the resource has no drain, or its provision failed.
+            UnknownResource, ResourceGone, GrantError, Malformed: as `set_config` does.
+        """
+        return await self._orders.set_log_drain(uuid, url, by=by, wait=wait)
+
     def connected(self) -> "Connection":
         """Use the service from a process that does not serve it: a script, a cron job, another program's web handler.
 

@@ -6,6 +6,7 @@ A hook takes its argument by position. It may be a function, `async` or plain, o
 from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
+from headrace.hooks.answers import PlanChanged, Provisioned
 from headrace.hooks.arguments import Event, Failure, PlanChange, Provision, Resource, Retirement, Rotation, StageChange
 from headrace.hooks.panel import Panel
 
@@ -13,19 +14,25 @@ Config = Mapping[str, str]
 
 
 class ProvisionHook(Protocol):
-    """Creates a resource and returns its config vars, names and values; None is as good as none of them."""
+    """Creates a resource and returns its config vars, names and values, or Provisioned; None is none of them."""
 
-    def __call__(self, provision: Provision, /) -> Config | Awaitable[Config | None] | None: ...
+    def __call__(
+        self, provision: Provision, /
+    ) -> Config | Provisioned | Awaitable[Config | Provisioned | None] | None: ...
 
 
 class PlanChangeHook(Protocol):
-    """Moves a resource to another plan and returns the config vars that change with it; None is none of them.
+    """Moves a resource to another plan and returns the config vars that change with it, or PlanChanged.
+
+    None is none of them.
 
     Raises:
         Refused: the plan does not fit.
     """
 
-    def __call__(self, change: PlanChange, /) -> Config | Awaitable[Config | None] | None: ...
+    def __call__(
+        self, change: PlanChange, /
+    ) -> Config | PlanChanged | Awaitable[Config | PlanChanged | None] | None: ...
 
 
 class RotateHook(Protocol):

@@ -17,6 +17,9 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 BASE_PATH = "/heroku/resources"
 ADDRESSES = ("base_url", "sso_url")
 SSO_PATH = "/sso/login"
+# What `requires` says that an app's log be sent to the add-on.
+SYSLOG_DRAIN = "syslog_drain"
+DRAIN_URL = re.compile(r"(https|syslog)://\S+")
 # Where every app was before a manifest named regions.
 FIRST_REGION = "us"
 UNREADABLE = "The manifest cannot be read"
@@ -212,6 +215,11 @@ def _find_address_problems(place: str, urls: Mapping[str, str], *, is_plain_fine
 def _clash(urls: Mapping[str, str]) -> bool:
     paths = {urlsplit(url).path.rstrip("/") for url in (complete_base_url(urls["base_url"]), urls["sso_url"])}
     return len(paths) == 1
+
+
+def is_drain_url(url: str, *, or_local: bool = False) -> bool:
+    """Whether a log can be drained there (contract §1.2); plain http only to this machine, where that is meant."""
+    return DRAIN_URL.fullmatch(url) is not None or (or_local and url.startswith("http://") and is_loopback(url))
 
 
 def is_loopback(url: str) -> bool:

@@ -55,19 +55,26 @@ class ProvisionRequest:
 class Answer:
     """What a partner answers: a status, and a body that Heroku keeps or shows to the customer.
 
-    `config` is part of a synchronous success only. Values may be secrets, so they stay out of `repr`.
+    `config` and `log_drain_url` are part of a synchronous success only. They may be secrets, so they stay out of
+    `repr`.
     """
 
     status: int
     provider_id: str | None = None
     message: str | None = None
     config: Mapping[str, str] | None = field(default=None, repr=False)
+    log_drain_url: str | None = field(default=None, repr=False)
 
     def encode(self) -> bytes:
         """Return the JSON body; a 204 has none."""
         if self.status == 204:
             return b""
-        members: dict[str, Any] = {"id": self.provider_id, "message": self.message, "config": self.config}
+        members: dict[str, Any] = {
+            "id": self.provider_id,
+            "message": self.message,
+            "config": self.config,
+            "log_drain_url": self.log_drain_url,
+        }
         return msgspec.json.encode({name: value for name, value in members.items() if value is not None})
 
 

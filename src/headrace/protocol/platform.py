@@ -87,6 +87,17 @@ def build_config(uuid: str) -> Request:
     return _get("/addons/{}/config", "/addons/{addon}/config", uuid)
 
 
+def build_log_drain_update(uuid: str, drain: str, url: str) -> Request:
+    """Point a log drain of an add-on, named by its token, id or URL; the provision's token makes it (contract §6.2)."""
+    return Request(
+        method="PUT",
+        path=build_path("/addons/{}/log-drains/{}", uuid, drain),
+        endpoint="/addons/{addon}/log-drains/{drain}",
+        headers={**HEADERS, "Content-Type": "application/json"},
+        body=msgspec.json.encode({"url": url}),
+    )
+
+
 def build_provision_action(uuid: str) -> Request:
     """Mark the add-on provisioned; this is when its apps restart (contract §3)."""
     return _action(uuid, "provision")

@@ -1,4 +1,4 @@
-"""Ordering: config vars that are set, credentials that are renewed. What is ordered is queued; a worker does it."""
+"""Ordering: config vars to set, credentials to renew, a log to send elsewhere. It is queued, and a worker does it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from headrace.store.state.config_changes import (
     ConfigChangeRow,
     find_config_change,
 )
-from headrace.workflows.config.orders import order_config, order_rotation
+from headrace.workflows.config.orders import order_config, order_log_drain, order_rotation
 from headrace.workflows.lifecycle.core import Core
 
 # Who gave an order, where nobody says.
@@ -26,7 +26,7 @@ AT_ONCE = timedelta(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigChange:
-    """An order about one resource's config vars, and what became of it: `outcome` is None while it waits.
+    """An order about one resource's config vars or log drain, and what became of it: `outcome` is None while it waits.
 
     Orders of a resource are numbered, and carried out one after the other. `names` are the config vars that it sets or
     removes; a rotation's are known once its hook has named them. Of one that failed, `step` says where it stopped and
@@ -63,6 +63,10 @@ class Orders:
         """See `AddonService.rotate`."""
         self._hooks.require("on_rotate")
         return await self._wait_for(await order_rotation(self._find_core(), uuid, by=read_orderer(by)), wait)
+
+    async def set_log_drain(self, uuid: str, url: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """See `AddonService.set_log_drain`."""
+        return await self._wait_for(await order_log_drain(self._find_core(), uuid, url, by=read_orderer(by)), wait)
 
     async def _wait_for(self, row: ConfigChangeRow, wait: timedelta) -> ConfigChange:
         """Look until an order is settled, or its time is up; return it as it is then."""

@@ -57,6 +57,11 @@ class PlainResources:
         config: Mapping[str, Secret] = self._run(self._resources.find_config(uuid))
         return config
 
+    def find_log_drain(self, uuid: str) -> Secret | None:
+        """Return where Heroku sends the log, as `Resources.find_log_drain` does."""
+        url: Secret | None = self._run(self._resources.find_log_drain(uuid))
+        return url
+
 
 class PlainJobs:
     """`Jobs` without `await`; each method is described there."""
@@ -131,6 +136,11 @@ class PlainService:
     def rotate(self, uuid: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
         """Renew credentials, as `AddonService.rotate` does."""
         change: ConfigChange = self._run(self._orders.rotate(uuid, by=by, wait=wait))
+        return change
+
+    def set_log_drain(self, uuid: str, url: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """Have a log sent elsewhere, as `AddonService.set_log_drain` does."""
+        change: ConfigChange = self._run(self._orders.set_log_drain(uuid, url, by=by, wait=wait))
         return change
 
 

@@ -13,6 +13,7 @@ from headrace.protocol.partner import parse_uuid
 from headrace.resources.known import ResourceFilters, ResourcePage, read_cursor, read_filters, write_cursor
 from headrace.store.reports.known_resources import KnownRow, MadeKey, Wanted, list_known
 from headrace.store.state.resources import find_resource
+from headrace.store.state.secrets import LOG_DRAIN_URL
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.siblings import describe_known
 
@@ -111,6 +112,26 @@ class Resources:
         core = self._find_core()
         found = await core.database.read(_load_config, core, parse_uuid(uuid))
         return {name: Secret(value) for name, value in found.items()}
+
+    async def find_log_drain(self, uuid: str) -> Secret | None:
+        """Return where Heroku was last told to send the log of a resource's app; None where it was told nothing.
+
+        It is a secret because such an address often holds one.
+
+        Raises:
+            UnknownResource: there is no such resource.
+            Malformed: the uuid is none.
+            MisuseError: no service runs and none is connected.
+        """
+        core = self._find_core()
+        url = await core.database.read(_load_log_drain, core, parse_uuid(uuid))
+        return None if url is None else Secret(url)
+
+
+def _load_log_drain(connection: sa.Connection, core: Core, uuid: str) -> str | None:
+    if find_resource(connection, uuid) is None:
+        raise UnknownResource(uuid)
+    return core.secrets.find(connection, uuid, LOG_DRAIN_URL)
 
 
 def _load_config(connection: sa.Connection, core: Core, uuid: str) -> dict[str, str]:

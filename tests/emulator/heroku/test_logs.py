@@ -129,7 +129,7 @@ async def test_an_add_on_writes_to_the_log_where_its_manifest_asks_for_it(
     change_manifest(heroku, requires=(requirement,))
     addon = await heroku.create_addon("storefront", "acme-search:basic")
     url: str = acme.received[0].body["log_input_url"]
-    parts, line = urlsplit(url), b"59 <13>1 2026-11-23T18:00:00Z host token acme - - indexed\n"
+    parts, line = urlsplit(url), b"55 <13>1 2026-11-23T18:00:00Z host token acme - - indexed\n"
     credentials = f"Basic {b64encode(f'{parts.username}:{parts.password}'.encode()).decode()}"
     good, bad = [
         await wire.send("POST", parts.path, token=None, data=line, Authorization=sent)

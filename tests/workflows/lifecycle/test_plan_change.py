@@ -1,6 +1,7 @@
 """A change of plan: done within the request where it can be, later where it must, and never lost."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ class ConfiguringAcme(Acme):
             return {"ACME_SEARCH_URL": "https://old.acme.example", "ACME_SEARCH_TOKEN": "token-1"}
 
         @service.on_plan_change
-        def resize(change: PlanChange) -> dict[str, str] | None:
+        def resize(change: PlanChange) -> Any:
             self.changed.append(change)
             return self.config
 

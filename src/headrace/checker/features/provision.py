@@ -1,7 +1,5 @@
 """What a provider answers when a customer adds the add-on."""
 
-import re
-
 from headrace.checker.features.asynchronous import complain_of_calls
 from headrace.checker.kit.articles import PARTNER_API
 from headrace.checker.kit.calls import is_drain
@@ -10,11 +8,11 @@ from headrace.checker.kit.harness import Harness
 from headrace.checker.kit.judging import complain, exactly, expect_object, expect_status
 from headrace.checker.kit.provider import ProviderAnswer
 from headrace.models import State
+from headrace.protocol.manifest import SYSLOG_DRAIN, is_drain_url
 
 provision: Feature[Harness] = Feature("provision", "What is answered when a customer adds the add-on.")
 
 JSON_TYPES = ("application/json", "application/vnd.heroku-addons+json")
-LOG_DRAIN_URL = re.compile(r"(https|syslog)://\S+")
 
 
 @provision.must(PARTNER_API)
@@ -87,11 +85,11 @@ async def config_comes_later(harness: Harness) -> Complaint | None:
 @provision.should(PARTNER_API, Sureness.SEEN)
 async def log_drain_url(harness: Harness) -> Complaint | None:
     """A service that requires `syslog_drain` names a drain of https:// or syslog://: in its answer, or after a 202."""
-    if "syslog_drain" not in harness.manifest.requires:
+    if SYSLOG_DRAIN not in harness.manifest.requires:
         raise NotJudged(Why.NOT_DECLARED, "the manifest does not require syslog_drain")
     answer = await read_first(harness)
     given = (answer.json or {}).get("log_drain_url")
-    if isinstance(given, str) and LOG_DRAIN_URL.fullmatch(given):
+    if isinstance(given, str) and is_drain_url(given):
         return None
     expected = "a `log_drain_url` that begins with https:// or syslog://"
     if given is not None or answer.status != 202:

@@ -10,6 +10,7 @@ from headrace.emulator.kit.connections import Connections
 from headrace.emulator.kit.faults import FaultBook
 from headrace.emulator.kit.switches import Switches
 from headrace.emulator.world.authorizations import AuthorizationBook
+from headrace.emulator.world.belongings import DrainBuffer
 from headrace.emulator.world.flow import FlowBook
 from headrace.emulator.world.populate import populate
 from headrace.emulator.world.rates import RatePools
@@ -39,6 +40,8 @@ class Heroku:
     connections: Connections
     # The seconds in which each add-on's login forms were signed.
     logins: dict[str, set[int]] = field(default_factory=dict)
+    # By the id of the drain.
+    drain_buffers: dict[str, DrainBuffer] = field(default_factory=dict)
 
     def reset_secret(self, service: AddonService) -> Secret:
         """Give a service another client secret, as the Partner Portal does: its access tokens end (contract §2.2)."""

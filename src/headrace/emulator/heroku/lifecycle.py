@@ -14,8 +14,8 @@ from headrace.emulator.kit.errors import Declined, invalid, unavailable
 from headrace.emulator.world.records import Addon, AddonService, App, Attachment, Plan, Team, User
 from headrace.emulator.world.tokens import GRANT_LIFETIME, IssuedGrant
 from headrace.models import Secret, State
+from headrace.protocol.manifest import SYSLOG_DRAIN
 
-SYSLOG_DRAIN = "syslog_drain"
 ADJECTIVES = ("amber", "brisk", "calm", "deep", "fluted", "keen", "mossy", "rugged", "silver", "tidy", "vivid", "wide")
 
 

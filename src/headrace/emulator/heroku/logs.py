@@ -1,25 +1,26 @@
 """Log drains, through which an app's log leaves, and log input, through which an add-on writes to it (contract §1.2).
 
-Nothing is logged here: a drain is only remembered, and what is written is only taken.
+Nothing runs here that would log: lines come from whoever drives the emulator, and from add-ons.
 """
 
 import hmac
-import re
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import uuid4
 
 from starlette.responses import Response
 
 from headrace.emulator.heroku.assembly import Heroku
+from headrace.emulator.heroku.draining import write_log
 from headrace.emulator.heroku.identity import read_basic
 from headrace.emulator.kit.clock import Clock
-from headrace.emulator.kit.errors import invalid, not_found, unauthorized
+from headrace.emulator.kit.errors import bad_request, invalid, not_found, unauthorized
 from headrace.emulator.kit.whole_request import WholeRequest
 from headrace.emulator.world.records import Addon, App, LogDrain
+from headrace.errors import Malformed
 from headrace.models import Secret
-from headrace.protocol.manifest import is_loopback
-
-DRAIN_URL = re.compile(r"(https|syslog)://\S+")
+from headrace.protocol.logplex import read_log_input
+from headrace.protocol.manifest import is_drain_url
 
 
 def add_drain(clock: Clock, app: App, url: str, *, addon: Addon | None = None, token: Secret | None = None) -> LogDrain:
@@ -88,10 +89,16 @@ async def take_log(heroku: Heroku, request: WholeRequest) -> Response:
     token = addon.log_input_token if addon else None
     if token is None or not hmac.compare_digest(token.reveal().encode(), password.encode()):
         raise unauthorized()
+    assert addon is not None
+    try:
+        lines = read_log_input(request.headers, request.raw)
+    except Malformed as error:
+        raise bad_request(str(error)) from None
+    write_log(heroku, addon.app, [replace(line, source="app", hostname="host") for line in lines])
     return Response(status_code=204)
 
 
 def _require_url(url: str) -> None:
     """Plain http goes no further than this machine (contract §1.1, §1.2)."""
-    if not DRAIN_URL.fullmatch(url) and not (url.startswith("http://") and is_loopback(url)):
+    if not is_drain_url(url, or_local=True):
         raise invalid("Url has to begin with https:// or syslog://.")

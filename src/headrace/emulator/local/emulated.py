@@ -16,6 +16,7 @@ from headrace.emulator.flow.test_runs import create_test_run
 from headrace.emulator.heroku import lifecycle
 from headrace.emulator.heroku.assembly import build_heroku
 from headrace.emulator.heroku.deliveries import publish
+from headrace.emulator.heroku.draining import write_log
 from headrace.emulator.heroku.eligibility import check_attachment, check_coupling
 from headrace.emulator.heroku.scopes import UserScope
 from headrace.emulator.heroku.snapshot import Snapshot, read_file, restore, take_blank, take_snapshot, write_file
@@ -33,6 +34,7 @@ from headrace.emulator.world.state import Registry
 from headrace.emulator.world.traffic import Exchange, Traffic
 from headrace.emulator.world.world_file import World
 from headrace.models import Secret, Stage
+from headrace.protocol.logplex import LogLine
 from headrace.protocol.manifest import complete_base_url
 
 Found = TypeVar("Found")
@@ -259,6 +261,11 @@ class EmulatedHeroku:
         found, place = self._addon(addon), self._app(app)
         check_attachment(self._heroku, found, place)
         return self.state.attach(found, place, name)
+
+    def log(self, app: App | str, message: str, *, source: str = "app", process: str = "web.1") -> None:
+        """Have an app, or Heroku, log a line, which goes to the app's drains of HTTPS; `settle` waits until it has."""
+        line = LogLine(at=self.clock.now(), source=source, process=process, message=message)
+        write_log(self._heroku, self._app(app), [line])
 
     def deliveries(self, owner: Addon | App | str) -> list[Delivery]:
         """Return the latest webhook deliveries of an add-on or app, oldest first; of one that is gone by its record."""

@@ -1,8 +1,10 @@
-"""What an app has for itself, and no other record is told of: its telemetry drains, and its way to another owner."""
+"""What an app has for itself, and no other record is told of: telemetry drains, log lines on their way, a transfer."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from headrace.protocol.logplex import LogLine
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -28,3 +30,13 @@ class AppTransfer:
     created_at: datetime
     updated_at: datetime
     state: Literal["pending", "accepted", "declined"] = "pending"
+
+
+@dataclass(slots=True)
+class DrainBuffer:
+    """What waits for a drain, and how many lines it never got since when."""
+
+    waiting: list[LogLine] = field(default_factory=list)
+    is_sending: bool = False
+    lost: int = 0
+    lost_since: datetime | None = None

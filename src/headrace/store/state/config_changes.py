@@ -12,13 +12,15 @@ from headrace.store.sql.schema import config_change
 
 
 class ConfigChangeKind(StrEnum):
-    """What is ordered of a resource's config vars."""
+    """What is ordered of a resource's config vars, or of its log drain."""
 
     SET = "set"
     # The partner's hook makes new values, which are then set.
     ROTATE = "rotate"
     # The partner's hook makes the values invalid that a rotation has replaced.
     RETIRE = "retire"
+    # Heroku is to send the app's log elsewhere.
+    LOG_DRAIN = "log_drain"
 
 
 class ConfigChangeOutcome(StrEnum):

@@ -26,6 +26,10 @@ EVENT = "event"
 ODD_EVENT = f"{EVENT}/ odd"
 LOG_INPUT_URL = "log_input_url"
 LOG_DRAIN_TOKEN = "log_drain_token"
+# Where Heroku sends the log, as it was last told or is about to be.
+LOG_DRAIN_URL = "log_drain_url"
+# What a hook wants the customer told.
+MESSAGE = "message"
 
 
 # Built once: building a statement costs about as much as running it.
@@ -80,7 +84,7 @@ class SecretStore:
     def delete_made_by_hooks(self, connection: sa.Connection, uuid: str) -> None:
         """Forget what hooks returned, so that they make it anew."""
         of_steps = (secret.c.kind.like(f"{kind}/%") for kind in (HOOK_STEP, HOOK_PART))
-        is_made = sa.or_(secret.c.kind == CONFIG, *of_steps)
+        is_made = sa.or_(secret.c.kind.in_((CONFIG, LOG_DRAIN_URL, MESSAGE)), *of_steps)
         connection.execute(sa.delete(secret).where(secret.c.resource_uuid == uuid, is_made))
 
     def delete_parts(self, connection: sa.Connection, uuid: str, scope: str) -> None:

@@ -34,6 +34,8 @@ class TimelineName(StrEnum):
     CONFIG_REQUESTED = "config.requested"
     CONFIG_SET = "config.set"
     CONFIG_FAILED = "config.failed"
+    LOG_DRAIN_REQUESTED = "log_drain.requested"
+    LOG_DRAIN_SET = "log_drain.set"
     CREDENTIALS_RETIRED = "credentials.retired"
     RETIREMENT_FAILED = "retirement.failed"
     PROVISION_DONE = "provision.done"
@@ -115,6 +117,8 @@ TOLD = {
     TimelineName.CONFIG_REQUESTED: "Your code, or a command, ordered config vars to be set or rotated; who did.",
     TimelineName.CONFIG_SET: "The config vars stand on the customer's app; their names.",
     TimelineName.CONFIG_FAILED: "Config vars could not be set: the step, and the kind of its error.",
+    TimelineName.LOG_DRAIN_REQUESTED: "Your code ordered the app's log to be sent elsewhere; who did.",
+    TimelineName.LOG_DRAIN_SET: "Heroku sends the app's log to where your hook, or your code, has said.",
     TimelineName.CREDENTIALS_RETIRED: "Your hook has retired the credentials that a rotation replaced.",
     TimelineName.RETIREMENT_FAILED: "Your hook could not retire credentials that a rotation replaced.",
     TimelineName.PROVISION_DONE: "Heroku shows the add-on as provisioned.",

@@ -29,11 +29,12 @@ from headrace.store.state.config_changes import (
 )
 from headrace.store.state.notices import NoticeKind, raise_notice, settle_notices
 from headrace.store.state.resources import lock_resource
-from headrace.store.state.secrets import name_config_change, seal_config_change
+from headrace.store.state.secrets import LOG_DRAIN_URL, name_config_change, seal_config_change
 from headrace.store.state.timeline import TimelineName, add_event
 from headrace.workflows.config.rotations import RotationHooks, name_scope
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
+from headrace.workflows.lifecycle.drains import LogDrains
 from headrace.workflows.lifecycle.steps import Step, finish, run_while
 
 # What is set and what is rotated fails in the same way: Heroku was not told.
@@ -49,6 +50,7 @@ class ConfigChanges:
         self._client = client
         self._retire_after = retire_after
         self._rotations = RotationHooks(core, hooks)
+        self._drains = LogDrains(core, client)
         core.engine.register(WorkflowKind.CONFIG_CHANGE, self.change_config)
 
     async def change_config(self, run: Run, uuid: str, argument: Any) -> None:
@@ -67,6 +69,8 @@ class ConfigChanges:
                 "run_hook": partial(self._rotations.retire, number=number),
                 "settle": partial(self._settle_retired, number=number),
             }
+        if kind is ConfigChangeKind.LOG_DRAIN:
+            return {"set_log_drain": partial(self._set_log_drain, number=number)}
         set_config = {"set_config": partial(self._set_config, number=number)}
         if kind is ConfigChangeKind.ROTATE:
             return {"run_hook": partial(self._rotations.rotate, number=number), **set_config}
@@ -87,6 +91,25 @@ class ConfigChanges:
             if change.tried_at is None or not await self._is_told(uuid, config):
                 await self._client.call(uuid, build_config_update(uuid, config))
         await database.write(self._record_set, change, config)
+
+    async def _set_log_drain(self, uuid: str, *, number: int) -> None:
+        """Tell Heroku where the log goes, as often as it takes: that restarts nobody's app."""
+        change, order, _ = await self._core.database.read(self._load, uuid, number)
+        if change is None or change.outcome is not None or order is None:
+            return
+        url = order[LOG_DRAIN_URL]
+        assert url is not None
+        await self._drains.tell(uuid, url)
+        await self._core.database.write(self._record_drained, uuid, number, url)
+
+    def _record_drained(self, connection: sa.Connection, uuid: str, number: int, url: str) -> None:
+        now = self._core.clock()
+        lock_resource(connection, uuid)
+        if settle_config_change(connection, uuid, number, outcome=ConfigChangeOutcome.DONE, now=now):
+            self._core.secrets.save(connection, uuid, LOG_DRAIN_URL, url)
+            self._forget(connection, uuid, number)
+            settle_notices(connection, uuid, by="config change", now=now, kinds=[NoticeKind.CONFIG_FAILED])
+            add_event(connection, uuid, TimelineName.LOG_DRAIN_SET, now=now, number=number)
 
     def _load(
         self, connection: sa.Connection, uuid: str, number: int

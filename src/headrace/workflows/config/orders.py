@@ -1,10 +1,12 @@
 """Orders of a partner's code, recorded with the workflow that they need, so that they are durable without a worker."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.errors import GrantError, NothingToDo, ResourceGone, UnknownResource
+from headrace.errors import GrantError, MisuseError, NothingToDo, ResourceGone, UnknownResource
+from headrace.hooks.answers import read_drain_url
 from headrace.hooks.config import read_config_change
 from headrace.models import State
 from headrace.protocol.partner import parse_uuid
@@ -15,7 +17,7 @@ from headrace.store.state.config_changes import (
     find_config_change,
 )
 from headrace.store.state.resources import ResourceRow, lock_resource
-from headrace.store.state.secrets import seal_config_change
+from headrace.store.state.secrets import LOG_DRAIN_TOKEN, LOG_DRAIN_URL, seal_config_change
 from headrace.store.state.timeline import TimelineName, add_event
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import start_due
@@ -60,12 +62,42 @@ def _record_rotation(connection: sa.Connection, core: Core, uuid: str, by: str) 
     return begin(connection, core, row, numbers[uuid])
 
 
+async def order_log_drain(core: Core, uuid: str, url: str, *, by: str) -> ConfigChangeRow:
+    """Have Heroku send the log of a resource's app elsewhere; a worker does it.
+
+    Raises:
+        MisuseError: the manifest requires no drain, or Heroku would refuse the URL.
+        NothingToDo: Heroku gave the resource no drain, or its provision failed.
+        UnknownResource, ResourceGone, GrantError: see `require_orderable`.
+    """
+    if read_drain_url(url, manifest=core.manifest) is None:
+        raise MisuseError("A log drain is pointed somewhere else, and not nowhere; Heroku removes it with the add-on.")
+    return await core.database.write(_record_log_drain, core, parse_uuid(uuid), url, by)
+
+
+def _record_log_drain(connection: sa.Connection, core: Core, uuid: str, url: str, by: str) -> ConfigChangeRow:
+    row = require_orderable(connection, core, uuid)
+    if core.secrets.find(connection, uuid, LOG_DRAIN_TOKEN) is None:
+        raise NothingToDo(
+            f"{row.name} ({uuid}) has no log drain: its app is of the Fir generation, or the manifest did not "
+            "require one when it was made."
+        )
+    kind = ConfigChangeKind.LOG_DRAIN
+    numbers = add_config_changes(connection, [uuid], kind=kind, names=(), ordered_by=by, now=core.clock())
+    core.secrets.save_all(connection, [seal_config_change(uuid, numbers[uuid], {LOG_DRAIN_URL: url})])
+    return begin(connection, core, row, numbers[uuid])
+
+
 def begin(connection: sa.Connection, core: Core, row: ResourceRow, number: int) -> ConfigChangeRow:
     """Note an order that was recorded in the timeline, and start what is due."""
     change = find_config_change(connection, row.uuid, number)
     assert change is not None
-    detail = {"number": number, "what": change.kind, "config_vars": list(change.names), "by": change.ordered_by}
-    add_event(connection, row.uuid, TimelineName.CONFIG_REQUESTED, now=core.clock(), **detail)
+    detail: dict[str, Any] = {"number": number, "by": change.ordered_by}
+    if change.kind is ConfigChangeKind.LOG_DRAIN:
+        add_event(connection, row.uuid, TimelineName.LOG_DRAIN_REQUESTED, now=core.clock(), **detail)
+    else:
+        detail |= {"what": change.kind, "config_vars": list(change.names)}
+        add_event(connection, row.uuid, TimelineName.CONFIG_REQUESTED, now=core.clock(), **detail)
     start_due(connection, core.engine, row)
     return change
 

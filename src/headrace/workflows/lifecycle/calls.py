@@ -22,7 +22,7 @@ from headrace.store.state.plan_changes import (
     overtake_plan_change,
 )
 from headrace.store.state.resources import ResourceRow, find_resource, insert_resources, lock_resource
-from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, LOG_INPUT_URL, Sealing
+from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, LOG_DRAIN_URL, LOG_INPUT_URL, MESSAGE, Sealing
 from headrace.store.state.timeline import TimelineName, add_event, add_events
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.lifecycle.core import Core
@@ -203,11 +203,21 @@ class Calls:
         if row is None:
             return Answer(status=503, message=TRY_AGAIN)
         if row.state is State.PROVISIONED:
-            config = await self._core.database.read(self._core.secrets.find_config, uuid)
-            return Answer(status=200, provider_id=uuid, config=config or {})
+            return await self._core.database.read(self._describe_done, uuid)
         if row.state is State.FAILED:
             return Answer(status=422 if row.message else 503, message=row.message or FAILED)
         raise ResourceGone(uuid)
+
+    def _describe_done(self, connection: sa.Connection, uuid: str) -> Answer:
+        """Return what Heroku is told of a resource that it has waited for."""
+        secrets = self._core.secrets
+        return Answer(
+            status=200,
+            provider_id=uuid,
+            message=secrets.find(connection, uuid, MESSAGE),
+            config=secrets.find_config(connection, uuid) or {},
+            log_drain_url=secrets.find(connection, uuid, LOG_DRAIN_URL),
+        )
 
     async def _answer_plan_change(self, row: ResourceRow, change: PlanChangeRow) -> Answer:
         settled = await self._wait(lambda connection: _find_settled_change(connection, row.uuid, change.number))
@@ -232,7 +242,7 @@ class Calls:
         if settled.outcome is PlanChangeOutcome.DONE:
             # Where there is a token the config vars were set through the Platform API.
             config = await self._core.database.read(find_config, row.uuid) if row.is_synchronous else None
-            return Answer(status=200, message=f"The plan is {settled.new_plan} now.", config=config)
+            return Answer(status=200, message=settled.message or f"The plan is {settled.new_plan} now.", config=config)
         if settled.outcome is PlanChangeOutcome.DROPPED:
             raise ResourceGone(row.uuid)
         return Answer(status=422 if settled.message else 503, message=settled.message or FAILED)

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.client import HerokuClient
+from headrace.hooks.answers import PlanChanged, read_plan_changed
 from headrace.hooks.arguments import PlanChange
-from headrace.hooks.config import read_config
 from headrace.hooks.registry import Hooks, blaming
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
@@ -21,7 +21,7 @@ from headrace.store.state.plan_changes import (
     settle_plan_change,
 )
 from headrace.store.state.resources import lock_resource, update_resource
-from headrace.store.state.secrets import CONFIG
+from headrace.store.state.secrets import CONFIG, MESSAGE, Sealing
 from headrace.store.state.timeline import TimelineName, add_event, list_events
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
@@ -71,14 +71,16 @@ class PlanChanges:
         )
         answer = await self._hooks.call("on_plan_change", argument)
         with blaming("on_plan_change"):
-            returned = read_config(answer, manifest=core.manifest)
-        await core.database.write(self._save_config, uuid, number, returned)
-        names = sorted(returned)
+            returned = read_plan_changed(answer, manifest=core.manifest)
+        await core.database.write(self._save_answer, uuid, number, returned)
+        names = sorted(returned.config)
         await record(core, uuid, TimelineName.HOOK_RETURNED, hook="on_plan_change", config_vars=names)
 
-    def _save_config(self, connection: sa.Connection, uuid: str, number: int, returned: Mapping[str, str]) -> None:
-        if returned:
-            self._core.secrets.save_config(connection, uuid, returned, kind=_changed_config(number))
+    def _save_answer(self, connection: sa.Connection, uuid: str, number: int, returned: PlanChanged) -> None:
+        if returned.config:
+            self._core.secrets.save_config(connection, uuid, returned.config, kind=_changed_config(number))
+        if returned.message is not None:
+            self._core.secrets.save_all(connection, [Sealing(uuid, _name_message(number), returned.message)])
 
     async def _set_config(self, uuid: str, changed: Mapping[str, str]) -> None:
         """Set what the hook returned, and nothing else: each PATCH restarts the customer's apps.
@@ -103,7 +105,8 @@ class PlanChanges:
         if change.outcome is not None:
             return
         update_resource(connection, uuid, plan=change.new_plan)
-        settle_plan_change(connection, uuid, number, outcome=PlanChangeOutcome.DONE, message=None, now=now)
+        message = self._core.secrets.find(connection, uuid, _name_message(number))
+        settle_plan_change(connection, uuid, number, outcome=PlanChangeOutcome.DONE, message=message, now=now)
         self._keep_config(connection, uuid, number)
         settle_notices(connection, uuid, by="plan change", now=now, kinds=[NoticeKind.PLAN_CHANGE_FAILED])
         add_event(connection, uuid, TimelineName.PLAN_CHANGE_DONE, now=now, plan=change.new_plan)
@@ -113,8 +116,13 @@ class PlanChanges:
         secrets, kind = self._core.secrets, _changed_config(number)
         if changed := secrets.find_config(connection, uuid, kind=kind):
             secrets.merge_config(connection, uuid, changed)
-        secrets.delete(connection, uuid, kind)
-        secrets.delete_parts(connection, uuid, _name_scope(number))
+        self._forget(connection, uuid, number)
+
+    def _forget(self, connection: sa.Connection, uuid: str, number: int) -> None:
+        """Forget what the hook of a plan change returned, once that is settled."""
+        for kind in (_changed_config(number), _name_message(number)):
+            self._core.secrets.delete(connection, uuid, kind)
+        self._core.secrets.delete_parts(connection, uuid, _name_scope(number))
 
     def _refuse(self, connection: sa.Connection, uuid: str, number: int, failure: StepFailed) -> None:
         """Refused is what Heroku is told. When it has been promised the plan already, an operator has to know."""
@@ -126,8 +134,7 @@ class PlanChanges:
         is_refused = failure.message is not None and not is_promised(connection, uuid, number)
         outcome = PlanChangeOutcome.REFUSED if is_refused else PlanChangeOutcome.FAILED
         settle_plan_change(connection, uuid, number, outcome=outcome, message=failure.message, now=now)
-        self._core.secrets.delete(connection, uuid, _changed_config(number))
-        self._core.secrets.delete_parts(connection, uuid, _name_scope(number))
+        self._forget(connection, uuid, number)
         detail = {"step": failure.step, "reason": failure.reason, "plan": change.new_plan}
         add_event(connection, uuid, REFUSED[outcome], now=now, **detail)
         if outcome is PlanChangeOutcome.FAILED:
@@ -148,6 +155,11 @@ def is_promised(connection: sa.Connection, uuid: str, number: int) -> bool:
 def _name_scope(number: int) -> str:
     """By what the steps of a plan change's hook are found again."""
     return f"{WorkflowKind.PLAN_CHANGE}/{number}"
+
+
+def _name_message(number: int) -> str:
+    """The kind of secret under which a plan change keeps its message for the customer until it is settled."""
+    return f"{MESSAGE}/{number}"
 
 
 def _changed_config(number: int) -> str:

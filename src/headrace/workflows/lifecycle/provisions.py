@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from headrace.client import HerokuClient
 from headrace.errors import ClientSecretRejected, GrantError, NotFound, TokenRejected, Unprocessable
+from headrace.hooks.answers import Provisioned, read_provisioned
 from headrace.hooks.arguments import Provision
-from headrace.hooks.config import read_config, require_config
 from headrace.hooks.registry import Hooks, blaming
 from headrace.inspector.inspector import Inspector
 from headrace.models import Grant, Inspection, Secret, State, Token
 from headrace.protocol.lifecycle import WorkflowKind
+from headrace.protocol.manifest import SYSLOG_DRAIN
 from headrace.protocol.platform import (
     build_addon_info,
     build_config_update,
@@ -25,11 +26,12 @@ from headrace.protocol.platform import (
 from headrace.store.state.notices import NoticeKind, settle_notices
 from headrace.store.state.placements import PlacementRow, find_inspection, note_told
 from headrace.store.state.resources import lock_resource, update_resource
-from headrace.store.state.secrets import LOG_DRAIN_TOKEN, LOG_INPUT_URL
+from headrace.store.state.secrets import LOG_DRAIN_TOKEN, LOG_DRAIN_URL, LOG_INPUT_URL, MESSAGE, Sealing
 from headrace.store.state.timeline import TimelineName, add_event, find_last_event
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.deprovisions import Deprovisions
+from headrace.workflows.lifecycle.drains import LogDrains
 from headrace.workflows.lifecycle.hook_arguments import describe_resource, load_resource
 from headrace.workflows.lifecycle.hook_steps import build_steps
 from headrace.workflows.lifecycle.siblings import build_company
@@ -71,6 +73,7 @@ class Provisions:
         self._inspector = inspector
         self._deprovisions = deprovisions
         self._stage_changes = stage_changes
+        self._drains = LogDrains(core, client)
         core.engine.register(WorkflowKind.PROVISION, self.provision)
         core.engine.register(WorkflowKind.EXPIRE, self.expire)
 
@@ -82,11 +85,14 @@ class Provisions:
             "inspect": Traced(look=_find_unlooked, act=self._inspect),
             "run_hook": Traced(look=self._find_uncalled, act=self._run_hook),
             "set_config": Traced(look=self._find_unset, act=self._set_config),
+            "set_log_drain": Traced(look=self._drains.find_unset, act=self._drains.set),
             # Once it is marked, the resource has left the state.
             "mark_provisioned": Traced(look=lambda _connection, _uuid: run.workflow_id, act=mark),
         }
         if is_synchronous:
             steps = {name: steps[name] for name in ("run_hook", "mark_provisioned")}
+        elif SYSLOG_DRAIN not in self._core.manifest.requires:
+            del steps["set_log_drain"]
         try:
             stopped_at = await run_while(self._core, State.PROVISIONING, run, uuid, steps)
             if stopped_at is None:
@@ -163,16 +169,20 @@ class Provisions:
         core, (provision, placement) = self._core, called
         returned = await self._hooks.call("on_provision", provision)
         with blaming("on_provision"):
-            config = read_config(returned, manifest=core.manifest)
-            require_config(returned, config, manifest=core.manifest)
-        await core.database.write(self._record_returned, uuid, config, placement)
+            has_drain = provision.log_drain_token is not None
+            answer = read_provisioned(returned, manifest=core.manifest, has_drain=has_drain)
+        # An app of the Fir generation has no drain, whatever the hook says.
+        answer = answer if has_drain else replace(answer, log_drain_url=None)
+        await core.database.write(self._record_returned, uuid, answer, placement)
 
     def _record_returned(
-        self, connection: sa.Connection, uuid: str, config: Mapping[str, str], placement: PlacementRow | None
+        self, connection: sa.Connection, uuid: str, answer: Provisioned, placement: PlacementRow | None
     ) -> None:
         """Keep what the hook returned, and with which place it was called."""
-        now = self._core.clock()
+        now, config = self._core.clock(), answer.config
         self._core.secrets.save_config(connection, uuid, config)
+        said = ((LOG_DRAIN_URL, answer.log_drain_url), (MESSAGE, answer.message))
+        self._core.secrets.save_all(connection, [Sealing(uuid, kind, text) for kind, text in said if text is not None])
         if placement is not None:
             note_told(connection, placement.id, now=now)
         detail = {"hook": "on_provision", "config_vars": sorted(config)}
