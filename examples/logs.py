@@ -20,6 +20,7 @@ from headrace import (
     PlanChanged,
     Provision,
     Provisioned,
+    Refused,
     Resource,
     Secret,
     read_log_batch,
@@ -29,6 +30,7 @@ from headrace import (
 service = AddonService.from_env()
 logs: defaultdict[str, list[LogLine]] = defaultdict(list)  # Acme's cloud: the lines of each app, by uuid
 batches: set[str] = set()
+days = {"free": 1, "basic": 7, "standard": 30}
 
 
 @service.on_provision
@@ -39,7 +41,7 @@ async def create(provision: Provision) -> Provisioned:
     return Provisioned(
         config={"ACME_SEARCH_URL": f"https://search.acme.example/{provision.uuid}"},
         log_drain_url=f"{address}/logs/{provision.uuid}",
-        message="Your app's log is kept from now on.",
+        message=f"Your app's log is kept for {days[provision.plan]} days.",
     )
 
 
@@ -64,7 +66,9 @@ routes = [Route("/logs/{uuid}", take, methods=["POST"])]
 
 @service.on_plan_change
 async def resize(change: PlanChange) -> PlanChanged:
-    return PlanChanged(message=f"Acme keeps a month of logs now that the plan is {change.new_plan}.")
+    if change.new_plan not in days:
+        raise Refused(f"Acme has no plan {change.new_plan}.")
+    return PlanChanged(message=f"Your app's log is kept for {days[change.new_plan]} days.")
 
 
 @service.on_deprovision

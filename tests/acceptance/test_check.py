@@ -1,4 +1,4 @@
-"""The example add-on, served as a partner serves it, keeps Heroku's contract."""
+"""Example add-ons, served as a partner serves them, keep Heroku's contract."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,13 @@ from lab.kit.processes import find_free_port
 pytestmark = pytest.mark.acceptance
 
 
-def write_manifest(folder: Path, url: str) -> Path:
+def write_manifest(folder: Path, url: str, requires: list[str]) -> Path:
     urls = {"base_url": f"{url}/heroku/resources", "sso_url": f"{url}/sso/login"}
     api = {
         "version": "3",
         "config_vars": ["ACME_SEARCH_URL"],
         "regions": ["us", "eu"],
+        "requires": requires,
         "password": "manifest-pass-manifest-pass-mani",
         "sso_salt": "s4lt-for-tests-s4lt-for-tests-s4",
         "production": {name: address.replace("http:", "https:") for name, address in urls.items()},
@@ -27,10 +28,11 @@ def write_manifest(folder: Path, url: str) -> Path:
     return manifest
 
 
-def test_the_example_passes_the_checker(processes: Processes) -> None:
+@pytest.mark.parametrize(("example", "requires"), [("acme", []), ("logs", ["syslog_drain", "log_input"])])
+def test_the_examples_pass_the_checker(processes: Processes, example: str, requires: list[str]) -> None:
     """`headrace check` finds nothing to fail, nothing to warn of but one known race, and leaves nothing behind."""
     url, heroku = (f"http://127.0.0.1:{find_free_port()}" for _ in range(2))
-    manifest = write_manifest(processes.folder, url)
+    manifest = write_manifest(processes.folder, url, requires)
     environment = {
         "HEADRACE_MANIFEST": str(manifest),
         "HEADRACE_CLIENT_SECRET": "checker-client-secret",
@@ -40,7 +42,7 @@ def test_the_example_passes_the_checker(processes: Processes) -> None:
     }
     service = processes.headrace(
         "serve",
-        "acme:service",
+        f"{example}:service",
         "--one-process",
         "--port",
         url.rpartition(":")[2],

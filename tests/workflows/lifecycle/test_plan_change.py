@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from headrace import PlanChanged, Provisioned
 from headrace.emulator import Declined, Fault, Switches
 from headrace.hooks.arguments import PlanChange, Provision, Resource
 from headrace.models import State
@@ -359,3 +360,28 @@ async def _find_change(pair: Pair, uuid: str, number: int) -> PlanChangeRow:
 async def _has_change(pair: Pair, uuid: str, number: int) -> bool:
     names = [event.name for event in await pair.list_events(uuid)]
     return number == names.count("plan_change.requested")
+
+
+async def test_a_word_to_the_customer_is_in_the_answer(sqlite_url: str) -> None:
+    """In that of a repeat too; config vars of the same answer are set."""
+    acme = ConfiguringAcme(config=PlanChanged(config={"ACME_SEARCH_TOKEN": "token-2"}, message="Welcome to basic."))
+    async with play_pair(sqlite_url, acme=acme) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await pair.settle()
+        answers = [await pair.call("PUT", f"/{addon.id}", json={"plan": "basic"}) for _ in range(2)]
+        await pair.settle()
+
+        assert [(200, {"message": "Welcome to basic."})] * 2 == answers
+        assert "token-2" == addon.config["ACME_SEARCH_TOKEN"]
+        assert 1 == len(acme.changed)
+
+
+@pytest.mark.parametrize("answer", [Provisioned(), PlanChanged(message="x" * 1001), 7])
+async def test_an_answer_of_another_kind_changes_nothing(sqlite_url: str, answer: object) -> None:
+    async with play_pair(sqlite_url, acme=ConfiguringAcme(config=answer)) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await pair.settle()
+        status, _ = await pair.call("PUT", f"/{addon.id}", json={"plan": "basic"})
+        await pair.settle()
+
+        assert (503, "free") == (status, (await pair.find(addon.id)).plan)
