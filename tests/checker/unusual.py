@@ -31,6 +31,23 @@ class HasIdsOfItsOwn(Provider):
 
 
 @unusual
+class IsSlowerTheSecondTime(SynchronousProvider):
+    """Removes in the background, the first at once and others not: asked again meanwhile, it answers as at first."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.busy_until: dict[str, float] = {}
+
+    async def deprovision(self, uuid: str) -> Response:
+        now = asyncio.get_running_loop().time()
+        if now < self.busy_until.get(uuid, 0.0):
+            return Response(status_code=204)
+        answer = await super().deprovision(uuid)
+        self.busy_until.setdefault(uuid, now + (0.2 if self.busy_until else 0.0))
+        return answer
+
+
+@unusual
 class AnswersCreated(SynchronousProvider):
     async def provision(self, body: dict[str, Any]) -> Response:
         answer = await super().provision(body)
