@@ -139,6 +139,30 @@ async def test_the_description_is_whole(sqlite_url: str) -> None:
     assert {"uuid", "plan"} == wanted
 
 
+async def test_a_generated_client_has_groups_and_names_of_words(sqlite_url: str) -> None:
+    """Each operation is in one group that is described; no name tells a module, and no title is there twice."""
+    async with play(sqlite_url) as pair:
+        description = await describe(pair)
+    tags = {tag["name"] for tag in description["tags"]}
+    grouped: dict[str, set[str]] = {tag: set() for tag in tags}
+    for path, methods in description["paths"].items():
+        for operation in methods.values():
+            [tag] = operation["tags"]
+            grouped[tag].add(path)
+    schemas = description["components"]["schemas"]
+    titles = [schema["title"] for schema in schemas.values() if "title" in schema]
+
+    assert {"/heroku/resources", "/heroku/resources/{uuid}", "/heroku/webhooks/{uuid}", "/sso/login"} == (
+        grouped["heroku"]
+    )
+    assert {"/", "/board", "/board.json", "/board/check", "/board/logout"} == grouped["board"]
+    assert {"/metrics", "/health", "/ready", "/openapi.json"} == grouped["watching"]
+    assert all(path.startswith("/operators") for path in grouped["operators"])
+    assert all(path.startswith("/api/") for path in grouped["api"])
+    assert [] == [name for name in schemas if not name.isalnum()]
+    assert len(titles) == len(set(titles))
+
+
 @pytest.mark.parametrize(("host", "prefix"), [("", ""), ("acme.example", "__Host-")])
 async def test_the_cookies_are_called_what_a_browser_calls_them_there(sqlite_url: str, host: str, prefix: str) -> None:
     """On https their names bind them to the host; on a laptop there is no https."""

@@ -76,6 +76,37 @@ def show_json(meaning: str, shape: Any = Message) -> Reply:
     return Reply(meaning, {JSON_TYPE: shape})
 
 
+class Tag(StrEnum):
+    """What an operation belongs to; its value is what a generated client calls the group."""
+
+    HEROKU = "heroku"
+    BOARD = "board"
+    OPERATORS = "operators"
+    API = "api"
+    WATCHING = "watching"
+
+
+TAGS = {
+    Tag.HEROKU: "What Heroku calls: the Add-on Partner API, logins and webhooks.",
+    Tag.BOARD: "What customers see.",
+    Tag.OPERATORS: "What whoever runs the service sees and orders.",
+    Tag.API: "For programs of yours, with a token.",
+    Tag.WATCHING: "For whatever watches the service, and this description.",
+}
+# By the beginning of an address; Heroku's are wherever the manifest says.
+TAGS_BY_FIRST = {
+    "": Tag.BOARD,
+    "board": Tag.BOARD,
+    "board.json": Tag.BOARD,
+    "operators": Tag.OPERATORS,
+    "operators.json": Tag.OPERATORS,
+    "api": Tag.API,
+    "metrics": Tag.WATCHING,
+    "health": Tag.WATCHING,
+    "ready": Tag.WATCHING,
+    "openapi.json": Tag.WATCHING,
+}
+
 # The handlers of a form answer these with a page of their own.
 FORM_REJECTED = {
     400: show_page("The form cannot be read."),
@@ -102,6 +133,7 @@ def build_openapi(routes: Iterable[BaseRoute], *, title: str, version: str, cook
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": "An add-on service built with headrace."},
         "servers": [{"url": "/"}],
+        "tags": [{"name": tag, "description": text} for tag, text in TAGS.items()],
         "paths": paths,
         "components": {"schemas": schemas.components, "securitySchemes": _describe_schemes(cookie_prefix)},
     }
@@ -129,6 +161,7 @@ def _describe(route: DescribedRoute, schemas: _Schemas) -> dict[str, Any]:
     operation = route.operation
     described: dict[str, Any] = {
         "operationId": operation.id,
+        "tags": [TAGS_BY_FIRST.get(route.path.split("/")[1], Tag.HEROKU)],
         "summary": operation.summary,
         "parameters": _describe_parameters(route),
         "responses": {str(status): _describe_reply(reply, schemas) for status, reply in operation.replies.items()},
