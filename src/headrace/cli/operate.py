@@ -129,13 +129,18 @@ def abandon(uuid: str, env_file: str | None) -> None:
 
 
 @commands.command()
+@click.option("--to-schema", is_flag=True, help="First move an older release's tables to HEADRACE_DATABASE_SCHEMA.")
 @env_file
-def migrate(env_file: str | None) -> None:
+def migrate(to_schema: bool, env_file: str | None) -> None:  # noqa: FBT001
     """Create or upgrade the database; `serve` and `worker` do it too when they start. Needs DATABASE_URL alone."""
     from headrace.running import prepare
+    from headrace.workflows.engine.moving import move_to_schema
 
     with opened_database(env_file) as database:
+        moved_from = move_to_schema(database) if to_schema else None
         newer = prepare(database)
+    if moved_from is not None:
+        click.echo(f"The tables were moved from {moved_from.tables} to {database.schema}; restart web and worker.")
     click.echo(f"Nothing is done: {newer}." if newer else "The database is up to date.")
 
 

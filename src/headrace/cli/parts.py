@@ -92,12 +92,13 @@ def opened_database(env_file: str | None) -> "Iterator[Database]":
     Raises:
         ConfigurationError: it cannot be used.
     """
-    from headrace.settings import find_database_url
+    from headrace.settings import find_database
     from headrace.store.sql.database import Database
     from headrace.store.sql.usable import explained
 
     load_env(env_file)
-    database = Database(find_database_url(os.environ))
+    address = find_database(os.environ)
+    database = Database(address.url, setting=address.setting, schema=address.schema)
     try:
         with explained(database):
             yield database

@@ -78,8 +78,9 @@ def serve_here(
     configure_logging()
     service = load_service(target, env_file)
     is_apart = not has_worker and leash is None
-    if is_apart and "DYNO" in os.environ and service.settings.database_url.startswith("sqlite"):
-        raise ConfigurationError(["--web-only: dynos share no SQLite file. Set DATABASE_URL to a PostgreSQL database."])
+    if is_apart and "DYNO" in os.environ and service.settings.database.is_sqlite:
+        setting = service.settings.database.setting
+        raise ConfigurationError([f"--web-only: dynos share no SQLite file. Set {setting} to a PostgreSQL database."])
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = read_port(os.environ.get("PORT", DEFAULT_PORT)) if port is None else port
     app = service.asgi(has_worker=has_worker)

@@ -16,10 +16,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.fence import put_behind_fence
 from headrace.store.sql.group_commit import GroupCommit
 from headrace.store.sql.open_file import OpenFile
 from headrace.store.sql.outage import OutageLog
+from headrace.store.sql.place import ENGINE, Place, decide_place, find_old, look_for_place
 from headrace.store.sql.pool import POOL_LOG, BoundedPool, Closer
 from headrace.store.sql.sqlite_versions import require_sqlite, supply_fractions
 from headrace.store.sql.waits import Waits
@@ -65,15 +67,31 @@ AFTER_COMMIT = "headrace_after_commit"
 class Database:
     """One database: an engine, and the threads on which its queries run."""
 
-    def __init__(self, url: str, *, waits_seconds: float = LOCKED_SECONDS, connections: int = CONNECTIONS) -> None:
-        """`waits_seconds` is how long a write waits for SQLite's lock.
+    def __init__(
+        self,
+        url: str,
+        *,
+        setting: str = "DATABASE_URL",
+        schema: str = DATABASE_SCHEMA,
+        waits_seconds: float = LOCKED_SECONDS,
+        connections: int = CONNECTIONS,
+    ) -> None:
+        """`setting` is what the url was read from, and `waits_seconds` how long a write waits for SQLite's lock.
 
-        `connections` is how many this process may open on PostgreSQL, a worker's lease included.
+        On PostgreSQL `schema` is where our tables stand, and `connections` how many this process may open, a worker's
+        lease included.
 
         Raises:
             ConfigurationError: SQLite is too old.
         """
         self.url = url
+        self.setting = setting
+        self.schema = schema
+        self._place: Place | None = None
+        # Where an installation stands that is not served, because another schema was asked for.
+        self.left_out: str | None = None
+        # What SQLAlchemy puts into statements; on PostgreSQL known from the first connection on.
+        self._schemas: dict[str | None, str | None] = {ENGINE: None}
         self.outages = OutageLog()
         self._waits = Waits()
         self._waits_seconds = waits_seconds
@@ -86,15 +104,49 @@ class Database:
             self.writes = _create_sqlite_engine(url, self.file, waits_seconds=0)
         else:
             self.engine = self.writes = _create_postgres_engine(url, most=connections - LEASE_CONNECTIONS)
+            event.listen(self.engine, "connect", self._learn_place)
             self.reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._closer = Closer(self.engine)
             POOL_LOG.addFilter(self.outages.spare)
+        for each in {self.engine, self.writes, self.reads}:
+            each.update_execution_options(schema_translate_map=self._schemas)
         readers = SQLITE_READERS if self.is_sqlite else POSTGRES_READERS
         self._threads = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="headrace-database")
         watchers = SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS
         self._watching = ThreadPoolExecutor(max_workers=watchers, thread_name_prefix="headrace-watching")
         writers = SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS
         self._writer = GroupCommit(self.transaction, threads=writers)
+
+    @property
+    def place(self) -> Place:
+        """Where our tables and the engine's stand in a PostgreSQL.
+
+        Raises:
+            SQLAlchemyError: it is not known yet, and the database is away.
+        """
+        if self._place is None:
+            with self.engine.connect():
+                pass
+        assert self._place is not None
+        return self._place
+
+    def look_for_place(self, connection: sa.Connection) -> Place:
+        """Look again where the tables stand, without going there."""
+        return decide_place(self.schema, look_for_place(connection.connection.driver_connection, self.schema))
+
+    def go_to(self, place: Place) -> None:
+        """Have every statement from now on go to another place."""
+        self._place = place
+        self._schemas.update({None: place.tables, ENGINE: place.engine})
+
+    def _learn_place(self, connection: Any, _record: Any) -> None:
+        if self._place is not None:
+            return
+        found = look_for_place(connection, self.schema)
+        connection.rollback()
+        place = decide_place(self.schema, found)
+        self.left_out = find_old(self.schema, found) if self.schema not in (*found.installed, DATABASE_SCHEMA) else None
+        self.go_to(place)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
