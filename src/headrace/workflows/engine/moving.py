@@ -74,8 +74,8 @@ def _move(connection: sa.Connection, source: Place, target: Place) -> None:
 
 def _require_unshared(connection: sa.Connection) -> None:
     """Refuse to take workflows along that are another application's."""
-    name = sa.Column("application_name")
-    others = sa.select(name).select_from(workflow_status).where(name != APPLICATION).limit(1)
+    name = workflow_status.c.application_name
+    others = sa.select(name).where(name != APPLICATION).limit(1)
     if other := connection.execute(others).scalar():
         what = f"the application {other[:60]} has workflows in the schema {OLD_ENGINE} too"
         raise ConfigurationError([f"{what}, which would have to move with headrace's; they stay where they are."])
@@ -90,9 +90,7 @@ def _move_tables(connection: sa.Connection, old: str, new: str) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {quote(old)}.{name} SET SCHEMA {quote(new)}")
     left = f"{quote(old)}.{TOMBSTONE}"
     connection.exec_driver_sql(f"CREATE TABLE {left} (moved_to text)")
-    told = (
-        f"The tables of headrace are in the schema {new}. This keeps older releases from making theirs; drop it later."
-    )
+    told = f"headrace has its tables in the schema {new}. This one keeps older releases out; drop it later."
     connection.exec_driver_sql(f"COMMENT ON TABLE {left} IS '{told}'")
 
 
