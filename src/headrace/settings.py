@@ -381,4 +381,4 @@ def _find_mistyped(environment: Mapping[str, str]) -> Iterator[str]:
     unset = [setting.name for setting in SETTINGS if setting.name not in environment]
     for name in sorted(environment.keys() - {setting.name for setting in SETTINGS}):
         if name.startswith(OURS) and (meant := get_close_matches(name, unset, n=1, cutoff=0.85)):
-            yield f"{name}: there is no such setting. {meant[0]} is meant?"
+            yield f"{name}: there is no such setting; did you mean {meant[0]}?"

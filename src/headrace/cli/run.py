@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import PORT, env_file, load_env
+from headrace.cli.parts import PORT, Commands, env_file, load_env
 from headrace.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = "5050"
 
-commands = click.Group()
+commands = Commands()
 
 
 leash = click.option("--leash", type=int, hidden=True, help="The descriptor that ties this process to its parent.")

@@ -18,6 +18,8 @@ from headrace.database_urls import DATABASE_SCHEMA
 ENGINE = "headrace workflow engine"
 # Where the engine's tables stand in an installation of a release that knew of no schema.
 OLD_ENGINE = "dbos"
+# What such a release locks while it makes its tables.
+OLD_MIGRATION_LOCK = 0x68656164
 # All of these, beside a table of versions, tell an installation of ours from another program's tables.
 TELLING = ("resource", "secret", "placement", "placement_check", "access_check", "lifecycle_event")
 
@@ -58,6 +60,11 @@ class Place:
     def is_old(self) -> bool:
         """Whether it is where releases look for it that know of no schema."""
         return self.engine == OLD_ENGINE
+
+    @property
+    def migration_lock(self) -> int:
+        """What is locked while the tables are made."""
+        return OLD_MIGRATION_LOCK if self.is_old else self.derive_number("migrations", bits=64)
 
     def derive_number(self, what: str, *, bits: int) -> int:
         """Return a number for a lock: locks belong to a database, and two installations in one share none."""

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from headrace.errors import ConfigurationError
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import ALEMBIC_VERSION
-from headrace.store.sql.migrations.lock import OLD_MIGRATION_LOCK
-from headrace.store.sql.place import OLD_ENGINE, Place, find_old, look_for_place, name_place
+from headrace.store.sql.place import OLD_ENGINE, OLD_MIGRATION_LOCK, Place, find_old, look_for_place, name_place
 from headrace.store.sql.schema import METADATA
 from headrace.store.sql.schemas import make_in
 from headrace.workflows.engine.ledger import workflow_status

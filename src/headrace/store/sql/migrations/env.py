@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from headrace.store.sql.migrations.lock import OLD_MIGRATION_LOCK
 from headrace.store.sql.place import read_place
 from headrace.store.sql.schema import METADATA
 
@@ -15,8 +14,7 @@ with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         # Both end with the transaction, in which all of it is done. Migrations name no schema.
-        lock = OLD_MIGRATION_LOCK if place.is_old else place.derive_number("migrations", bits=64)
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({place.migration_lock})")
         connection.exec_driver_sql(f'SET LOCAL search_path TO "{place.tables}"')
     context.configure(
         connection=connection,
