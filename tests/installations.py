@@ -18,7 +18,7 @@ PARTNERS_TABLES = ("resource", "secret", "pipeline", "access", "notice")
 def make_old(url: str, place: Place = OLD) -> None:
     """Make the tables as releases have them that know of no schema."""
     database = Database(url)
-    database.go_to(place)
+    database.whereabouts.go_to(place)
     migrate(database)
     prepare(database)
     database.close()

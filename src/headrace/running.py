@@ -14,7 +14,7 @@ from headrace.logs import LogName
 from headrace.store.reports.vitals import load_troubles
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import find_newer, is_migrated, migrate
-from headrace.store.sql.outage import OutageLog, is_gone, is_outage, read_said
+from headrace.store.sql.outage import OutageLog, is_brief, is_outage, read_said
 from headrace.store.sql.usable import explained, require_usable
 from headrace.wording import spell_seconds
 from headrace.workflows.engine.lease import WorkerLease
@@ -151,7 +151,7 @@ class Readiness:
 
     def _explain_unmigrated(self, connection: sa.Connection) -> str:
         database = self._parts.database
-        if not database.is_sqlite and (place := database.look_for_place(connection)) != database.place:
+        if not database.is_sqlite and (place := database.whereabouts.look_again(connection)) != database.place:
             return f"the tables were moved to the schema {place.tables}; restart this process"
         return "the database is not up to date; run `headrace migrate`"
 
@@ -208,7 +208,7 @@ async def _repeat(outages: OutageLog, failed: LogName, chore: Callable[[], Await
         except Exception as error:
             # The database is away for a moment, or one thing cannot be done: the next round looks again. A chore
             # that ended would leave a worker behind that only seems to work.
-            if is_outage(error) or is_gone(error):
+            if is_brief(error):
                 outages.note(error, chore=failed)
             else:
                 log.exception(failed)

@@ -140,7 +140,8 @@ def migrate(to_schema: bool, env_file: str | None) -> None:  # noqa: FBT001
         moved_from = move_to_schema(database) if to_schema else None
         newer = prepare(database)
     if moved_from is not None:
-        click.echo(f"The tables were moved from {moved_from.tables} to {database.schema}; restart web and worker.")
+        where = f"from {moved_from.tables} to {database.whereabouts.schema}"
+        click.echo(f"The tables were moved {where}; restart web and worker.")
     click.echo(f"Nothing is done: {newer}." if newer else "The database is up to date.")
 
 

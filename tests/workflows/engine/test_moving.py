@@ -175,7 +175,7 @@ async def _go_on(pair: Pair, uuid: str) -> State:
 @contextmanager
 def _as_older_release(url: str) -> Iterator[Database]:
     database = Database(url)
-    database.go_to(OLD)
+    database.whereabouts.go_to(OLD)
     yield database
     database.close()
 

@@ -21,7 +21,7 @@ from headrace.store.sql.fence import put_behind_fence
 from headrace.store.sql.group_commit import GroupCommit
 from headrace.store.sql.open_file import OpenFile
 from headrace.store.sql.outage import OutageLog
-from headrace.store.sql.place import ENGINE, Place, decide_place, find_old, look_for_place
+from headrace.store.sql.place import Place, Whereabouts
 from headrace.store.sql.pool import POOL_LOG, BoundedPool, Closer
 from headrace.store.sql.sqlite_versions import require_sqlite, supply_fractions
 from headrace.store.sql.waits import Waits
@@ -78,20 +78,14 @@ class Database:
     ) -> None:
         """`setting` is what the url was read from, and `waits_seconds` how long a write waits for SQLite's lock.
 
-        On PostgreSQL `schema` is where our tables stand, and `connections` how many this process may open, a worker's
-        lease included.
+        On PostgreSQL our tables stand in `schema`, and a process has so many `connections`, a worker's lease included.
 
         Raises:
             ConfigurationError: SQLite is too old.
         """
         self.url = url
         self.setting = setting
-        self.schema = schema
-        self._place: Place | None = None
-        # Where an installation stands that is not served, because another schema was asked for.
-        self.left_out: str | None = None
-        # What SQLAlchemy puts into statements; on PostgreSQL known from the first connection on.
-        self._schemas: dict[str | None, str | None] = {ENGINE: None}
+        self.whereabouts = Whereabouts(schema)
         self.outages = OutageLog()
         self._waits = Waits()
         self._waits_seconds = waits_seconds
@@ -104,18 +98,15 @@ class Database:
             self.writes = _create_sqlite_engine(url, self.file, waits_seconds=0)
         else:
             self.engine = self.writes = _create_postgres_engine(url, most=connections - LEASE_CONNECTIONS)
-            event.listen(self.engine, "connect", self._learn_place)
+            event.listen(self.engine, "connect", self.whereabouts.learn)
             self.reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._closer = Closer(self.engine)
             POOL_LOG.addFilter(self.outages.spare)
         for each in {self.engine, self.writes, self.reads}:
-            each.update_execution_options(schema_translate_map=self._schemas)
-        readers = SQLITE_READERS if self.is_sqlite else POSTGRES_READERS
-        self._threads = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="headrace-database")
-        watchers = SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS
-        self._watching = ThreadPoolExecutor(max_workers=watchers, thread_name_prefix="headrace-watching")
-        writers = SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS
-        self._writer = GroupCommit(self.transaction, threads=writers)
+            each.update_execution_options(schema_translate_map=self.whereabouts.schemas)
+        self._threads = _make_threads("database", SQLITE_READERS if self.is_sqlite else POSTGRES_READERS)
+        self._watching = _make_threads("watching", SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS)
+        self._writer = GroupCommit(self.transaction, threads=SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS)
 
     @property
     def place(self) -> Place:
@@ -124,29 +115,11 @@ class Database:
         Raises:
             SQLAlchemyError: it is not known yet, and the database is away.
         """
-        if self._place is None:
+        if self.whereabouts.place is None:
             with self.engine.connect():
                 pass
-        assert self._place is not None
-        return self._place
-
-    def look_for_place(self, connection: sa.Connection) -> Place:
-        """Look again where the tables stand, without going there."""
-        return decide_place(self.schema, look_for_place(connection.connection.driver_connection, self.schema))
-
-    def go_to(self, place: Place) -> None:
-        """Have every statement from now on go to another place."""
-        self._place = place
-        self._schemas.update({None: place.tables, ENGINE: place.engine})
-
-    def _learn_place(self, connection: Any, _record: Any) -> None:
-        if self._place is not None:
-            return
-        found = look_for_place(connection, self.schema)
-        connection.rollback()
-        place = decide_place(self.schema, found)
-        self.left_out = find_old(self.schema, found) if self.schema not in (*found.installed, DATABASE_SCHEMA) else None
-        self.go_to(place)
+        assert self.whereabouts.place is not None
+        return self.whereabouts.place
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -268,6 +241,10 @@ def _lock(connection: sa.Connection, *, waits_seconds: float) -> None:
 def _is_busy(error: BaseException | None) -> bool:
     # In the lowest byte stands what it is; the others say more of it, such as that a log is being recovered.
     return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _make_threads(name: str, count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=count, thread_name_prefix=f"headrace-{name}")
 
 
 def _close_connection(_connection: Any, record: Any) -> None:

@@ -69,8 +69,9 @@ def require_ours(database: Database, connection: sa.Connection) -> None:
     own = f"name a database of headrace's own in {database.setting}."
     if schema is not None:
         own = "name a schema of headrace's own in HEADRACE_DATABASE_SCHEMA."
-    if database.left_out is not None:
-        raise ConfigurationError([_explain_left_out(database.left_out, database.schema)])
+    left_out = database.whereabouts.left_out
+    if left_out is not None:
+        raise ConfigurationError([_explain_left_out(left_out, database.whereabouts.schema)])
     found = _read_versions(connection)
     foreign = {version for version in found if not VERSION.fullmatch(version)}
     if foreign:

@@ -32,9 +32,9 @@ def is_forbidden(error: BaseException) -> bool:
     return _find_code(error) == INSUFFICIENT_PRIVILEGE
 
 
-def is_gone(error: BaseException) -> bool:
-    """Whether a PostgreSQL has no such table: they were moved while this process ran."""
-    return _find_code(error) in UNDEFINED
+def is_brief(error: BaseException) -> bool:
+    """Whether a line says all of it: an outage, or a PostgreSQL whose tables were moved while this process ran."""
+    return is_outage(error) or _find_code(error) in UNDEFINED
 
 
 def _find_code(error: BaseException) -> str | None:
@@ -59,7 +59,7 @@ class OutageLog:
 
     def note(self, error: BaseException, **detail: Any) -> None:
         """Note what the database answered; `detail` says who met it."""
-        if not is_outage(error) and not is_gone(error):
+        if not is_brief(error):
             # A statement of ours was not taken: whoever mends it wants the traceback.
             log.error(LogName.DATABASE_FAILED, extra=detail, exc_info=error)
             return
@@ -73,7 +73,7 @@ class OutageLog:
     def spare(self, record: logging.LogRecord) -> bool:
         """Note an outage in the place of a record about it: a filter, for the loggers of libraries."""
         error = record.exc_info[1] if record.exc_info else sys.exception()
-        if error is None or not is_outage(error):
+        if error is None or not is_brief(error):
             return True
         self.note(error, by=record.name.partition(".")[0])
         return False

@@ -112,6 +112,38 @@ def look_for_place(connection: Any, schema: str) -> Found:
     return Found(installed, has_engine, has_old_engine)
 
 
+class Whereabouts:
+    """Where the statements of a process go to: learnt from its first connection to a PostgreSQL, and kept."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+        self.place: Place | None = None
+        # Where an installation stands that is not served, because another schema was asked for.
+        self.left_out: str | None = None
+        # What SQLAlchemy puts into statements; SQLite has no schemas.
+        self.schemas: dict[str | None, str | None] = {ENGINE: None}
+
+    def learn(self, connection: Any, _record: Any) -> None:
+        """Look where the tables stand, over the driver's connection that was just opened."""
+        if self.place is not None:
+            return
+        found = look_for_place(connection, self.schema)
+        connection.rollback()
+        place = decide_place(self.schema, found)
+        is_elsewhere = place.tables == self.schema and self.schema not in (*found.installed, DATABASE_SCHEMA)
+        self.left_out = find_old(self.schema, found) if is_elsewhere else None
+        self.go_to(place)
+
+    def look_again(self, connection: sa.Connection) -> Place:
+        """Return where the tables stand now, without going there."""
+        return decide_place(self.schema, look_for_place(connection.connection.driver_connection, self.schema))
+
+    def go_to(self, place: Place) -> None:
+        """Have every statement from now on go to a place."""
+        self.place = place
+        self.schemas.update({None: place.tables, ENGINE: place.engine})
+
+
 def read_place(connection: sa.Connection) -> Place | None:
     """Return where the statements of a connection go to; SQLite has one place."""
     schemas = connection.get_execution_options().get("schema_translate_map", {})

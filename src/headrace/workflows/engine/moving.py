@@ -12,7 +12,15 @@ import sqlalchemy as sa
 from headrace.errors import ConfigurationError
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import ALEMBIC_VERSION
-from headrace.store.sql.place import OLD_ENGINE, OLD_MIGRATION_LOCK, Place, find_old, look_for_place, name_place
+from headrace.store.sql.place import (
+    OLD_ENGINE,
+    OLD_MIGRATION_LOCK,
+    Place,
+    decide_place,
+    find_old,
+    look_for_place,
+    name_place,
+)
 from headrace.store.sql.schema import METADATA
 from headrace.store.sql.schemas import make_in
 from headrace.workflows.engine.ledger import workflow_status
@@ -36,21 +44,22 @@ def move_to_schema(database: Database) -> Place | None:
         raise ConfigurationError([f"{database.setting}: SQLite has no schemas, so there is nothing to move."])
     with _explained(), database.transaction() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(OLD_MIGRATION_LOCK)))
-        source, target = _find_source(database, connection), name_place(database.schema)
+        source, target = _find_source(database, connection), name_place(database.whereabouts.schema)
         if source is not None:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCKS_WITHIN}'")
             _move(connection, source, target)
-    database.go_to(target)
-    database.left_out = None
+    database.whereabouts.go_to(target)
+    database.whereabouts.left_out = None
     return source
 
 
 def _find_source(database: Database, connection: sa.Connection) -> Place | None:
-    found = look_for_place(connection.connection.driver_connection, database.schema)
-    if database.schema not in found.installed:
-        old = find_old(database.schema, found)
+    schema = database.whereabouts.schema
+    found = look_for_place(connection.connection.driver_connection, schema)
+    if schema not in found.installed:
+        old = find_old(schema, found)
     else:
-        old = database.schema if found.has_old_engine and not found.has_engine else None
+        old = schema if decide_place(schema, found).is_old else None
     return None if old is None else Place(old, OLD_ENGINE)
 
 
