@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from browsing import visit
 from cli.running import invoke
+from headrace.emulator import Declined
 from headrace.lifetime import Assembly
 from headrace.models import State
 from headrace.service import AddonService, find_assembly
@@ -64,6 +65,24 @@ async def test_an_older_installation_has_a_worker_until_it_is_moved(old_url: str
         assert State.PROVISIONED == (await pair.find(addon.id)).state
 
     assert "headrace" not in _list_schemas(old_url)
+
+
+async def test_a_worker_that_began_before_the_move_ends_in_order(
+    old_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says a line a second and no traceback, takes nothing, and Heroku is told to ask again."""
+    async with play_pair(old_url) as pair:
+        moved = await asyncio.to_thread(invoke, "migrate", "--to-schema", DATABASE_URL=old_url)
+        ready = await visit(pair, "/ready")
+        with pytest.raises(Declined):
+            await pair.heroku.create_addon("shop", "acme-search:basic")
+        await eventually(lambda: caplog.messages.count("database.failed") >= 3)
+
+    assert (0, 503) == (moved.exit_code, ready.status), moved.output
+    assert [] == pair.acme.created
+    assert [] == [
+        each.message for each in caplog.records if each.exc_info and each.name.startswith(("headrace", "dbos"))
+    ]
 
 
 def test_what_was_moved_is_as_if_it_had_been_made_there(old_url: str, postgres_url: str) -> None:

@@ -19,7 +19,8 @@ _OURS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError, exc.NotSupport
 PAUSE_SECONDS = 1.0
 # What PostgreSQL calls them in every language.
 INSUFFICIENT_PRIVILEGE = "42501"
-UNDEFINED = ("42P01", "3F000")
+# No such table, schema, or column.
+UNDEFINED = ("42P01", "3F000", "42703")
 
 
 def is_outage(error: BaseException | None) -> bool:
