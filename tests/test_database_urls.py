@@ -29,7 +29,7 @@ SPELLED = "its user or password has a letter that means something there; write "
 def test_an_address_is_read_for_the_driver(given: str, read: str) -> None:
     """Heroku's own begins with postgres://, which names no driver."""
     assert read == read_database_url(given)
-    assert read == read_settings({**GOOD, "DATABASE_URL": given}).database_url
+    assert read == read_settings({**GOOD, "DATABASE_URL": given}).database.url
 
 
 @pytest.mark.parametrize("given", ["postgres://u:a%2Fb%25c%40d:e+f@h:1/d?options=-c%20x%3D1&application_name=a%2Bb"])

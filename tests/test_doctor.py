@@ -12,6 +12,7 @@ from headrace.models import State
 from headrace.store.sql.schema import METADATA
 from headrace.store.state.placements import make_first_due
 from headrace.store.state.resources import update_resource
+from headrace.workflows.engine.ledger import workflow_status
 from pair import play_pair
 from store.making import HOUR, NOON, add_resource, id_of
 
@@ -57,8 +58,7 @@ async def test_two_halves_of_different_backups_are_seen(database_url: str, half:
 
 def _tear(connection: sa.Connection, half: str, uuid: str) -> None:
     if half == "the engine's":
-        schema = "" if connection.dialect.name == "sqlite" else "dbos."
-        connection.execute(sa.text(f"DELETE FROM {schema}workflow_status"))
+        connection.execute(sa.delete(workflow_status))
         return
     for name in ("lifecycle_event", "secret", "resource"):
         table = METADATA.tables[name]

@@ -44,7 +44,7 @@ def test_the_three_required_settings_are_enough() -> None:
     """Everything else has a default: real Heroku, a file of SQLite."""
     settings = read_settings(GOOD)
 
-    assert ("acme-search", "sqlite:///headrace.db") == (settings.manifest.id, settings.database_url)
+    assert ("acme-search", "sqlite:///headrace.db") == (settings.manifest.id, settings.database.url)
     assert ("https://api.heroku.com", "https://id.heroku.com") == (settings.api_url, settings.id_url)
     assert (timedelta(seconds=300), timedelta(seconds=20)) == (settings.recheck_every, settings.answer_within)
     assert settings.metrics_token is None

@@ -14,9 +14,10 @@ from threading import Thread
 import sqlalchemy as sa
 
 from headrace.encryption import make_key
-from headrace.models import Secret
+from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
-from headrace.store.sql.schema import lifecycle_event
+from headrace.store.sql.database import Database
+from headrace.store.sql.schema import lifecycle_event, resource
 from lab.bench.served import PASSWORD, SLUG
 from lab.kit.builds import Build
 from lab.kit.databases import make_blank_database
@@ -70,9 +71,10 @@ class Site:
 
     def count_done(self) -> int:
         """Return for how many resources there is nothing more to do."""
-        query = "SELECT count(*) FROM resource WHERE state = 'provisioned' AND running IS NULL"
+        is_done = (resource.c.state == State.PROVISIONED, resource.c.running.is_(None))
+        query = sa.select(sa.func.count()).select_from(resource).where(*is_done)
         with self.engine.connect() as connection:
-            return int(connection.execute(sa.text(query)).scalar_one())
+            return int(connection.execute(query).scalar_one())
 
     def read_moments(self, name: str) -> dict[str, datetime]:
         """Return when a line came to each resource's timeline."""
@@ -115,9 +117,10 @@ def make_site(build: Build, database: str) -> Iterator[Site]:
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         build.run("migrate", environment=environment)
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
-        yield Site(build=build, url=url, engine=engine, environment=environment)
-        engine.dispose()
+        # It finds where the build has its tables.
+        opened = Database(url)
+        yield Site(build=build, url=url, engine=opened.writes, environment=environment)
+        opened.close()
 
 
 def provision(port: int, numbers: Iterable[int], *, customers: int = CUSTOMERS) -> None:

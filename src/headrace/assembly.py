@@ -114,7 +114,10 @@ def _watch_hooks(core: Core, hooks: Hooks, redaction: Redaction) -> Failures:
 def _build_core(
     settings: Settings, *, clock: Clock, retries: dict[type[BaseException], Policy]
 ) -> tuple[Core, Redaction]:
-    database = Database(settings.database_url, connections=settings.database_connections)
+    address = settings.database
+    database = Database(
+        address.url, setting=address.setting, schema=address.schema, connections=settings.database_connections
+    )
     secrets = SecretStore(settings.keys)
     redaction = Redaction(database, secrets, of_service=settings.secrets)
     engine = Engine(database, clock=clock, redact=redaction.redact, retries=retries)

@@ -4,7 +4,9 @@ Drivers differ over what the standard leaves open: a `+` is a space to one and a
 in a password ends it for one of them. Nobody should find that out from a connection that is refused.
 """
 
+import re
 import ssl
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
@@ -16,6 +18,38 @@ SQLITE = "sqlite:///"
 # To be written as a percent sign and two digits wherever it stands in a user's name or a password.
 SPELLED = {"%": "%25", "/": "%2F", "?": "%3F", "@": "%40"}
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
+# Where headrace's tables stand in a PostgreSQL, unless a setting says otherwise.
+DATABASE_SCHEMA = "headrace"
+# The engine's schema has a longer name, and the channel on which workers are told has too; PostgreSQL has 63 letters.
+SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+# Of PostgreSQL's own, of everybody's, or of the workflow engine's.
+TAKEN = re.compile(r"pg_.*|information_schema|public|dbos|.*_engine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where resources are kept, the setting that says so, and the schema for them where it is a PostgreSQL."""
+
+    url: str = field(repr=False)
+    setting: str
+    schema: str
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
+
+
+def read_schema(text: str) -> str:
+    """Return the name of a schema.
+
+    Raises:
+        ConfigurationError: it is none that needs no quotes, or one that has another use.
+    """
+    if not SCHEMA.fullmatch(text):
+        raise ConfigurationError([f"{text[:60]} is no name of small letters, digits and _, of 40 at the most."])
+    if TAKEN.fullmatch(text):
+        raise ConfigurationError([f"{text} has another use; take a name of headrace's own, such as {DATABASE_SCHEMA}."])
+    return text
 
 
 def read_database_url(text: str) -> str:

@@ -14,7 +14,7 @@ from headrace.logs import LogName
 from headrace.store.reports.vitals import load_troubles
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import find_newer, is_migrated, migrate
-from headrace.store.sql.outage import OutageLog, is_outage, read_said
+from headrace.store.sql.outage import OutageLog, is_brief, is_outage, read_said
 from headrace.store.sql.usable import explained, require_usable
 from headrace.wording import spell_seconds
 from headrace.workflows.engine.lease import WorkerLease
@@ -136,7 +136,7 @@ class Readiness:
         try:
             async with asyncio.timeout(READY_WITHIN_SECONDS):
                 if not await self._parts.database.read(is_migrated):
-                    problems.append("the database is not up to date; run `headrace migrate`")
+                    problems.append(await self._parts.database.read(self._explain_unmigrated))
                 else:
                     if refusal := await self._find_refusal():
                         problems.append(f"the database takes no writes: {refusal}")
@@ -148,6 +148,12 @@ class Readiness:
         if not problems and (wait := self._describe_wait(longer_than=self._hangs_after)):
             warnings.append(f"database: {wait}")
         return problems, [text for text in warnings if text not in problems]
+
+    def _explain_unmigrated(self, connection: sa.Connection) -> str:
+        database = self._parts.database
+        if not database.is_sqlite and (place := database.whereabouts.look_again(connection)) != database.place:
+            return f"the tables were moved to the schema {place.tables}; restart this process"
+        return "the database is not up to date; run `headrace migrate`"
 
     def _describe_wait(self, *, longer_than: float) -> str:
         """Say for what this process waits at the database, and how long it has; nothing, where that is not long."""
@@ -202,7 +208,7 @@ async def _repeat(outages: OutageLog, failed: LogName, chore: Callable[[], Await
         except Exception as error:
             # The database is away for a moment, or one thing cannot be done: the next round looks again. A chore
             # that ended would leave a worker behind that only seems to work.
-            if is_outage(error):
+            if is_brief(error):
                 outages.note(error, chore=failed)
             else:
                 log.exception(failed)

@@ -152,7 +152,7 @@ class AddonService:
 
         @asynccontextmanager
         async def run(_app: Starlette) -> AsyncIterator[None]:
-            with alone(self.settings.database_url) if is_dyno() else nullcontext():
+            with alone(self.settings.database.url) if is_dyno() else nullcontext():
                 async with assembly.running(parts, has_worker=has_worker):
                     yield
 

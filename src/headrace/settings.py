@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from headrace.database_urls import read_database_url
+from headrace.database_urls import DATABASE_SCHEMA, Address, read_database_url, read_schema
 from headrace.encryption import KeyRing, derive_key
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
@@ -20,8 +20,9 @@ from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, re
 
 SHORTEST_SECRET = 32
 OURS = "HEADRACE_"
+OWN_DATABASE, COMMON_DATABASE = "HEADRACE_DATABASE_URL", "DATABASE_URL"
 NEEDS_POSTGRES = (
-    "DATABASE_URL: a dyno's disk is emptied at every restart, and SQLite's file with it. "
+    "a dyno's disk is emptied at every restart, and SQLite's file with it. "
     "`heroku addons:create heroku-postgresql:essential-0` makes a PostgreSQL and sets this."
 )
 LONGEST = timedelta(days=10_000)
@@ -130,8 +131,17 @@ def _read_keys(given: Given) -> KeyRing:
         raise ConfigurationError([str(error)]) from None
 
 
-def _read_database_url(given: Given) -> str:
-    return read_database_url(given.text)
+def _read_own_database(given: Given) -> str:
+    return read_database_url(given.text) if given.text else ""
+
+
+def _read_common_database(given: Given) -> str:
+    """Read what an application beside this one may have set for itself, unless there is one of headrace's own."""
+    return "" if given.texts[OWN_DATABASE] else read_database_url(given.text)
+
+
+def _read_schema(given: Given) -> str:
+    return read_schema(given.text)
 
 
 def _read_connections(given: Given) -> int:
@@ -199,13 +209,28 @@ class Settings:
         more="Make one with `headrace secrets new-key`; to rotate, put the new one in front, parted by a comma. "
         "Not needed with an emulator on this machine.",
     )
-    database_url: str = _setting(
-        "DATABASE_URL",
-        _read_database_url,
+    own_database_url: str = _setting(
+        OWN_DATABASE,
+        _read_own_database,
+        is_shown=False,
+        what="the same as `DATABASE_URL`, and read before it",
+        more="For an application beside headrace that has a `DATABASE_URL` of its own.",
+    )
+    common_database_url: str = _setting(
+        COMMON_DATABASE,
+        _read_common_database,
         default="sqlite:///headrace.db",
         is_shown=False,
         what="where resources are kept: `sqlite:///FILE` or `postgres://USER:PASSWORD@HOST/NAME`",
         more="Heroku Postgres sets it by itself.",
+    )
+    database_schema: str = _setting(
+        "HEADRACE_DATABASE_SCHEMA",
+        _read_schema,
+        default=DATABASE_SCHEMA,
+        what="the schema of a PostgreSQL in which headrace's tables stand",
+        more="The workflow engine's stand in another one, whose name has `_engine` after it. Two services in one "
+        "database have a schema each. docs/own-database.md says more.",
     )
     database_connections: int = _setting(
         "HEADRACE_DATABASE_CONNECTIONS",
@@ -282,6 +307,11 @@ class Settings:
     )
 
     @property
+    def database(self) -> Address:
+        """Where resources are kept."""
+        return _name_database(self.own_database_url, self.common_database_url, self.database_schema)
+
+    @property
     def secrets(self) -> list[Secret]:
         """Every text that is secret, but for keys and the database's password."""
         given = (self.metrics_token, self.api_token, self.operator_secret)
@@ -294,8 +324,14 @@ class Settings:
         return is_loopback(self.api_url)
 
 
+def _name_database(own_database_url: str, common_database_url: str, database_schema: str) -> Address:
+    setting = OWN_DATABASE if own_database_url else COMMON_DATABASE
+    return Address(url=own_database_url or common_database_url, setting=setting, schema=database_schema)
+
+
 _FIELDS: Mapping[str, Setting] = {each.name: each.metadata["setting"] for each in fields(Settings)}
 SETTINGS = tuple(_FIELDS.values())
+_OF_DATABASE = ("own_database_url", "common_database_url", "database_schema")
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -307,13 +343,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(**_read(environment, _FIELDS))
 
 
-def find_database_url(environment: Mapping[str, str]) -> str:
+def find_database(environment: Mapping[str, str]) -> Address:
     """Return where resources are kept, whatever else is set.
 
     Raises:
         ConfigurationError: it is wrong.
     """
-    return str(_read(environment, {"database_url": _FIELDS["database_url"]})["database_url"])
+    values = _read(environment, {name: _FIELDS[name] for name in _OF_DATABASE})
+    return _name_database(**{name: values[name] for name in _OF_DATABASE})
 
 
 def _read(environment: Mapping[str, str], wanted: Mapping[str, Setting]) -> dict[str, Any]:
@@ -331,8 +368,9 @@ def _read(environment: Mapping[str, str], wanted: Mapping[str, Setting]) -> dict
             problems += [f"{setting.name}: {problem}" for problem in error.problems]
     # With an emulator beside it, a service on a dyno is a trial that leaves nothing.
     is_trial = is_loopback(texts["HEROKU_API_URL"])
-    if environment.get("DYNO") and not is_trial and str(values.get("database_url")).startswith("sqlite"):
-        problems.append(NEEDS_POSTGRES)
+    is_sqlite = any(str(values.get(name)).startswith("sqlite") for name in _OF_DATABASE)
+    if environment.get("DYNO") and not is_trial and is_sqlite:
+        problems.append(f"{OWN_DATABASE if values.get('own_database_url') else COMMON_DATABASE}: {NEEDS_POSTGRES}")
     if problems:
         raise ConfigurationError(problems)
     return values
@@ -343,4 +381,4 @@ def _find_mistyped(environment: Mapping[str, str]) -> Iterator[str]:
     unset = [setting.name for setting in SETTINGS if setting.name not in environment]
     for name in sorted(environment.keys() - {setting.name for setting in SETTINGS}):
         if name.startswith(OURS) and (meant := get_close_matches(name, unset, n=1, cutoff=0.85)):
-            yield f"{name}: there is no such setting. {meant[0]} is meant?"
+            yield f"{name}: there is no such setting; did you mean {meant[0]}?"

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from cli.running import WHOLE_ACME, invoke, run, run_module
 from headrace.cli.main import main
 from headrace.process.ports import bind
+from installations import make_old, make_partners
+from lab.kit.databases import make_on_server
 from store.sql.test_outage import CLOSED, NOWHERE, UUID
 from test_settings import GOOD, MANIFEST
 
@@ -25,7 +27,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "retry": ("retry", UUID),
     "abandon": ("abandon", UUID, "--yes"),
     "secrets rotate": ("secrets", "rotate"),
-    "config set": ("config", "set", UUID, "ACME_SEARCH_TOKEN=t-1"),
+    "config set": ("config", "set", UUID, "ACME_SEARCH_URL=https://acme.example/1"),
     "config rotate": ("config", "rotate", "--all"),
     "config jobs": ("config", "jobs"),
     "config show": ("config", "show", UUID),
@@ -70,6 +72,57 @@ async def test_a_database_without_our_tables_is_said_in_a_line(in_folder: Path, 
     assert len([line for line in result.told.splitlines() if "atabase" in line]) == 1
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - MIGRATES))
+@pytest.mark.parametrize("kind", ["empty", "a partner's", "an older release's"])
+async def test_a_postgresql_without_our_tables_is_said_in_a_line(
+    in_folder: Path, strange_urls: dict[str, str], kind: str, command: str
+) -> None:
+    """None there yet, a partner's in public, or ours in another schema than the one that is asked for."""
+    environment = {"HEADRACE_DATABASE_URL": strange_urls[kind], "DATABASE_URL": NOWHERE}
+    result = await play(command, in_folder, {**GOOD, **CLOSED, **environment, "HEADRACE_DATABASE_SCHEMA": "addon"})
+
+    assert result.status in (1, 2), result.told
+    assert "run `headrace migrate`" in result.told
+    assert len([line for line in result.told.splitlines() if "atabase" in line]) == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_database_that_is_not_there_is_said_in_a_line(
+    in_folder: Path, postgres_server: str, command: str
+) -> None:
+    """The server answers that it has none of that name; the setting that was read is named."""
+    url = sa.make_url(postgres_server).set(database="nobody_made_it").render_as_string(hide_password=False)
+    environment = {"HEADRACE_DATABASE_URL": url, "DATABASE_URL": "mysql://not/read"}
+    result = await play(command, in_folder, {**GOOD, **CLOSED, **environment})
+
+    assert result.status == (1 if command == "doctor" else 2), result.told
+    said = 'HEADRACE_DATABASE_URL: PostgreSQL cannot be used (database "nobody_made_it" does not exist); see that'
+    assert 1 == sum(said in line for line in result.told.splitlines()), result.told
+
+
+@pytest.mark.parametrize("command", sorted(name for name, words in COMMANDS.items() if UUID in words))
+@pytest.mark.parametrize("uuid", [UUID, "nonsense"])
+async def test_an_unknown_uuid_is_said_in_a_line(in_folder: Path, sqlite_url: str, uuid: str, command: str) -> None:
+    """One that nothing has, and one that is none."""
+    words = [uuid if word == UUID else word for word in COMMANDS[command]]
+    result = await asyncio.to_thread(invoke, *words, **GOOD, **CLOSED, DATABASE_URL=sqlite_url)
+
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (1, 2)
+    assert 1 == len(result.output.splitlines()), result.output
+    assert uuid in result.output
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *sorted(WITHOUT), "secrets", "config"])
+def test_help_is_in_whole_sentences(command: str) -> None:
+    """At the width of any terminal: a sentence goes on in the next line."""
+    result = invoke(*command.split(), "--help", COLUMNS="80")
+
+    assert 0 == result.exit_code
+    assert "..." not in result.output.replace("[ARGS]...", "").replace("UUID...", "").replace("ID...", "")
+    assert max(len(line) for line in result.output.splitlines()) <= 80
+
+
 @pytest.mark.parametrize("command", sorted(MIGRATES))
 @pytest.mark.parametrize("what", ["version", "table"])
 async def test_another_program_s_database_is_left_alone(in_folder: Path, what: str, command: str) -> None:
@@ -92,8 +145,8 @@ async def test_a_mistyped_setting_is_named_with_the_one_that_is_meant(in_folder:
     result = await play(command, in_folder, {**environment, "DATABASE_URL": f"sqlite:///{in_folder}/x.db"})
 
     assert result.status == (1 if command == "doctor" else 2), result.told
-    assert "HEADRACE_OPERATOR_SECRETS: there is no such setting. HEADRACE_OPERATOR_SECRET is meant?" in result.told
-    assert "HEADRACE_RECHECK_SECOND: there is no such setting. HEADRACE_RECHECK_SECONDS is meant?" in result.told
+    assert "HEADRACE_OPERATOR_SECRETS: there is no such setting; did you mean HEADRACE_OPERATOR_SECRET?" in result.told
+    assert "HEADRACE_RECHECK_SECOND: there is no such setting; did you mean HEADRACE_RECHECK_SECONDS?" in result.told
     assert "ssss" not in result.told
 
 
@@ -210,6 +263,19 @@ def list_tables(url: str) -> list[str]:
         found = sa.inspect(connection).get_table_names()
     engine.dispose()
     return found
+
+
+@pytest.fixture(scope="module")
+def strange_urls(postgres_server: str) -> Iterator[dict[str, str]]:
+    """PostgreSQL databases without our tables where they are looked for: nothing that is tried on them makes any."""
+    with contextlib.ExitStack() as made:
+        urls = {
+            kind: made.enter_context(make_on_server(postgres_server))
+            for kind in ("empty", "a partner's", "an older release's")
+        }
+        make_partners(urls["a partner's"])
+        make_old(urls["an older release's"])
+        yield urls
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from headrace.cli.parts import env_file, with_parts
+from headrace.cli.parts import Commands, env_file, read_uuid, with_parts
 from headrace.wording import spell_name
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FAILED_SHOWN = 20
 LOOK_EVERY = timedelta(seconds=0.5)
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 
-commands = click.Group()
+commands = Commands()
 
 
 @commands.group()
@@ -213,7 +213,7 @@ def _read_filters(uuids: list[str], chosen: dict[str, Any]) -> "ResourceFilters"
         name: chosen[name].replace(tzinfo=UTC) for name in ("made_after", "made_before") if chosen[name] is not None
     }
     if uuids:
-        filters["uuid"] = uuids
+        filters["uuid"] = [read_uuid(each) for each in uuids]
     if bool(filters) == chosen["is_whole"]:
         raise click.UsageError("Name resources, give filters, or say --all: one of them.")
     found: Any = filters or {"state": State.PROVISIONED}

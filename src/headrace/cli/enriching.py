@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import env_file, opened_database
+from headrace.cli.parts import Commands, env_file, opened_database
 from headrace.wording import spell_count
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMS = click.Choice(["csv", "jsonl", "parquet"])
 
-commands = click.Group()
+commands = Commands()
 
 
 @commands.command()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import env_file, read_uuid, require_form, with_parts
+from headrace.cli.parts import Commands, env_file, read_uuid, require_form, with_parts
 from headrace.errors import ConfigurationError
 from headrace.wording import spell_count, spell_name
 
@@ -25,7 +25,7 @@ LINES = 500
 # Batches that are inspected at a time, so that one asks Heroku while another is written.
 BATCHES = 3
 
-commands = click.Group()
+commands = Commands()
 
 
 @commands.command()

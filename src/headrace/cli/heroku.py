@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import PORT
+from headrace.cli.parts import PORT, Commands
 
 if TYPE_CHECKING:
     from headrace.emulator import ReadyInfo, World
 
-commands = click.Group()
+commands = Commands()
 
 
 @commands.command()

@@ -5,13 +5,14 @@ from typing import Any
 import click
 
 from headrace.cli import config, enriching, fleet, heroku, operate, reconciling, run
+from headrace.cli.parts import Commands
 from headrace.errors import ConfigurationError, HeadraceError
 
 FAILED = 1
 MISUSE = 2
 
 
-class _Group(click.Group):
+class _Main(Commands):
     """Turns our errors into text and an exit status: 2 for what is configured wrongly, 1 for the rest."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -25,7 +26,7 @@ class _Group(click.Group):
             ctx.exit(FAILED)
 
 
-@click.group(cls=_Group)
+@click.group(cls=_Main)
 @click.version_option(package_name="headrace")
 def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""

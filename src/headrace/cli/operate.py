@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import env_file, opened_database, read_uuid, with_parts
+from headrace.cli.parts import Commands, env_file, opened_database, read_uuid, with_parts
 from headrace.wording import spell_count, spell_name
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from headrace.store.reports.vitals import Trouble
     from headrace.store.state.notices import NoticeRow
 
-commands = click.Group()
+commands = Commands()
 
 
 @commands.command()
@@ -129,13 +129,19 @@ def abandon(uuid: str, env_file: str | None) -> None:
 
 
 @commands.command()
+@click.option("--to-schema", is_flag=True, help="First move an older release's tables to HEADRACE_DATABASE_SCHEMA.")
 @env_file
-def migrate(env_file: str | None) -> None:
-    """Create or upgrade the database; `serve` and `worker` do it too when they start. Needs DATABASE_URL alone."""
+def migrate(to_schema: bool, env_file: str | None) -> None:  # noqa: FBT001
+    """Create or upgrade the database; `serve` and `worker` do it too when they start. Needs no other setting."""
     from headrace.running import prepare
+    from headrace.workflows.engine.moving import move_to_schema
 
     with opened_database(env_file) as database:
+        moved_from = move_to_schema(database) if to_schema else None
         newer = prepare(database)
+    if moved_from is not None:
+        where = f"from {moved_from.tables} to {database.whereabouts.schema}"
+        click.echo(f"The tables were moved {where}; restart web and worker.")
     click.echo(f"Nothing is done: {newer}." if newer else "The database is up to date.")
 
 

@@ -17,6 +17,20 @@ T = TypeVar("T")
 
 PORT = click.IntRange(0, 65_535)
 
+
+class Commands(click.Group):
+    """A group of commands, each with a whole sentence of its own in the group's help, however long it is."""
+
+    # Groups within this one are of its kind.
+    group_class = type
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shown = [(name, self.commands[name]) for name in self.list_commands(ctx) if not self.commands[name].hidden]
+        rows = [(name, command.get_short_help_str(limit=len(command.help or ""))) for name, command in shown]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 env_file = click.option(
     "--env-file", type=click.Path(exists=True, dir_okay=False), help="Read settings from this file first."
 )
@@ -40,9 +54,14 @@ def read_uuid(text: str) -> str:
     Raises:
         Malformed: it is none.
     """
+    from headrace.errors import Malformed
     from headrace.protocol.partner import parse_uuid
 
-    return parse_uuid(text)
+    try:
+        return parse_uuid(text)
+    except Malformed:
+        what = f"{text[:60]!r} is not a UUID; `headrace export resources` lists those of resources."
+        raise Malformed(what, field="uuid") from None
 
 
 def require_form(file: BinaryIO, form: str | None) -> str:
@@ -92,12 +111,13 @@ def opened_database(env_file: str | None) -> "Iterator[Database]":
     Raises:
         ConfigurationError: it cannot be used.
     """
-    from headrace.settings import find_database_url
+    from headrace.settings import find_database
     from headrace.store.sql.database import Database
     from headrace.store.sql.usable import explained
 
     load_env(env_file)
-    database = Database(find_database_url(os.environ))
+    address = find_database(os.environ)
+    database = Database(address.url, setting=address.setting, schema=address.schema)
     try:
         with explained(database):
             yield database

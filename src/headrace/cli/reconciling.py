@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from headrace.cli.parts import env_file, read_uuid, require_form, with_parts
+from headrace.cli.parts import Commands, env_file, read_uuid, require_form, with_parts
 from headrace.wording import spell_count, spell_name
 
 if TYPE_CHECKING:
     from headrace.assembly import Parts
     from headrace.workflows.reconciling.reconciliation import Finding, Report, Terms
 
-commands = click.Group()
+commands = Commands()
 
 
 @commands.command()

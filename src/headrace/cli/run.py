@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import PORT, env_file, load_env
+from headrace.cli.parts import PORT, Commands, env_file, load_env
 from headrace.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = "5050"
 
-commands = click.Group()
+commands = Commands()
 
 
 leash = click.option("--leash", type=int, hidden=True, help="The descriptor that ties this process to its parent.")
@@ -78,8 +78,9 @@ def serve_here(
     configure_logging()
     service = load_service(target, env_file)
     is_apart = not has_worker and leash is None
-    if is_apart and "DYNO" in os.environ and service.settings.database_url.startswith("sqlite"):
-        raise ConfigurationError(["--web-only: dynos share no SQLite file. Set DATABASE_URL to a PostgreSQL database."])
+    if is_apart and "DYNO" in os.environ and service.settings.database.is_sqlite:
+        setting = service.settings.database.setting
+        raise ConfigurationError([f"--web-only: dynos share no SQLite file. Set {setting} to a PostgreSQL database."])
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = read_port(os.environ.get("PORT", DEFAULT_PORT)) if port is None else port
     app = service.asgi(has_worker=has_worker)

@@ -16,6 +16,7 @@ from headrace.doctor import Level, examine
 from headrace.hooks.registry import Hooks
 from headrace.running import READY_WITHIN_SECONDS, Readiness, close
 from headrace.store.sql.database import CONNECTIONS, LEASE_CONNECTIONS
+from headrace.store.sql.schema import plan_change
 from headrace.testing import eventually
 from headrace.web.programs.metrics import Metrics
 from pair import Pair, play_pair
@@ -113,7 +114,7 @@ async def _locked(url: str, *, table: str = "operator_attempt", mode: str = "SHA
     """Lock a table from beside the service: in this mode it is read, and nobody writes to it."""
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     with engine.connect() as connection, connection.begin():
-        await asyncio.to_thread(connection.exec_driver_sql, f"LOCK TABLE {table} IN {mode} MODE")
+        await asyncio.to_thread(connection.exec_driver_sql, f"LOCK TABLE headrace.{table} IN {mode} MODE")
         yield
 
 
@@ -151,4 +152,4 @@ async def _scrape(pair: Pair) -> dict[str, float]:
 
 
 def _count_plan_changes(connection: sa.Connection) -> int:
-    return int(connection.execute(sa.text("SELECT count(*) FROM plan_change")).scalar_one())
+    return int(connection.execute(sa.select(sa.func.count()).select_from(plan_change)).scalar_one())

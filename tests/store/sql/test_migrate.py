@@ -10,7 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from headrace.store.sql.database import Database
-from headrace.store.sql.migrate import MIGRATIONS, is_migrated, migrate
+from headrace.store.sql.migrate import ALEMBIC_VERSION, MIGRATIONS, is_migrated, migrate
+from headrace.store.sql.place import read_place
 from headrace.store.sql.schema import METADATA
 from headrace.store.state.resources import find_resource
 from store.making import add_resource, id_of
@@ -36,8 +37,9 @@ def test_migrating_an_empty_database_makes_the_schema_of_the_code(database: Data
 def test_a_difference_would_be_found(database: Database) -> None:
     """The comparison sees a missing index and a missing column: an empty answer means something."""
     with database.transaction() as connection:
-        connection.execute(sa.text("DROP INDEX ix_access_person"))
-        connection.execute(sa.text("ALTER TABLE resource DROP COLUMN message"))
+        schema = "" if database.is_sqlite else f"{database.place.tables}."
+        connection.execute(sa.text(f"DROP INDEX {schema}ix_access_person"))
+        connection.execute(sa.text(f"ALTER TABLE {schema}resource DROP COLUMN message"))
 
     assert {"add_index", "add_column"} == {difference[0] for difference in _find_differences(database)}
 
@@ -51,7 +53,7 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert [] == _find_differences(database)
     with database.engine.connect() as connection:
         assert find_resource(connection, id_of("acme-1")) is not None
-        assert ["0010"] == list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+        assert ["0010"] == list(connection.execute(sa.select(ALEMBIC_VERSION.c.version_num)).scalars())
 
 
 def test_a_database_is_up_to_date_at_the_version_that_alembic_says_is_the_newest(database: Database) -> None:
@@ -59,9 +61,9 @@ def test_a_database_is_up_to_date_at_the_version_that_alembic_says_is_the_newest
     newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with database.transaction() as connection:
         found = is_migrated(connection)
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+        connection.execute(sa.update(ALEMBIC_VERSION).values(version_num="0003"))
         found_older = is_migrated(connection)
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest})
+        connection.execute(sa.update(ALEMBIC_VERSION).values(version_num=newest))
         found_newest = is_migrated(connection)
 
     assert (True, False, True) == (found, found_older, found_newest)
@@ -80,8 +82,7 @@ def test_processes_that_start_at_the_same_moment_both_succeed(database: Database
 
 def _empty(database: Database) -> None:
     METADATA.drop_all(database.engine)
-    with database.transaction() as connection:
-        connection.execute(sa.text("DROP TABLE alembic_version"))
+    ALEMBIC_VERSION.drop(database.engine)
 
 
 def _find_differences(database: Database) -> list[Any]:
@@ -90,6 +91,10 @@ def _find_differences(database: Database) -> list[Any]:
         return kind != "table" or name in METADATA.tables
 
     with database.engine.connect() as connection:
+        place = read_place(connection)
+        if place is not None:
+            # Alembic compares what is visible: a schema that is not the path's has other names.
+            connection.exec_driver_sql(f"SET LOCAL search_path TO {place.tables}")
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
         return list(_flatten(compare_metadata(context, METADATA)))
 

@@ -90,7 +90,7 @@ async def test_the_table_holds_no_text_that_was_sealed(database: Database) -> No
         uuid = add_resource(connection)
         store.save_token(connection, uuid, ISSUED)
         store.save(connection, uuid, LOG_DRAIN_TOKEN, "the-drain-token")
-        stored = connection.execute(sa.text("SELECT * FROM secret")).all()
+        stored = connection.execute(sa.select(secret)).all()
 
     raw = b"".join(bytes(column) for row in stored for column in row if isinstance(column, (bytes, memoryview)))
     assert len(raw) > 60

@@ -15,7 +15,7 @@ from headrace.testing import eventually
 from headrace.workflows.engine.attempts import StepOutcome, add_outcome, list_attempts
 from headrace.workflows.engine.port import Engine, prepare
 from headrace.workflows.engine.run import Run, StepFailed
-from headrace.workflows.engine.runtime import SERIALIZER
+from headrace.workflows.engine.runtime import SERIALIZER, find_schema
 from pair import QUICK_RETRIES
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -142,7 +142,12 @@ async def test_the_engine_s_own_client_reads_what_is_kept(database: Database) ->
         await run.step("count", count)
 
     await _run_once(database, work)
-    client = DBOSClient(system_database_engine=database.engine, serializer=SERIALIZER, lazy=True)
+    client = DBOSClient(
+        system_database_engine=database.engine,
+        dbos_system_schema=find_schema(database),
+        serializer=SERIALIZER,
+        lazy=True,
+    )
     steps = await asyncio.to_thread(client.list_workflow_steps, ID)
     client.destroy()
 

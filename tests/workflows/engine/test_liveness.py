@@ -135,7 +135,8 @@ async def test_a_chore_that_fails_unexpectedly_is_done_again(sqlite_url: str, ca
 
 def _forget_queues(connection: sa.Connection, database: Database) -> None:
     """Take the engine's queues away: their threads end, and the one that calls them lives on."""
-    connection.execute(sa.text(f"DELETE FROM {'' if database.is_sqlite else 'dbos.'}queues"))
+    schema = "" if database.is_sqlite else f"{database.place.engine}."
+    connection.execute(sa.text(f"DELETE FROM {schema}queues"))
 
 
 async def _is_unready(pair: Pair, text: str) -> bool:

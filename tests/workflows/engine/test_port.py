@@ -21,7 +21,7 @@ from headrace.workflows.engine import ledger
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.port import APPLICATION, CONTRACT_VERSION, QUEUE, Engine, prepare
 from headrace.workflows.engine.run import Run, StepFailed
-from headrace.workflows.engine.runtime import SERIALIZER
+from headrace.workflows.engine.runtime import SERIALIZER, find_schema
 from lab.kit.processes import find_free_port
 from pair import QUICK_RETRIES, WORLD
 from workers import ACME, read_calls, serve_process
@@ -144,7 +144,12 @@ async def test_what_is_enqueued_is_what_the_engine_s_own_client_would_write(data
         "app_version": CONTRACT_VERSION,
         "application_name": APPLICATION,
     }
-    client = DBOSClient(system_database_engine=database.engine, serializer=SERIALIZER, lazy=True)
+    client = DBOSClient(
+        system_database_engine=database.engine,
+        dbos_system_schema=find_schema(database),
+        serializer=SERIALIZER,
+        lazy=True,
+    )
     with database.transaction() as connection:
         engine.enqueue_all(connection, "work", arguments)
         for workflow_id, each in arguments.items():
@@ -161,8 +166,7 @@ async def test_tables_of_an_older_engine_are_upgraded(database: Database) -> Non
     found = []
     with database.transaction() as connection:
         for version in (ledger.TABLES_VERSION, ledger.TABLES_VERSION + 1, ledger.TABLES_VERSION - 1):
-            prefix = "" if database.is_sqlite else "dbos."
-            connection.execute(sa.text(f"UPDATE {prefix}dbos_migrations SET version = {version}"))
+            connection.execute(sa.update(ledger.dbos_migrations).values(version=version))
             found.append(ledger.is_prepared(connection))
     prepare(database)
     with database.engine.connect() as connection:
@@ -286,7 +290,7 @@ def _read_all_tables(database: Database | str) -> str:
 
 def _read_enqueued(database: Database, prefix: str) -> list[tuple[dict[str, Any], ...]]:
     """The rows of workflows and their inputs, by id, without what differs from one insert to the next."""
-    schema = "" if database.is_sqlite else "dbos."
+    schema = "" if database.is_sqlite else f"{database.place.engine}."
     differs = {"workflow_uuid", "created_at", "updated_at", "retention_timestamp", "creator_xid"}
     found: list[list[dict[str, Any]]] = []
     with database.engine.connect() as connection:

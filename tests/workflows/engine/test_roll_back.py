@@ -56,8 +56,8 @@ def _made_newer(url: str, table: tuple[str, str, str]) -> Iterator[Callable[[], 
     """Let a newer release have had the database, until what is yielded is called."""
     database = Database(url)
     name, column, newer = table
-    if not database.is_sqlite and table is THE_ENGINES:
-        name = f"dbos.{name}"
+    if not database.is_sqlite:
+        name = f"{database.place.engine if table is THE_ENGINES else database.place.tables}.{name}"
     with database.transaction() as connection:
         before = connection.execute(sa.text(f"SELECT {column} FROM {name}")).scalar_one()
         connection.execute(sa.text(f"UPDATE {name} SET {column} = {newer}"))

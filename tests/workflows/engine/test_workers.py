@@ -21,12 +21,12 @@ from headrace.doctor import Level, examine_workflows
 from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
 from headrace.store.sql.database import Database
-from headrace.store.sql.migrate import migrate
+from headrace.store.sql.migrate import ALEMBIC_VERSION, migrate
 from headrace.store.state.notices import list_open_notices
 from headrace.testing import eventually
 from headrace.workflows.chores.upkeep import Upkeep
 from headrace.workflows.engine.lease import WorkerLease
-from headrace.workflows.engine.ledger import Status
+from headrace.workflows.engine.ledger import Status, workflow_status
 from headrace.workflows.engine.port import Engine
 from headrace.workflows.engine.run import Run
 from headrace.workflows.engine.takeover import Takeover
@@ -173,9 +173,8 @@ async def test_a_workflow_that_its_own_worker_has_lost_is_run_again(database: Da
         with database.transaction() as connection:
             engine.enqueue(connection, "work", "lost", UUID)
         await eventually(lambda: _find_status(engine, database, "lost") is Status.DONE)
-        prefix = "" if database.is_sqlite else "dbos."
         with database.transaction() as connection:
-            connection.execute(sa.text(f"UPDATE {prefix}workflow_status SET status = 'PENDING', owner_xid = 'x'"))
+            connection.execute(sa.update(workflow_status).values(status="PENDING", owner_xid="x"))
         await engine.watch()
         after_one_look = list(ran)
         await engine.watch()
@@ -330,7 +329,7 @@ async def test_a_worker_that_does_not_work_is_not_ready(sqlite_url: str) -> None
         await pair.parts.engine.stop()
         stopped = await _ask_ready(pair.http, pair.url)
         with pair.parts.database.transaction() as connection:
-            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+            connection.execute(sa.update(ALEMBIC_VERSION).values(version_num="0001"))
         outdated = await _ask_ready(pair.http, pair.url)
 
     assert (200, {"status": "ready"}) == ready
@@ -399,9 +398,8 @@ def _find_status(engine: Engine, database: Database, workflow_id: str) -> Status
 
 async def _set_version(database: Database, version: str) -> None:
     """Let everything that is under way have been begun by this version."""
-    table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
-    query = sa.text(f"UPDATE {table} SET application_version = :version")
-    await database.write(lambda connection: connection.execute(query, {"version": version}))
+    query = sa.update(workflow_status).values(application_version=version)
+    await database.write(lambda connection: connection.execute(query))
 
 
 def _end_other_sessions(database: Database) -> None:

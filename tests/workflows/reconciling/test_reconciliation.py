@@ -19,6 +19,7 @@ from headrace.store.sql.schema import METADATA
 from headrace.store.state.notices import NoticeKind, list_open_notices
 from headrace.store.state.resources import update_resource
 from headrace.store.state.timeline import TimelineName
+from headrace.workflows.engine.ledger import workflow_status
 from headrace.workflows.reconciling.reconciliation import Finding, Reconciliation, Report, Terms
 from pair import Pair, play_pair
 
@@ -63,9 +64,8 @@ class Fleet:
                 key = next((table.c[name] for name in ("resource_uuid", "uuid") if name in table.c), None)
                 if key is not None:
                     connection.execute(sa.delete(table).where(key == uuid))
-            schema = "" if connection.dialect.name == "sqlite" else "dbos."
-            begun = {"id": f"%:{uuid}%"}
-            connection.execute(sa.text(f"DELETE FROM {schema}workflow_status WHERE workflow_uuid LIKE :id"), begun)
+            is_begun = workflow_status.c.workflow_uuid.like(f"%:{uuid}%")
+            connection.execute(sa.delete(workflow_status).where(is_begun))
 
         await self.pair.parts.database.write(delete)
 

@@ -43,7 +43,8 @@ PLAN_CHANGES = Dump(
 
 def dump_table(connection: sa.Connection, what: Dump, path: Path) -> None:
     """Write what a query finds to a file: CSV without a header, where nothing is an empty cell without quotes."""
-    query = str(what.query.compile(connection))
+    schemas = connection.get_execution_options()["schema_translate_map"]
+    query = str(what.query.compile(connection, schema_translate_map=schemas, render_schema_translate=True))
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         with path.open("w", encoding="utf-8", newline="") as file:

@@ -16,10 +16,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.fence import put_behind_fence
 from headrace.store.sql.group_commit import GroupCommit
 from headrace.store.sql.open_file import OpenFile
 from headrace.store.sql.outage import OutageLog
+from headrace.store.sql.place import Place, Whereabouts
 from headrace.store.sql.pool import POOL_LOG, BoundedPool, Closer
 from headrace.store.sql.sqlite_versions import require_sqlite, supply_fractions
 from headrace.store.sql.waits import Waits
@@ -65,15 +67,25 @@ AFTER_COMMIT = "headrace_after_commit"
 class Database:
     """One database: an engine, and the threads on which its queries run."""
 
-    def __init__(self, url: str, *, waits_seconds: float = LOCKED_SECONDS, connections: int = CONNECTIONS) -> None:
-        """`waits_seconds` is how long a write waits for SQLite's lock.
+    def __init__(
+        self,
+        url: str,
+        *,
+        setting: str = "DATABASE_URL",
+        schema: str = DATABASE_SCHEMA,
+        waits_seconds: float = LOCKED_SECONDS,
+        connections: int = CONNECTIONS,
+    ) -> None:
+        """`setting` is what the url was read from, and `waits_seconds` how long a write waits for SQLite's lock.
 
-        `connections` is how many this process may open on PostgreSQL, a worker's lease included.
+        On PostgreSQL our tables stand in `schema`, and a process has so many `connections`, a worker's lease included.
 
         Raises:
             ConfigurationError: SQLite is too old.
         """
         self.url = url
+        self.setting = setting
+        self.whereabouts = Whereabouts(schema)
         self.outages = OutageLog()
         self._waits = Waits()
         self._waits_seconds = waits_seconds
@@ -86,15 +98,28 @@ class Database:
             self.writes = _create_sqlite_engine(url, self.file, waits_seconds=0)
         else:
             self.engine = self.writes = _create_postgres_engine(url, most=connections - LEASE_CONNECTIONS)
+            event.listen(self.engine, "connect", self.whereabouts.learn)
             self.reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._closer = Closer(self.engine)
             POOL_LOG.addFilter(self.outages.spare)
-        readers = SQLITE_READERS if self.is_sqlite else POSTGRES_READERS
-        self._threads = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="headrace-database")
-        watchers = SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS
-        self._watching = ThreadPoolExecutor(max_workers=watchers, thread_name_prefix="headrace-watching")
-        writers = SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS
-        self._writer = GroupCommit(self.transaction, threads=writers)
+        for each in {self.engine, self.writes, self.reads}:
+            each.update_execution_options(schema_translate_map=self.whereabouts.schemas)
+        self._threads = _make_threads("database", SQLITE_READERS if self.is_sqlite else POSTGRES_READERS)
+        self._watching = _make_threads("watching", SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS)
+        self._writer = GroupCommit(self.transaction, threads=SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS)
+
+    @property
+    def place(self) -> Place:
+        """Where our tables and the engine's stand in a PostgreSQL.
+
+        Raises:
+            SQLAlchemyError: it is not known yet, and the database is away.
+        """
+        if self.whereabouts.place is None:
+            with self.engine.connect():
+                pass
+        assert self.whereabouts.place is not None
+        return self.whereabouts.place
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -216,6 +241,10 @@ def _lock(connection: sa.Connection, *, waits_seconds: float) -> None:
 def _is_busy(error: BaseException | None) -> bool:
     # In the lowest byte stands what it is; the others say more of it, such as that a log is being recovered.
     return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _make_threads(name: str, count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=count, thread_name_prefix=f"headrace-{name}")
 
 
 def _close_connection(_connection: Any, record: Any) -> None:

@@ -8,8 +8,11 @@ import sqlalchemy as sa
 
 from headrace.errors import ConfigurationError
 from headrace.store.sql.database import Database
+from headrace.store.sql.place import name_schema
 from headrace.store.sql.schema import METADATA
+from headrace.store.sql.schemas import make_schemas
 
+ALEMBIC_VERSION = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION = re.compile(r"[0-9]{4}")
 
@@ -23,7 +26,8 @@ def migrate(database: Database) -> None:
     with database.engine.connect() as connection:
         if is_migrated(connection):
             return
-        require_ours(connection)
+        require_ours(database, connection)
+    make_schemas(database)
     from alembic import command
     from alembic.config import Config
 
@@ -52,21 +56,38 @@ def require_migrated(connection: sa.Connection) -> None:
         raise ConfigurationError(["The database is not up to date; run `headrace migrate`."])
 
 
-def require_ours(connection: sa.Connection) -> None:
-    """Refuse a database that is another program's: by its own alembic's version, or by a table of a name of ours.
+def require_ours(database: Database, connection: sa.Connection) -> None:
+    """Refuse what is another program's: by its own alembic's version, or by a table of a name of ours.
+
+    On PostgreSQL only our own schema is looked at; an installation that is elsewhere is not left behind unasked.
 
     Raises:
         ConfigurationError: the text says whose it may be.
     """
-    own = "name a database of headrace's own in DATABASE_URL."
+    schema = name_schema(connection)
+    where = "the database" if schema is None else f"the schema {schema}"
+    own = f"name a database of headrace's own in {database.setting}."
+    if schema is not None:
+        own = "name a schema of headrace's own in HEADRACE_DATABASE_SCHEMA."
+    left_out = database.whereabouts.left_out
+    if left_out is not None:
+        raise ConfigurationError([_explain_left_out(left_out, database.whereabouts.schema)])
     found = _read_versions(connection)
     foreign = {version for version in found if not VERSION.fullmatch(version)}
     if foreign:
-        what = f"the database is at version {min(foreign)[:40]} of another program's migrations"
+        what = f"{where} is at version {min(foreign)[:40]} of another program's migrations"
         raise ConfigurationError([f"{what}; {own}"])
-    taken = set() if found else METADATA.tables.keys() & set(sa.inspect(connection).get_table_names())
+    names = sa.inspect(connection).get_table_names(schema=schema)
+    taken = set() if found else METADATA.tables.keys() & set(names)
     if taken:
-        raise ConfigurationError([f"another program has a table `{min(taken)}` in the database; {own}"])
+        raise ConfigurationError([f"another program has a table `{min(taken)}` in {where}; {own}"])
+
+
+def _explain_left_out(old: str, schema: str) -> str:
+    return (
+        f"HEADRACE_DATABASE_SCHEMA: headrace's tables are in the schema {old}, and there are none in {schema}. "
+        f"`headrace migrate --to-schema` moves them; unset, they are served where they are."
+    )
 
 
 def find_newer(connection: sa.Connection) -> str | None:
@@ -83,9 +104,9 @@ def _find_version(connection: sa.Connection) -> str | None:
 
 
 def _read_versions(connection: sa.Connection) -> set[str]:
-    if not sa.inspect(connection).has_table("alembic_version"):
+    if not sa.inspect(connection).has_table(ALEMBIC_VERSION.name, schema=name_schema(connection)):
         return set()
-    return set(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+    return set(connection.execute(sa.select(ALEMBIC_VERSION.c.version_num)).scalars())
 
 
 @cache

@@ -17,11 +17,29 @@ DATABASE_ERRORS = (exc.DBAPIError, exc.TimeoutError)
 # A statement of ours that the database understood and would not take: that is no outage.
 _OURS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError, exc.NotSupportedError)
 PAUSE_SECONDS = 1.0
+# What PostgreSQL calls them in every language.
+INSUFFICIENT_PRIVILEGE = "42501"
+# No such table, schema, or column.
+UNDEFINED = ("42P01", "3F000", "42703")
 
 
 def is_outage(error: BaseException | None) -> bool:
     """Whether it is the database that failed, and not what was asked of it."""
     return isinstance(error, DATABASE_ERRORS) and not isinstance(error, _OURS)
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Whether a PostgreSQL would not let this role do what was asked."""
+    return _find_code(error) == INSUFFICIENT_PRIVILEGE
+
+
+def is_brief(error: BaseException) -> bool:
+    """Whether a line says all of it: an outage, or a PostgreSQL whose tables were moved while this process ran."""
+    return is_outage(error) or _find_code(error) in UNDEFINED
+
+
+def _find_code(error: BaseException) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
 def read_said(error: BaseException) -> str:
@@ -42,7 +60,7 @@ class OutageLog:
 
     def note(self, error: BaseException, **detail: Any) -> None:
         """Note what the database answered; `detail` says who met it."""
-        if not is_outage(error):
+        if not is_brief(error):
             # A statement of ours was not taken: whoever mends it wants the traceback.
             log.error(LogName.DATABASE_FAILED, extra=detail, exc_info=error)
             return
@@ -56,7 +74,7 @@ class OutageLog:
     def spare(self, record: logging.LogRecord) -> bool:
         """Note an outage in the place of a record about it: a filter, for the loggers of libraries."""
         error = record.exc_info[1] if record.exc_info else sys.exception()
-        if error is None or not is_outage(error):
+        if error is None or not is_brief(error):
             return True
         self.note(error, by=record.name.partition(".")[0])
         return False

@@ -24,7 +24,7 @@ def require_sqlite(found: Version = sqlite3.sqlite_version_info) -> None:
     """
     if found < OLDEST:
         needed = f"SQLite {_spell(OLDEST)} or newer is needed, and this Python has {_spell(found)}"
-        raise ConfigurationError([f"DATABASE_URL: {needed}; use another Python, or PostgreSQL."])
+        raise ConfigurationError([f"{needed}; use another Python, or PostgreSQL."])
 
 
 def supply_fractions(connection: sqlite3.Connection, found: Version = sqlite3.sqlite_version_info) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from headrace.errors import ConfigurationError
 from headrace.store.sql.database import Database, list_patience
 from headrace.store.sql.migrate import require_ours
-from headrace.store.sql.outage import DATABASE_ERRORS, is_outage, read_said
+from headrace.store.sql.outage import DATABASE_ERRORS, is_forbidden, is_outage, read_said
 from headrace.store.sql.pool import BoundedPool, answering
 
 # Each look is at two clients of one server: in turn, and not always in the same turn, so that no pooler that gives
@@ -18,15 +18,13 @@ TURNS = (0, 1, 1, 0, 0, 1, 0, 1, 1, 0)
 # Whoever starts a service, or looks what is wrong with it, waits no longer for one answer.
 ANSWERS_WITHIN_SECONDS = 10.0
 POOLED = (
-    "DATABASE_URL: it leads to a pooler that gives every transaction another session, such as PgBouncer in transaction "
+    "it leads to a pooler that gives every transaction another session, such as PgBouncer in transaction "
     "mode; workers tell each other apart by sessions. Set it to the database's own address, or to a pool in session "
     "mode."
 )
-FOLLOWER = (
-    "DATABASE_URL: it leads to a follower, which takes no writes; set it to the address of the one that it follows."
-)
+FOLLOWER = "it leads to a follower, which takes no writes; set it to the address of the one that it follows."
 READ_ONLY = (
-    "DATABASE_URL: the database takes no writes (its sessions begin read-only); see whether it is over its plan's "
+    "the database takes no writes (its sessions begin read-only); see whether it is over its plan's "
     "size, and what `SHOW default_transaction_read_only` says."
 )
 
@@ -41,7 +39,7 @@ def require_usable(database: Database) -> None:
         if problem := find_misfit(database):
             raise ConfigurationError([problem])
         with answering(database.engine, within=ANSWERS_WITHIN_SECONDS), database.reads.connect() as connection:
-            require_ours(connection)
+            require_ours(database, connection)
 
 
 def find_misfit(database: Database, *, within: float = ANSWERS_WITHIN_SECONDS) -> str | None:
@@ -63,7 +61,8 @@ def find_misfit(database: Database, *, within: float = ANSWERS_WITHIN_SECONDS) -
     )
     try:
         with answering(engine, within=within), engine.connect() as first, engine.connect() as second:
-            return _find_misfit(first, second)
+            misfit = _find_misfit(first, second)
+            return misfit and f"{database.setting}: {misfit}"
     finally:
         engine.dispose()
 
@@ -98,21 +97,27 @@ def explained(database: Database) -> Iterator[None]:
     try:
         yield
     except DATABASE_ERRORS as error:
-        if not is_outage(error):
+        if not is_outage(error) and not is_forbidden(error):
             raise
         raise ConfigurationError([explain(database, error)]) from None
 
 
 def explain(database: Database, error: BaseException) -> str:
     """Say in one line why a database cannot be used, and what to do."""
+    return f"{database.setting}: {_explain(database, error)}"
+
+
+def _explain(database: Database, error: BaseException) -> str:
     said = read_said(error)
+    if is_forbidden(error):
+        return f"its role may not do what headrace does ({said}); grant it that, or name the owner of the tables."
     if not database.is_sqlite:
-        return f"DATABASE_URL: PostgreSQL cannot be used ({said}); {_advise(said)}"
+        return f"PostgreSQL cannot be used ({said}); {_advise(said)}"
     path = Path(database.engine.url.database or "")
     if not path.parent.is_dir():
-        return f"DATABASE_URL: there is no folder {path.parent}; make it, or name a file in another one."
+        return f"there is no folder {path.parent}; make it, or name a file in another one."
     what = f"{path} cannot be used ({said})"
-    return f"DATABASE_URL: {what}; see that it is a file of SQLite's, that it may be written and that there is room."
+    return f"{what}; see that it is a file of SQLite's, that it may be written and that there is room."
 
 
 def _advise(said: str) -> str:

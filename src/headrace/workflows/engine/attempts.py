@@ -7,13 +7,24 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from headrace.workflows.engine.ledger import name_table, read_moment, spell_moment
+
+operation_outputs = name_table(
+    "operation_outputs",
+    *("workflow_uuid", "function_id", "function_name", "output", "started_at_epoch_ms", "completed_at_epoch_ms"),
+    "serialization",
+)
+_LIST_OUTCOMES = (
+    sa.select(operation_outputs)
+    .where(operation_outputs.c.workflow_uuid == sa.bindparam("id"))
+    .order_by(operation_outputs.c.function_id)
+)
+_ADD_OUTCOME = sa.insert(operation_outputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +66,7 @@ class _Outcome(msgspec.Struct):
 
 def list_attempts(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Sequence[Attempt]]:
     """Return the attempts at the steps of these workflows that are over, in order."""
-    steps = _name_steps(connection.dialect.name)
+    steps = operation_outputs
     query = (
         sa.select(steps)
         .where(steps.c.workflow_uuid.in_(workflow_ids), sa.not_(steps.c.function_name.like("DBOS.%")))
@@ -72,7 +83,7 @@ def list_outcomes(connection: sa.Connection, workflow_id: str) -> list[tuple[int
 
     The engine's own waiting, which an older release kept there too, came to nothing.
     """
-    rows = connection.execute(_build_list_outcomes(connection.dialect.name), {"id": workflow_id})
+    rows = connection.execute(_LIST_OUTCOMES, {"id": workflow_id})
     return [(row.function_id, _read_outcome(row)) for row in rows]
 
 
@@ -87,7 +98,7 @@ def add_outcome(connection: sa.Connection, workflow_id: str, number: int, outcom
         "completed_at_epoch_ms": spell_moment(outcome.ended_at),
         "serialization": "portable_json",
     }
-    connection.execute(_build_add_outcome(connection.dialect.name), row)
+    connection.execute(_ADD_OUTCOME, row)
 
 
 def _read_attempt(row: sa.Row[Any]) -> Attempt:
@@ -113,24 +124,4 @@ def _read_outcome(row: sa.Row[Any]) -> StepOutcome:
         began_at=read_moment(row.started_at_epoch_ms or 0),
         ended_at=read_moment(row.completed_at_epoch_ms or 0),
         outcome={} if row.function_name.startswith("DBOS.") else msgspec.json.decode(row.output),
-    )
-
-
-@cache
-def _build_list_outcomes(dialect: str) -> sa.Select[Any]:
-    steps = _name_steps(dialect)
-    return sa.select(steps).where(steps.c.workflow_uuid == sa.bindparam("id")).order_by(steps.c.function_id)
-
-
-@cache
-def _build_add_outcome(dialect: str) -> sa.Insert:
-    return sa.insert(_name_steps(dialect))
-
-
-def _name_steps(dialect: str) -> sa.TableClause:
-    return name_table(
-        dialect,
-        "operation_outputs",
-        *("workflow_uuid", "function_id", "function_name", "output", "started_at_epoch_ms", "completed_at_epoch_ms"),
-        "serialization",
     )

@@ -19,14 +19,14 @@ from weakref import finalize
 import sqlalchemy as sa
 
 from headrace.store.sql.database import Database
-from headrace.workflows.engine.lease import CHANNEL, WorkerLease
+from headrace.workflows.engine.lease import WorkerLease, name_channel
 
 # How soon a worker on SQLite sees what was committed.
 LOOK_SECONDS = 0.02
 # However much is enqueued, a process does not tell of it more often.
 TELLS_EVERY_SECONDS = 0.02
 
-_TELL = sa.select(sa.func.pg_notify(CHANNEL, ""))
+_TELL = sa.select(sa.func.pg_notify(sa.bindparam("channel"), ""))
 
 
 class Bell:
@@ -65,7 +65,7 @@ class Bell:
             self._rung.clear()
             # Without a database nobody is there to be told; workers look by themselves when it is back.
             with suppress(sa.exc.SQLAlchemyError), self._database.reads.connect() as connection:
-                connection.execute(_TELL)
+                connection.execute(_TELL, {"channel": name_channel(self._database.place)})
             if self._is_over:
                 return
             pause.wait(TELLS_EVERY_SECONDS)

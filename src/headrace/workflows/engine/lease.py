@@ -13,17 +13,27 @@ import sqlalchemy as sa
 
 from headrace.errors import ConfigurationError, MisuseError
 from headrace.store.sql.database import Database
+from headrace.store.sql.place import Place
 
 if TYPE_CHECKING:
     # Whoever is on SQLite does without its memory.
     from psycopg import Connection
 
-# Arbitrary, but ours: the first half of an advisory lock's two numbers.
-LOCK_CLASS = 0x6865
+# Arbitrary, but ours: the first half of an advisory lock's two numbers, of an installation that older releases serve.
+OLD_LOCK_CLASS = 0x6865
 SLOTS = 1000
 KEEPALIVE_SECONDS = 5
-# On which workers hear that something was enqueued; each database has its own.
-CHANNEL = "headrace"
+OLD_CHANNEL = "headrace"
+
+
+def find_lock_class(place: Place) -> int:
+    """Return the first half of the numbers of an installation's locks."""
+    return OLD_LOCK_CLASS if place.is_old else place.derive_number("workers", bits=32)
+
+
+def name_channel(place: Place) -> str:
+    """Return on what an installation's workers hear that something was enqueued."""
+    return OLD_CHANNEL if place.is_old else f"headrace_{place.tables}"
 
 
 class WorkerLease:
@@ -105,7 +115,7 @@ class WorkerLease:
 
     def give_back(self, slot: int) -> None:
         """Let go of another worker's slot."""
-        self._find_connection().execute(sa.select(sa.func.pg_advisory_unlock(LOCK_CLASS, slot)))
+        self._find_connection().execute(sa.select(sa.func.pg_advisory_unlock(self._find_lock_class(), slot)))
 
     def release(self) -> None:
         self._is_held = False
@@ -125,9 +135,8 @@ class WorkerLease:
         try:
             file = path.open("w", encoding="utf-8")
         except OSError as error:
-            raise ConfigurationError(
-                [f"DATABASE_URL: {path} cannot be written ({error.strerror}); SQLite wants a folder that can be."]
-            ) from None
+            what = f"{path} cannot be written ({error.strerror}); SQLite wants a folder that can be."
+            raise ConfigurationError([f"{self._database.setting}: {what}"]) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -166,13 +175,16 @@ class WorkerLease:
         connection = engine.connect()
         for name, value in (("idle", KEEPALIVE_SECONDS), ("interval", 2), ("count", 3)):
             connection.execute(sa.text(f"SET tcp_keepalives_{name} = {value}"))
-        connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+        connection.exec_driver_sql(f"LISTEN {name_channel(self._database.place)}")
         self._driver = cast("Connection[Any]", connection.connection.driver_connection)
         return connection
 
     def _try_lock(self, slot: int) -> bool:
-        query = sa.select(sa.func.pg_try_advisory_lock(LOCK_CLASS, slot))
+        query = sa.select(sa.func.pg_try_advisory_lock(self._find_lock_class(), slot))
         return bool(self._find_connection().execute(query).scalar_one())
+
+    def _find_lock_class(self) -> int:
+        return find_lock_class(self._database.place)
 
     def _find_connection(self) -> sa.Connection:
         if self._connection is None:

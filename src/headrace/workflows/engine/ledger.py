@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from headrace.store.sql.fence import Superseded
+from headrace.store.sql.place import ENGINE, read_place
 from headrace.workflows.engine.ids import read_subject
 
 
@@ -49,6 +50,28 @@ MOST_COUNTED = 10_000
 # The version of DBOS's tables that these queries are written for.
 TABLES_VERSION = 125
 
+METADATA = sa.MetaData(schema=ENGINE)
+
+
+def name_table(name: str, *names: str, **typed: sa.types.TypeEngine[Any]) -> sa.Table:
+    """Return a table of the engine's with the columns that are read or written here."""
+    columns: list[sa.Column[Any]] = [
+        *(sa.Column(each) for each in names),
+        *(sa.Column(each, kind) for each, kind in typed.items()),
+    ]
+    return sa.Table(name, METADATA, *columns)
+
+
+# What stands in neither of the first two when a workflow is enqueued has its default in the database.
+workflow_status = name_table(
+    "workflow_status",
+    *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version", "queue_name"),
+    *("priority", "created_at", "updated_at", "started_at_epoch_ms", "recovery_attempts", "application_name"),
+    "serialization",
+    attributes=sa.JSON(),
+)
+workflow_input = name_table("workflow_input", "workflow_uuid", "inputs")
+dbos_migrations = name_table("dbos_migrations", "version")
 
 PUT_BACK = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
 
@@ -99,10 +122,10 @@ class Depth:
 
 def is_prepared(connection: sa.Connection) -> bool:
     """Whether there are tables of this version, or of a newer one."""
-    table = name_table(connection.dialect.name, "dbos_migrations", "version")
-    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+    place = read_place(connection)
+    if not sa.inspect(connection).has_table(dbos_migrations.name, schema=None if place is None else place.engine):
         return False
-    return (connection.execute(sa.select(table.c.version)).scalar() or 0) >= TABLES_VERSION
+    return (connection.execute(sa.select(dbos_migrations.c.version)).scalar() or 0) >= TABLES_VERSION
 
 
 def enqueue(
@@ -135,8 +158,16 @@ def enqueue(
     connection.execute(add_input, [{"workflow_uuid": each, "inputs": text} for each, text in inputs.items()])
 
 
+# Not even a takeover may come between this and the commit. SQLite, which allows one writer, ignores it.
+_FIND_OWNER = (
+    sa.select(workflow_status.c.owner_xid)
+    .where(workflow_status.c.workflow_uuid == sa.bindparam("id"))
+    .with_for_update(key_share=True)
+)
+
+
 def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:
-    rows = _rows(connection)
+    rows = workflow_status
     query = sa.select(rows.c.workflow_uuid, rows.c.status).where(rows.c.workflow_uuid.in_(workflow_ids))
     return {row.workflow_uuid: _STATUSES[row.status] for row in connection.execute(query)}
 
@@ -145,7 +176,7 @@ def list_unfinished(
     connection: sa.Connection, *, queues: Collection[str], after: tuple[datetime, str] | None, limit: int
 ) -> list[Unfinished]:
     """Return what runs or waits to in these queues, what has waited longest first."""
-    rows = _rows(connection)
+    rows = workflow_status
     found: list[Unfinished] = []
     for queue in queues:
         for status in IN_FLIGHT:
@@ -164,7 +195,7 @@ def list_unfinished(
 
 
 def measure_queue(connection: sa.Connection, queue: str) -> Depth:
-    rows = _rows(connection)
+    rows = workflow_status
     counts = []
     for status in IN_FLIGHT:
         few = sa.select(rows.c.status).where(IS_IN_FLIGHT, rows.c.queue_name == queue, rows.c.status == status)
@@ -175,7 +206,7 @@ def measure_queue(connection: sa.Connection, queue: str) -> Depth:
 
 def list_pending_workers(connection: sa.Connection, *, version: str) -> list[str]:
     """Return the ids of workers, living or not, that have begun what is not done."""
-    rows = _rows(connection)
+    rows = workflow_status
     query = (
         sa.select(rows.c.executor_id)
         .where(rows.c.status == "PENDING", rows.c.application_version == version, rows.c.executor_id.is_not(None))
@@ -186,14 +217,14 @@ def list_pending_workers(connection: sa.Connection, *, version: str) -> list[str
 
 def list_claims(connection: sa.Connection, *, worker: str) -> list[Claim]:
     """Return what a worker has taken from its queues and not done."""
-    rows = _rows(connection)
+    rows = workflow_status
     query = sa.select(rows.c.workflow_uuid, rows.c.owner_xid).where(_is_begun_by(rows, worker))
     return [Claim(workflow_id=row[0], token=row[1]) for row in connection.execute(query)]
 
 
 def requeue(connection: sa.Connection, claims: Collection[Claim], *, worker: str) -> int:
     """Put claims of a worker back on the queue, as the engine does at a recovery; return how many there were."""
-    rows = _rows(connection)
+    rows = workflow_status
     is_claimed = sa.tuple_(rows.c.workflow_uuid, rows.c.owner_xid).in_(
         [(each.workflow_id, each.token) for each in claims]
     )
@@ -205,7 +236,7 @@ def requeue_all(connection: sa.Connection, *, worker: str, version: str) -> int:
 
     One statement, before this process takes anything under the worker's id: what is taken later is never among it.
     """
-    rows = _rows(connection)
+    rows = workflow_status
     query = sa.update(rows).where(_is_begun_by(rows, worker), rows.c.application_version == version)
     return connection.execute(query.values(PUT_BACK)).rowcount
 
@@ -216,28 +247,27 @@ def require_claim(connection: sa.Connection, claim: Claim) -> None:
     Raises:
         Superseded: somebody else has the workflow by now.
     """
-    find = _build_find_owner(connection.dialect.name)
-    if connection.execute(find, {"id": claim.workflow_id}).scalar_one_or_none() != claim.token:
+    if connection.execute(_FIND_OWNER, {"id": claim.workflow_id}).scalar_one_or_none() != claim.token:
         raise Superseded(claim.workflow_id)
 
 
 def adopt(connection: sa.Connection, *, versions: Collection[str], version: str) -> int:
     """Let what older versions left unfinished count as this version's; return how many there were."""
-    rows = _rows(connection)
+    rows = workflow_status
     is_theirs = sa.and_(rows.c.status.in_(UNFINISHED), rows.c.application_version.in_(versions))
     return connection.execute(sa.update(rows).where(is_theirs).values(application_version=version)).rowcount
 
 
 def find_firsts(connection: sa.Connection, *, queues: Collection[str], version: str) -> dict[str, str]:
     """Return, of these queues from which something is to be taken, the id of the workflow that is taken next."""
-    query = _build_find_firsts(connection.dialect.name, tuple(queues))
+    query = _build_find_firsts(tuple(queues))
     rows = connection.execute(query, {"version": version})
     return {queue: workflow_id for queue, workflow_id in rows if workflow_id is not None}
 
 
 def list_stranded(connection: sa.Connection, *, version: str, limit: int) -> list[Stranded]:
     """Return what another version left unfinished, the oldest first."""
-    rows = _rows(connection)
+    rows = workflow_status
     query = (
         sa.select(rows.c.workflow_uuid, rows.c.application_version)
         .where(rows.c.status.in_(UNFINISHED), rows.c.application_version != version)
@@ -249,7 +279,7 @@ def list_stranded(connection: sa.Connection, *, version: str, limit: int) -> lis
 
 def delete_finished(connection: sa.Connection, *, before: datetime, limit: int, kind: str | None = None) -> int:
     """Delete finished workflows that have not changed since, all or those of a kind; their steps go with them."""
-    rows = _rows(connection)
+    rows = workflow_status
     moment = spell_moment(before)
     old = (
         sa.select(rows.c.workflow_uuid)
@@ -281,22 +311,16 @@ def spell_moment(moment: datetime) -> int:
 
 @cache
 def _build_enqueue(dialect: str) -> tuple[Any, Any]:
-    """Return the inserts of a workflow and of its input. What stands in neither has its default in the database."""
+    """Return the inserts of a workflow and of its input."""
     insert = sqlite_insert if dialect == "sqlite" else postgres_insert
-    names = (
-        *("workflow_uuid", "name", "status", "queue_name", "priority", "recovery_attempts"),
-        *("application_version", "application_name", "serialization"),
-    )
-    rows = name_table(dialect, "workflow_status", *names, attributes=sa.JSON())
-    inputs = name_table(dialect, "workflow_input", "workflow_uuid", "inputs")
-    add, add_input = (insert(each).on_conflict_do_nothing(index_elements=["workflow_uuid"]) for each in (rows, inputs))
+    tables = (workflow_status, workflow_input)
+    add, add_input = (insert(each).on_conflict_do_nothing(index_elements=["workflow_uuid"]) for each in tables)
     return add, add_input
 
 
 @cache
-def _build_find_firsts(dialect: str, queues: tuple[str, ...]) -> sa.CompoundSelect[Any]:
-    names = ("workflow_uuid", "queue_name", "status", "application_version", "priority", "created_at")
-    rows = name_table(dialect, "workflow_status", *names)
+def _build_find_firsts(queues: tuple[str, ...]) -> sa.CompoundSelect[Any]:
+    rows = workflow_status
     waiting = sa.select(rows.c.workflow_uuid).where(
         IS_IN_FLIGHT, rows.c.status == "ENQUEUED", rows.c.application_version == sa.bindparam("version")
     )
@@ -305,30 +329,5 @@ def _build_find_firsts(dialect: str, queues: tuple[str, ...]) -> sa.CompoundSele
     return sa.union_all(*(sa.select(sa.literal(queue), each) for queue, each in found))
 
 
-@cache
-def _build_find_owner(dialect: str) -> sa.Select[Any]:
-    rows = name_table(dialect, "workflow_status", "workflow_uuid", "owner_xid")
-    query = sa.select(rows.c.owner_xid).where(rows.c.workflow_uuid == sa.bindparam("id"))
-    # Not even a takeover may come between this and the commit. SQLite, which allows one writer, ignores it.
-    return query.with_for_update(key_share=True)
-
-
-def _is_begun_by(rows: sa.TableClause, worker: str) -> sa.ColumnElement[bool]:
+def _is_begun_by(rows: sa.Table, worker: str) -> sa.ColumnElement[bool]:
     return sa.and_(rows.c.status == "PENDING", rows.c.executor_id == worker)
-
-
-def _rows(connection: sa.Connection) -> sa.TableClause:
-    return name_table(
-        connection.dialect.name,
-        "workflow_status",
-        *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version", "queue_name"),
-        *("priority", "created_at", "updated_at", "started_at_epoch_ms"),
-    )
-
-
-def name_table(dialect: str, name: str, *names: str, **typed: sa.types.TypeEngine[Any]) -> sa.TableClause:
-    columns: list[sa.ColumnClause[Any]] = [
-        *(sa.column(each) for each in names),
-        *(sa.column(each, kind) for each, kind in typed.items()),
-    ]
-    return sa.table(name, *columns, schema=None if dialect == "sqlite" else "dbos")

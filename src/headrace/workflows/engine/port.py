@@ -19,6 +19,7 @@ from headrace.protocol.retries import TABLE, Policy
 from headrace.store.sql.database import Database, after_commit
 from headrace.store.sql.fence import fenced, is_superseded
 from headrace.store.sql.migrate import find_newer
+from headrace.store.sql.schemas import make_schemas
 from headrace.workflows.engine import ledger
 from headrace.workflows.engine.begun import Begun
 from headrace.workflows.engine.bell import Bell, Ear, make_ear
@@ -62,6 +63,7 @@ def prepare(database: Database) -> None:
     with database.engine.connect() as connection:
         is_prepared = ledger.is_prepared(connection)
     if not is_prepared:
+        make_schemas(database)
         from headrace.workflows.engine.runtime import create_tables
 
         create_tables(database)

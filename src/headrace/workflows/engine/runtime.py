@@ -10,11 +10,17 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig
 from dbos._context import get_local_dbos_context
 from dbos._dbos import _get_dbos_instance
 from dbos._error import DBOSWorkflowConflictIDError
-from dbos._migration import get_migration_versions, get_sqlite_migration_versions
+from dbos._migration import (
+    ensure_dbos_schema,
+    get_migration_versions,
+    get_sqlite_migration_versions,
+    run_dbos_migrations,
+)
 from dbos._queue import queue_worker_thread
 from dbos._serialization import DBOSPortableJSONSerializer
 from dbos._sys_db import SystemDatabase
@@ -28,7 +34,8 @@ from headrace.workflows.engine.room import Room
 from headrace.workflows.engine.tending import Tending
 
 SERIALIZER = DBOSPortableJSONSerializer()
-SCHEMA = "dbos"
+# What the engine's own releases lock while they make its tables.
+OLD_MIGRATION_LOCK = 1234567890
 # Its listener sleeps so long between two looks at nothing, and a stop waits for it.
 LISTENER_SECONDS = 0.5
 # The engine's queries are short, and more threads than these keep the web of the same process from its turn.
@@ -57,6 +64,7 @@ class DbosRuntime:
         config: DBOSConfig = {
             "name": application,
             "system_database_engine": database.engine,
+            "dbos_system_schema": find_schema(database),
             "system_database_url": database.engine.url.render_as_string(hide_password=False),
             "application_version": version,
             "executor_id": worker,
@@ -71,7 +79,11 @@ class DbosRuntime:
         DBOS(config=config)
         self.room = _get_dbos_instance()._active_workflows_set = Room(ear.ring)  # noqa: SLF001
         self._client = DBOSClient(
-            system_database_engine=database.engine, serializer=SERIALIZER, application_name=application, lazy=True
+            system_database_engine=database.engine,
+            dbos_system_schema=find_schema(database),
+            serializer=SERIALIZER,
+            application_name=application,
+            lazy=True,
         )
 
     def announce(self, kind: str, function: Function) -> None:
@@ -174,7 +186,7 @@ def find_newer(database: Database) -> str | None:
     if database.is_sqlite:
         found, known = get_sqlite_migration_versions(database.engine)
     else:
-        found, known = get_migration_versions(database.engine, SCHEMA, use_listen_notify=True)
+        found, known = get_migration_versions(database.engine, database.place.engine, use_listen_notify=True)
     if found <= known:
         return None
     what = f"the workflow engine's tables are a newer release's (version {found}, and this one's engine knows {known})"
@@ -184,16 +196,34 @@ def find_newer(database: Database) -> str | None:
 def create_tables(database: Database) -> None:
     """Create or upgrade the engine's own tables."""
     _quieten()
-    url = database.engine.url.render_as_string(hide_password=False)
     if not database.is_sqlite:
-        DBOS.migrate(url)
+        _create_on_postgres(database)
         return
     # On connections of ours, because an upgrade takes moments from what SQLite may lack.
+    url = database.engine.url.render_as_string(hide_password=False)
     tables = SystemDatabase.create(
         url, engine_kwargs={}, engine=database.engine, schema=None, serializer=SERIALIZER, executor_id=None
     )
     tables.run_migrations()
     tables.destroy()
+
+
+def find_schema(database: Database) -> str | None:
+    """Return the schema of the engine's tables; SQLite has none."""
+    return None if database.is_sqlite else database.place.engine
+
+
+def _create_on_postgres(database: Database) -> None:
+    """Do what the engine does by itself, but for its lock, which is the same for all installations of a database."""
+    place = database.place
+    lock = OLD_MIGRATION_LOCK if place.is_old else place.derive_number("engine", bits=64)
+    with database.reads.connect() as holder:
+        holder.execute(sa.select(sa.func.pg_advisory_lock(lock)))
+        try:
+            ensure_dbos_schema(database.engine, place.engine)
+            run_dbos_migrations(database.engine, place.engine, use_listen_notify=True)
+        finally:
+            holder.execute(sa.select(sa.func.pg_advisory_unlock(lock)))
 
 
 def _quieten() -> None:

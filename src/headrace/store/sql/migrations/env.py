@@ -2,28 +2,27 @@
 
 from alembic import context
 
+from headrace.store.sql.place import read_place
 from headrace.store.sql.schema import METADATA
 
-# Two processes may start at the same moment: one of them waits for the other, by this lock on PostgreSQL and by
-# SQLite's own, taken before the version is read.
-MIGRATION_LOCK = 0x68656164
-
+# Two processes may start at the same moment: one of them waits for the other, by a lock on PostgreSQL and by SQLite's
+# own, taken before the version is read.
 engine = context.config.attributes["engine"]
 with engine.connect() as connection:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-        connection.commit()
-    else:
+    place = read_place(connection)
+    if place is None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # Both end with the transaction, in which all of it is done. Migrations name no schema.
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({place.migration_lock})")
+        connection.exec_driver_sql(f'SET LOCAL search_path TO "{place.tables}"')
     context.configure(
         connection=connection,
         target_metadata=METADATA,
-        render_as_batch=connection.dialect.name == "sqlite",
+        version_table_schema=None if place is None else place.tables,
+        render_as_batch=place is None,
         compare_type=True,
     )
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
-        connection.commit()
