@@ -2,7 +2,8 @@
 
     HeadraceError                       never raised itself
     ├── ConfigurationError              settings or manifest wrong; every problem at once
-    │   └── UnreadableFile              a file that is not what it was said to be
+    │   ├── UnreadableFile              a file that is not what it was said to be
+    │   └── WouldOverwrite              a new file would take the place of one that is there
     ├── Rejected                        what came in cannot be trusted or understood
     │   ├── Unauthenticated             401
     │   ├── SsoRejected                 403: bad_token, stale, from_future, replayed
@@ -35,7 +36,8 @@
     ├── WorkflowFailed                  workflows.engine.port: a workflow ended with an error of its own
     ├── Declined                        emulator: the emulated Heroku says no
     ├── AppJsonError                    emulator: an app.json that cannot be used; every problem at once
-    └── NotJudged                       checker: there is nothing to judge
+    ├── NotJudged                       checker: there is nothing to judge
+    └── NotTriggered                    developing: an emulated Heroku is not there, or does not do it
 
 Whether to try again is not a property of a class: see `protocol.retries`.
 """
@@ -63,6 +65,12 @@ class UnreadableFile(ConfigurationError):
     """A file that a command was given is not what it was said to be."""
 
     headline = "This file cannot be read"
+
+
+class WouldOverwrite(ConfigurationError):
+    """New files would take the place of some that are there; nothing was written."""
+
+    headline: ClassVar[str] = "Nothing was written"
 
 
 class Rejected(HeadraceError):

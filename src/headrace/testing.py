@@ -112,7 +112,7 @@ async def run_provider(
     """
     with bind(HOST, 0) as bound, _watching(heroku):
         url = build_url(HOST, bound)
-        settings = _point_heroku(heroku, url, service)
+        settings = point_heroku(heroku, url, service)
         if not isinstance(under_test, Command):
             config = uvicorn.Config(make_app(under_test, settings), log_config=None, access_log=False)
             async with listening(config, bound):
@@ -243,7 +243,7 @@ def _run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
-def _point_heroku(heroku: Emulator, url: str, slug: str | None) -> Environment:
+def point_heroku(heroku: Emulator, url: str, slug: str | None) -> Environment:
     """Have Heroku call an add-on service at the paths of its manifest, but here; return the service's settings."""
     service = _find_service(heroku, slug)
     moved = [

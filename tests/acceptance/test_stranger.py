@@ -1,0 +1,96 @@
+"""Somebody who has the wheel, Python and an empty folder, and no clone: from `pip install` to a board and on."""
+
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from acceptance.heroku_cli import HerokuCli
+from acceptance.processes import Processes, build_environment, is_ready, log_in, wait_until
+from lab.kit.processes import find_free_port
+
+pytestmark = pytest.mark.acceptance
+
+INSTALLED_SECONDS, TESTED_SECONDS, CHECKED_SECONDS = 500.0, 240.0, 240.0
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """What a virtual environment of the wheel and pytest has, and the folder that an add-on is made in."""
+
+    bin: Path
+    folder: Path
+
+    def run(self, *command: str | Path, within: float = TESTED_SECONDS) -> str:
+        """Run a program of the environment, which has to succeed; return what it says."""
+        program, *arguments = command
+        done = subprocess.run(
+            [self.bin / program, *arguments],
+            cwd=self.folder,
+            env=build_environment(PATH=f"{self.bin}:/usr/bin:/bin"),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within,
+        )
+        assert 0 == done.returncode, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def stranger(wheel: Path, tmp_path: Path) -> Stranger:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    found = Stranger(tmp_path / "venv" / "bin", folder)
+    found.run("pip", "install", "--quiet", wheel, f"pytest=={version('pytest')}", within=INSTALLED_SECONDS)
+    return found
+
+
+def test_a_stranger_gets_from_the_wheel_to_a_board(
+    stranger: Stranger, processes: Processes, heroku_cli: HerokuCli
+) -> None:
+    """Three commands; then the official CLI, the test that was written, and the checker, all without a clone."""
+    headrace = stranger.bin / "headrace"
+    told = stranger.run(headrace, "init", "demo-addon")
+    addon = stranger.folder / "demo-addon"
+    dev = processes.headrace("dev", "--port", "0", "--heroku-port", "0", cwd=addon, command=headrace)
+    heroku = dev.wait_for_line(r"HEROKU_HOST=(\S+)")[1]
+    token = dev.wait_for_line(r"HEROKU_API_KEY=(\S+)")[1]
+    dev.wait_for_line(r"^Ready in ")
+    cli = heroku_cli.log_in(heroku, token)
+    cli.run("addons:create", "demo-addon:test", "--app", "storefront", "--wait")
+    config = cli.run("config:get", "DEMO_ADDON_URL", "--app", "storefront")
+    with httpx2.Client() as browser:
+        board = log_in(dev.wait_for_line(r"Its board: (\S+)")[1], browser)
+    dev.send_signal(signal.SIGINT)
+
+    assert "cd demo-addon\n  headrace dev" in told
+    assert re.fullmatch(r"https://demo-addon\.example/[-0-9a-f]{36}\n", config)
+    assert (200, True) == (board.status_code, "storefront" in board.text)
+    assert 0 == dev.wait(), dev.render()
+    assert "Stopping." in dev.out[-1]
+
+    tested = Stranger(stranger.bin, addon).run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert "1 passed" in tested
+    assert_passes_the_checker(addon, headrace, processes)
+
+
+def assert_passes_the_checker(addon: Path, headrace: Path, processes: Processes) -> None:
+    """As docs/quickstart.md has it: the add-on is told where the checker's Heroku will be."""
+    url, heroku = (f"http://127.0.0.1:{find_free_port()}" for _ in range(2))
+    settings = {"HEROKU_API_URL": heroku, "HEROKU_ID_URL": heroku, "HEADRACE_CLIENT_SECRET": "checker-client-secret"}
+    serve = ("serve", "--one-process", "--port", url.rpartition(":")[2], "--env-file", ".env", "addon:service")
+    service = processes.headrace(*serve, cwd=addon, command=headrace, environment=settings)
+    wait_until(lambda: is_ready(f"{url}/ready"), why=service.render)
+    check = ("check", "--manifest", "addon-manifest.json", "--base-url", url, "--sso-url", f"{url}/sso/login")
+    plans = ("--plan", "test", "--plan", "basic", "--port", heroku.rpartition(":")[2])
+    checker = processes.headrace(*check, *plans, cwd=addon, command=headrace)
+
+    assert 0 == checker.wait(within=CHECKED_SECONDS), checker.render()
