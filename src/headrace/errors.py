@@ -3,7 +3,7 @@
     HeadraceError                       never raised itself
     ├── ConfigurationError              settings or manifest wrong; every problem at once
     │   ├── UnreadableFile              a file that is not what it was said to be
-    │   └── WouldOverwrite              a new file would take the place of one that is there
+    │   └── WouldOverwrite              scaffold: a new file would take the place of one that is there
     ├── Rejected                        what came in cannot be trusted or understood
     │   ├── Unauthenticated             401
     │   ├── SsoRejected                 403: bad_token, stale, from_future, replayed
@@ -65,12 +65,6 @@ class UnreadableFile(ConfigurationError):
     """A file that a command was given is not what it was said to be."""
 
     headline = "This file cannot be read"
-
-
-class WouldOverwrite(ConfigurationError):
-    """New files would take the place of some that are there; nothing was written."""
-
-    headline: ClassVar[str] = "Nothing was written"
 
 
 class Rejected(HeadraceError):

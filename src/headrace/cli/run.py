@@ -190,4 +190,4 @@ def _describe_syntax(error: SyntaxError) -> str:
     """Return where a file cannot be read as Python, why, and the line."""
     place = Path(error.filename or "?")
     name = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
-    return f"{name}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}".rstrip(": ")
+    return ": ".join(filter(None, [f"{name}, line {error.lineno}", error.msg, (error.text or "").strip()]))

@@ -3,9 +3,19 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
-from headrace.errors import ConfigurationError, WouldOverwrite
+from headrace.errors import ConfigurationError
 from headrace.scaffold.files import NewFile
+
+# Heroku's build takes one of these or requirements.txt; of two it makes nothing.
+OTHER_LOCKS = ("Pipfile.lock", "poetry.lock", "uv.lock")
+
+
+class WouldOverwrite(ConfigurationError):
+    """New files would take the place of some that are there; nothing was written."""
+
+    headline: ClassVar[str] = "Nothing was written"
 
 
 def write_files(folder: Path, new: Mapping[str, NewFile]) -> None:
@@ -15,9 +25,14 @@ def write_files(folder: Path, new: Mapping[str, NewFile]) -> None:
         WouldOverwrite: some are there; nothing is written.
         ConfigurationError: the folder cannot be written.
     """
-    there = [path for path in new if os.path.lexists(folder / path)]
-    if there:
-        raise WouldOverwrite(f"{path} is there already." for path in there)
+    problems = [f"{path} is there already." for path in new if os.path.lexists(folder / path)]
+    problems += [
+        f"{lock} is there: Heroku's build takes it or requirements.txt, and fails where it finds both."
+        for lock in OTHER_LOCKS
+        if (folder / lock).exists()
+    ]
+    if problems:
+        raise WouldOverwrite(problems)
     try:
         for path, file in new.items():
             _write(folder / path, file)

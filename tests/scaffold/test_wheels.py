@@ -1,0 +1,19 @@
+"""The wheel of the headrace that runs: of a checkout here; tests/acceptance/test_stranger.py has an installed one."""
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+from headrace.scaffold.wheels import make_wheel
+
+
+def test_a_checkout_builds_its_wheel(tmp_path: Path) -> None:
+    """The same each time, with the code that runs and nothing that it needs left out."""
+    wheel = make_wheel()
+    with zipfile.ZipFile(BytesIO(wheel.content)) as archive:
+        names = archive.namelist()
+
+    assert wheel.name.startswith("headrace-")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert {"headrace/scaffold/locked.txt", "headrace/scaffold/templates/addon.py.in"} <= set(names)
+    assert make_wheel() == wheel
