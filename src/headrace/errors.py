@@ -2,6 +2,7 @@
 
     HeadraceError                       never raised itself
     ├── ConfigurationError              settings or manifest wrong; every problem at once
+    │   ├── BadManifest                 manifests: a manifest that cannot be read, pushed or pulled
     │   ├── UnreadableFile              a file that is not what it was said to be
     │   └── WouldOverwrite              scaffold: a new file would take the place of one that is there
     ├── Rejected                        what came in cannot be trusted or understood

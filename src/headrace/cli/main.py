@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from headrace.cli import config, enriching, fleet, heroku, operate, reconciling, run, scaffolding, triggering
+from headrace.cli import config, enriching, fleet, heroku, manifests, operate, reconciling, run, scaffolding, triggering
 from headrace.errors import ConfigurationError, HeadraceError
 
 FAILED = 1
@@ -31,7 +31,7 @@ def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
 
 
-for subject in (scaffolding, triggering, run, heroku, operate, config, fleet, enriching, reconciling):
+for subject in (scaffolding, triggering, manifests, run, heroku, operate, config, fleet, enriching, reconciling):
     main.commands |= subject.commands.commands
 
 
