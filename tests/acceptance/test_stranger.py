@@ -11,14 +11,15 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from acceptance.heroku_cli import HerokuCli
+from acceptance.documented import enter, list_commands
+from acceptance.heroku_cli import HerokuCli, build_cli_environment
 from acceptance.processes import Processes, build_environment, is_ready, log_in, wait_until
 from lab.kit.processes import find_free_port, module
 from lab.kit.pythons import make_venv
 
 pytestmark = pytest.mark.acceptance
 
-TESTED_SECONDS, CHECKED_SECONDS = 240.0, 240.0
+TESTED_SECONDS, CHECKED_SECONDS, READY_SECONDS = 240.0, 240.0, 180.0
 
 
 @dataclass(frozen=True)
@@ -57,30 +58,35 @@ def test_a_stranger_gets_from_the_wheel_to_a_board(
 ) -> None:
     """Three commands; then the official CLI, the test that was written, and the checker, all without a clone."""
     headrace = stranger.bin / "headrace"
-    told = stranger.run(headrace, "init", "demo-addon")
+    install, init, dev_line = list_commands("quickstart.md", "The first board")
+    assert f"pip install {wheel.name}" == install
     addon = stranger.folder / "demo-addon"
-    (packed,) = (addon / "wheels").iterdir()
-    dev = processes.headrace("dev", "--port", "0", "--heroku-port", "0", cwd=addon, command=headrace)
-    heroku = dev.wait_for_line(r"HEROKU_HOST=(\S+)")[1]
-    token = dev.wait_for_line(r"HEROKU_API_KEY=(\S+)")[1]
-    dev.wait_for_line(r"^Ready in ")
-    cli = heroku_cli.log_in(heroku, token)
-    cli.run("addons:create", "demo-addon:test", "--app", "storefront", "--wait")
-    config = cli.run("config:get", "DEMO_ADDON_URL", "--app", "storefront")
+    environment = build_environment(PATH=f"{stranger.bin}:/usr/bin:/bin")
+    told = enter(init, folder=stranger.folder, environment=environment)
+    dev = processes.headrace(
+        *dev_line.split()[1:], "--port", "0", "--heroku-port", "0", cwd=addon, command=headrace, environment=environment
+    )
+    heroku, token = (dev.wait_for_line(rf"{name}=(\S+)")[1] for name in ("HEROKU_HOST", "HEROKU_API_KEY"))
     with httpx2.Client() as browser:
-        board = log_in(dev.wait_for_line(r"Its board: (\S+)")[1], browser)
+        board = log_in(dev.wait_for_line(r"Its board: (\S+)", within=READY_SECONDS)[1], browser)
+    environment = build_cli_environment(heroku_cli.home, heroku_url=heroku, token=token)
+    environment["PATH"] = f"{stranger.bin}:{heroku_cli.program.parent}:/usr/bin:/bin"
+    heroku_cli.home.mkdir()
+    said = [
+        enter(line, folder=addon, environment=environment)
+        for line in list_commands("quickstart.md", "What customers do")
+    ]
     dev.send_signal(signal.SIGINT)
 
     assert "cd demo-addon\n  headrace dev" in told
-    assert (wheel.name, read_wheel(wheel)) == (packed.name, read_wheel(packed))
-    install_as_heroku_does(addon)
-    assert re.fullmatch(r"https://demo-addon\.example/[-0-9a-f]{36}\n", config)
-    assert (200, True) == (board.status_code, "storefront" in board.text)
+    assert (200, True) == (board.status_code, "storefront-pr-1" in board.text)
+    assert re.search(r"^DEMO_ADDON_URL: +https://demo-addon\.example/[-0-9a-f]{36}$", "".join(said), re.MULTILINE)
     assert 0 == dev.wait(), dev.render()
     assert "Stopping." in dev.out[-1]
-
-    tested = Stranger(stranger.bin, addon).run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert "1 passed" in tested
+    (packed,) = (addon / "wheels").iterdir()
+    assert (wheel.name, read_wheel(wheel)) == (packed.name, read_wheel(packed))
+    install_as_heroku_does(addon)
+    assert "1 passed" in Stranger(stranger.bin, addon).run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert_passes_the_checker(addon, headrace, processes)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_what_is_shown_has_no_secret() -> None:
 def test_differences_are_told_by_value_and_without_secrets() -> None:
     """Neither the order of members nor the number of a revision is one."""
     ours = json.loads(PLUGIN_S)
-    theirs = {
+    theirs: dict[str, Any] = {
         "$base": 9,
         "name": "Acme",
         "api": {**ours["api"], "password": "another", "regions": ["us"]},
