@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 WITHOUT = {"demo", "dev", "emulate", "check", "init", "replay", "secrets new-key"}
 TRIGGERS = ("deprovision", "move", "plan-change", "promote", "provision", "sso", "webhook")
 # About a file here, and the manifest at Heroku.
-MANIFESTS = ("check", "diff", "new", "pull", "push", "show")
+MANIFESTS = ("check", "diff", "new", "pull", "push", "rotate-password", "show")
 LISTENING = ("serve acme:service", "worker acme:service", "dev", "emulate", "check --manifest manifest.json")
 # What makes or upgrades the tables itself.
 MIGRATES = {"serve", "worker", "migrate"}

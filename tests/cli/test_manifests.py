@@ -150,3 +150,21 @@ def test_a_host_that_is_not_there_is_said_in_a_line(file: Path) -> None:
         result = invoke("manifest", "pull", "acme-search", HEROKU_ADDONS_URL=url, HEROKU_API_KEY="token")
 
     assert (2, True) == (result.exit_code, f"{url} cannot be reached." in result.output)
+
+
+async def test_a_rotated_password_is_in_force_after_a_push(heroku: Emulator, file: Path) -> None:
+    """Heroku is never told the old one again, and the file keeps it for the service, for the hours that were said."""
+    await manifest(heroku, "pull", "acme-search")
+    rotated = await manifest(heroku, "rotate-password", "--hours", "2")
+    differs = await manifest(heroku, "diff")
+    pushed, again = await manifest(heroku, "push"), await manifest(heroku, "rotate-password")
+    contents = json.loads(read(file))
+    service = heroku.state.addon_services["acme-search"]
+
+    assert [0, 1, 0, 2] == [result.exit_code for result in (rotated, differs, pushed, again)], pushed.output
+    assert 'heroku config:set HEADRACE_MANIFEST="$(cat addon-manifest.json)"' in rotated.output
+    assert "api.password: another one\n" == differs.output
+    assert "acme-manifest-password" == contents["$before"]["password"]
+    assert contents["api"]["password"] == service.manifest.password.reveal()
+    assert "$before" not in list(service.revisions.values())[-1].contents
+    assert contents["api"]["password"] not in rotated.output + differs.output + pushed.output

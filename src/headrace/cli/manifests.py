@@ -10,6 +10,13 @@ from headrace.errors import ConfigurationError
 if TYPE_CHECKING:
     from headrace.manifests.host import AddonsHost
 
+ROTATED = """{path} has a new password. In this order, and before {until}:
+
+  heroku config:set HEADRACE_MANIFEST="$(cat {path})"     the service takes the old one and the new
+  headrace manifest push                                  Heroku calls with the new one
+
+From {until} on the service refuses the old one by itself."""
+
 commands = click.Group()
 
 file_option = click.option(
@@ -84,14 +91,16 @@ def show(file: Path | None) -> None:
 @url_option
 def pull(slug: str | None, force: bool, file: Path | None, url: str) -> None:  # noqa: FBT001
     """Write the manifest that is in force at Heroku into the file here."""
+    from headrace.clock import read_clock
     from headrace.manifests.files import BadManifest, list_differences, read_file, write_file
+    from headrace.manifests.rotation import keep_before, strip_before
 
     path = _find(file)
     ours = read_file(path) if slug is None or path.exists() else None
     theirs = _open_host(url).pull(slug or str((ours or {}).get("id", "")))
-    if ours is not None and not force and (found := list(list_differences(ours, theirs))):
+    if ours is not None and not force and (found := list(list_differences(strip_before(ours), theirs))):
         raise BadManifest([*found, f"{path} differs so from what is in force. --force takes the latter."])
-    write_file(path, theirs)
+    write_file(path, keep_before(theirs, ours or {}, now=read_clock()))
     click.echo(f"{path} is what is in force.")
 
 
@@ -100,10 +109,13 @@ def pull(slug: str | None, force: bool, file: Path | None, url: str) -> None:  #
 @url_option
 def push(file: Path | None, url: str) -> None:
     """Put the manifest of the file here in force at Heroku; the file becomes what Heroku makes of it."""
+    from headrace.clock import read_clock
     from headrace.manifests.files import read_file, write_file
+    from headrace.manifests.rotation import keep_before, strip_before
 
     path = _find(file)
-    write_file(path, _open_host(url).push(read_file(path)))
+    ours = read_file(path)
+    write_file(path, keep_before(_open_host(url).push(strip_before(ours)), ours, now=read_clock()))
     click.echo(f"{path} is in force.")
 
 
@@ -114,14 +126,35 @@ def push(file: Path | None, url: str) -> None:
 def diff(context: click.Context, file: Path | None, url: str) -> None:
     """Tell what would change at Heroku by a push, by value and without secrets. Exit 1: something would."""
     from headrace.manifests.files import list_differences, read_file
+    from headrace.manifests.rotation import strip_before
 
-    ours = read_file(_find(file))
+    ours = strip_before(read_file(_find(file)))
     found = list(list_differences(ours, _open_host(url).pull(str(ours.get("id", "")))))
     for difference in found:
         click.echo(difference)
     if found:
         context.exit(1)
     click.echo("Nothing differs.")
+
+
+@manifest.command("rotate-password")
+@click.option(
+    "--hours", type=click.FloatRange(1, 24 * 30), default=24.0, show_default=True, help="How long the old one is good."
+)
+@file_option
+def rotate_password(hours: float, file: Path | None) -> None:
+    """Give the manifest here a new password; the service takes the old one too, for some hours."""
+    from datetime import timedelta
+
+    from headrace.clock import read_clock
+    from headrace.manifests.files import read_file, write_file
+    from headrace.manifests.rotation import begin_rotation
+    from headrace.scaffold.manifests import make_secret
+
+    path, now = _find(file), read_clock()
+    until = now + timedelta(hours=hours)
+    write_file(path, begin_rotation(read_file(path), password=make_secret(), until=until, now=now))
+    click.echo(ROTATED.format(path=path, until=f"{until:%Y-%m-%d %H:%M} UTC"))
 
 
 def _find(file: Path | None) -> Path:
