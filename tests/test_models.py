@@ -93,8 +93,8 @@ def test_no_value_shows_its_secret(value: object) -> None:
 @pytest.mark.parametrize(
     "fail",
     [
-        lambda: verify_basic_auth(f"Basic {PLANTED}", user="pipescope", password=SECRET),
-        lambda: verify_basic_auth(f"Bearer {PLANTED}", user="pipescope", password=SECRET),
+        lambda: verify_basic_auth(f"Basic {PLANTED}", user="pipescope", passwords=[SECRET]),
+        lambda: verify_basic_auth(f"Bearer {PLANTED}", user="pipescope", passwords=[SECRET]),
         lambda: parse_provision(json.dumps({**PROVISION, "uuid": PLANTED}).encode()),
         lambda: parse_provision(json.dumps({**PROVISION, "options": {PLANTED: 1}}).encode()),
         lambda: parse_provision(json.dumps({**PROVISION, "oauth_grant": {"code": PLANTED}}).encode()),

@@ -10,6 +10,7 @@ from lab.bench.boards import run_boards
 from lab.bench.drain import run_drain
 from lab.bench.emulator import run_emulator
 from lab.bench.enriching import run_enrich
+from lab.bench.first_board import run_first_board
 from lab.bench.idle import run_idle
 from lab.bench.inspection import run_inspection, run_million
 from lab.bench.pages import run_pages
@@ -25,6 +26,7 @@ BENCHES = {
     "emulator": run_emulator,
     "pages": run_pages,
     "start": run_start,
+    "first-board": run_first_board,
     "enrich": run_enrich,
 }
 

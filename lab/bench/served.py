@@ -53,7 +53,7 @@ def build_floor(database_url: str) -> Starlette:
             connection.execute(insert, {"uuid": uuid})
 
     async def provision(request: Request) -> Response:
-        verify_basic_auth(request.headers.get("authorization"), user=SLUG, password=Secret(PASSWORD))
+        verify_basic_auth(request.headers.get("authorization"), user=SLUG, passwords=[Secret(PASSWORD)])
         uuid = parse_provision(await request.body()).uuid
         await asyncio.get_running_loop().run_in_executor(threads, commit_row, uuid)
         return JSONResponse({"id": uuid}, status_code=202)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,6 +96,18 @@ def install(interpreter: Interpreter, wheel: Path, folder: Path) -> Installed:
         subprocess.run([*uv, *what], check=True, capture_output=True, text=True)
     inside = "/" / folder.relative_to(interpreter.root)
     return Installed(interpreter=interpreter, folder=folder, environment=(f"PYTHONPATH={inside / 'site'}",))
+
+
+def make_venv(folder: Path, wheel: Path, *more: str) -> None:
+    """Make a virtual environment of this Python that has the wheel with what it needs, in the locked versions."""
+    uv = module("uv", "--quiet", "--no-python-downloads")
+    install = [*uv, "pip", "install", "--system-certs", "--compile-bytecode", "--python", str(folder)]
+    for command in (
+        [*uv, "venv", "--python", sys.executable, str(folder)],
+        [*install, "--no-deps", "--require-hashes", "-r", str(LOCKED)],
+        [*install, str(wheel), *more],
+    ):
+        subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def why_no_machines() -> str | None:

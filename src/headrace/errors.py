@@ -2,7 +2,9 @@
 
     HeadraceError                       never raised itself
     ├── ConfigurationError              settings or manifest wrong; every problem at once
-    │   └── UnreadableFile              a file that is not what it was said to be
+    │   ├── BadManifest                 manifests: a manifest that cannot be read, pushed or pulled
+    │   ├── UnreadableFile              a file that is not what it was said to be
+    │   └── WouldOverwrite              scaffold: a new file would take the place of one that is there
     ├── Rejected                        what came in cannot be trusted or understood
     │   ├── Unauthenticated             401
     │   ├── SsoRejected                 403: bad_token, stale, from_future, replayed
@@ -35,7 +37,8 @@
     ├── WorkflowFailed                  workflows.engine.port: a workflow ended with an error of its own
     ├── Declined                        emulator: the emulated Heroku says no
     ├── AppJsonError                    emulator: an app.json that cannot be used; every problem at once
-    └── NotJudged                       checker: there is nothing to judge
+    ├── NotJudged                       checker: there is nothing to judge
+    └── NotTriggered                    developing: an emulated Heroku is not there, or does not do it
 
 Whether to try again is not a property of a class: see `protocol.retries`.
 """

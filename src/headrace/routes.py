@@ -31,7 +31,7 @@ def build_routes(parts: Parts) -> Sequence[BaseRoute]:
     return [
         # Before all others: a manifest may have logins below the Partner API, where everything asks for its password.
         *customers.login_routes(),
-        *PartnerApi(calls=parts.calls, manifest=parts.manifest).routes(),
+        *PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock).routes(),
         *Webhooks(events=parts.events, manifest=parts.manifest, count=parts.metrics.count_delivery).routes(),
         *customers.routes(),
         *_build_operators(parts),

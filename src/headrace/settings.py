@@ -315,7 +315,7 @@ class Settings:
     def secrets(self) -> list[Secret]:
         """Every text that is secret, but for keys and the database's password."""
         given = (self.metrics_token, self.api_token, self.operator_secret)
-        always = (self.client_secret, self.manifest.password, self.manifest.sso_salt)
+        always = (self.client_secret, *self.manifest.secrets)
         return [*always, *(secret for secret in given if secret is not None)]
 
     @property

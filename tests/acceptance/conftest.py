@@ -12,6 +12,7 @@ from acceptance.judging import launch
 from acceptance.processes import Processes
 from emulator.wire import ADA
 from headrace.emulator import Emulator
+from lab.kit.pythons import build_wheel
 
 
 @pytest.fixture
@@ -24,6 +25,12 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 @pytest.fixture(scope="session")
 def heroku_program() -> Path:
     return install_from_npm(*HEROKU_CLI) / ".bin" / "heroku"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """headrace as it is given away."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture

@@ -103,9 +103,14 @@ class Processes:
     running: list[Running] = field(default_factory=list)
 
     def headrace(
-        self, *arguments: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str | Path,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        command: Path = HEADRACE,
     ) -> Running:
-        process = Running([HEADRACE, *arguments], env=build_environment(**(environment or {})), cwd=cwd)
+        """Start a command of this headrace, or of another one."""
+        process = Running([command, *arguments], env=build_environment(**(environment or {})), cwd=cwd)
         self.running.append(process)
         return process
 

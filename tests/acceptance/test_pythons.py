@@ -11,18 +11,13 @@ from pathlib import Path
 import pytest
 
 from lab.kit.processes import module
-from lab.kit.pythons import LOCKED, MINORS, PLATFORM, build_wheel, find_interpreters, install
+from lab.kit.pythons import LOCKED, MINORS, PLATFORM, find_interpreters, install
 from lab.kit.smoke import smoke
 
 pytestmark = pytest.mark.acceptance
 
 RESOLVED_SECONDS = 300.0
 OTHERS = [minor for minor in MINORS if minor != sys.version_info[1]]
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.mark.parametrize("minor", OTHERS, ids=lambda minor: f"3.{minor}")

@@ -42,20 +42,24 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "enrich": ("enrich", "rows.csv", "--uuid", "uuid", "--at", "at"),
     "count": ("count",),
 }
-# What needs no database: `demo` brings its own, the others play Heroku or make a key.
-WITHOUT = {"demo", "emulate", "check", "replay", "secrets new-key"}
-LISTENING = ("serve acme:service", "worker acme:service", "emulate", "check --manifest manifest.json")
+# What needs no database: `demo` and `dev` bring their own, the others play Heroku, ask it, or make a key or an add-on.
+WITHOUT = {"demo", "dev", "emulate", "check", "init", "replay", "secrets new-key"}
+TRIGGERS = ("deprovision", "move", "plan-change", "promote", "provision", "sso", "webhook")
+# About a file here, and the manifest at Heroku.
+MANIFESTS = ("check", "diff", "new", "pull", "push", "rotate-password", "show")
+LISTENING = ("serve acme:service", "worker acme:service", "dev", "emulate", "check --manifest manifest.json")
 # What makes or upgrades the tables itself.
 MIGRATES = {"serve", "worker", "migrate"}
 
 
 def test_every_command_is_tried() -> None:
     """A new one has its line above."""
-    groups = ("secrets", "config")
+    groups = ("secrets", "config", "trigger", "manifest")
     names = set(main.commands) - {*groups}
     names |= {f"{group} {name}" for group in groups for name in main.commands[group].commands}  # type: ignore[attr-defined]
 
-    assert names == COMMANDS.keys() | WITHOUT
+    others = {f"trigger {name}" for name in TRIGGERS} | {f"manifest {name}" for name in MANIFESTS}
+    assert names == COMMANDS.keys() | WITHOUT | others
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - MIGRATES))

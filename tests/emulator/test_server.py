@@ -88,5 +88,6 @@ def test_people_are_told_first_that_nothing_reaches_heroku() -> None:
         "HEROKU_API_KEY=ada-token",
         f"HEROKU_ANALYTICS_URL={URL}",
         "DISABLE_TELEMETRY=true",
+        f"HEROKU_ADDONS_URL={URL}",
     ):
         assert expected in text

@@ -63,7 +63,7 @@ def partner(data: bytes) -> None:
 def basic_auth(data: bytes) -> None:
     given = _text(data)
     with allowing(Rejected):
-        verify_basic_auth(given, user="acme-search", password=SECRET)
+        verify_basic_auth(given, user="acme-search", passwords=[SECRET])
         scheme, _, encoded = given.partition(" ")
         expected = build_basic_auth("acme-search", SECRET).partition(" ")[2]
         assert ("basic", expected) == (scheme.lower(), encoded.strip())

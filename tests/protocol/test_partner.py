@@ -73,7 +73,7 @@ def test_basic_credentials_are_built_as_heroku_builds_them() -> None:
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "bAsIc"])
 def test_the_word_basic_may_be_written_in_any_case(scheme: str) -> None:
     """The scheme word of Authorization is case-insensitive."""
-    verify_basic_auth(HEADER.replace("Basic", scheme), user="pipescope", password=PASSWORD)
+    verify_basic_auth(HEADER.replace("Basic", scheme), user="pipescope", passwords=[PASSWORD])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_word_basic_may_be_written_in_any_case(scheme: str) -> None:
 def test_wrong_credentials_are_refused(header: str | None, reason: str) -> None:
     """Bad or missing credentials are answered 401; the reason is for our log."""
     with pytest.raises(Unauthenticated) as caught:
-        verify_basic_auth(header, user="pipescope", password=PASSWORD)
+        verify_basic_auth(header, user="pipescope", passwords=[PASSWORD])
 
     assert (401, reason) == (caught.value.status, caught.value.reason)
 
@@ -110,7 +110,7 @@ def test_every_refusal_reads_the_same_to_the_sender() -> None:
     said = set()
     for header in (None, "Bearer x", "Basic !", "Basic d3Jvbmc6c2VjcmV0"):
         with pytest.raises(Unauthenticated) as caught:
-            verify_basic_auth(header, user="pipescope", password=PASSWORD)
+            verify_basic_auth(header, user="pipescope", passwords=[PASSWORD])
         said.add((caught.value.message, str(caught.value)))
 
     assert 1 == len(said)
@@ -120,7 +120,7 @@ def test_every_refusal_reads_the_same_to_the_sender() -> None:
 @given(user=st.text(st.characters(exclude_characters=":", codec="utf-8")), password=st.text())
 def test_built_credentials_are_accepted(user: str, password: str) -> None:
     """What build_basic_auth signs, verify_basic_auth takes."""
-    verify_basic_auth(build_basic_auth(user, Secret(password)), user=user, password=Secret(password))
+    verify_basic_auth(build_basic_auth(user, Secret(password)), user=user, passwords=[Secret(password)])
 
 
 @settings(max_examples=100, deadline=None)
@@ -128,7 +128,7 @@ def test_built_credentials_are_accepted(user: str, password: str) -> None:
 def test_no_header_breaks_the_check(header: str) -> None:
     """Whatever the header holds, the answer is a 401."""
     with pytest.raises(Unauthenticated):
-        verify_basic_auth(header, user="pipescope", password=PASSWORD)
+        verify_basic_auth(header, user="pipescope", passwords=[PASSWORD])
 
 
 def test_a_v3_body_is_read_whole() -> None:

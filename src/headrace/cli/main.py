@@ -4,8 +4,12 @@ from typing import Any
 
 import click
 
+<<<<<<< HEAD
 from headrace.cli import config, enriching, fleet, heroku, operate, reconciling, run
 from headrace.cli.parts import Commands
+=======
+from headrace.cli import config, enriching, fleet, heroku, manifests, operate, reconciling, run, scaffolding, triggering
+>>>>>>> scaffold
 from headrace.errors import ConfigurationError, HeadraceError
 
 FAILED = 1
@@ -32,7 +36,7 @@ def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
 
 
-for subject in (run, heroku, operate, config, fleet, enriching, reconciling):
+for subject in (scaffolding, triggering, manifests, run, heroku, operate, config, fleet, enriching, reconciling):
     main.commands |= subject.commands.commands
 
 

@@ -32,6 +32,7 @@ leash = click.option("--leash", type=int, hidden=True, help="The descriptor that
 @click.option("--web-only", is_flag=True, help="Leave the background work to `headrace worker`.")
 @click.option("--one-process", is_flag=True, help="Do the background work in the web process: less memory, slower.")
 @click.option("--before-worker", is_flag=True, hidden=True, help="The worker beside this process is yet to start.")
+@click.option("--socket", "descriptor", type=int, hidden=True, help="The descriptor of a socket to listen on.")
 @leash
 @env_file
 @click.pass_context
@@ -61,6 +62,7 @@ def serve_here(
     has_worker: bool,
     before_worker: bool,
     leash: int | None,
+    descriptor: int | None,
     host: str | None,
     port: int | None,
     env_file: str | None,
@@ -69,7 +71,7 @@ def serve_here(
     """Serve from this process, until a signal asks to stop or the leash ends."""
     from headrace.logs import configure_logging
     from headrace.process.parent import Leash
-    from headrace.process.ports import bind, read_port
+    from headrace.process.ports import bind, read_port, take_socket
     from headrace.running import require_free_worker
     from headrace.service import find_assembly
     from headrace.serving import leave_hooks_behind, run_server
@@ -88,9 +90,9 @@ def serve_here(
     require_usable(parts.database)
     if has_worker or before_worker:
         require_free_worker(parts)
-    if leash is not None:
+    if leash is not None and not has_worker:
         migrate_apart(parts, env_file)
-    with bind(host, port) as bound:
+    with bind(host, port) if descriptor is None else take_socket(descriptor) as bound:
         run_server(app, host=host, port=port, bound=bound, leash=None if leash is None else Leash(leash))
     leave_hooks_behind(service)
 
@@ -176,8 +178,17 @@ def load_service(target: str | None, env_file: str | None) -> "AddonService":
         if error.name != module_name:
             raise
         raise ConfigurationError([f"There is no module {module_name} in {Path.cwd()}."]) from None
+    except SyntaxError as error:
+        raise ConfigurationError([_describe_syntax(error)]) from None
     except AttributeError:
         raise ConfigurationError([f"{module_name} has no {name or 'service'}."]) from None
     if not isinstance(service, AddonService):
         raise ConfigurationError([f"{target} is a {type(service).__name__}, not an AddonService."])
     return service
+
+
+def _describe_syntax(error: SyntaxError) -> str:
+    """Return where a file cannot be read as Python, why, and the line."""
+    place = Path(error.filename or "?")
+    name = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
+    return ": ".join(filter(None, [f"{name}, line {error.lineno}", error.msg, (error.text or "").strip()]))

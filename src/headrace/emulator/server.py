@@ -154,6 +154,7 @@ def render_text(info: ReadyInfo) -> str:
             f"  export HEROKU_HOST={info.url}",
             f"  export HEROKU_PARTICLEBOARD_URL={info.url}",
             f"  export HEROKU_API_KEY={info.users[0].token if info.users else 'TOKEN'}",
+            f"  export HEROKU_ADDONS_URL={info.url}",
             # Without these two it reports each command to Heroku.
             f"  export HEROKU_ANALYTICS_URL={info.url}",
             "  export DISABLE_TELEMETRY=true",

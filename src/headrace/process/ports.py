@@ -29,6 +29,14 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
         yield bound
 
 
+@contextmanager
+def take_socket(descriptor: int) -> Iterator[socket.socket]:
+    """Take a socket that another process has bound and left to this one."""
+    with socket.socket(fileno=descriptor) as taken:
+        taken.set_inheritable(False)
+        yield taken
+
+
 def read_port(text: str) -> int:
     """Return the port that PORT names.
 

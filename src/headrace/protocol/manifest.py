@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,6 +25,8 @@ DRAIN_URL = re.compile(r"(https|syslog)://\S+")
 # Where every app was before a manifest named regions.
 FIRST_REGION = "us"
 UNREADABLE = "The manifest cannot be read"
+# A member of ours beside Heroku's, for as long as a password is rotated.
+BEFORE = "$before"
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -44,6 +48,17 @@ class Manifest:
     requires: tuple[str, ...]
     base_url: str
     sso_url: str
+    before: "Before | None" = None
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Everything of it that is secret."""
+        return (self.password, self.sso_salt, *((self.before.password,) if self.before else ()))
+
+    def list_passwords(self, now: datetime) -> tuple[Secret, ...]:
+        """Return what Heroku may call with: while a rotation lasts, also the password that it replaces."""
+        is_rotating = self.before is not None and now < self.before.until
+        return (self.password, self.before.password) if self.before and is_rotating else (self.password,)
 
     @property
     def resources_path(self) -> str:
@@ -64,6 +79,14 @@ class Manifest:
     def find_undeclared(self, config: Mapping[str, object]) -> list[str]:
         """Names a hook returned that the manifest does not declare; Heroku would refuse them (contract §1.2)."""
         return sorted(set(config) - set(self.config_vars))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The password before a rotation, and until when it is good: ours, of which Heroku is told nothing."""
+
+    password: Secret
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +179,16 @@ class _ApiBody(msgspec.Struct, kw_only=True):
     version: str | int | None = "3"
 
 
-class _ManifestBody(msgspec.Struct, kw_only=True):
+class _BeforeBody(msgspec.Struct, kw_only=True):
+    password: Annotated[str, msgspec.Meta(min_length=1)]
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _ManifestBody(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str
     api: _ApiBody
     name: str | None = ""
+    before: _BeforeBody | None = msgspec.field(default=None, name=BEFORE)
 
 
 def _build(wire: _ManifestBody, urls: Mapping[str, str]) -> Manifest:
@@ -176,6 +205,7 @@ def _build(wire: _ManifestBody, urls: Mapping[str, str]) -> Manifest:
         requires=tuple(wire.api.requires or ()),
         base_url=complete_base_url(urls["base_url"]),
         sso_url=sso_url if has_sso else "",
+        before=Before(password=Secret(wire.before.password), until=wire.before.until) if wire.before else None,
     )
 
 

@@ -6,7 +6,7 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -82,8 +82,8 @@ def build_basic_auth(user: str, password: Secret) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password.reveal()}".encode()).decode()
 
 
-def verify_basic_auth(header: str | None, *, user: str, password: Secret) -> None:
-    """Raise Unauthenticated unless the header carries the manifest's id and password (contract §1.1)."""
+def verify_basic_auth(header: str | None, *, user: str, passwords: Iterable[Secret]) -> None:
+    """Raise Unauthenticated unless the header carries the manifest's id and one of its passwords (contract §1.1)."""
     if not header:
         raise Unauthenticated(reason="missing_credentials")
     scheme, _, encoded = header.partition(" ")
@@ -93,7 +93,8 @@ def verify_basic_auth(header: str | None, *, user: str, password: Secret) -> Non
         given = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         raise Unauthenticated(reason="not_base64") from None
-    if not hmac.compare_digest(given, f"{user}:{password.reveal()}".encode()):
+    # All of them are compared: how long it takes does not tell which.
+    if not sum([hmac.compare_digest(given, f"{user}:{password.reveal()}".encode()) for password in passwords]):
         raise Unauthenticated(reason="wrong_credentials")
 
 

@@ -2,12 +2,14 @@
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
+from headrace.emulator import Clock
 from headrace.models import Secret, State
 from headrace.protocol.partner import BODY_LIMIT, build_basic_auth
 from headrace.store.sql.schema import lifecycle_event, plan_change, resource, secret
@@ -15,6 +17,7 @@ from headrace.testing import eventually
 from pair import PASSWORD, SLUG, Acme, Pair, play_pair
 
 MEMBERS = ("plan", "name", "region")
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 CREDENTIALS = "acme-search:manifest-pass"
 # As the article "Inspecting pipelines from an add-on" prints it.
@@ -78,6 +81,21 @@ async def test_who_is_calling_is_checked_before_anything_is_read(sqlite_url: str
 
         assert [(401, {"message": "Authentication failed."})] * 21 == answers
         assert NOTHING == stored
+
+
+async def test_while_a_password_is_rotated_both_are_good(sqlite_url: str) -> None:
+    """Until the moment that the manifest names; from then on the new one alone."""
+    clock = Clock()
+    clock.freeze(NOON)
+    urls = {"base_url": "http://127.0.0.1/heroku/resources"}
+    before = {"password": PASSWORD, "until": (NOON + timedelta(hours=24)).isoformat()}
+    manifest = {"id": SLUG, "$before": before, "api": {"password": "the new one", "test": urls, "production": urls}}
+    async with play_pair(sqlite_url, clock=clock, has_worker=False, HEADRACE_MANIFEST=json.dumps(manifest)) as pair:
+        during = [(await pair.call("DELETE", f"/{UUID}", password=each))[0] for each in ("the new one", PASSWORD)]
+        clock.advance(timedelta(hours=24))
+        after = [(await pair.call("DELETE", f"/{UUID}", password=each))[0] for each in ("the new one", PASSWORD)]
+
+    assert ([410, 410], [410, 401]) == (during, after)
 
 
 async def test_a_stranger_learns_nothing_of_which_uuids_there_are(sqlite_url: str) -> None:

@@ -110,6 +110,11 @@ class ShownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     body: str
 
 
+class ShownService(msgspec.Struct, frozen=True, kw_only=True):
+    slug: str
+    plans: tuple[str, ...]
+
+
 class ShownLogin(msgspec.Struct, frozen=True, kw_only=True):
     """The form that Heroku posts to log somebody in."""
 
@@ -221,6 +226,11 @@ def detach(instruction: Instruction) -> None:
     instruction.emulator.detach(instruction.parts["attachment"])
 
 
+def list_services(instruction: Instruction) -> list[ShownService]:
+    services = instruction.emulator.state.addon_services
+    return [ShownService(slug=service.name, plans=tuple(service.plans)) for service in services]
+
+
 def reset_secret(instruction: Instruction) -> dict[str, str]:
     """Tell the new client secret, as the Partner Portal does once."""
     return {"client_secret": instruction.emulator.reset_secret(instruction.parts["service"]).reveal()}
@@ -251,6 +261,7 @@ CONTROLS = (
     Control("POST", "/addons/{addon}/revoke-tokens", revoke_tokens),
     Control("POST", "/addons/{addon}/attachments", attach),
     Control("DELETE", "/attachments/{attachment}", detach),
+    Control("GET", "/addon-services", list_services),
     Control("POST", "/addon-services/{service}/reset-secret", reset_secret),
 )
 

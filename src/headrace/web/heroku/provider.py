@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from headrace.clock import Clock
 from headrace.errors import Rejected
 from headrace.logs import LogName
 from headrace.protocol.manifest import Manifest
@@ -104,6 +105,7 @@ class PartnerApi:
 
     calls: Calls
     manifest: Manifest
+    clock: Clock
 
     def routes(self) -> list[Route]:
         base = self.manifest.resources_path
@@ -134,7 +136,8 @@ class PartnerApi:
 
         async def respond(request: Request) -> Response:
             try:
-                verify_basic_auth(request.headers.get("authorization"), user=manifest.id, password=manifest.password)
+                passwords = manifest.list_passwords(self.clock())
+                verify_basic_auth(request.headers.get("authorization"), user=manifest.id, passwords=passwords)
                 answer = await endpoint(request)
             except Rejected as error:
                 log.warning(
