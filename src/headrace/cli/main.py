@@ -4,12 +4,8 @@ from typing import Any
 
 import click
 
-<<<<<<< HEAD
-from headrace.cli import config, enriching, fleet, heroku, operate, reconciling, run
-from headrace.cli.parts import Commands
-=======
 from headrace.cli import config, enriching, fleet, heroku, manifests, operate, reconciling, run, scaffolding, triggering
->>>>>>> scaffold
+from headrace.cli.parts import Commands
 from headrace.errors import ConfigurationError, HeadraceError
 
 FAILED = 1
