@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
+from starlette.types import ASGIApp
 
 from headrace.assembly import Parts
 from headrace.emulator import Clock, Emulator, Switches, describe, load_world
@@ -27,6 +28,7 @@ from headrace.store.state.due import count_batches
 from headrace.store.state.resources import ResourceRow, find_resource, list_running
 from headrace.store.state.timeline import EventRow, list_events
 from headrace.testing import eventually
+from headrace.web.ground.mounting import Application
 
 SLUG = "acme-search"
 PASSWORD = "manifest-pass"
@@ -211,15 +213,21 @@ async def play_pair(
     base_path: str = "/heroku/resources",
     sso_path: str | None = "/sso/login",
     requires: Collection[str] = REQUIRES,
+    prefix: str = "",
+    mount: Callable[[Application], ASGIApp] = lambda app: app,
     **environment: str,
 ) -> AsyncIterator[Pair]:
-    """Run an emulator and a service that know each other until the block ends; `clock` is that of both."""
+    """Run an emulator and a service that know each other until the block ends; `clock` is that of both.
+
+    `prefix` is where the service is on its host, and `mount` puts it into an application that has it there.
+    """
     partner = acme or Acme()
     read_clock = service_clock or (clock.now if clock else None)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        world = load_world(write_world(url, base_path=base_path, sso_path=sso_path, requires=requires))
+        logins = None if sso_path is None else prefix + sso_path
+        world = load_world(write_world(url, base_path=prefix + base_path, sso_path=logins, requires=requires))
         async with run_emulator(world, switches=switches, clock=clock) as heroku, aiohttp.ClientSession() as http:
             settings = describe(heroku).addon_services[0].settings
             service = AddonService(read_settings({**settings, "DATABASE_URL": database_url, **environment}))
@@ -229,5 +237,5 @@ async def play_pair(
                 # The database's clock goes with it: that they differ is what some tests are about, and not these.
                 assembly.clock, assembly.database_clock = read_clock, lambda _connection: read_clock()
             partner.register(service)
-            async with serving(service.asgi(has_worker=has_worker), bound):
+            async with serving(mount(service.asgi(prefix=prefix, has_worker=has_worker)), bound):
                 yield Pair(heroku=heroku, parts=assembly.assemble(), acme=partner, url=url, http=http)

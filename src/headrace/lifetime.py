@@ -22,8 +22,11 @@ from headrace.workflows.chores.heartbeat import DatabaseClock
 
 log = logging.getLogger(__name__)
 
+# The services of this process. A database has no column that says whose a resource is.
+_running: list["Assembly"] = []
 
-@dataclass(kw_only=True)
+
+@dataclass(kw_only=True, eq=False)
 class Assembly:
     """What a service is put together of, and its parts once they are; tests give it another time, other retries."""
 
@@ -113,15 +116,35 @@ class Assembly:
 
     @asynccontextmanager
     async def running(self, parts: Parts, *, has_worker: bool) -> AsyncIterator[None]:
-        """Bring the database up to date and run, as a worker or not, until the context ends."""
+        """Bring the database up to date and run, as a worker or not, until the context ends.
+
+        Raises:
+            MisuseError: another service has the database, or its worker is in this process.
+        """
         try:
+            self._require_own_database()
             newer = await asyncio.to_thread(prepare, parts.database)
             if newer is not None and not has_worker:
                 log.error(LogName.DATABASE_NEWER, extra={"problem": newer})
             await parts.hooks.begin()
             self.is_running = True
+            _running.append(self)
             async with working(parts) if has_worker else nullcontext(), beating(parts):
                 yield
         finally:
             self.is_running = False
+            if self in _running:
+                _running.remove(self)
             await close(parts)
+
+    def _require_own_database(self) -> None:
+        mine = self.settings.manifest
+        for other in _running:
+            theirs = other.settings.manifest
+            is_same = (theirs.id, theirs.base_url) == (mine.id, mine.base_url)
+            if other.settings.database.url == self.settings.database_url and not is_same:
+                raise MisuseError(
+                    f"{theirs.id} at {theirs.base_url} has this database already, and {mine.id} at {mine.base_url} is "
+                    "another service: give it a DATABASE_URL of its own, as in "
+                    '`AddonService.from_env({**os.environ, "DATABASE_URL": "…"})`.'
+                )

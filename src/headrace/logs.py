@@ -43,6 +43,7 @@ class LogName(StrEnum):
     DATABASE_FAILED = "database.failed"
     DATABASE_NEWER = "database.newer"
     REQUEST_UNANSWERED = "request.unanswered"
+    SERVICE_NOT_SERVED = "service.not_served"
     CONNECTIONS_FULL = "connections.full"
     REQUEST_REJECTED = "request.rejected"
     DELIVERY_REJECTED = "delivery.rejected"
@@ -94,6 +95,7 @@ LOGGED = {
     LogName.DATABASE_FAILED: Logged("ERROR", "The database failed a request, answered 503; a line a second."),
     LogName.DATABASE_NEWER: Logged("ERROR", "A newer release has had the database; a worker takes no work."),
     LogName.REQUEST_UNANSWERED: Logged("ERROR", "A request was not answered in a minute; its connection was ended."),
+    LogName.SERVICE_NOT_SERVED: Logged("ERROR", "Everything is answered 503: it is mounted and was not started."),
     LogName.CONNECTIONS_FULL: Logged("WARNING", "Too many connections: idle and slow ones are ended; a line a minute."),
     LogName.REQUEST_REJECTED: Logged("WARNING", "A call of the Partner API was refused; the reason."),
     LogName.DELIVERY_REJECTED: Logged("WARNING", "A webhook delivery was refused; the reason."),

@@ -17,8 +17,8 @@ from headrace.web.programs.api import Api
 from headrace.web.programs.metrics import metrics_route
 
 
-def build_routes(parts: Parts) -> Sequence[BaseRoute]:
-    """Return every route of a service: those that its settings switch on."""
+def build_routes(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
+    """Return every route of a service that is at a prefix of its host: those that its settings switch on."""
     boards = Boards(
         database=parts.database,
         visibility=Visibility(parts.database, parts.inspector, clock=parts.clock),
@@ -27,12 +27,12 @@ def build_routes(parts: Parts) -> Sequence[BaseRoute]:
         find_panel=parts.panels.find if parts.panels.is_there else None,
         find_silence=lambda: parts.heartbeat.heroku_silent_since,
     )
-    customers = _build_customers(parts, boards)
+    customers = _build_customers(parts, boards, prefix=prefix)
     return [
         # Before all others: a manifest may have logins below the Partner API, where everything asks for its password.
         *customers.login_routes(),
-        *PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock).routes(),
-        *Webhooks(events=parts.events, manifest=parts.manifest, count=parts.metrics.count_delivery).routes(),
+        *PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock, prefix=prefix).routes(),
+        *_build_webhooks(parts, prefix=prefix).routes(),
         *customers.routes(),
         *_build_operators(parts),
         *_build_api(parts, boards),
@@ -44,9 +44,13 @@ def build_metrics_route(parts: Parts) -> DescribedRoute:
     return metrics_route(parts.metrics, token=parts.settings.metrics_token, is_local=parts.settings.is_local)
 
 
-def _build_customers(parts: Parts, boards: Boards) -> Customers:
+def _build_webhooks(parts: Parts, *, prefix: str) -> Webhooks:
+    return Webhooks(events=parts.events, manifest=parts.manifest, prefix=prefix, count=parts.metrics.count_delivery)
+
+
+def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
     sessions = keep_customers(parts.settings.keys, database=parts.database, clock=parts.clock)
-    return Customers(boards=boards, sessions=sessions, manifest=parts.manifest, clock=parts.clock)
+    return Customers(boards=boards, sessions=sessions, manifest=parts.manifest, prefix=prefix, clock=parts.clock)
 
 
 def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:

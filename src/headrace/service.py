@@ -7,9 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import timedelta
 from typing import Self, TypeVar
 
-from starlette.applications import Starlette
-
-from headrace.errors import MisuseError
+from headrace.errors import ConfigurationError, MisuseError
 from headrace.hooks.callables import (
     DeprovisionHook,
     ErrorHook,
@@ -33,7 +31,9 @@ from headrace.resources.reading import Resources
 from headrace.routes import build_routes
 from headrace.running import Readiness
 from headrace.settings import Settings, read_settings
+from headrace.web.ground.addresses import PREFIX
 from headrace.web.ground.app import build_app
+from headrace.web.ground.mounting import Application
 
 T = TypeVar("T")
 
@@ -139,33 +139,45 @@ class AddonService:
         self._assembly.hooks.register("panel", hook)
         return hook
 
-    def asgi(self, *, has_worker: bool = True) -> Starlette:
+    def asgi(self, *, prefix: str = "", has_worker: bool = True) -> Application:
         """Return the web application, with a worker in it unless another process is the worker.
+
+        `prefix` is where it is on its host, as a browser says it, `/addon` say, where it is mounted in an application
+        of yours; the addresses of the manifest are below it. Whoever mounts it runs it too: see docs/mounting.md.
 
         That worker shares the event loop with whatever else is served there. Connections are as the server bounds them.
 
         Raises:
-            ConfigurationError: a hook is missing; the text has the lines to paste.
+            ConfigurationError: a hook is missing; the text has the lines to paste. Or the manifest has other addresses.
+            MisuseError: the prefix is none.
         """
+        self._require_prefix(prefix)
         assembly = self._assembly
         parts = assembly.assemble()
 
         @asynccontextmanager
-        async def run(_app: Starlette) -> AsyncIterator[None]:
+        async def run(_app: object) -> AsyncIterator[None]:
             with alone(self.settings.database.url) if is_dyno() else nullcontext():
                 async with assembly.running(parts, has_worker=has_worker):
                     yield
 
         app = build_app(
-            build_routes(parts),
+            build_routes(parts, prefix=prefix),
             service_name=self.settings.manifest.name,
             find_readiness=Readiness(parts).find,
             outages=parts.database.outages,
             lifespan=run,
+            prefix=prefix,
         )
         if is_dyno():
             app.add_middleware(BehindRouter)
         return app
+
+    def _require_prefix(self, prefix: str) -> None:
+        if PREFIX.fullmatch(prefix) is None:
+            raise MisuseError(f'prefix is {prefix!r}. Give a path without a slash at its end, such as "/addon".')
+        if outside := self.settings.manifest.find_outside(prefix):
+            raise ConfigurationError([f"HEADRACE_MANIFEST: {problem}" for problem in outside])
 
     async def inspect(self, uuid: str) -> Inspection:
         """Look up now which app, pipeline and stage a resource is in, and store what Heroku says.

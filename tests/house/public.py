@@ -68,7 +68,7 @@ async def _fetch_openapi() -> str:
     service = AddonService(read_settings({**settings, **EVERYTHING_ON}))
     for register in (service.on_provision, service.on_plan_change, service.on_deprovision):
         register(_hook)
-    body = await fetch(service.asgi(), "/openapi.json")
+    body = await fetch(service.asgi().router, "/openapi.json")
     # A line for each member, so that a change can be read.
     return json.dumps(json.loads(body), indent=1)
 

@@ -76,6 +76,15 @@ class Manifest:
         path = self.resources_path.rpartition("/")[0] + "/webhooks"
         return urlsplit(self.base_url)._replace(path=path, query="", fragment="").geturl()
 
+    def find_outside(self, prefix: str) -> list[str]:
+        """Say of each address whose path is not below a prefix that it is not, naming its key."""
+        urls = {"base_url": self.base_url, **({"sso_url": self.sso_url} if self.sso_url else {})}
+        return [
+            f"{key}: {url} is not below {prefix}/, where the service is mounted."
+            for key, url in urls.items()
+            if not (urlsplit(url).path or "/").startswith(f"{prefix}/")
+        ]
+
     def find_undeclared(self, config: Mapping[str, object]) -> list[str]:
         """Names a hook returned that the manifest does not declare; Heroku would refuse them (contract §1.2)."""
         return sorted(set(config) - set(self.config_vars))

@@ -31,7 +31,7 @@ async function look() {
   if (document.hidden) return;
   news = "";
   try {
-    const answer = await fetch("/board", { headers: { "If-None-Match": `"${groups().dataset.version}"` } });
+    const answer = await fetch(location.pathname, { headers: { "If-None-Match": `"${groups().dataset.version}"` } });
     if (answer.status === 401 || answer.status === 403) return location.reload();
     if (answer.status !== 304 && !answer.ok) throw new Error(`status ${answer.status}`);
     if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from headrace.clock import Clock
 from headrace.errors import Malformed, NotOurForm, Rejected, ResourceGone, SsoRejected, UnknownResource
@@ -19,6 +19,7 @@ from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
 from headrace.store.state.logins import claim_login
 from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
+from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form, read_own_form
 from headrace.web.ground.csrf import mask_csrf
 from headrace.web.ground.openapi import (
@@ -101,17 +102,18 @@ GO_HOME = Operation(id="go_home", summary="Go to the board.", replies={307: Repl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """What the customers' routes work with."""
+    """What the customers' routes work with, below a prefix."""
 
     boards: Boards
     sessions: Sessions[Session]
     manifest: Manifest
+    prefix: str
     clock: Clock
 
     def login_routes(self) -> list[DescribedRoute]:
         """The address of the manifest's `sso_url`, wherever that is; there is none without single sign-on."""
         path = self.manifest.sso_path
-        return [DescribedRoute(path, self.log_in, "POST", LOG_IN)] if path else []
+        return [DescribedRoute(cut(path, self.prefix), self.log_in, "POST", LOG_IN)] if path else []
 
     def routes(self) -> list[DescribedRoute]:
         return [
@@ -119,7 +121,7 @@ class Customers:
             DescribedRoute("/board.json", self.show_board_json, "GET", SHOW_BOARD_JSON),
             DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
             DescribedRoute("/board/logout", self.log_out, "POST", LOG_OUT),
-            DescribedRoute("/", lambda _request: RedirectResponse("/board"), "GET", GO_HOME),
+            DescribedRoute("/", lambda _request: Redirect("/board"), "GET", GO_HOME),
         ]
 
     async def log_in(self, request: Request) -> Response:
@@ -133,7 +135,7 @@ class Customers:
         except Rejected as error:
             log.warning(LogName.SSO_REJECTED, extra={"status": error.status, "reason": error.reason})
             return _show_error(error, self.manifest)
-        response = RedirectResponse("/board", status_code=303)
+        response = Redirect("/board", status_code=303)
         self.sessions.save(request, response, start_session(login, resource_uuid=uuid, now=self.clock()))
         _keep_nav_data(request, response, login.nav_data)
         return response
@@ -158,7 +160,7 @@ class Customers:
         )
         # A board of thousands takes its time, in which others are to be answered; a small one is not worth a thread.
         html = await asyncio.to_thread(render, context) if len(resources) > LARGE_BOARD else render(context)
-        return HTMLResponse(html, headers=build_etag(version))
+        return Page(html, headers=build_etag(version))
 
     async def show_board_json(self, request: Request) -> Response:
         found = await self._find_visible(request)
@@ -179,13 +181,13 @@ class Customers:
             return await self._refuse(request, session)
         person = next(iter(session.viewer.people), None)
         await self.boards.inspector.inspect_for(person, [resource.uuid for resource in visible])
-        return RedirectResponse("/board", status_code=303)
+        return Redirect("/board", status_code=303)
 
     async def log_out(self, request: Request) -> Response:
         session = await self._find_sender(request)
         if isinstance(session, Response):
             return session
-        response = RedirectResponse("/board", status_code=303)
+        response = Redirect("/board", status_code=303)
         await self.sessions.end(request, response, session)
         return response
 

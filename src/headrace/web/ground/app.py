@@ -1,12 +1,10 @@
 """The ASGI application: routes, the headers that every answer carries, and health."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Literal, NotRequired, TypedDict
 
-from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,10 +16,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog
+from headrace.web.ground.addresses import cut, find_prefix
+from headrace.web.ground.mounting import Application, Lifespan
 from headrace.web.ground.openapi import DescribedRoute, Operation, build_openapi, show_json
 from headrace.web.ground.origin import is_secure
 from headrace.web.ground.pages import MessageContext, show_message
-from headrace.web.ground.sessions import HOST_PREFIX
+from headrace.web.ground.sessions import find_cookie_prefix
 from headrace.web.ground.startup import PlainStart
 
 # No script and no style from anywhere but our own files; nobody may frame the board.
@@ -75,7 +75,6 @@ DESCRIBE = Operation(
 
 # What keeps a process from doing its work, and what else is wrong with the service.
 FindReadiness = Callable[[], Awaitable[tuple[list[str], list[str]]]]
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
 def build_app(
@@ -85,8 +84,9 @@ def build_app(
     find_readiness: FindReadiness,
     outages: OutageLog,
     lifespan: Lifespan,
-) -> Starlette:
-    """Return the application.
+    prefix: str = "",
+) -> Application:
+    """Return the application; `prefix` is where it is on its host.
 
     `/health` says that the process lives, `/ready` that it can do its work, and `/openapi.json` what there is.
     """
@@ -104,8 +104,9 @@ def build_app(
         outages.note(error, method=request.method)
         return _show_error(request, 503, service_name=service_name, headers=None)
 
-    app = Starlette(
-        routes=[*all_routes, Mount("/static", StaticFiles(packages=[("headrace", "static")]))],
+    return Application(
+        [*all_routes, Mount("/static", StaticFiles(packages=[("headrace", "static")]))],
+        prefix=prefix,
         middleware=_list_middleware(),
         exception_handlers={
             HTTPException: show_http_error,
@@ -114,9 +115,6 @@ def build_app(
         },
         lifespan=lifespan,
     )
-    # A redirect would be built from the Host header that the sender chose.
-    app.router.redirect_slashes = False
-    return app
 
 
 def _list_middleware() -> list[Middleware]:
@@ -154,13 +152,14 @@ class _OwnRoutes:
         return JSONResponse({"status": "ready", **told})
 
     async def describe(self, request: Request) -> Response:
-        cookie_prefix = HOST_PREFIX if is_secure(request) else ""
+        cookie_prefix = find_cookie_prefix(request)
         if cookie_prefix not in self._descriptions:
             self._descriptions[cookie_prefix] = build_openapi(
                 [*self._others, *self.routes()],
                 title=self._service_name,
                 version=version("headrace"),
                 cookie_prefix=cookie_prefix,
+                server=find_prefix(request) or "/",
             )
         return JSONResponse(self._descriptions[cookie_prefix])
 
@@ -225,6 +224,6 @@ class _SecurityHeaders:
 
 def _find_caching(scope: Scope) -> str:
     """How long a browser may keep a file of ours: for good under an address that changes with what it holds."""
-    if not scope["path"].startswith("/static/"):
+    if not cut(scope["path"], scope.get("root_path", "")).startswith("/static/"):
         return ""
     return "max-age=31536000, immutable" if scope["query_string"].startswith(b"v=") else "max-age=3600"

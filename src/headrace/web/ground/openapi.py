@@ -118,8 +118,10 @@ FORM_REJECTED = {
 NOT_FOUND = {404: Reply("There is nothing at this address.", {JSON_TYPE: Message, PAGE_TYPE: str})}
 
 
-def build_openapi(routes: Iterable[BaseRoute], *, title: str, version: str, cookie_prefix: str) -> dict[str, Any]:
-    """Return the description of all routes that have one.
+def build_openapi(
+    routes: Iterable[BaseRoute], *, title: str, version: str, cookie_prefix: str, server: str
+) -> dict[str, Any]:
+    """Return the description of all routes that have one; `server` is what their paths follow.
 
     `cookie_prefix` is what the sessions' cookies are called with where this is served: browsers demand a longer name
     of them on https.
@@ -132,7 +134,7 @@ def build_openapi(routes: Iterable[BaseRoute], *, title: str, version: str, cook
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": "An add-on service built with headrace."},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": server}],
         "tags": [{"name": tag, "description": text} for tag, text in TAGS.items()],
         "paths": paths,
         "components": {"schemas": schemas.components, "securitySchemes": _describe_schemes(cookie_prefix)},

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from headrace.inspector.board import (
     Board,
@@ -22,6 +22,7 @@ from headrace.inspector.board import (
 )
 from headrace.inspector.board_text import spell_totals
 from headrace.models import PASSING, Outcome, State
+from headrace.web.ground.addresses import Page
 from headrace.wording import (
     spell_age,
     spell_clock,
@@ -105,7 +106,7 @@ class MessageContext(Context):
 
 
 def show_message(context: MessageContext, *, headers: Mapping[str, str] | None = None) -> Response:
-    return HTMLResponse(render(context), status_code=context.status, headers=headers)
+    return Page(render(context), status_code=context.status, headers=headers)
 
 
 def render(context: Context) -> str:

@@ -20,12 +20,14 @@ from headrace.models import Secret
 from headrace.protocol.sso import SsoLogin
 from headrace.store.sql.database import Database
 from headrace.store.state.logins import add_ended_session, is_session_ended
+from headrace.web.ground.addresses import find_prefix
 from headrace.web.ground.csrf import make_csrf
 from headrace.web.ground.origin import is_secure
 
 GOOD_FOR = timedelta(hours=1)
-# A browser takes a cookie of such a name from https and from this very host only: no neighbour can plant one.
-HOST_PREFIX = "__Host-"
+# A browser takes a cookie of the first kind of name from https and from this very host only: no neighbour can plant
+# one. It belongs to the whole host, though; where we share that, the second kind, taken from https, has our own path.
+HOST_PREFIX, SHARED_HOST_PREFIX = "__Host-", "__Secure-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +140,21 @@ class Sessions(Generic[T]):
             self._name(request),
             value,
             max_age=max_age,
+            path=f"{find_prefix(request)}/",
             httponly=True,
             secure=is_secure(request),
             samesite=self._same_site,
         )
 
     def _name(self, request: Request) -> str:
-        return f"{HOST_PREFIX}{self._cookie}" if is_secure(request) else self._cookie
+        return f"{find_cookie_prefix(request)}{self._cookie}"
+
+
+def find_cookie_prefix(request: Request) -> str:
+    """Return what the names of sessions' cookies begin with where a browser sees them."""
+    if not is_secure(request):
+        return ""
+    return SHARED_HOST_PREFIX if find_prefix(request) else HOST_PREFIX
 
 
 def keep_customers(keys: KeyRing, *, database: Database, clock: Clock) -> Sessions[Session]:

@@ -26,6 +26,7 @@ from headrace.protocol.partner import (
     parse_uuid,
     verify_basic_auth,
 )
+from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.workflows.lifecycle.calls import Calls
@@ -101,14 +102,15 @@ Respond = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerApi:
-    """What the routes of the Partner API work with; they are at the path that the manifest names."""
+    """What the routes of the Partner API work with; they are at the path that the manifest names, below a prefix."""
 
     calls: Calls
     manifest: Manifest
     clock: Clock
+    prefix: str
 
     def routes(self) -> list[Route]:
-        base = self.manifest.resources_path
+        base = cut(self.manifest.resources_path, self.prefix)
         one = f"{base}/{{uuid}}"
         return [
             DescribedRoute(base, self.guard(self.provision), "POST", PROVISION),

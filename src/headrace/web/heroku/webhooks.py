@@ -14,6 +14,7 @@ from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import BODY_LIMIT
 from headrace.protocol.webhooks import SIGNATURE_HEADER, Event, parse_event, verify_authorization, verify_delivery
 from headrace.store.sql.outage import DATABASE_ERRORS
+from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.heroku.provider import respond_rejected
@@ -40,15 +41,16 @@ DELIVER = Operation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
-    """What the route works with; `count` is told what became of each delivery."""
+    """What the route works with, below a prefix; `count` is told what became of each delivery."""
 
     events: Events
     manifest: Manifest
+    prefix: str
     count: Callable[[str], None]
 
     def routes(self) -> list[DescribedRoute]:
-        path = f"{urlsplit(self.manifest.webhooks_url).path}/{{uuid:uuid}}"
-        return [DescribedRoute(path, self.receive, "POST", DELIVER)]
+        path = cut(urlsplit(self.manifest.webhooks_url).path, self.prefix)
+        return [DescribedRoute(f"{path}/{{uuid:uuid}}", self.receive, "POST", DELIVER)]
 
     async def receive(self, request: Request) -> Response:
         try:

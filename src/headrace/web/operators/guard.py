@@ -6,10 +6,11 @@ from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from headrace.clock import Clock
 from headrace.errors import Rejected
+from headrace.web.ground.addresses import Page, Redirect
 from headrace.web.ground.bodies import read_own_form
 from headrace.web.ground.csrf import mask_csrf
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Reply
@@ -65,7 +66,7 @@ class Guard:
     def page(self, endpoint: Endpoint) -> Respond:
         async def respond(request: Request) -> Response:
             session = await self.sessions.find(request)
-            return RedirectResponse(LOGIN, status_code=303) if session is None else await endpoint(request, session)
+            return Redirect(LOGIN, status_code=303) if session is None else await endpoint(request, session)
 
         return respond
 
@@ -82,7 +83,7 @@ class Guard:
         async def respond(request: Request) -> Response:
             session = await self.sessions.find(request)
             if session is None:
-                return RedirectResponse(LOGIN, status_code=303)
+                return Redirect(LOGIN, status_code=303)
             try:
                 await read_own_form(request, csrf=session.csrf)
             except Rejected as error:
@@ -93,7 +94,7 @@ class Guard:
 
     def show(self, session: OperatorSession, context: OperatorContext) -> Response:
         frame = Frame(service_name=self.service_name, csrf=mask_csrf(session.csrf), now=self.clock())
-        return HTMLResponse(render_page(context, frame))
+        return Page(render_page(context, frame))
 
     def show_rejected(self, error: Rejected) -> Response:
         return self.show_message("This form cannot be taken", error.message, status=error.status)

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
+from headrace.web.ground.addresses import find_path
+
 # Where in a list a page begins; turning a filter on or off begins at the first page again.
 POSITIONS = ("after", "before")
 LONGEST_VALUE = 200
@@ -78,7 +80,7 @@ def read_address(request: Request, *names: str) -> Address:
     """Return what a request asks of a list; what the list does not know is left out, and what no database takes."""
     values = [(name, value.replace("\0", "")) for name, value in request.query_params.multi_items() if name in names]
     query = tuple((name, value[:LONGEST_VALUE]) for name, value in values if value.strip())
-    return Address(request.url.path, query)
+    return Address(find_path(request), query)
 
 
 def turn_chip(address: Address, label: str, name: str, value: str, *, stage: str = "") -> Chip:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar, TypedDict
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 
 from headrace.clock import Clock
 from headrace.errors import NotOurForm, Rejected
@@ -16,6 +16,7 @@ from headrace.logs import LogName
 from headrace.models import Secret
 from headrace.store.sql.database import Database
 from headrace.store.state.logins import add_attempt, count_attempts, forget_attempts
+from headrace.web.ground.addresses import Page, Redirect
 from headrace.web.ground.bodies import OwnForm, read_form
 from headrace.web.ground.csrf import make_csrf
 from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, DescribedRoute, Operation, Reply, Scheme, show_page
@@ -108,12 +109,12 @@ class OperatorLogin:
             return self._show_form(is_refused=True)
         await self.database.write(forget_attempts, client)
         log.info(LogName.OPERATOR_LOGGED_IN, extra={"client": client})
-        response = RedirectResponse(HOME, status_code=303)
+        response = Redirect(HOME, status_code=303)
         self.guard.sessions.save(request, response, OperatorSession(csrf=make_csrf()))
         return response
 
     async def log_out(self, request: Request, session: OperatorSession) -> Response:
-        response = RedirectResponse(LOGIN, status_code=303)
+        response = Redirect(LOGIN, status_code=303)
         await self.guard.sessions.end(request, response, session)
         return response
 
@@ -128,7 +129,7 @@ class OperatorLogin:
 
     def _show_form(self, *, is_refused: bool = False) -> Response:
         context = LoginContext(service_name=self.guard.service_name, is_refused=is_refused)
-        return HTMLResponse(render(context), status_code=403 if is_refused else 200)
+        return Page(render(context), status_code=403 if is_refused else 200)
 
     def _show_held_off(self) -> Response:
         minutes = ATTEMPTS_COUNT_FOR // timedelta(minutes=1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from headrace.clock import Clock
 from headrace.fleet.overview import MOST_NOTICES
@@ -15,6 +15,7 @@ from headrace.store.reports.vitals import Trouble, load_troubles
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import PAGE, NoticeRow, count_up_to, list_open_notices, settle_notice
 from headrace.store.state.resources import find_states
+from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, NOT_FOUND, DescribedRoute, Operation, Scheme
 from headrace.web.ground.sessions import OperatorSession
@@ -102,7 +103,7 @@ class OperatorNotices:
     async def settle(self, request: Request, _session: OperatorSession) -> Response:
         """Settle a notice; one that somebody has settled meanwhile is as good."""
         await self.database.write(settle_notice, request.path_params["id"], by="operator", now=self.clock())
-        return RedirectResponse(NOTICES.path, status_code=303)
+        return Redirect(NOTICES.path, status_code=303)
 
 
 def _read_before(request: Request) -> int | None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from headrace.errors import NothingToDo
 from headrace.logs import LogName
@@ -15,6 +15,7 @@ from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import NoticeKind, NoticeRow
 from headrace.store.state.resources import ResourceRow
+from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import (
     FORM_REJECTED,
@@ -100,7 +101,7 @@ class OperatorOrders:
         except NothingToDo as error:
             return self.guard.show_message("Nothing was done", str(error), status=409)
         log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid})
-        return RedirectResponse(f"{HOME}/resources/{resource.uuid}", status_code=303)
+        return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
 
 def list_orders(state: State, notices: Sequence[NoticeRow]) -> list[Order]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from headrace.clock import Clock
 from headrace.inspector.freshness import PACES, SLOWEST_PACE
@@ -26,6 +26,7 @@ from headrace.store.reports.sync import (
 from headrace.store.sql.database import Database
 from headrace.store.state.due import make_due_after
 from headrace.store.state.placements import LIVE, want_inspection
+from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import (
     FORM_REJECTED,
@@ -177,7 +178,7 @@ class OperatorSync:
     async def check_everything(self, _request: Request, _session: OperatorSession) -> Response:
         """Make every look due, once this is answered: a large fleet takes minutes, and a proxy waits for seconds."""
         log.info(LogName.OPERATOR_ORDERED, extra={"order": "look at everything"})
-        return RedirectResponse(SYNC.path, status_code=303, background=BackgroundTask(self._want_every_look))
+        return Redirect(SYNC.path, status_code=303, background=BackgroundTask(self._want_every_look))
 
     async def check_resource(self, request: Request, _session: OperatorSession) -> Response:
         resource = await require_resource(request, self.database)
@@ -186,7 +187,7 @@ class OperatorSync:
             return self.guard.show_message("Nothing was done", text, status=409)
         await self.database.write(want_inspection, resource.uuid, now=self.clock())
         log.info(LogName.OPERATOR_ORDERED, extra={"order": "look", "resource": resource.uuid})
-        return RedirectResponse(f"{HOME}/resources/{resource.uuid}", status_code=303)
+        return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
     async def _list_troubled(self, address: Address, kind: str | None) -> tuple[Sequence[TroubledRow], str | None]:
         """Return a page of the resources with this kind of trouble, and the address of the next one."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import DBOS, DBOSClient, DBOSConfig, _dbos
 from dbos._context import get_local_dbos_context
 from dbos._dbos import _get_dbos_instance
 from dbos._error import DBOSWorkflowConflictIDError
@@ -45,13 +45,30 @@ EXECUTOR_THREADS = 2
 Function = Callable[[Claim, str, Any], Awaitable[None]]
 
 
+IN_USE = (
+    "Another service has its worker in this process, and the engine has room for one. Say `asgi(has_worker=False)` of "
+    "one of the two, and run `headrace worker MODULE:SERVICE` for it beside this process."
+)
+IN_USE_BY_YOU = (
+    "Your own code uses DBOS in this process, which has room for one user of it. Say `asgi(has_worker=False)`, and run "
+    "`headrace worker MODULE:SERVICE` beside this process."
+)
+# Whose engine it is that DBOS, which has one in a process, has now.
+_owner: Database | None = None
+
+
 class DbosRuntime:
     """Runs workflows in this process, from the launch on."""
 
     def __init__(
         self, database: Database, *, application: str, version: str, worker: str, ear: Ear, look_every: float
     ) -> None:
-        """`ear` hears of what is enqueued; it is closed at the end. Unasked it is looked every so many seconds."""
+        """`ear` hears of what is enqueued; it is closed at the end. Unasked it is looked every so many seconds.
+
+        Raises:
+            MisuseError: the engine of this process is another's.
+        """
+        _take(database)
         _quieten()
         self._look_every = look_every
         self._version = version
@@ -138,7 +155,7 @@ class DbosRuntime:
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         if self._tending is not None:
             self._tending.end()
-        DBOS.destroy(destroy_registry=True)
+        _let_go()
         self._client.destroy()
         logging.getLogger("dbos").removeFilter(self._outages.spare)
 
@@ -162,6 +179,23 @@ class DbosRuntime:
     def takes_work(self) -> bool:
         """Whether the thread that calls those of the queues is alive."""
         return self._tending is not None and self._tending.is_alive
+
+
+def _take(database: Database) -> None:
+    """Have the engine of this process; what was left of one that could not be launched is ended first."""
+    global _owner  # noqa: PLW0603 - DBOS has one engine in a process, and gives it to whoever asks
+    is_made = _dbos._dbos_global_instance is not None  # noqa: SLF001
+    if is_made and _owner is not database:
+        if _owner is None or not _owner.is_closed:
+            raise MisuseError(IN_USE_BY_YOU if _owner is None else IN_USE)
+        _let_go()
+    _owner = database
+
+
+def _let_go() -> None:
+    global _owner  # noqa: PLW0603
+    DBOS.destroy(destroy_registry=True)
+    _owner = None
 
 
 def _end_idle_threads(instance: DBOS) -> None:
