@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 from headrace.assembly import Parts
 from headrace.inspector.visibility import Visibility
 from headrace.web.customers.boards import Boards
+from headrace.web.customers.faces import Faces
 from headrace.web.customers.routes import Customers
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import keep_customers, keep_operators
@@ -46,7 +47,9 @@ def build_metrics_route(parts: Parts) -> DescribedRoute:
 
 def _build_customers(parts: Parts, boards: Boards) -> Customers:
     sessions = keep_customers(parts.settings.keys, database=parts.database, clock=parts.clock)
-    return Customers(boards=boards, sessions=sessions, manifest=parts.manifest, clock=parts.clock)
+    settings = parts.settings
+    faces = Faces(logo=settings.logo, accent=settings.accent, home=settings.product_url, links=settings.links)
+    return Customers(boards=boards, sessions=sessions, manifest=parts.manifest, clock=parts.clock, faces=faces)
 
 
 def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:
