@@ -66,6 +66,7 @@ def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:
         small_plans=parts.settings.small_plans,
         recheck_every=parts.settings.recheck_every,
         clock=parts.clock,
+        find_silence=lambda: parts.heartbeat.heroku_silent_since,
     )
     return operators.routes()
 

@@ -135,5 +135,6 @@ def _is_wanted(card: Card, stage: str, title: str, wanted: Filter) -> bool:
         return False
     if not wanted.q:
         return True
-    text = " ".join((card.app, resource.name, resource.plan, resource.state, resource.region, stage, title)).casefold()
+    names = f"{card.app} {resource.name} {title}"
+    text = f"{names} {resource.plan} {resource.state} {resource.region} {stage}".casefold()
     return all(word in text for word in wanted.words)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from headrace.inspector.board import Board, BoardPipeline, Card, Column
+from headrace.inspector.board import Board, Card, Column
 from headrace.models import PASSING, State
 
 SHOWN_IN_STACK = 3
@@ -10,13 +10,19 @@ SHOWN_IN_STACK = 3
 MOST_WHOLE = 6
 # So few cards are no more to read than their pipelines folded.
 FEW_CARDS = 6
+UNCOUPLED, UNKNOWN = "uncoupled", "unknown"
 
 
 def list_open(board: Board) -> frozenset[str]:
-    """Return the ids of the pipelines that stand open at first: the first of all, and those with something to see."""
+    """Return the ids of the lanes that stand open at first: the first of all, and those with something to see.
+
+    What is in no pipeline, or in none that is known, has a lane of its own.
+    """
     is_small = len(board.cards) <= FEW_CARDS
     first = board.pipelines[:1]
-    return frozenset(each.id for each in board.pipelines if is_small or each in first or _is_of_note(each))
+    lanes = {each.id for each in board.pipelines if is_small or each in first or _is_of_note(each.cards)}
+    loose = ((UNCOUPLED, board.uncoupled), (UNKNOWN, board.unknown))
+    return frozenset(lanes | {id_ for id_, cards in loose if is_small or not first or _is_of_note(cards)})
 
 
 def is_stacked(column: Column) -> bool:
@@ -47,5 +53,5 @@ def _rank(board: Board, is_open: frozenset[str]) -> Iterator[tuple[int, Card]]:
     yield from ((2, card) for card in (*board.uncoupled, *board.unknown))
 
 
-def _is_of_note(pipeline: BoardPipeline) -> bool:
-    return pipeline.has_opened or any(card.has_moved or card.resource.state is State.FAILED for card in pipeline.cards)
+def _is_of_note(cards: Sequence[Card]) -> bool:
+    return any(card.is_opened or card.has_moved or card.resource.state is State.FAILED for card in cards)

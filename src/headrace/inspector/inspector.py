@@ -20,6 +20,7 @@ from headrace.store.sql.outage import is_outage
 from headrace.store.state.access import list_freshly_checked_apps, save_access
 from headrace.store.state.due import make_due
 from headrace.store.state.inspection_claims import claim_inspections
+from headrace.store.state.notices import note_refusal
 from headrace.store.state.placements import (
     OnMove,
     find_current_placement,
@@ -191,7 +192,7 @@ class Inspector:
     def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
         now = self._clock()
         last = find_inspection(connection, uuid)
-        next_check_at = decide_next_try(
-            now=now, answered_at=last.checked_at if last else None, every=self.recheck_every, name=uuid
-        )
+        answered_at = last.checked_at if last else None
+        next_check_at = decide_next_try(now=now, answered_at=answered_at, every=self.recheck_every, name=uuid)
+        note_refusal(connection, uuid, error, answered_at=answered_at, now=now)
         save_failed_inspection(connection, uuid, error=error, now=now, next_check_at=next_check_at)

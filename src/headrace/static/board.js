@@ -76,6 +76,9 @@ function keep(fresh) {
     if (newer) card.replaceWith(newer);
     else mark(card);
   }
+  // Of what is not all there nothing is counted, and nothing denied.
+  for (const each of groups().querySelectorAll(".counted")) each.remove();
+  for (const each of groups().querySelectorAll(".dry")) each.classList.replace("dry", "hid");
   groups().dataset.version = fresh.dataset.version;
   groups().dataset.incomplete = "";
 }
@@ -141,7 +144,6 @@ function say() {
   const isLate = misses > 1;
   const isPartial = "incomplete" in groups().dataset;
   const [shown, all] = [cards().filter((card) => !card.hidden).length, cards().length];
-  // Of what is not all there nothing is counted.
   const count = shown < all && !isPartial ? `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} shown, ` : "";
   const late = `not current, no answer for ${spellAge(performance.now() - answeredAt)}`;
   const words = isLate ? late : news || (isPartial ? "not complete" : "up to date");

@@ -196,12 +196,12 @@ function renderBoard(board) {
   const now = Date.parse(board.built_at);
   const stages = listStages(board);
   const all = listAll(board);
+  const isOfNote = (card) => card.opened || card.moved || card.state === "failed";
+  const isOpen = (cards) => all.length <= FEW_CARDS || !board.pipelines.length || cards.some(isOfNote);
   const lanes = board.pipelines.map((pipeline, place) => {
     const cards = listCards(pipeline);
-    const isOfNote = cards.some((card) => card.opened || card.moved || card.state === "failed");
-    return renderLane(pipeline, board, stages, all.length <= FEW_CARDS || place === 0 || isOfNote, now);
+    return renderLane(pipeline, board, stages, place === 0 || isOpen(cards), now);
   });
-  const isOpen = (cards) => !lanes.length || cards.some((card) => card.opened);
   const loose = [["uncoupled", "none", "Not in a pipeline"], ["unknown", "unknown", "Pipeline not known"]]
     .filter(([kind]) => board[kind].length)
     .map(([kind, gauge, title]) => renderLoose(kind, gauge, title, board, isOpen(board[kind]), now));

@@ -185,9 +185,9 @@ def test_an_empty_stage_keeps_its_place() -> None:
     page = show(place("web"))
 
     assert "Review 0" in page.text
-    assert ["development", "review", "staging", "production"] * 2 == [
-        found["data-stage"] for found in page.find("i")
-    ][:8]
+    assert ["development", "review", "staging", "production"] * 2 == [found["data-stage"] for found in page.find("i")][
+        :8
+    ]
 
 
 def test_not_told_and_not_coupled_have_different_marks() -> None:

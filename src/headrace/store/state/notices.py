@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from headrace.errors import TokenRejected
 from headrace.store.sql.schema import notice, resource
 from headrace.store.sql.upsert import insert_new
 
 PAGE = 200
+# A token may be refused for a moment, as while a client secret is changed.
+REFUSED_FOR_GOOD = timedelta(minutes=15)
 
 
 class NoticeKind(StrEnum):
@@ -31,6 +34,7 @@ class NoticeKind(StrEnum):
     EVENT_ODD = "event.odd"
     STAGE_CHANGE_FAILED = "stage_change.failed"
     SUBSCRIPTION_FAILED = "subscription.failed"
+    TOKEN_REFUSED = "token.refused"
     WORKFLOW_FAILED = "workflow.failed"
     WORKFLOW_STRANDED = "workflow.stranded"
     # About the service as a whole, for as long as it lasts.
@@ -95,6 +99,11 @@ MEANINGS = {
     NoticeKind.SUBSCRIPTION_FAILED: Meaning(
         "Heroku did not take a webhook subscription; it is asked for again after a day.", "Read the log."
     ),
+    NoticeKind.TOKEN_REFUSED: Meaning(
+        "Heroku refuses the resource's token, and refreshing it does not help: it is not known where its app is, and "
+        "boards hide it.",
+        "Run `headrace reconcile`, which tells whether the add-on is still there; it is settled by the next token.",
+    ),
     NoticeKind.WORKFLOW_STRANDED: Meaning(
         "A workflow was begun by another release, and this one cannot go on with it.",
         "Run a worker of that release until the notice is gone.",
@@ -140,6 +149,17 @@ class NoticeRow:
 def raise_notice(connection: sa.Connection, uuid: str, kind: NoticeKind, *, now: datetime, **detail: Any) -> None:
     """Raise a notice unless one of this kind is open. `detail` is shown to operators: no secret may stand in it."""
     insert_new(connection, notice, {"resource_uuid": uuid, "kind": kind, "detail": detail, "raised_at": now})
+
+
+def note_refusal(
+    connection: sa.Connection, uuid: str, error: str, *, answered_at: datetime | None, now: datetime
+) -> None:
+    """Raise a notice of a token that Heroku has refused for so long that it will not take it again.
+
+    `error` is the kind of a failed look, `answered_at` when one last brought an answer. The next token settles it.
+    """
+    if error == TokenRejected.__name__ and (answered_at is None or now - answered_at >= REFUSED_FOR_GOOD):
+        raise_notice(connection, uuid, NoticeKind.TOKEN_REFUSED, now=now, reason=error)
 
 
 def settle_notices(

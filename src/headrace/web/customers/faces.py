@@ -60,9 +60,7 @@ def write_sheet(accent: Accent) -> str:
     dark = accent.dark or "var(--water-by-night)"
     if accent.dark:
         dark_wash = f"color-mix(in oklab, {accent.dark} 20%, #11181d)"
-    return (
-        f":root {{ --water: light-dark({accent.light}, {dark}); --wash: light-dark({light_wash}, {dark_wash}); }}\n"
-    )
+    return f":root {{ --water: light-dark({accent.light}, {dark}); --wash: light-dark({light_wash}, {dark_wash}); }}\n"
 
 
 def _digest(data: bytes) -> str:

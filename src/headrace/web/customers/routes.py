@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -128,7 +128,7 @@ class Customers:
     sessions: Sessions[Session]
     manifest: Manifest
     clock: Clock
-    faces: Faces = Faces()
+    faces: Faces = field(default_factory=Faces)
 
     def login_routes(self) -> list[DescribedRoute]:
         """The address of the manifest's `sso_url`, wherever that is; there is none without single sign-on."""
@@ -300,7 +300,7 @@ def _compare(asked: Asked, before: Seen, after: Seen | None) -> str:
 
 def _list_places(seen: Seen) -> Mapping[str, tuple[str | None, str | None]]:
     """Return the pipeline and the stage of each resource."""
-    return {each.uuid: (each.pipeline and each.pipeline.id, each.stage) for each in seen.resources}
+    return {each.uuid: (each.pipeline.id if each.pipeline else None, each.stage) for each in seen.resources}
 
 
 _TITLES: dict[type[Rejected], str] = {

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
@@ -89,8 +89,8 @@ class Context:
 class BoardContext(Context):
     """The customer's board; a move shows on it within `check_interval`, as its footer says.
 
-    Of the `board`, the cards that are `wanted` are shown. `version` is what the page's script brings back to ask whether
-    there is a newer one; `news` is what a check found just now.
+    Of the `board`, the cards that are `wanted` are shown. `version` is what the page's script brings back to ask
+    whether there is a newer one; `news` is what a check found just now.
     """
 
     template: ClassVar[str] = "board.html"
@@ -103,8 +103,8 @@ class BoardContext(Context):
     csrf: str
     check_interval: timedelta
     version: str
-    wanted: Filter = Filter()
-    face: Face = Face()
+    wanted: Filter = field(default_factory=Filter)
+    face: Face = field(default_factory=Face)
     news: str = ""
 
 
@@ -132,7 +132,7 @@ def render(context: Context) -> str:
 
 def list_fields(context: Context) -> dict[str, Any]:
     """Return the fields by name, each as it is: a template calls what its values can do."""
-    return {field.name: getattr(context, field.name) for field in fields(context)}
+    return {each.name: getattr(context, each.name) for each in fields(context)}
 
 
 @cache

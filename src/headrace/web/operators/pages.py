@@ -35,11 +35,16 @@ class OperatorContext(Context):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every page has besides: whose forms bring back which token, and the moment of its ages."""
+    """What every page has besides: whose forms bring back which token, and the moment of its ages.
+
+    `heroku_silent_since` is since when Heroku has answered nobody, `open_notices` how many there are, up to a bound.
+    """
 
     service_name: str
     csrf: str
     now: datetime
+    heroku_silent_since: datetime | None = None
+    open_notices: int = 0
 
 
 def render_page(context: OperatorContext, frame: Frame) -> str:
@@ -49,6 +54,8 @@ def render_page(context: OperatorContext, frame: Frame) -> str:
         service_name=frame.service_name,
         csrf=frame.csrf,
         now=frame.now,
+        heroku_silent_since=frame.heroku_silent_since,
+        open_notices=frame.open_notices,
         **list_fields(context),
     )
 

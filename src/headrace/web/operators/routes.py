@@ -1,8 +1,8 @@
 """Every route of the operators: what each page works with, and in which order they stand."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from headrace.clock import Clock
 from headrace.models import Secret
@@ -37,10 +37,17 @@ class Operators:
     small_plans: Collection[str]
     recheck_every: timedelta
     clock: Clock
+    find_silence: Callable[[], datetime | None]
 
     def routes(self) -> list[DescribedRoute]:
         database, small_plans, clock = self.database, self.small_plans, self.clock
-        guard = Guard(sessions=self.sessions, service_name=self.manifest.name, clock=clock)
+        guard = Guard(
+            sessions=self.sessions,
+            service_name=self.manifest.name,
+            clock=clock,
+            database=database,
+            find_silence=self.find_silence,
+        )
         parts = (
             OperatorLogin(guard=guard, database=database, secret=self.secret, clock=clock),
             OperatorOverview(
