@@ -146,6 +146,25 @@ class NoticeRow:
     settled_by: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What notices have in common that belong together: their kind, the step that failed, and the kind of its error."""
+
+    kind: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """The notices of one group: how many there are, and when the first and the last of them was raised."""
+
+    group: Group
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
 def raise_notice(connection: sa.Connection, uuid: str, kind: NoticeKind, *, now: datetime, **detail: Any) -> None:
     """Raise a notice unless one of this kind is open. `detail` is shown to operators: no secret may stand in it."""
     insert_new(connection, notice, {"resource_uuid": uuid, "kind": kind, "detail": detail, "raised_at": now})
@@ -179,12 +198,34 @@ def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: da
     return connection.execute(query.values(settled_at=now, settled_by=by)).rowcount == 1
 
 
-def list_open_notices(connection: sa.Connection, *, before: int | None = None, limit: int = PAGE) -> list[NoticeRow]:
-    """Return open notices, newest first; the next page is what is `before` the last one's id."""
+def list_open_notices(
+    connection: sa.Connection, *, before: int | None = None, group: Group | None = None, limit: int = PAGE
+) -> list[NoticeRow]:
+    """Return open notices, newest first, all or those of a group; the next page is `before` the last one's id."""
     query = _select().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
+    if group is not None:
+        query = query.where(*_list_conditions(group))
     if before is not None:
         query = query.where(notice.c.id < before)
     return [_read(row) for row in connection.execute(query)]
+
+
+def list_incidents(connection: sa.Connection) -> list[Incident]:
+    """Return the groups of open notices, the one with the latest first."""
+    return _list_groups(connection, notice.c.settled_at.is_(None))
+
+
+def list_settled_incidents(connection: sa.Connection, *, since: datetime) -> list[Incident]:
+    """Return the groups of notices that were settled since a moment."""
+    return _list_groups(connection, notice.c.settled_at >= since)
+
+
+def list_open_of_group(connection: sa.Connection, group: Group) -> list[tuple[int, str]]:
+    """Return the open notices of a group, oldest first, each with its resource."""
+    query = sa.select(notice.c.id, notice.c.resource_uuid).where(
+        notice.c.settled_at.is_(None), *_list_conditions(group)
+    )
+    return [(row.id, row.resource_uuid) for row in connection.execute(query.order_by(notice.c.id))]
 
 
 def find_notice(connection: sa.Connection, notice_id: int) -> NoticeRow | None:
@@ -223,6 +264,33 @@ _SETTLE = (
     .values(settled_at=sa.bindparam("now"), settled_by=sa.bindparam("by"))
 )
 _SETTLE_KINDS = _SETTLE.where(notice.c.kind.in_(sa.bindparam("kinds", expanding=True)))
+
+
+def _list_groups(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Incident]:
+    step, reason = _read_detail("step").label("step"), _read_detail("reason").label("reason")
+    # By columns of a query within: PostgreSQL does not see that two expressions with parameters are the same.
+    found = sa.select(notice.c.kind, step, reason, notice.c.raised_at).where(condition).subquery()
+    parts, last_at = (found.c.kind, found.c.step, found.c.reason), sa.func.max(found.c.raised_at).label("last_at")
+    counts = (sa.func.count().label("number"), sa.func.min(found.c.raised_at).label("first_at"), last_at)
+    query = sa.select(*parts, *counts).group_by(*parts).order_by(last_at.desc()).limit(PAGE)
+    return [
+        Incident(
+            group=Group(kind=row.kind, step=row.step, reason=row.reason),
+            count=row.number,
+            first_at=row.first_at,
+            last_at=row.last_at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _list_conditions(group: Group) -> list[sa.ColumnElement[bool]]:
+    is_alike = [_read_detail("step") == group.step, _read_detail("reason") == group.reason]
+    return [notice.c.kind == group.kind, *is_alike]
+
+
+def _read_detail(name: str) -> sa.ColumnElement[str]:
+    return sa.func.coalesce(notice.c.detail[name].as_string(), "")
 
 
 def _select() -> sa.Select[Any]:

@@ -9,20 +9,22 @@ from typing import ClassVar
 from jinja2 import Environment
 
 from headrace.fleet.definitions import DEFINITIONS
+from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import name_place
+from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
 from headrace.web.operators.timelines import spell_title
 from headrace.wording import spell_seconds
 
 # What the bar of every page leads to.
 OPERATOR_PAGES = {
     "/operators": "Overview",
+    "/operators/incidents": "Incidents",
     "/operators/pipelines": "Pipelines",
     "/operators/resources": "Resources",
     "/operators/workflows": "Workflows",
     "/operators/deliveries": "Deliveries",
     "/operators/sync": "Sync",
-    "/operators/notices": "Notices",
 }
 
 
@@ -71,6 +73,10 @@ def load_operator_pages() -> Environment:
         "headrace_version": version("headrace"),
         "name_place": name_place,
         "spell_seconds": spell_seconds,
+        "spell_kind": spell_kind,
         "spell_title": spell_title,
+        "list_group_orders": list_group_orders,
+        "write_group": write_group,
+        "MEANINGS": MEANINGS,
     }
     return pages

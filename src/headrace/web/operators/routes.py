@@ -13,6 +13,7 @@ from headrace.web.ground.sessions import OperatorSession, Sessions
 from headrace.web.operators.deliveries import OperatorDeliveries
 from headrace.web.operators.exports import OperatorExports
 from headrace.web.operators.guard import Guard
+from headrace.web.operators.incidents import OperatorIncidents
 from headrace.web.operators.login import OperatorLogin
 from headrace.web.operators.notices import OperatorNotices
 from headrace.web.operators.orders import OperatorOrders
@@ -60,6 +61,13 @@ class Operators:
             OperatorOrders(guard=guard, database=database, operations=self.operations),
             OperatorWorkflows(guard=guard, database=database),
             OperatorDeliveries(guard=guard, database=database),
+            OperatorIncidents(
+                guard=guard,
+                database=database,
+                operations=self.operations,
+                clock=clock,
+                recheck_every=self.recheck_every,
+            ),
             OperatorNotices(guard=guard, database=database, clock=clock, recheck_every=self.recheck_every),
             OperatorExports(guard=guard, database=database, small_plans=small_plans),
         )
