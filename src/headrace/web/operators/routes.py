@@ -52,7 +52,12 @@ class Operators:
         parts = (
             OperatorLogin(guard=guard, database=database, secret=self.secret, clock=clock),
             OperatorOverview(
-                guard=guard, database=database, slug=self.manifest.id, small_plans=small_plans, clock=clock
+                guard=guard,
+                database=database,
+                slug=self.manifest.id,
+                small_plans=small_plans,
+                recheck_every=self.recheck_every,
+                clock=clock,
             ),
             OperatorPipelines(guard=guard, database=database),
             OperatorResourceList(guard=guard, database=database, small_plans=small_plans),
