@@ -142,9 +142,13 @@ class Assembly:
         for other in _running:
             theirs = other.settings.manifest
             is_same = (theirs.id, theirs.base_url) == (mine.id, mine.base_url)
-            if other.settings.database.url == self.settings.database_url and not is_same:
+            if _find_place(other.settings) == _find_place(self.settings) and not is_same:
                 raise MisuseError(
                     f"{theirs.id} at {theirs.base_url} has this database already, and {mine.id} at {mine.base_url} is "
-                    "another service: give it a DATABASE_URL of its own, as in "
+                    "another service: give it a DATABASE_URL or a HEADRACE_DATABASE_SCHEMA of its own, as in "
                     '`AddonService.from_env({**os.environ, "DATABASE_URL": "…"})`.'
                 )
+
+
+def _find_place(settings: Settings) -> tuple[str, str]:
+    return settings.database.url, settings.database.schema

@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 from headrace.assembly import Parts
 from headrace.inspector.visibility import Visibility
 from headrace.web.customers.boards import Boards
+from headrace.web.customers.faces import Faces
 from headrace.web.customers.routes import Customers
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import keep_customers, keep_operators
@@ -50,7 +51,11 @@ def _build_webhooks(parts: Parts, *, prefix: str) -> Webhooks:
 
 def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
     sessions = keep_customers(parts.settings.keys, database=parts.database, clock=parts.clock)
-    return Customers(boards=boards, sessions=sessions, manifest=parts.manifest, prefix=prefix, clock=parts.clock)
+    settings = parts.settings
+    faces = Faces(logo=settings.logo, accent=settings.accent, home=settings.product_url, links=settings.links)
+    return Customers(
+        boards=boards, sessions=sessions, manifest=parts.manifest, prefix=prefix, clock=parts.clock, faces=faces
+    )
 
 
 def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:
@@ -67,6 +72,7 @@ def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:
         small_plans=parts.settings.small_plans,
         recheck_every=parts.settings.recheck_every,
         clock=parts.clock,
+        find_silence=lambda: parts.heartbeat.heroku_silent_since,
     )
     return operators.routes()
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from headrace.database_urls import DATABASE_SCHEMA, Address, read_database_url, read_schema
 from headrace.encryption import KeyRing, derive_key
 from headrace.errors import ConfigurationError
+from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
 from headrace.models import Secret
 from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, read_origin
 
@@ -290,6 +291,28 @@ class Settings:
         default="free",
         what="plans that are too small for production, parted by commas",
         more="A resource on one of them in production is an opportunity.",
+    )
+    logo: Logo | None = _setting(
+        "HEADRACE_LOGO",
+        lambda given: read_logo(given.text),
+        what="your logo on the board, as the path of an SVG or a PNG",
+        more="It is shown 20 pixels high, by day and by night.",
+    )
+    accent: Accent | None = _setting(
+        "HEADRACE_ACCENT",
+        lambda given: read_accent(given.text),
+        what="your colour on the board, as `#0b5fff`, and a second one by night",
+        more="It is the colour of links and of what is marked; one that could not be read is refused.",
+    )
+    product_url: str = _setting(
+        "HEADRACE_PRODUCT_URL",
+        lambda given: read_home(given.text),
+        what="where your name on the board leads to",
+    )
+    links: tuple[Link, ...] = _setting(
+        "HEADRACE_LINKS",
+        lambda given: read_links(given.text),
+        what="up to four links in the board's bar, parted by commas: `Docs https://acme.example/docs, …`",
     )
     api_url: str = _setting(
         "HEROKU_API_URL",

@@ -76,7 +76,7 @@ async def visit(page: Page, heroku: Emulator, url: str) -> AsyncIterator[str]:
     """Go to every page and yield what it is called."""
     uuid = next(iter(heroku.state.apps[OPENED].addons))
     await page.goto(f"{heroku.url}/sso/apps/{OPENED}/addons/{uuid}?user={ADA}", wait_until="commit")
-    await page.wait_for_url(f"{url}/board")
+    await page.wait_for_url(f"{url}/board#*")
     yield "board"
     await page.goto(f"{url}/operators/login")
     await page.get_by_label("Secret").fill(SECRET)

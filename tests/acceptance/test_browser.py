@@ -15,15 +15,13 @@ APPS = ("storefront", "storefront-staging", "storefront-pr-411", "ledger-api-sta
 def open_board(page: Page, town: Town, uuids: dict[str, str], *, app: str) -> None:
     """Open an app's add-on from Heroku; the launch page sends its form by itself."""
     page.goto(town.build_login_url(app, uuids[app], user=ADA), wait_until="commit")
-    page.wait_for_url(f"{town.acme_url}/board")
+    page.wait_for_url(f"{town.acme_url}/board#resource-{uuids[app]}")
 
 
 def find_stage(page: Page, pipeline: str, stage: str) -> Locator:
     """Return one column of one pipeline."""
-    section = page.locator("section.pipeline").filter(
-        has=page.get_by_role("heading", name=pipeline, level=2, exact=True)
-    )
-    return section.locator("section.stage").filter(has=page.get_by_role("heading", name=stage, level=3))
+    lane = page.locator(".lane").filter(has=page.locator("h2 bdi").get_by_text(pipeline, exact=True))
+    return lane.locator(f"section[data-stage={stage.lower()}]")
 
 
 def move(town: Town, app: str, stage: str) -> None:
@@ -41,16 +39,19 @@ def test_a_customer_comes_from_heroku_to_the_board(processes: Processes, browser
 
     open_board(page, town, uuids, app="storefront-staging")
 
-    expect(page).to_have_title("Resources by pipeline · Acme Search")
+    expect(page).to_have_title("Resources · Acme Search")
     expect(page.locator("[data-origin] h4")).to_have_text(["storefront-staging"])
     expect(page.locator("[data-origin] .flag")).to_be_visible()
-    expect(page.locator("section.pipeline h2")).to_have_text(["ledger-api", "storefront", "Not in a pipeline"])
-    expect(page.locator("section.pipeline").nth(1).locator("h3")).to_have_text(
+    expect(page.locator(".here")).to_contain_text("You opened storefront-staging provisioned")
+    expect(page.locator("[data-origin]")).to_be_focused()
+    expect(page.locator("[data-origin]")).to_be_in_viewport()
+    expect(page.locator(".lane h2 bdi")).to_have_text(["storefront", "ledger-api", "Not in a pipeline"])
+    expect(page.locator(".lane").first.locator("h3")).to_have_text(
         ["Development 0", "Review 1", "Staging 1", "Production 1"]
     )
     expect(find_stage(page, "storefront", "Production").locator("h4")).to_have_text(["storefront"])
     expect(page.locator("#uncoupled h3")).to_have_text(["ada-notes"])
-    lefts = [column.bounding_box() for column in page.locator("section.pipeline").nth(1).locator("section.stage").all()]
+    lefts = [column.bounding_box() for column in page.locator(".lane").first.locator("section.stage").all()]
     assert 4 == len({box["x"] for box in lefts if box is not None})
     assert ([], {town.heroku_url, town.acme_url}) == (watch.complaints, {f"http://{host}" for host in watch.hosts})
 
@@ -89,6 +90,7 @@ def test_check_now_shows_a_move_at_once(processes: Processes, browser: Browser) 
     )
     expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_count(0)
     expect(page.locator("[data-origin] .moved")).to_contain_text("moved from staging")
+    expect(page.locator("#live")).to_have_text("Checked just now: what has moved is marked.")
     expect(page).to_have_url(f"{town.acme_url}/board")
 
 
@@ -130,7 +132,7 @@ def test_the_console_works_the_emulator(processes: Processes, browser: Browser) 
     wait_until(is_provisioned)
     with page.expect_popup() as opened:
         selected.get_by_role("button", name="Open SSO").click()
-    opened.value.wait_for_url(f"{town.acme_url}/board")
+    opened.value.wait_for_url(f"{town.acme_url}/board#*")
     selected.get_by_label("Stage").select_option("production")
     selected.get_by_role("button", name="Move stage").click()
     expect(selected.get_by_role("heading", level=3)).to_contain_text("production")

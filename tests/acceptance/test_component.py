@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from acceptance.judging import Watch, find_overflow, find_violations
 from acceptance.stand import Stand
@@ -21,6 +21,10 @@ def open_stand(browser: Browser, scene: str = "five-pipelines", **page: Any) -> 
     return stand, stand.page
 
 
+def find_lane(page: Page, title: str) -> Locator:
+    return page.locator(".lane").filter(has=page.locator("h2 bdi").get_by_text(title, exact=True))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("scene", [scene for scene in SCENES if scene != "2000-resources"])
 def test_nothing_is_wrong_with_the_component(browser: Browser, scene: str, scheme: Literal["light", "dark"]) -> None:
@@ -29,7 +33,7 @@ def test_nothing_is_wrong_with_the_component(browser: Browser, scene: str, schem
     watch = Watch(stand.page)
     stand.show(scene)
     stand.open()
-    expect(stand.page.get_by_role("status")).to_contain_text("kept current")
+    expect(stand.page.get_by_role("status")).to_contain_text("up to date")
 
     assert [] == [*find_violations(stand.page), *find_overflow(stand.page), *find_violations(stand.page)]
     assert ([], {"acme.test"}) == (watch.complaints, watch.hosts)
@@ -38,17 +42,18 @@ def test_nothing_is_wrong_with_the_component(browser: Browser, scene: str, schem
 def test_the_component_groups_as_the_board_does(browser: Browser) -> None:
     """Pipelines, their stages in order of flow, the card that the person came from, figures with their trend."""
     _, page = open_stand(browser)
-    shop = page.get_by_role("region", name="shop")
+    shop = find_lane(page, "shop")
 
-    expect(page.get_by_role("heading", level=2)).to_have_text(
-        ["atlas", "billing", "help-centre", "ledger-api", "shop", " Not in a pipeline"]
+    expect(page.locator(".lane h2 bdi")).to_have_text(
+        ["atlas", "billing", "help-centre", "ledger-api", "shop", "Not in a pipeline"]
     )
+    shop.locator("summary").first.click()
     expect(shop.get_by_role("heading", level=3)).to_have_text(
         ["Development 1", "Review 1", "Test 1", "Staging 1", "Production 1"]
     )
-    expect(shop.locator("[data-stage=staging] .card").get_by_role("link", name="shop-staging-0")).to_have_attribute(
-        "href", "https://acme.example/indexes/1"
-    )
+    expect(
+        shop.locator("[data-stage=staging] .card").get_by_role("link", name="shop-staging-0", exact=True)
+    ).to_have_attribute("href", "https://acme.example/indexes/1")
     expect(page.locator("[data-origin]")).to_have_count(1)
     expect(shop.locator("[data-stage=production] dl")).to_have_text("Documents12,408Queries, last day222,222")
     expect(shop.locator("[data-stage=production] svg polyline")).to_have_count(1)
@@ -58,6 +63,7 @@ def test_the_component_says_what_is_not_known(browser: Browser) -> None:
     """States as words, what is stale, what moved, what Heroku did not tell and why."""
     _, page = open_stand(browser, "errors")
 
+    find_lane(page, "Pipeline not known").locator("summary").click()
     for text in (
         "deprovisioning",
         "failed",
@@ -80,12 +86,10 @@ def test_nothing_of_a_boards_text_becomes_markup(browser: Browser) -> None:
     hostile = next(each for each in stand.board["pipelines"] if each["name"].startswith('">'))
     hostile["stages"]["production"][0]["panel"]["href"] = "javascript:window.ran = 1"
     page.reload()
-    section = page.locator("section.pipeline").filter(has_text="onerror").first
+    section = page.locator(".lane").filter(has_text="onerror").first
 
-    expect(section.get_by_role("heading", level=2)).to_have_text(
-        '"><img src=x onerror=alert(1)><script>alert(2)</script>'
-    )
-    expect(section.locator("img, script, a")).to_have_count(0)
+    expect(section.locator("h2 bdi")).to_have_text('"><img src=x onerror=alert(1)><script>alert(2)</script>')
+    expect(section.locator("img, script, a:not([href^='https://dashboard.heroku.com/'])")).to_have_count(0)
     expect(section.locator(".card")).to_have_count(1)
 
 
@@ -93,23 +97,23 @@ def test_a_move_appears_in_the_component(browser: Browser) -> None:
     """At the next look; it is said aloud, and what was unfolded and focused stays so."""
     stand, page = open_stand(browser, "300-review-apps")
     page.get_by_text("298 more review apps, 7 failed").click()
-    page.get_by_role("link", name="shop-staging-0").focus()
+    page.get_by_role("link", name="shop-staging-0", exact=True).focus()
     stages = stand.board["pipelines"][0]["stages"]
     stages["production"] += stages.pop("staging")
 
     expect(page.locator("[data-stage=production] h4")).to_have_text(["shop-production-0", "shop-staging-0"])
     expect(page.get_by_role("status")).to_contain_text("shop-staging-0 is now in production")
-    expect(page.get_by_role("link", name="shop-staging-0")).to_be_focused()
+    expect(page.get_by_role("link", name="shop-staging-0", exact=True)).to_be_focused()
     expect(page.locator("details.more")).to_have_attribute("open", "")
 
 
 def test_a_known_board_is_not_sent_again(browser: Browser) -> None:
     """The component names the version that it has."""
     stand, page = open_stand(browser)
-    expect(page.get_by_role("status")).to_contain_text("kept current")
+    expect(page.get_by_role("status")).to_contain_text("up to date")
     page.evaluate("document.querySelector('headrace-board').refresh()")
 
-    expect(page.get_by_role("status")).to_contain_text("kept current")
+    expect(page.get_by_role("status")).to_contain_text("up to date")
     assert [200, 304] == stand.answered[:2]
 
 
@@ -117,16 +121,16 @@ def test_the_component_says_when_it_is_not_current(browser: Browser) -> None:
     """What it shows stays, said to be old, until there is an answer again."""
     stand, page = open_stand(browser)
     status = page.get_by_role("status")
-    expect(status).to_contain_text("kept current")
+    expect(status).to_contain_text("up to date")
     stand.status = 503
     refresh = "document.querySelector('headrace-board').refresh()"
     page.evaluate(f"{refresh}.then(() => {refresh})")
 
-    expect(status).to_contain_text("26 resources in 5 pipelines, not current, no answer for")
+    expect(status).to_contain_text("26 resources in 5 pipelines: all provisioned, not current, no answer for")
     expect(page.locator(".card")).to_have_count(26)
     stand.status = 200
     page.evaluate(refresh)
-    expect(status).to_contain_text("kept current")
+    expect(status).to_contain_text("up to date")
 
 
 def test_an_answer_that_is_no_board_does_not_end_the_looking(browser: Browser) -> None:
@@ -138,7 +142,7 @@ def test_an_answer_that_is_no_board_does_not_end_the_looking(browser: Browser) -
     stand.show("one")
     stand.page.evaluate("document.querySelector('headrace-board').refresh()")
 
-    expect(status).to_contain_text("1 resource in 1 pipeline, kept current")
+    expect(status).to_contain_text("1 resource in 1 pipeline: provisioned, up to date")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,7 @@ def test_the_page_says_how_the_component_looks(browser: Browser) -> None:
 def test_the_component_is_laid_out_by_its_own_width(browser: Browser) -> None:
     """In a narrow column of a wide page its stages stand below each other, as on a phone."""
     _, page = open_stand(browser)
-    stages = page.get_by_role("region", name="shop").locator("section.stage")
+    stages = page.locator(".lane").first.locator("section.stage")
     expect(stages).to_have_count(5)
     count_rows = "sections => new Set(sections.map(section => section.getBoundingClientRect().top)).size"
     wide = stages.evaluate_all(count_rows)
@@ -205,14 +209,16 @@ def test_the_component_is_reached_by_keys(browser: Browser) -> None:
     """Every link and every fold, by Tab; Enter unfolds."""
     _, page = open_stand(browser, "300-review-apps")
     expect(page.locator(".card").first).to_be_visible()
-    summary = page.locator("summary")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="shop-development-0")).to_be_focused()
+    expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(summary).to_be_focused()
+    expect(page.locator(".lane > summary")).to_be_focused()
     page.keyboard.press("Enter")
-
-    expect(page.locator("details.more")).to_have_attribute("open", "")
+    expect(page.locator(".card").first).to_be_hidden()
+    page.keyboard.press("Enter")
+    for name in ("Pipeline shop on Heroku", "shop-development-0", "shop-development-0 on Heroku"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_focused()
 
 
 def test_a_component_that_is_taken_away_asks_no_more(browser: Browser) -> None:

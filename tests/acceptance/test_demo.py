@@ -24,7 +24,7 @@ def test_once_prints_the_board_and_stops(processes: Processes) -> None:
 
     text = "".join(demo.out)
     assert 0 == status
-    assert "22 resources on 22 apps, in 5 pipelines" == demo.out[0].strip()
+    assert "22 resources in 5 pipelines: all provisioned" == demo.out[0].strip()
     assert PIPELINES == [line.split()[0] for line in demo.out if "checked" in line and not line.startswith("Not in")]
     assert "  staging      ledger-api-staging (standard)\n" in text
     assert "Not in a pipeline" in text
@@ -41,7 +41,7 @@ def test_once_as_json_prints_what_programs_read(processes: Processes) -> None:
     stages = {pipeline["name"]: pipeline["stages"] for pipeline in board["pipelines"]}
     cards = [card for found in stages.values() for column in found.values() for card in column] + board["uncoupled"]
     assert (0, []) == (status, demo.err)
-    assert ["built_at", "heroku_silent_since", "pipelines", "uncoupled", "unknown"] == list(board)
+    assert ["built_at", "heroku_silent_since", "complete", "pipelines", "uncoupled", "unknown"] == list(board)
     assert [["id", "name", "columns", "stages"]] * 5 == [list(pipeline) for pipeline in board["pipelines"]]
     assert [MEMBERS] * 22 == [list(card)[:4] for card in cards]
     assert {"provisioned"} == {card["state"] for card in cards}

@@ -64,7 +64,7 @@ def test_a_page_of_the_partners_shows_the_board(town: Town, browser: Browser) ->
     log_in_at_acme(page, url)
     page.goto(url)
 
-    expect(page.get_by_role("status")).to_contain_text("5 resources in 2 pipelines, kept current")
+    expect(page.get_by_role("status")).to_contain_text("5 resources in 2 pipelines: all provisioned, up to date")
     expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_text(["storefront-staging"])
     expect(page.locator("[data-origin] h4")).to_have_text(["storefront"])
     assert [] == [*find_violations(page), *find_overflow(page)]
@@ -110,4 +110,4 @@ def test_a_page_on_the_services_own_host_uses_the_customers_session(town: Town, 
     open_board(page, town, uuids, app="storefront")
     page.goto(f"{town.acme_url}/mine")
 
-    expect(page.get_by_role("status")).to_contain_text("2 resources in 1 pipeline, kept current")
+    expect(page.get_by_role("status")).to_contain_text("2 resources in 1 pipeline: all provisioned, up to date")

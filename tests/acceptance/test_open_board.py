@@ -37,17 +37,17 @@ def test_a_move_appears_on_an_open_board(processes: Processes, browser: Browser)
 def test_a_board_says_when_it_is_not_current(processes: Processes, browser: Browser) -> None:
     """Where no answer comes, what is shown is said to be old, and is current again with the next answer."""
     _, page = open_town(processes, browser, "storefront")
-    expect(page.locator("#live")).to_have_text("kept current")
+    expect(page.locator("#live")).to_have_text("up to date")
 
     page.context.set_offline(True)
     expect(page.locator("#live[data-stale]")).to_contain_text("not current, no answer for", timeout=2 * WITHIN_MS)
     page.context.set_offline(False)
 
-    expect(page.locator("#live:not([data-stale])")).to_have_text("kept current", timeout=2 * WITHIN_MS)
+    expect(page.locator("#live:not([data-stale])")).to_have_text("up to date", timeout=2 * WITHIN_MS)
 
 
 def test_a_board_is_filtered(processes: Processes, browser: Browser) -> None:
-    """By any text of a card or the name of a pipeline; the count says how many are shown, and Escape shows all."""
+    """By words of a card, its stage, its state or its pipeline; the count says how many are shown, Escape shows all."""
     _, page = open_town(processes, browser, *APPS)
 
     page.keyboard.press("/")
@@ -58,8 +58,11 @@ def test_a_board_is_filtered(processes: Processes, browser: Browser) -> None:
     expect(page.locator("#live")).to_contain_text("1 of 5 shown")
     page.keyboard.press("Escape")
     expect(visible).to_have_count(5)
-    page.keyboard.type("ledger")
-    expect(visible).to_have_text(["ledger-api-staging"])
+    page.keyboard.type("staging provisioned")
+    expect(visible).to_have_text(["storefront-staging", "ledger-api-staging"])
+    page.keyboard.type(" zzz")
+    expect(visible).to_have_count(0)
+    expect(page.locator("#nothing")).to_contain_text("Nothing shown here matches “staging provisioned zzz”.")
 
 
 def test_a_board_is_walked_through_by_keys(processes: Processes, browser: Browser) -> None:
@@ -79,7 +82,7 @@ def test_a_board_is_walked_through_by_keys(processes: Processes, browser: Browse
 
 
 def test_a_board_works_without_script(processes: Processes, browser: Browser) -> None:
-    """All is there, and nothing that would not work."""
+    """All is there; what is looked for, and what is chosen, stands in the address."""
     town = processes.start_heroku_and_acme()
     uuids = town.add_acme("storefront", "ada-notes", user=ADA)
     page = browser.new_context(java_script_enabled=False).new_page()
@@ -88,4 +91,11 @@ def test_a_board_works_without_script(processes: Processes, browser: Browser) ->
 
     expect(page.locator(".card")).to_have_count(2)
     expect(page.get_by_role("button", name="Check now")).to_be_visible()
-    expect(page.locator("#filter")).to_be_hidden()
+    page.get_by_role("searchbox").fill("production")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".card h4")).to_have_text(["storefront"])
+    expect(page).to_have_url(f"{town.acme_url}/board?q=production")
+    page.get_by_role("link", name="Show all").click()
+    page.get_by_role("link", name="Production 1").click()
+    expect(page.locator(".card h4")).to_have_text(["storefront"])
+    expect(page).to_have_url(f"{town.acme_url}/board?stage=production")

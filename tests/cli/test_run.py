@@ -124,7 +124,7 @@ async def test_demo_once_prints_the_board_as_json(tmp_path: Path) -> None:
 
     assert 0 == done.status, done.err
     board: dict[str, Any] = json.loads(done.out)
-    assert ["built_at", "heroku_silent_since", "pipelines", "uncoupled", "unknown"] == list(board)
+    assert ["built_at", "heroku_silent_since", "complete", "pipelines", "uncoupled", "unknown"] == list(board)
     assert len(board["pipelines"]) > 0
     cards = [card for pipeline in board["pipelines"] for stage in pipeline["stages"].values() for card in stage]
     assert {"provisioned"} == {card["state"] for card in [*cards, *board["uncoupled"]]}

@@ -144,6 +144,7 @@ def test_the_json_has_the_stages_with_a_resource() -> None:
         "opened": False,
         "moved": False,
         "outcome": "placed",
+        "message": None,
         "panel": None,
     } == told["pipelines"][0]["stages"]["production"][0]
     assert (["acme-alone"], []) == ([card["resource"] for card in told["uncoupled"]], told["unknown"])

@@ -225,8 +225,8 @@ async def test_a_board_does_not_wait_for_every_answer(sqlite_url: str) -> None:
         ada = Viewer(resource_uuid=addons["shop"].id, user_id="", email=ADA, is_proven=True, let_in_at=clock.now())
 
         async def look() -> list[str]:
-            placed = await visibility.list_visible(ada)
-            return sorted(str(each.app.name) for each in placed or [])
+            seen = await visibility.find_seen(ada)
+            return sorted(str(each.app.name) for each in seen.resources) if seen else []
 
         async def is_whole() -> bool:
             return sorted(SHOP) == await look()

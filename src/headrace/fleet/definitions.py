@@ -162,6 +162,26 @@ _LISTED = (
         ),
     ),
     Definition(
+        id="health",
+        name="Health",
+        paths=("health",),
+        text=(
+            "Where what is wrong is wrong, Heroku first: it has answered no process for half a minute, or the last "
+            "looks at three resources or more failed at its side; headrace, when no worker works, or one of the "
+            "notices about the service as a whole is open; your hooks, when three provisions or more failed in this "
+            "hour and the last, and more than one in twenty. What a hook refuses is no fault."
+        ),
+    ),
+    Definition(
+        id="provisions-by-hour",
+        name="Provisions of the last 24 hours",
+        paths=("health.hours",),
+        text=(
+            "Provisions by the hour in which Heroku asked for them: done, refused by your hook, failed, or still "
+            "waiting. Of each state the latest five thousand are counted; what was imported is not."
+        ),
+    ),
+    Definition(
         id="open-notices",
         name="Open notices",
         paths=("open_notices",),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from headrace.fleet.counting import load_insights
+from headrace.fleet.health import Health, load_health
 from headrace.fleet.insights import Insights, Move, find_percentile
 from headrace.models import Stage
 from headrace.store.reports.insights import LatestMove, list_latest_moves, list_provision_times
@@ -32,6 +33,7 @@ class Provisions:
 class Overview:
     """The figures and the present; `sync_lag_seconds` is None where no placement is to be looked at."""
 
+    health: Health
     figures: Insights
     reached_production: tuple[LatestMove, ...]
     latest_moves: tuple[LatestMove, ...]
@@ -40,11 +42,14 @@ class Overview:
     open_notices: int
 
 
-def load_overview(connection: sa.Connection, *, days: int, small_plans: Collection[str], now: datetime) -> Overview:
+def load_overview(
+    connection: sa.Connection, *, days: int, small_plans: Collection[str], now: datetime, recheck_every: timedelta
+) -> Overview:
     """Return the figures of so many days up to the latest that was counted, and the present."""
     moves = list_latest_moves(connection)
     due_since = find_longest_due(connection)
     return Overview(
+        health=load_health(connection, now=now, recheck_every=recheck_every),
         figures=load_insights(connection, days=days, small_plans=small_plans, now=now),
         reached_production=tuple(move for move in moves if has_reached_production(move))[:SHOWN_MOVES],
         latest_moves=tuple(moves[:SHOWN_MOVES]),

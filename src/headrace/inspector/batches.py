@@ -49,6 +49,7 @@ from headrace.store.state.due import (
     save_refused_lists,
     select_batch,
 )
+from headrace.store.state.notices import note_refusal
 from headrace.store.state.placements import Found, OnMove, save_found, save_pipelines
 from headrace.store.state.resources import lock_resources
 
@@ -253,7 +254,11 @@ class BatchInspector:
         moves = [(each.uuid, each.old, each.new) for each in save_found(connection, news) if each.old is not None]
         for uuid, old, new in moves:
             self._on_move(connection, uuid, old, new)
-        save_failed(connection, [self._fail(state, uuid, error) for uuid, error in state.failures.items()])
+        failed = [self._fail(state, uuid, error) for uuid, error in state.failures.items()]
+        for each in failed:
+            answered_at = state.due[each.uuid].checked_at
+            note_refusal(connection, each.uuid, each.error, answered_at=answered_at, now=state.now)
+        save_failed(connection, failed)
         save_refused_lists(connection, state.refused_lists, now=state.now)
         return len(moves)
 

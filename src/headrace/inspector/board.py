@@ -18,7 +18,8 @@ class PlacedResource:
 
     `checked_at` is the last time Heroku answered about the placement, `outcome` what the last
     inspection found out; both are None for a resource that was never inspected. `has_failed` tells whether
-    one has failed since, `next_check_at` when the next is due.
+    one has failed since, `next_check_at` when the next is due. `message` is what the customer was told of a provision
+    that failed.
     """
 
     uuid: str
@@ -37,6 +38,7 @@ class PlacedResource:
     panel: Panel | None = None
     next_check_at: datetime | None = None
     has_failed: bool = False
+    message: str | None = None
 
     @property
     def placement(self) -> Placement | None:
@@ -93,13 +95,23 @@ class BoardPipeline:
     def is_stale(self) -> bool:
         return any(card.is_stale for card in self.cards)
 
+    def line_up(self, stages: Iterable[Stage | str]) -> list[Column]:
+        """Return a column for each of these stages, so that they stand below those of other pipelines."""
+        found = {column.stage: column for column in self.columns}
+        return [found.get(stage) or Column(stage=stage, cards=()) for stage in stages]
+
+    @property
+    def has_opened(self) -> bool:
+        return any(card.is_opened for card in self.cards)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """All that one person may see.
 
     `uncoupled` is what stands in no pipeline, because Heroku said so; `unknown` is what Heroku did not tell.
-    `heroku_silent_since` is since when Heroku has answered nobody; it is the same on everybody's board.
+    `heroku_silent_since` is since when Heroku has answered nobody; it is the same on everybody's board. `is_confirmed`
+    tells whether Heroku has confirmed all that its last answers had this person in.
     """
 
     pipelines: tuple[BoardPipeline, ...]
@@ -107,6 +119,23 @@ class Board:
     unknown: tuple[Card, ...]
     built_at: datetime
     heroku_silent_since: datetime | None = None
+    is_confirmed: bool = True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether anything may be counted or denied. Where this is False, what is not shown may well be there."""
+        return self.is_confirmed and self.heroku_silent_since is None
+
+    @property
+    def stages(self) -> tuple[Stage | str, ...]:
+        """Every stage that a pipeline has a column for, in order of flow: columns are the same for all of them."""
+        found = {column.stage for pipeline in self.pipelines for column in pipeline.columns}
+        return (*(stage for stage in FLOW if stage in found), *sorted(found - set(FLOW)))
+
+    @property
+    def opened(self) -> Card | None:
+        """The card of the resource that the person came from."""
+        return next((card for card in self.cards if card.is_opened), None)
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -135,7 +164,7 @@ def build_board(
     untold = (card for card in cards if card.resource.outcome is not Outcome.UNCOUPLED)
     unknown = [card for card in untold if card.resource.placement is None]
     return Board(
-        pipelines=tuple(sorted(_build_pipelines(cards), key=_by_name)),
+        pipelines=tuple(sorted(_build_pipelines(cards), key=_by_opened_and_name)),
         uncoupled=tuple(sorted(uncoupled, key=_by_app)),
         unknown=tuple(sorted(unknown, key=_by_app)),
         built_at=now,
@@ -189,8 +218,8 @@ def _build_columns(stages: dict[Stage | str, list[Card]]) -> Iterator[Column]:
         yield Column(stage=stage, cards=tuple(cards))
 
 
-def _by_name(pipeline: BoardPipeline) -> tuple[bool, str, str]:
-    return pipeline.name is None, pipeline.title.casefold(), pipeline.id
+def _by_opened_and_name(pipeline: BoardPipeline) -> tuple[bool, bool, str, str]:
+    return not pipeline.has_opened, pipeline.name is None, pipeline.title.casefold(), pipeline.id
 
 
 def _by_app(card: Card) -> tuple[str, str, str]:

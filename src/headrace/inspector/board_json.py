@@ -28,6 +28,7 @@ class CardShape(TypedDict):
     """A card for programs. `uuid` is the resource's; moments are UTC, ISO 8601 to the second.
 
     `opened` marks the resource that the person looks from; `moved`, that its stage changed within the last 24 hours.
+    `message` is what the customer was told of a provision that failed.
     """
 
     resource: str
@@ -44,6 +45,7 @@ class CardShape(TypedDict):
     moved_from: NotRequired[str]
     moved_at: NotRequired[str]
     outcome: str | None
+    message: str | None
     panel: PanelShape | None
 
 
@@ -61,10 +63,15 @@ class PipelineShape(TypedDict):
 
 
 class BoardShape(TypedDict):
-    """The board for programs, as of `built_at`; `heroku_silent_since` is null while Heroku answers."""
+    """The board for programs, as of `built_at`; `heroku_silent_since` is null while Heroku answers.
+
+    `complete` is false where Heroku does not confirm all that this person may see: then what is missing may well be
+    there, and nothing may be counted or denied.
+    """
 
     built_at: str
     heroku_silent_since: str | None
+    complete: bool
     pipelines: list[PipelineShape]
     uncoupled: list[CardShape]
     unknown: list[CardShape]
@@ -75,6 +82,7 @@ def board_as_json(board: Board) -> BoardShape:
     return {
         "built_at": spell_moment(board.built_at),
         "heroku_silent_since": spell_moment(board.heroku_silent_since) if board.heroku_silent_since else None,
+        "complete": board.is_complete,
         "pipelines": [
             {
                 "id": pipeline.id,
@@ -110,6 +118,7 @@ def _card_as_json(card: Card) -> CardShape:
         "opened": card.is_opened,
         "moved": card.has_moved,
         "outcome": resource.outcome and str(resource.outcome),
+        "message": resource.message,
         "panel": _panel_as_json(resource.panel) if resource.panel else None,
     }
     if resource.moved_from is not None:

@@ -1,7 +1,8 @@
 """The board in words: for a terminal, and what a page says of the whole of it."""
 
 import textwrap
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from headrace.inspector.board import Board, BoardPipeline, Card, find_oldest_check, shorten_id
@@ -68,10 +69,24 @@ def _card_as_text(card: Card, *, now: datetime) -> str:
 
 
 def spell_totals(board: Board) -> str:
-    """Return `20 resources on 20 apps, in 3 pipelines`."""
-    resources, apps = spell_count(len(board.cards), "resource"), spell_count(board.app_count, "app")
-    pipelines = spell_count(len(board.pipelines), "pipeline") if board.pipelines else "no pipeline"
-    return f"{resources} on {apps}, in {pipelines}"
+    """Return `12 resources in 3 pipelines: 11 provisioned, 1 failed`; where not all is known, nothing is counted."""
+    if not board.is_complete:
+        return "Heroku has not confirmed all that may be here"
+    if not board.cards:
+        return "No resources yet"
+    where = f" in {spell_count(len(board.pipelines), 'pipeline')}" if board.pipelines else ""
+    return f"{spell_count(len(board.cards), 'resource')}{where}: {spell_states(board.cards)}"
+
+
+def spell_states(cards: Sequence[Card]) -> str:
+    """Return `all provisioned`, or `11 provisioned, 1 failed`."""
+    counts = Counter(card.resource.state for card in cards)
+    if len(counts) == 1:
+        (state,) = counts
+        return state if len(cards) == 1 else f"all {state}"
+    # What is well comes first.
+    order = sorted(counts, key=lambda state: (state is not State.PROVISIONED, list(State).index(state)))
+    return ", ".join(f"{counts[state]:,} {state}" for state in order)
 
 
 def spell_freshness(checked_at: datetime | None, *, is_stale: bool, now: datetime) -> str:

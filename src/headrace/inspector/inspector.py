@@ -1,7 +1,7 @@
 """Keeping placements current: asking Heroku where apps are and who may see them, and storing the answers."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from headrace.store.sql.outage import is_outage
 from headrace.store.state.access import list_freshly_checked_apps, save_access
 from headrace.store.state.due import make_due
 from headrace.store.state.inspection_claims import claim_inspections
+from headrace.store.state.notices import note_refusal
 from headrace.store.state.placements import (
     OnMove,
     find_current_placement,
@@ -41,6 +42,14 @@ IN_FLIGHT = 16
 
 # Writes more about an inspection, in the transaction that records it.
 Note = Callable[[sa.Connection, Inspection], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How many resources Heroku was asked about, and about how many it answered."""
+
+    asked: int
+    answered: int
 
 
 class Inspector:
@@ -92,15 +101,16 @@ class Inspector:
         """Inspect many resources, some at a time; return how many Heroku answered about."""
         return sum(await gather_bounded(self._try_inspect, uuids, limit=IN_FLIGHT))
 
-    async def inspect_for(self, person: str | None, uuids: Collection[str]) -> int:
+    async def inspect_for(self, person: str | None, uuids: Collection[str]) -> Asked:
         """Inspect what somebody asks for now, but for what was inspected moments ago: that answers for itself.
 
-        `person` is under what name somebody may not ask again at once; return how many Heroku answered about.
+        `person` is under what name somebody may not ask again at once.
         """
         now = self._clock()
         if person is not None and not await self._claim({person}, now=now):
-            return 0
-        return await self.inspect_all(await self._claim(uuids, now=now))
+            return Asked(asked=0, answered=0)
+        claimed = await self._claim(uuids, now=now)
+        return Asked(asked=len(claimed), answered=await self.inspect_all(claimed))
 
     async def claim(self, uuids: Collection[str]) -> set[str]:
         """Claim resources to be inspected, but for those that somebody has had inspected moments ago."""
@@ -182,7 +192,7 @@ class Inspector:
     def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
         now = self._clock()
         last = find_inspection(connection, uuid)
-        next_check_at = decide_next_try(
-            now=now, answered_at=last.checked_at if last else None, every=self.recheck_every, name=uuid
-        )
+        answered_at = last.checked_at if last else None
+        next_check_at = decide_next_try(now=now, answered_at=answered_at, every=self.recheck_every, name=uuid)
+        note_refusal(connection, uuid, error, answered_at=answered_at, now=now)
         save_failed_inspection(connection, uuid, error=error, now=now, next_check_at=next_check_at)

@@ -4,6 +4,7 @@ A person arrives by SSO for one resource, or the partner's own programs name bot
 after its app's collaborators have been read within the last minutes, and its own token has said that it is there. What
 may not be seen is not counted or hinted at, nor waited for: a look answers with what Heroku's last answers had the
 person in, confirmed anew where they are old; whatever else the person may see by now is asked about in the background.
+Where Heroku does not confirm what its last answers had, it is not shown, and it is said that not all is.
 """
 
 import asyncio
@@ -66,6 +67,14 @@ class Viewer:
         return [*keys, f"email:{self.email}"] if self.email else keys
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a person sees. `is_whole` tells whether Heroku confirmed all that its last answers had them in."""
+
+    resources: list[PlacedResource]
+    is_whole: bool
+
+
 class Visibility:
     """Answers which resources a person may see, asking Heroku where the last answer is too old.
 
@@ -91,7 +100,7 @@ class Visibility:
         # By who looks from where, the asking about what they are not known to see: nobody waits for it.
         self._exploring: dict[Viewer, asyncio.Task[None]] = {}
 
-    async def list_visible(self, viewer: Viewer) -> list[PlacedResource] | None:
+    async def find_seen(self, viewer: Viewer) -> Seen | None:
         """Return what this person may see, or None when they have no access to the resource they look from.
 
         Whoever Heroku let in to that resource sees it, unless its last answer about the app's people is of a later
@@ -104,7 +113,7 @@ class Visibility:
         if sight.rows is None:
             return None
         self._explore(viewer)
-        return list_placed(sight.rows)
+        return Seen(resources=list_placed(sight.rows), is_whole=sight.is_whole)
 
     async def _look_and_ask(self, viewer: Viewer) -> "_Sight":
         until = asyncio.get_running_loop().time() + self._answers_within
@@ -203,6 +212,7 @@ class _Sight:
     `unsure` are resources on apps that this person may see, whose own tokens have not said lately that they are there.
     `outdated` is what they look from if Heroku let them in after the answer that does not name them. `is_unexplained`
     tells that Heroku let them in and the people of the app do not include them: the add-on may be on another by now.
+    `is_whole` tells that nothing is left to ask of what still has a token to ask with.
     """
 
     rows: list[BoardRow] | None
@@ -210,6 +220,7 @@ class _Sight:
     unsure: frozenset[str] = frozenset()
     outdated: Candidate | None = None
     is_unexplained: bool = False
+    is_whole: bool = True
 
     @property
     def is_wanting(self) -> bool:
@@ -229,6 +240,8 @@ def _see(viewer: Viewer, opened: Candidate, found: Iterable[Candidate]) -> _Sigh
     # Whoever looks from one stays in while it cannot be asked where it is.
     shown = [each for each in candidates if each.row.app_id in granted or (is_kept and each is opened)]
     certain = [each.row for each in shown if each is opened or _is_certain(each)]
+    # What has no token left tells nothing for good, and is no reason to wait for Heroku.
+    is_untold = any(each.has_token and each.row.app_id not in answered for each in candidates)
     return _Sight(
         rows=certain if is_in else None,
         # The one they look from first: without it they see nothing.
@@ -236,6 +249,7 @@ def _see(viewer: Viewer, opened: Candidate, found: Iterable[Candidate]) -> _Sigh
         unsure=frozenset(each.row.uuid for each in shown if not _is_certain(each)),
         outdated=opened if is_outdated else None,
         is_unexplained=own in answered and own not in granted and _may_have_moved(viewer, opened),
+        is_whole=not is_untold and all(_is_certain(each) for each in shown),
     )
 
 
@@ -303,4 +317,5 @@ def _place(row: BoardRow) -> PlacedResource:
         moved_at=row.moved_at,
         next_check_at=row.next_check_at,
         has_failed=row.has_failed,
+        message=row.message,
     )

@@ -1,8 +1,10 @@
-// Keeps an open board current, filters its cards, and goes from card to card by arrow keys. The page is whole without it.
+// Keeps an open board current, filters its cards as one types, and goes from card to card by arrow keys. The page is whole
+// without it.
 "use strict";
 
 const LOOK_EVERY = 4000;
 const SLOWEST = 60000;
+const NEWS_FOR = 12000;
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
 
 const filter = document.getElementById("filter");
@@ -14,7 +16,10 @@ const builtAt = Date.parse(groups().dataset.built);
 let timer = 0;
 let misses = 0;
 let answeredAt = loadedAt;
-let news = "";
+let news = live.textContent;
+let newsUntil = performance.now() + NEWS_FOR;
+// Which folds were open before something was looked for.
+let folds = null;
 
 function groups() {
   return document.getElementById("groups");
@@ -29,9 +34,9 @@ function cards() {
 async function look() {
   clearTimeout(timer);
   if (document.hidden) return;
-  news = "";
+  if (performance.now() > newsUntil) news = "";
   try {
-    const answer = await fetch(location.pathname, { headers: { "If-None-Match": `"${groups().dataset.version}"` } });
+    const answer = await fetch(location.pathname + location.search, { headers: { "If-None-Match": `"${groups().dataset.version}"` } });
     if (answer.status === 401 || answer.status === 403) return location.reload();
     if (answer.status !== 304 && !answer.ok) throw new Error(`status ${answer.status}`);
     if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -47,23 +52,57 @@ async function look() {
 
 function show(page) {
   const before = findStages();
-  const opened = [...groups().querySelectorAll("details[open]")].map((details) => details.id);
+  const open = listFolds();
   const focused = findFocus();
-  for (const id of ["totals", "chips", "check", "silence", "groups"]) {
-    const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
-    if (!old.isEqualNode(fresh)) old.replaceWith(fresh);
-  }
-  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  for (const id of ["totals", "here", "chips", "check", "silence"]) renew(id, page);
+  const fresh = page.getElementById("groups");
+  if ("incomplete" in fresh.dataset) keep(fresh);
+  else renew("groups", page);
+  setFolds(open);
   prepare();
   focused()?.focus({ preventScroll: true });
   tell(before);
+}
+
+function renew(id, page) {
+  const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
+  if (!old.isEqualNode(fresh)) old.replaceWith(fresh);
+}
+
+// Where Heroku does not confirm all, what was shown stays, as what is not confirmed; what is known of the rest is new.
+function keep(fresh) {
+  for (const card of cards()) {
+    const newer = fresh.ownerDocument.getElementById(card.id);
+    if (newer) card.replaceWith(newer);
+    else mark(card);
+  }
+  // Of what is not all there nothing is counted, and nothing denied.
+  for (const each of groups().querySelectorAll(".counted")) each.remove();
+  for (const each of groups().querySelectorAll(".dry")) each.classList.replace("dry", "hid");
+  groups().dataset.version = fresh.dataset.version;
+  groups().dataset.incomplete = "";
+}
+
+function mark(card) {
+  if ("unconfirmed" in card.dataset) return;
+  card.dataset.unconfirmed = "";
+  card.insertAdjacentHTML("beforeend", '<p class="meta"><span class="fresh" data-stale>not confirmed</span></p>');
+}
+
+// Whoever folds or unfolds something finds it so in the next board.
+function listFolds() {
+  return new Map([...groups().querySelectorAll("details")].map((details) => [details.id, details.open]));
+}
+
+function setFolds(open) {
+  for (const [id, isOpen] of open) document.getElementById(id)?.toggleAttribute("open", isOpen);
 }
 
 // An element that is replaced loses the focus; the one in its place is found by its id, or by what it is inside of one.
 function findFocus() {
   const active = document.activeElement;
   const holder = active.closest("[id]");
-  if (!holder || !holder.closest("#groups, #chips, #check")) return () => null;
+  if (!holder || !holder.closest("#groups, #chips, #check, #here")) return () => null;
   const { id } = holder;
   const inside = active === holder ? null : active.localName;
   return () => {
@@ -79,7 +118,8 @@ function findStages() {
 function tell(before) {
   const now = findStages();
   const moved = cards().filter((card) => before.has(card.id) && before.get(card.id) !== now.get(card.id));
-  news = moved.map((card) => `${card.querySelector("header bdi").textContent} is now in ${now.get(card.id)}`).join(", ");
+  if (moved.length) newsUntil = performance.now() + NEWS_FOR;
+  if (moved.length) news = moved.map((card) => `${card.querySelector("header bdi").textContent} is now in ${now.get(card.id)}`).join(", ");
 }
 
 // What has to be done to a page that has just come, and what changes on it as time goes by.
@@ -88,7 +128,6 @@ function prepare() {
   for (const card of cards()) card.tabIndex = -1;
   const first = cards()[0];
   if (first) first.tabIndex = 0;
-  filter.hidden = cards().length < 2;
   sift();
 }
 
@@ -103,11 +142,12 @@ function refresh() {
 // A screen reader reads this line whenever it changes.
 function say() {
   const isLate = misses > 1;
+  const isPartial = "incomplete" in groups().dataset;
   const [shown, all] = [cards().filter((card) => !card.hidden).length, cards().length];
-  const count = shown < all ? `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} shown, ` : "";
-  const words = isLate ? `not current, no answer for ${spellAge(performance.now() - answeredAt)}` : news || "kept current";
-  live.hidden = false;
-  live.toggleAttribute("data-stale", isLate);
+  const count = shown < all && !isPartial ? `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} shown, ` : "";
+  const late = `not current, no answer for ${spellAge(performance.now() - answeredAt)}`;
+  const words = isLate ? late : news || (isPartial ? "not complete" : "up to date");
+  live.toggleAttribute("data-stale", isLate || isPartial);
   if (live.textContent !== count + words) live.textContent = count + words;
 }
 
@@ -120,18 +160,36 @@ function spellAge(milliseconds) {
 // The filter.
 
 function sift() {
-  const wanted = text.value.trim().toLowerCase();
-  for (const group of groups().querySelectorAll(".pipeline")) {
-    const isWhole = group.querySelector("h2").textContent.toLowerCase().includes(wanted);
-    const inside = [...group.querySelectorAll(".card")];
-    for (const card of inside) card.hidden = !isWhole && !card.textContent.toLowerCase().includes(wanted);
-    group.hidden = inside.every((card) => card.hidden);
-    for (const details of group.querySelectorAll("details")) {
+  const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length && !folds) folds = listFolds();
+  for (const lane of groups().querySelectorAll(".lane")) {
+    const title = lane.querySelector("h2").textContent;
+    const inside = [...lane.querySelectorAll(".card")];
+    for (const card of inside) card.hidden = !isFound(card, title, words);
+    lane.hidden = inside.every((card) => card.hidden);
+    for (const details of [lane, ...lane.querySelectorAll("details")]) {
       details.hidden = [...details.querySelectorAll(".card")].every((card) => card.hidden);
-      if (wanted && !isWhole) details.open = true;
+      if (words.length && !details.hidden) details.open = true;
     }
   }
+  if (!words.length && folds) setFolds(folds);
+  if (!words.length) folds = null;
+  sayNothing(words);
   say();
+}
+
+function isFound(card, title, words) {
+  if (!words.length) return true;
+  const stage = card.closest(".stage")?.dataset.stage ?? "";
+  const found = `${card.textContent} ${stage} ${title}`.toLowerCase();
+  return words.every((word) => found.includes(word));
+}
+
+function sayNothing(words) {
+  const nothing = document.getElementById("nothing");
+  if (!words.length && !location.search.includes("=")) nothing.hidden = true;
+  else nothing.hidden = cards().some((card) => !card.hidden);
+  if (words.length) document.getElementById("asked").textContent = text.value.trim();
 }
 
 text.addEventListener("input", sift);
@@ -171,6 +229,13 @@ function findNext(from, direction) {
   };
   const reachable = cards().filter((card) => card !== from && card.checkVisibility());
   return reachable.map((card) => [away(card), card]).filter(([length]) => length < Infinity).sort((a, b) => a[0] - b[0])[0]?.[1];
+}
+
+// What a check found is said once: whoever comes back to this address is not told again.
+const address = new URL(location.href);
+if (address.searchParams.has("found")) {
+  address.searchParams.delete("found");
+  history.replaceState(null, "", address);
 }
 
 document.addEventListener("visibilitychange", look);

@@ -7,7 +7,10 @@ const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
 const PASSING = ["review", "test"];
 const SHOWN_IN_STACK = 3;
 const MOST_WHOLE = 6;
-const WIDEST_ROW = 6;
+const WIDEST_ROW = 8;
+const FEW_CARDS = 6;
+const FLOW = ["development", "review", "test", "staging", "production"];
+const DASHBOARD = "https://dashboard.heroku.com";
 const SPARK = { width: 44, height: 16, margin: 1 };
 const SVG = "http://www.w3.org/2000/svg";
 const STYLE = new URL("style.css", import.meta.url);
@@ -38,12 +41,17 @@ class HeadraceBoard extends HTMLElement {
   #board = null;
   #receivedAt = 0;
   #isOpen = false;
+  #filter = make("input", {
+    type: "search", placeholder: "App, stage, plan or state", "aria-label": "App, stage, plan or state", autocomplete: "off", spellcheck: "false",
+  });
+  #find = make("p", { class: "facets", part: "filter", hidden: "" }, make("label", { class: "field" }, this.#filter));
   #onVisible = () => document.hidden || this.refresh();
 
   constructor() {
     super();
     const sheet = make("link", { rel: "stylesheet", href: STYLE });
-    const body = make("section", { "aria-label": "Resources by pipeline", hidden: "" }, this.#live, this.#groups);
+    const body = make("section", { "aria-label": "Resources", hidden: "" }, this.#live, this.#find, this.#groups);
+    this.#filter.addEventListener("input", () => this.#sift());
     // What has no style yet is not shown; nor is it hidden for ever where the sheet cannot be had.
     for (const event of ["load", "error"]) sheet.addEventListener(event, () => (body.hidden = false));
     this.attachShadow({ mode: "open" }).append(sheet, body);
@@ -126,28 +134,49 @@ class HeadraceBoard extends HTMLElement {
     write(this.#live, message);
   }
 
-  #show(board) {
+  #show(answer) {
     const before = this.#board && findStages(this.#board);
+    const board = answer.complete === false && this.#board ? keep(this.#board, answer) : answer;
     const root = this.shadowRoot;
-    const opened = [...root.querySelectorAll("details[open]")].map((details) => details.id);
+    const folds = [...root.querySelectorAll("details")].map((details) => [details.id, details.open]);
     const focused = root.activeElement?.closest("[id]")?.id;
     const inside = root.activeElement?.localName;
     this.#groups.replaceChildren(...renderBoard(board));
     this.#board = board;
     this.#receivedAt = performance.now();
-    for (const id of opened) root.getElementById(id)?.setAttribute("open", "");
+    for (const [id, isOpen] of folds) root.getElementById(id)?.toggleAttribute("open", isOpen);
+    this.#find.hidden = listAll(board).length < 2;
+    this.#sift();
     if (focused) root.getElementById(focused)?.querySelector(inside)?.focus({ preventScroll: true });
     this.#news = before ? spellMoves(before, findStages(board)) : "";
+  }
+
+  #sift() {
+    const words = this.#filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const lane of this.#groups.querySelectorAll(".lane")) {
+      const title = lane.querySelector("h2").textContent;
+      for (const card of lane.querySelectorAll(".card")) {
+        const text = `${card.textContent} ${card.closest(".stage")?.dataset.stage ?? ""} ${title}`.toLowerCase();
+        card.hidden = !words.every((word) => text.includes(word));
+      }
+      for (const details of [lane, ...lane.querySelectorAll("details")]) {
+        details.hidden = !details.querySelector(".card:not([hidden])");
+        if (words.length && !details.hidden) details.open = true;
+      }
+    }
+    const nothing = this.shadowRoot.getElementById("nothing");
+    if (nothing) nothing.hidden = !words.length || this.#groups.querySelector(".card:not([hidden])") !== null;
   }
 
   // A screen reader reads this line whenever it changes.
   #say() {
     const isLate = this.#misses > 1;
-    this.#live.toggleAttribute("data-stale", isLate);
+    const isPartial = this.#board?.complete === false;
+    this.#live.toggleAttribute("data-stale", isLate || isPartial);
     if (!this.#board) return write(this.#live, this.#why || "The board cannot be read now. It is tried again.");
     const since = spellAge(performance.now() - this.#answeredAt);
-    const words = isLate ? `not current, no answer for ${since}` : this.#news || "kept current";
-    write(this.#live, `${spellTotals(this.#board)}, ${words}`);
+    const words = isLate ? `not current, no answer for ${since}` : this.#news || (isPartial ? "" : "up to date");
+    write(this.#live, [spellTotals(this.#board), words].filter(Boolean).join(", "));
     this.#news = "";
   }
 
@@ -165,27 +194,81 @@ class HeadraceBoard extends HTMLElement {
 
 function renderBoard(board) {
   const now = Date.parse(board.built_at);
-  const groups = board.pipelines.map((pipeline) => renderPipeline(pipeline, board, now));
-  if (board.uncoupled.length) groups.push(renderLoose("uncoupled", "none", "Not in a pipeline", board.uncoupled, now));
-  if (board.unknown.length) groups.push(renderLoose("unknown", "unknown", "Pipeline not known", board.unknown, now));
-  if (!groups.length) groups.push(make("p", { class: "blank", part: "blank" }, "No resources yet."));
-  return groups;
+  const stages = listStages(board);
+  const all = listAll(board);
+  const isOfNote = (card) => card.opened || card.moved || card.state === "failed";
+  const isOpen = (cards) => all.length <= FEW_CARDS || !board.pipelines.length || cards.some(isOfNote);
+  const lanes = board.pipelines.map((pipeline, place) => {
+    const cards = listCards(pipeline);
+    return renderLane(pipeline, board, stages, place === 0 || isOpen(cards), now);
+  });
+  const loose = [["uncoupled", "none", "Not in a pipeline"], ["unknown", "unknown", "Pipeline not known"]]
+    .filter(([kind]) => board[kind].length)
+    .map(([kind, gauge, title]) => renderLoose(kind, gauge, title, board, isOpen(board[kind]), now));
+  const parts = [...(lanes.length ? [renderHeads(board, stages)] : []), ...lanes, ...loose];
+  if (!parts.length && board.complete !== false) parts.push(make("p", { class: "blank", part: "blank" }, "No resources yet."));
+  parts.push(make("p", { class: "blank", id: "nothing", part: "blank", hidden: "" }, "Nothing shown here matches."));
+  return [
+    board.complete === false && renderAway(board),
+    make("div", { class: "board", "data-columns": Math.min(stages.length, WIDEST_ROW) }, ...parts),
+  ].filter(Boolean);
 }
 
-function renderPipeline(pipeline, board, now) {
+function renderAway(board) {
+  const silent = board.heroku_silent_since;
+  const what = silent ? "Heroku does not answer" : "Heroku has not confirmed everything";
+  return make("section", { class: "away", part: "note" },
+    make("p", {}, make("b", {}, `${what}, so this may not be complete.`),
+      " What is not confirmed is hidden, or marked. Hidden does not mean gone: it comes back by itself.",
+      silent && " No answer since ", silent && renderTime(silent, `${silent.slice(11, 16)} UTC`), silent && "."));
+}
+
+function renderHeads(board, stages) {
+  const count = (stage) => board.pipelines.reduce((sum, each) => sum + (each.stages[stage] ?? []).length, 0);
+  const isWhole = board.complete !== false;
+  return make("div", { class: "heads plain" },
+    make("span", {}, isWhole && spellCount(board.pipelines.length, "pipeline")),
+    ...stages.map((stage) => make("b", { part: "stage-name" }, renderGauge(stage),
+      make("span", {}, spellStage(stage)), isWhole && make("span", { class: "muted" }, count(stage).toLocaleString("en")))));
+}
+
+function renderLane(pipeline, board, stages, isOpen, now) {
   const cards = listCards(pipeline);
   const title = pipeline.name ?? shortenId(pipeline.id);
   const isTwin = board.pipelines.filter((other) => (other.name ?? shortenId(other.id)) === title).length > 1;
-  const columns = pipeline.columns.map((stage) => renderColumn(pipeline, stage, now));
   const late = cards.filter((card) => card.stale);
-  return make("section", { class: "pipeline", id: pipeline.id, part: "pipeline", "aria-labelledby": `${pipeline.id}-h` },
-    make("header", { class: "row" },
-      make("h2", { id: `${pipeline.id}-h`, part: "pipeline-name" }, make("bdi", {}, title)),
-      isTwin && make("span", { class: "muted mono" }, shortenId(pipeline.id)),
-      make("span", { class: "muted" }, spellCount(cards.length, "resource")),
-      renderFresh(findOldest(cards), late.length > 0, now, "push")),
+  const isWhole = board.complete !== false;
+  return make("details", { class: "lane", id: pipeline.id, part: "pipeline", open: isOpen },
+    make("summary", {}, renderLaneHead(title, isTwin ? pipeline.id : "", cards, isWhole),
+      ...stages.map((stage) => renderReach(stage, pipeline.stages[stage] ?? [], isWhole))),
     late.length > 0 && renderNote(late.length, cards, now),
-    make("div", { class: "stages", "data-columns": Math.min(columns.length, WIDEST_ROW) }, ...columns));
+    make("div", { class: "deck" },
+      make("div", { class: "about" },
+        isWhole && make("span", {}, spellStates(cards)),
+        renderFresh(findOldest(cards), late.length > 0, now),
+        make("a", { class: "out", href: `${DASHBOARD}/pipelines/${encodeURIComponent(pipeline.id)}`, "aria-label": `Pipeline ${title} on Heroku` }, "Pipeline on Heroku")),
+      ...stages.map((stage) => renderColumn(pipeline, stage, isWhole, now))));
+}
+
+function renderLaneHead(title, id, cards, isWhole) {
+  return make("h2", { part: "pipeline-name" }, make("bdi", {}, title),
+    id && make("span", { class: "muted mono" }, shortenId(id)),
+    isWhole && make("small", {}, cards.length.toLocaleString("en"), make("span", { class: "sr" }, " resources")));
+}
+
+function renderReach(stage, cards, isWhole) {
+  const kind = isWhole ? (cards.length ? "" : " dry") : " hid";
+  return make("span", { class: `reach${kind}` }, renderGauge(stage), make("span", { class: "sr" }, `${stage}: `),
+    isWhole && make("b", {}, cards.length.toLocaleString("en")), ...renderWords(cards, isWhole ? "" : "not shown"));
+}
+
+function renderWords(cards, none) {
+  const failed = cards.filter((card) => card.state === "failed").length;
+  const words = cards.length ? [...new Set(cards.map((card) => card.plan))].sort().join(", ") : none;
+  return [
+    words && make("span", { class: "words" }, words),
+    failed > 0 && make("span", { class: "state", "data-state": "failed" }, `${failed.toLocaleString("en")} failed`),
+  ];
 }
 
 function renderNote(late, cards, now) {
@@ -194,16 +277,16 @@ function renderNote(late, cards, now) {
     `Heroku has not answered for ${whom} for `, renderAge(findOldest(cards), "", now), ". Stages are shown as last read.");
 }
 
-function renderColumn(pipeline, stage, now) {
+function renderColumn(pipeline, stage, isWhole, now) {
   const cards = pipeline.stages[stage] ?? [];
-  const title = stage.slice(0, 1).toUpperCase() + stage.slice(1);
-  let content = [make("p", { class: "empty" }, `No ${stage} app.`)];
   const isStacked = PASSING.includes(stage) || cards.length > MOST_WHOLE;
+  const kind = cards.length ? "stage" : isWhole ? "stage dry" : "stage hid";
+  let content = cards.map((card) => renderCard(card, 4, now));
   if (isStacked && cards.length) content = [renderStack(pipeline, stage, cards, now)];
-  else if (cards.length) content = cards.map((card) => renderCard(card, 4, now));
-  return make("section", { class: cards.length ? "stage" : "stage dry", "data-stage": stage, part: "stage" },
-    make("h3", { part: "stage-name" }, renderGauge(stage),
-      make("span", {}, `${title} `, make("b", {}, cards.length.toLocaleString("en")))),
+  if (!cards.length && !isWhole) content = [make("p", { class: "empty" }, "Not shown")];
+  return make("section", { class: kind, "data-stage": stage, part: "stage" },
+    make("h3", {}, renderGauge(stage),
+      make("span", {}, spellStage(stage), ...(isWhole ? [" ", make("b", {}, cards.length.toLocaleString("en"))] : []))),
     ...content);
 }
 
@@ -218,52 +301,73 @@ function renderStack(pipeline, stage, cards, now) {
       ...folded.map((card) => renderLine(card, now))));
 }
 
-function renderLoose(id, gauge, title, cards, now) {
-  return make("section", { class: "pipeline", id, part: "pipeline", "aria-labelledby": `${id}-h` },
-    make("header", { class: "row" },
-      make("h2", { id: `${id}-h`, part: "pipeline-name" }, renderGauge(gauge), ` ${title}`),
-      make("span", { class: "muted" }, spellCount(cards.length, "resource")),
-      gauge === "none" && renderFresh(findOldest(cards), cards.some((card) => card.stale), now, "push")),
-    gauge === "unknown" && make("p", { class: "muted" }, "Heroku has not told whether these apps stand in a pipeline. They may."),
-    make("div", { class: "loose" }, ...cards.map((card) => renderCard(card, 3, now, gauge === "unknown"))));
+function renderLoose(id, gauge, title, board, isOpen, now) {
+  const cards = board[id];
+  const isUntold = gauge === "unknown";
+  return make("details", { class: "lane", id, part: "pipeline", open: isOpen },
+    make("summary", {}, renderLaneHead(title, "", cards, board.complete !== false),
+      make("span", { class: "reach loose" }, renderGauge(gauge), ...renderWords(cards, ""))),
+    make("div", { class: "deck" },
+      make("div", { class: "about" },
+        isUntold && make("span", {}, "Heroku has not told whether these apps stand in a pipeline. They may."),
+        renderFresh(findOldest(cards), cards.some((card) => card.stale), now)),
+      make("div", { class: "loose" }, ...cards.map((card) => renderCard(card, 3, now, isUntold)))));
 }
 
 function renderCard(card, level, now, isUntold = false) {
-  return make("article", { class: "card", id: `resource-${card.uuid}`, part: "card", "data-origin": card.opened },
+  return make("article", { class: "card", id: `resource-${card.uuid}`, part: "card", "data-origin": card.opened, "data-unconfirmed": card.unconfirmed === true },
     card.opened && renderFlag(),
-    renderHeading(card, level),
-    make("p", { class: "sub mono" }, make("bdi", {}, card.resource)),
+    renderHeading(card, level, findSafe(card.panel?.href)),
+    make("p", { class: "sub" }, make("bdi", { class: "mono" }, card.resource),
+      findApp(card) && make("a", { class: "out", href: findApp(card), "aria-label": `${card.app} on Heroku` }, "Heroku")),
     renderMoved(card, now),
-    renderPanel(card.panel),
+    renderReason(card),
+    card.state !== "failed" && renderPanel(card.panel),
     make("p", { class: "meta" },
       make("span", { class: "tag", part: "plan" }, card.plan),
       make("span", {}, card.region.slice(card.region.lastIndexOf(":") + 1)),
-      make("span", { class: "push" }, "since ", renderTime(card.since, spellDay(card.since)))),
+      make("span", { class: "push" }, "added ", renderTime(card.since, spellDay(card.since)))),
     isUntold && make("p", { class: "meta" }, spellUntold(card)),
-    make("p", { class: "meta" }, renderFresh(card.checked_at, card.stale, now)));
+    renderUnconfirmed(card),
+    (card.stale || !card.checked_at) && make("p", { class: "meta" }, renderFresh(card.checked_at, card.stale, now)));
 }
 
 function renderLine(card, now) {
   const figure = card.panel?.figures[0];
   const content = figure ? `${figure.label} ${figure.text}` : card.panel?.sentence;
-  return make("article", { class: "card line-card", id: `resource-${card.uuid}`, part: "card", "data-origin": card.opened },
+  return make("article", { class: "card line-card", id: `resource-${card.uuid}`, part: "card", "data-origin": card.opened, "data-unconfirmed": card.unconfirmed === true },
     card.opened && renderFlag(),
-    renderHeading(card, 4),
+    renderHeading(card, 4, findSafe(card.panel?.href) ?? findApp(card)),
     renderMoved(card, now),
+    renderReason(card),
     make("p", { class: "meta" },
       make("span", {}, card.plan),
-      content && make("span", { "data-slot": "partner" }, content),
+      content && card.state !== "failed" && make("span", { "data-slot": "partner" }, content),
       card.stale && renderFresh(card.checked_at, true, now),
-      make("span", { class: "push" }, make("span", { class: "sr" }, "made "), renderAge(card.since, "", now), make("span", { class: "sr" }, " ago"))));
+      make("span", { class: "push" }, renderAge(card.since, " old", now))),
+    renderUnconfirmed(card));
+}
+
+function renderUnconfirmed(card) {
+  return card.unconfirmed && make("p", { class: "meta" }, make("span", { class: "fresh", "data-stale": "" }, "not confirmed"));
+}
+
+function renderReason(card) {
+  return card.state === "failed" && make("p", { class: "reason", part: "reason" },
+    `${card.message ?? "It could not be provisioned."} `, make("b", {}, "Remove the add-on and add it again,"), " or ask its support.");
+}
+
+// An app whose name is not known has its id in place of it, which leads nowhere.
+function findApp(card) {
+  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(card.app) ? null : `${DASHBOARD}/apps/${encodeURIComponent(card.app)}`;
 }
 
 function renderFlag() {
-  return make("p", { class: "flag", part: "flag" }, "You came from this one");
+  return make("p", { class: "flag", part: "flag" }, "You opened this one");
 }
 
-function renderHeading(card, level) {
+function renderHeading(card, level, href) {
   const name = make("bdi", {}, card.app);
-  const href = card.panel && findSafe(card.panel.href);
   return make("header", {},
     make(`h${level}`, { part: "app" }, href ? make("a", { href, part: "link" }, name) : name),
     make("span", { class: "state", "data-state": card.state, part: "state" }, card.state));
@@ -275,8 +379,8 @@ function renderMoved(card, now) {
 
 function renderPanel(panel) {
   if (panel?.figures.length) {
-    return make("dl", { class: "slot", "data-slot": "partner", "data-figures": panel.figures.length, part: "panel" },
-      ...panel.figures.map((figure) => make("div", {}, make("dt", {}, figure.label), make("dd", {}, figure.text, renderSpark(figure.trend)))));
+    return make("dl", { class: "slot", "data-slot": "partner", part: "panel" },
+      ...panel.figures.map((figure) => make("div", {}, make("dt", {}, figure.label), make("dd", {}, renderSpark(figure.trend), make("b", {}, figure.text)))));
   }
   return panel?.sentence && make("div", { class: "slot", "data-slot": "partner", part: "panel" }, make("p", {}, panel.sentence));
 }
@@ -349,6 +453,38 @@ async function readMessage(answer) {
 
 // Words.
 
+// What was shown before stays, marked, where Heroku does not confirm all; what it does confirm is as it says now.
+function keep(before, now) {
+  const fresh = new Map(listAll(now).map((card) => [card.uuid, card]));
+  const merge = (cards) => cards.map((card) => fresh.get(card.uuid) ?? { ...card, unconfirmed: true });
+  const pipelines = before.pipelines.map((pipeline) => ({
+    ...pipeline,
+    stages: Object.fromEntries(Object.entries(pipeline.stages).map(([stage, cards]) => [stage, merge(cards)])),
+  }));
+  return { ...now, pipelines, uncoupled: merge(before.uncoupled), unknown: merge(before.unknown) };
+}
+
+function listAll(board) {
+  return [...board.pipelines.flatMap(listCards), ...board.uncoupled, ...board.unknown];
+}
+
+// Columns are the same for all pipelines.
+function listStages(board) {
+  const found = new Set(board.pipelines.flatMap((pipeline) => pipeline.columns));
+  return [...FLOW.filter((stage) => found.has(stage)), ...[...found].filter((stage) => !FLOW.includes(stage)).sort()];
+}
+
+function spellStage(stage) {
+  return stage.slice(0, 1).toUpperCase() + stage.slice(1);
+}
+
+function spellStates(cards) {
+  const states = [...new Set(cards.map((card) => card.state))];
+  if (states.length === 1) return cards.length === 1 ? states[0] : `all ${states[0]}`;
+  states.sort((a, b) => Number(b === "provisioned") - Number(a === "provisioned"));
+  return states.map((state) => `${cards.filter((card) => card.state === state).length.toLocaleString("en")} ${state}`).join(", ");
+}
+
 function listCards(pipeline) {
   return Object.values(pipeline.stages).flat();
 }
@@ -376,10 +512,11 @@ function spellUntold(card) {
 }
 
 function spellTotals(board) {
-  const cards = [...board.pipelines.flatMap(listCards), ...board.uncoupled, ...board.unknown];
-  if (!cards.length) return "no resources yet";
-  const pipelines = board.pipelines.length ? spellCount(board.pipelines.length, "pipeline") : "no pipeline";
-  return `${spellCount(cards.length, "resource")} in ${pipelines}`;
+  const cards = listAll(board);
+  if (board.complete === false) return "Heroku has not confirmed all that may be here";
+  if (!cards.length) return "No resources yet";
+  const where = board.pipelines.length ? ` in ${spellCount(board.pipelines.length, "pipeline")}` : "";
+  return `${spellCount(cards.length, "resource")}${where}: ${spellStates(cards)}`;
 }
 
 function spellCount(count, noun) {

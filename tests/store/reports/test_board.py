@@ -41,6 +41,7 @@ async def test_a_row_says_where_a_resource_is_and_when_that_was_checked(database
         moved_at=None,
         next_check_at=NOON + HOUR,
         has_failed=False,
+        message=None,
     )
     assert [expected] == await database.read(list_board_rows, None)
 

@@ -60,7 +60,7 @@ async def test_the_latest_moves_come_first(database: Database) -> None:
             **in_shop,
         ),
     ] == await database.read(list_latest_moves)
-    overview = await database.read(load_overview, days=30, small_plans=(), now=NOON + 4 * HOUR)
+    overview = await database.read(load_overview, days=30, small_plans=(), now=NOON + 4 * HOUR, recheck_every=HOUR)
     assert ["app-b"] == [move.app_name for move in overview.reached_production]
 
 
@@ -96,7 +96,9 @@ async def test_the_95th_percentile_of_a_day_is_told(database: Database) -> None:
     with database.transaction() as connection:
         for number in range(1, 21):
             add_resource(connection, f"a{number}", state=State.PROVISIONED, provisioned_at=NOON + number * SECOND)
-    provisions = (await database.read(load_overview, days=1, small_plans=(), now=NOON + 24 * HOUR)).provisions
+    now = NOON + 24 * HOUR
+    overview = await database.read(load_overview, days=1, small_plans=(), now=now, recheck_every=HOUR)
+    provisions = overview.provisions
 
     assert (NOON, 20, 19.0) == (provisions.since, provisions.count, provisions.p95_seconds)
 
@@ -120,6 +122,7 @@ async def test_what_is_gone_is_never_due(database: Database) -> None:
         before = find_longest_due(connection)
         close_placement(connection, id_of("gone"), now=NOON)
         after = find_longest_due(connection)
-        lag = load_overview(connection, days=1, small_plans=(), now=NOON + 3 * HOUR).sync_lag_seconds
+        now = NOON + 3 * HOUR
+        lag = load_overview(connection, days=1, small_plans=(), now=now, recheck_every=HOUR).sync_lag_seconds
 
         assert (NOON - HOUR, NOON + HOUR, 7200.0) == (before, after, lag)

@@ -31,7 +31,7 @@ async def test_a_login_by_herokus_form_leads_to_the_board(sqlite_url: str) -> No
         board = await visit(pair, "/board", cookie=page.cookie.value)
 
         assert f"{pair.url}/sso/login" == url
-        assert (303, "/board") == (page.status, page.headers["Location"])
+        assert (303, f"/board#resource-{addon.id}") == (page.status, page.headers["Location"])
         assert (True, "lax", "/", "3600") == (
             page.cookie["httponly"],
             page.cookie["samesite"].lower(),

@@ -155,7 +155,7 @@ async def test_check_now_asks_heroku_and_shows_the_board(sqlite_url: str) -> Non
         page = await visit(pair, "/board/check", cookie=cookie, form={"csrf": csrf})
         board = await visit(pair, "/board", cookie=cookie)
 
-        assert (303, "/board") == (page.status, page.headers["Location"])
+        assert (303, "/board?found=moved") == (page.status, page.headers["Location"])
         assert before < await _find_check_time(pair, addon.id)
         assert "moved from production" in board.text
 

@@ -1,16 +1,19 @@
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from headrace.face import Link
 from headrace.hooks.panel import Figure, Panel
-from headrace.inspector.board import PlacedResource, build_board
+from headrace.inspector.board import Board, PlacedResource, build_board
 from headrace.models import Outcome, Ref, Stage, State
 from headrace.web.ground.pages import (
     BackLink,
     BoardContext,
+    Face,
     MessageContext,
     draw_sparkline,
     find_static,
@@ -62,7 +65,10 @@ def place(app: str, stage: Stage | str | None = Stage.PRODUCTION, **changes: Any
 
 
 def show(*resources: PlacedResource, opened: str | None = None, **changes: Any) -> Page:
-    board = build_board(resources, opened=opened, now=NOON, stale_after=timedelta(hours=1))
+    return show_board(build_board(resources, opened=opened, now=NOON, stale_after=timedelta(hours=1)), **changes)
+
+
+def show_board(board: Board, **changes: Any) -> Page:
     settings: dict[str, Any] = {
         "service_name": "Acme Search",
         "slug": "acme-search",
@@ -133,7 +139,8 @@ def test_the_opened_resource_is_marked() -> None:
     page = show(place("web"), place("api"), opened="uuid-web")
 
     assert 1 == len([found for found in page.find("article") if "data-origin" in found])
-    assert "You opened this one from Heroku" in page.text
+    assert "You opened this one" in page.text
+    assert "You opened web provisioned production in shop basic plan" in page.text
 
 
 def test_a_stale_pipeline_says_so_and_why() -> None:
@@ -174,11 +181,13 @@ def test_the_opened_review_app_is_never_folded() -> None:
 
 
 def test_an_empty_stage_keeps_its_place() -> None:
-    """And says what is not there."""
+    """With its count, in the head of all pipelines, in the line of this one and above its cards."""
     page = show(place("web"))
 
-    assert "No review app has Acme Search." in page.text
-    assert ["development", "review", "staging", "production"] == [found["data-stage"] for found in page.find("i")]
+    assert "Review 0" in page.text
+    assert ["development", "review", "staging", "production"] * 2 == [found["data-stage"] for found in page.find("i")][
+        :8
+    ]
 
 
 def test_not_told_and_not_coupled_have_different_marks() -> None:
@@ -193,16 +202,70 @@ def test_not_told_and_not_coupled_have_different_marks() -> None:
     assert "Pipeline not known" in page.text
 
 
-def test_chips_lead_to_their_pipelines() -> None:
-    """Each link has its target and no id is used twice, even where names are."""
+def test_what_was_opened_comes_first_and_is_led_to() -> None:
+    """Its pipeline stands before others, whatever their names; each link has its target, and no id is used twice."""
     namesake = Ref(id="11234567-89ab-cdef-0123-456789abcdef", name="shop")
-    page = show(place("a"), place("b", pipeline=namesake), place("c", None, pipeline=None, outcome=None))
+    page = show(
+        place("a"), place("b", pipeline=namesake), place("c", None, pipeline=None, outcome=None), opened="uuid-b"
+    )
     ids = [found["id"] for _, found in page.elements if "id" in found]
-    targets = [found["href"][1:] for found in page.find("a", **{"class": "chip"})]
+    targets = [found["href"][1:] for found in page.find("a") if found["href"].startswith("#")]
 
-    assert [SHOP.id, namesake.id, "unknown"] == targets
+    assert [namesake.id, SHOP.id, "unknown"] == [found["id"] for found in page.find("details", **{"class": "lane"})]
+    assert {"resource-uuid-b", namesake.id, "main"} == set(targets)
     assert set(targets) <= set(ids)
     assert len(set(ids)) == len(ids)
+
+
+def test_stages_stand_below_each_other() -> None:
+    """Every pipeline has a column for each stage that one of them has: one has test apps, the other does not."""
+    other = Ref(id="11234567-89ab-cdef-0123-456789abcdef", name="blog")
+    page = show(place("web"), place("ci", Stage.TEST, pipeline=other))
+    stages = [found["data-stage"] for found in page.find("section") if "data-stage" in found]
+
+    assert ["development", "review", "test", "staging", "production"] * 2 == stages
+
+
+def test_a_failed_card_says_why() -> None:
+    """What the customer was told, what to do, and none of the figures of something that never was."""
+    panel = Panel(figures=(Figure(label="Documents", value=3),))
+    page = show(place("web", state=State.FAILED, message="There is no room in this region.", panel=panel))
+
+    assert "There is no room in this region. Remove the add-on and add it again, or ask" in page.text
+    assert "Documents" not in page.text
+
+
+def test_cards_and_pipelines_lead_to_heroku() -> None:
+    """Each to its own page there; an app whose name is not known does not."""
+    page = show(place("web"), replace(place("x"), app=Ref(id="id-x", name=None)))
+    links = [found["href"] for found in page.find("a", **{"class": "out"})]
+
+    assert [f"https://dashboard.heroku.com/pipelines/{SHOP.id}", "https://dashboard.heroku.com/apps/web"] == links
+
+
+def test_where_not_all_is_confirmed_nothing_is_counted_or_denied() -> None:
+    """No number, no empty stage, no word that there is nothing more; and it is said that there may be."""
+    board = build_board([place("web")], opened="uuid-web", now=NOON, stale_after=timedelta(hours=1))
+    page = show_board(replace(board, is_confirmed=False))
+
+    assert "Heroku has not confirmed everything, so this page may not be complete" in page.text
+    assert "Hidden does not mean gone" in page.text
+    assert ([], []) == (page.find("section", **{"class": "stage dry"}), page.find("span", **{"class": "reach dry"}))
+    assert 3 == page.text.count("Not shown")
+    for said in ("1 resource", "1 pipeline", "Review 0", "Production 1", "all provisioned", "addons:create"):
+        assert said not in page.text
+
+
+def test_a_partners_own_face_is_on_the_board() -> None:
+    """Logo, colours, the way to the product, and links."""
+    link = Link(words="Docs", href="https://acme.example/docs")
+    face = Face(logo="/face/logo?v=1", sheet="/face/style.css?v=1", home="https://acme.example", links=(link,))
+    page = show(place("web"), face=face)
+
+    assert [{"class": "logo", "src": "/face/logo?v=1", "alt": ""}] == page.find("img")
+    assert "/face/style.css?v=1" in [found["href"] for found in page.find("link")]
+    assert page.find("a", href="https://acme.example", **{"class": "brand"})
+    assert page.find("a", href="https://acme.example/docs")
 
 
 def test_check_now_is_a_form_with_its_token() -> None:
@@ -212,7 +275,7 @@ def test_check_now_is_a_form_with_its_token() -> None:
     assert [
         {"method": "post", "action": "/board/check", "id": "check"},
         {"method": "post", "action": "/board/logout"},
-    ] == page.find("form")
+    ] == page.find("form", method="post")
     assert [{"type": "hidden", "name": "csrf", "value": "token-1"}] * 2 == page.find("input", name="csrf")
 
 
@@ -236,7 +299,7 @@ def test_an_empty_board_shows_the_command() -> None:
 
 def test_the_footer_promises_the_real_interval() -> None:
     """Heroku sends no notice of a move."""
-    assert "a move shows here within 2 hours." in show(place("web"), check_interval=timedelta(hours=2)).text
+    assert "A move shows here within 2 hours." in show(place("web"), check_interval=timedelta(hours=2)).text
 
 
 @pytest.mark.parametrize(

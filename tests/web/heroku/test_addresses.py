@@ -30,7 +30,7 @@ async def test_logins_are_taken_where_the_manifest_has_them(sqlite_url: str, sso
         async with pair.http.post(f"{pair.url}/heroku/resources", json={}) as stranger:
             status = stranger.status
 
-    assert (303, "/board", 401) == (page.status, page.headers["Location"], status)
+    assert (303, f"/board#resource-{addon.id}", 401) == (page.status, page.headers["Location"], status)
 
 
 async def test_without_single_sign_on_there_is_nowhere_to_log_in(sqlite_url: str) -> None:

@@ -63,4 +63,4 @@ async def test_older_notices_are_on_the_next_page(database_url: str) -> None:
 
         assert (PAGE, 1, None) == (len(first["notices"]), len(second["notices"]), second["older"])
         assert all(text in page.text for text in (f"{PAGE + 1} open notices", older.format("")))
-        assert all(text in last.text for text in ("There is none that is older.", 'href="/operators/notices">First'))
+        assert all(text in last.text for text in ("There are no older ones.", 'href="/operators/notices">First'))

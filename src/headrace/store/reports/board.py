@@ -21,7 +21,10 @@ SHOWN = (State.PROVISIONING, State.PROVISIONED, State.FAILED, State.DEPROVISIONI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRow:
-    """A resource with its current placement and its last move between stages of one pipeline."""
+    """A resource with its current placement and its last move between stages of one pipeline.
+
+    `message` is what the customer was told when a provision was given up.
+    """
 
     uuid: str
     name: str
@@ -40,6 +43,7 @@ class BoardRow:
     moved_at: datetime | None
     next_check_at: datetime | None
     has_failed: bool
+    message: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,4 +226,5 @@ def _read(row: sa.Row[Any]) -> BoardRow:
         moved_at=row.moved_at,
         next_check_at=row.next_check_at,
         has_failed=row.error is not None,
+        message=row.message if row.state == State.FAILED else None,
     )

@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from headrace.errors import TokenRejected
 from headrace.store.sql.schema import notice, resource
 from headrace.store.sql.upsert import insert_new
 
 PAGE = 200
+# A token may be refused for a moment, as while a client secret is changed.
+REFUSED_FOR_GOOD = timedelta(minutes=15)
 
 
 class NoticeKind(StrEnum):
@@ -31,6 +34,7 @@ class NoticeKind(StrEnum):
     EVENT_ODD = "event.odd"
     STAGE_CHANGE_FAILED = "stage_change.failed"
     SUBSCRIPTION_FAILED = "subscription.failed"
+    TOKEN_REFUSED = "token.refused"
     WORKFLOW_FAILED = "workflow.failed"
     WORKFLOW_STRANDED = "workflow.stranded"
     # About the service as a whole, for as long as it lasts.
@@ -95,6 +99,11 @@ MEANINGS = {
     NoticeKind.SUBSCRIPTION_FAILED: Meaning(
         "Heroku did not take a webhook subscription; it is asked for again after a day.", "Read the log."
     ),
+    NoticeKind.TOKEN_REFUSED: Meaning(
+        "Heroku refuses the resource's token, and refreshing it does not help: it is not known where its app is, and "
+        "boards hide it.",
+        "Run `headrace reconcile`, which tells whether the add-on is still there; it is settled by the next token.",
+    ),
     NoticeKind.WORKFLOW_STRANDED: Meaning(
         "A workflow was begun by another release, and this one cannot go on with it.",
         "Run a worker of that release until the notice is gone.",
@@ -137,9 +146,39 @@ class NoticeRow:
     settled_by: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What notices have in common that belong together: their kind, the step that failed, and the kind of its error."""
+
+    kind: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """The notices of one group: how many there are, and when the first and the last of them was raised."""
+
+    group: Group
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
 def raise_notice(connection: sa.Connection, uuid: str, kind: NoticeKind, *, now: datetime, **detail: Any) -> None:
     """Raise a notice unless one of this kind is open. `detail` is shown to operators: no secret may stand in it."""
     insert_new(connection, notice, {"resource_uuid": uuid, "kind": kind, "detail": detail, "raised_at": now})
+
+
+def note_refusal(
+    connection: sa.Connection, uuid: str, error: str, *, answered_at: datetime | None, now: datetime
+) -> None:
+    """Raise a notice of a token that Heroku has refused for so long that it will not take it again.
+
+    `error` is the kind of a failed look, `answered_at` when one last brought an answer. The next token settles it.
+    """
+    if error == TokenRejected.__name__ and (answered_at is None or now - answered_at >= REFUSED_FOR_GOOD):
+        raise_notice(connection, uuid, NoticeKind.TOKEN_REFUSED, now=now, reason=error)
 
 
 def settle_notices(
@@ -159,12 +198,34 @@ def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: da
     return connection.execute(query.values(settled_at=now, settled_by=by)).rowcount == 1
 
 
-def list_open_notices(connection: sa.Connection, *, before: int | None = None, limit: int = PAGE) -> list[NoticeRow]:
-    """Return open notices, newest first; the next page is what is `before` the last one's id."""
+def list_open_notices(
+    connection: sa.Connection, *, before: int | None = None, group: Group | None = None, limit: int = PAGE
+) -> list[NoticeRow]:
+    """Return open notices, newest first, all or those of a group; the next page is `before` the last one's id."""
     query = _select().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
+    if group is not None:
+        query = query.where(*_list_conditions(group))
     if before is not None:
         query = query.where(notice.c.id < before)
     return [_read(row) for row in connection.execute(query)]
+
+
+def list_incidents(connection: sa.Connection) -> list[Incident]:
+    """Return the groups of open notices, the one with the latest first."""
+    return _list_groups(connection, notice.c.settled_at.is_(None))
+
+
+def list_settled_incidents(connection: sa.Connection, *, since: datetime) -> list[Incident]:
+    """Return the groups of notices that were settled since a moment."""
+    return _list_groups(connection, notice.c.settled_at >= since)
+
+
+def list_open_of_group(connection: sa.Connection, group: Group) -> list[tuple[int, str]]:
+    """Return the open notices of a group, oldest first, each with its resource."""
+    query = sa.select(notice.c.id, notice.c.resource_uuid).where(
+        notice.c.settled_at.is_(None), *_list_conditions(group)
+    )
+    return [(row.id, row.resource_uuid) for row in connection.execute(query.order_by(notice.c.id))]
 
 
 def find_notice(connection: sa.Connection, notice_id: int) -> NoticeRow | None:
@@ -203,6 +264,33 @@ _SETTLE = (
     .values(settled_at=sa.bindparam("now"), settled_by=sa.bindparam("by"))
 )
 _SETTLE_KINDS = _SETTLE.where(notice.c.kind.in_(sa.bindparam("kinds", expanding=True)))
+
+
+def _list_groups(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Incident]:
+    step, reason = _read_detail("step").label("step"), _read_detail("reason").label("reason")
+    # By columns of a query within: PostgreSQL does not see that two expressions with parameters are the same.
+    found = sa.select(notice.c.kind, step, reason, notice.c.raised_at).where(condition).subquery()
+    parts, last_at = (found.c.kind, found.c.step, found.c.reason), sa.func.max(found.c.raised_at).label("last_at")
+    counts = (sa.func.count().label("number"), sa.func.min(found.c.raised_at).label("first_at"), last_at)
+    query = sa.select(*parts, *counts).group_by(*parts).order_by(last_at.desc()).limit(PAGE)
+    return [
+        Incident(
+            group=Group(kind=row.kind, step=row.step, reason=row.reason),
+            count=row.number,
+            first_at=row.first_at,
+            last_at=row.last_at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _list_conditions(group: Group) -> list[sa.ColumnElement[bool]]:
+    is_alike = [_read_detail("step") == group.step, _read_detail("reason") == group.reason]
+    return [notice.c.kind == group.kind, *is_alike]
+
+
+def _read_detail(name: str) -> sa.ColumnElement[str]:
+    return sa.func.coalesce(notice.c.detail[name].as_string(), "")
 
 
 def _select() -> sa.Select[Any]:

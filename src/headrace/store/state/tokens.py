@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from headrace.clock import Clock
 from headrace.models import Token
 from headrace.store.sql.database import Database
+from headrace.store.state.notices import NoticeKind, settle_notices
 from headrace.store.state.secrets import SecretStore
 
 # Longer than a refresh can take: a process that dies in one gives the claim back after this.
@@ -24,7 +27,11 @@ class StoredTokens:
         return await self._database.read_behind_fence(self._secrets.find_token, uuid)
 
     async def save_token(self, uuid: str, token: Token) -> None:
-        await self._database.write(self._secrets.save_token, uuid, token)
+        await self._database.write(self._save_token, uuid, token)
+
+    def _save_token(self, connection: sa.Connection, uuid: str, token: Token) -> None:
+        self._secrets.save_token(connection, uuid, token)
+        settle_notices(connection, uuid, by="headrace", now=self._clock(), kinds=[NoticeKind.TOKEN_REFUSED])
 
     async def claim_refresh(self, uuid: str, stale: Token) -> bool:
         return await self._database.write(

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zlib import crc32
 
@@ -16,9 +16,12 @@ from headrace.clock import Clock
 from headrace.errors import ResourceGone, UnknownResource
 from headrace.hooks.panel import Panel
 from headrace.inspector.board import Board, PlacedResource, build_board
+from headrace.inspector.board_filter import Filter, narrow
+from headrace.inspector.board_folds import list_seen_first
 from headrace.inspector.board_json import board_as_json
+from headrace.inspector.concurrency import gather_bounded
 from headrace.inspector.inspector import Inspector
-from headrace.inspector.visibility import Viewer, Visibility
+from headrace.inspector.visibility import Seen, Viewer, Visibility
 from headrace.logs import LogName
 from headrace.models import State
 from headrace.store.sql.database import Database
@@ -30,6 +33,9 @@ log = logging.getLogger(__name__)
 # A placement is called stale once this many looks at it have failed to bring an answer.
 MISSED_CHECKS = 3
 PANEL_SECONDS = 2.0
+# So many panels are asked for at a time, and for so long in all: a customer of thousands has the first of them.
+PANELS_AT_ONCE = 16
+PANELS_SECONDS = 5.0
 # The least time between two boards of which only the freshness and the partner's figures differ.
 RENEWED_EVERY = timedelta(minutes=1)
 
@@ -63,41 +69,50 @@ class Boards:
         if row.state in (State.DEPROVISIONING, State.DEPROVISIONED):
             raise ResourceGone(uuid)
 
-    async def list_visible(self, viewer: Viewer) -> list[PlacedResource] | None:
+    async def find_seen(self, viewer: Viewer) -> Seen | None:
         """Return what this person may see, or None; what somebody looks at is looked up again soon."""
-        visible = await self.visibility.list_visible(viewer)
-        if visible is not None:
-            await self._renew(visible)
-        return visible
+        seen = await self.visibility.find_seen(viewer)
+        if seen is not None:
+            await self._renew(seen.resources)
+        return seen
 
-    async def answer(self, request: Request, viewer: Viewer, resources: list[PlacedResource]) -> Response:
+    async def answer(self, request: Request, viewer: Viewer, seen: Seen) -> Response:
         """Return the board for programs, or 304 where the caller has it."""
-        version = self.find_version(viewer, resources)
+        version = self.find_version(viewer, seen)
         if is_known(request, version):
             return show_known(version)
-        board = await self.build_whole(viewer, resources)
+        board = await self.build_whole(viewer, seen)
         return Response(msgspec.json.encode(board_as_json(board)), headers=build_etag(version), media_type=JSON_TYPE)
 
-    async def build_whole(self, viewer: Viewer, resources: list[PlacedResource]) -> Board:
-        """Return the board with the partner's panels: a hook that fails or dawdles costs only its own."""
-        if self.find_panel is not None:
-            panels = await asyncio.gather(*(self._find_panel(self.find_panel, resource) for resource in resources))
-            resources = [replace(resource, panel=panel) for resource, panel in zip(resources, panels, strict=True)]
-        return self._build(viewer, resources)
+    async def build_whole(self, viewer: Viewer, seen: Seen, *, wanted: Filter | None = None) -> Board:
+        """Return the board with the partner's panels, those of `wanted` cards and of the one that was opened.
 
-    def find_version(self, viewer: Viewer, resources: list[PlacedResource], *, mark: str = "") -> str:
+        A hook that fails or dawdles costs only its own.
+        """
+        board = self._build(viewer, seen)
+        if self.find_panel is None:
+            return board
+        cards = list_seen_first(narrow(board, wanted) if wanted else board)
+        opened = [board.opened] if board.opened else []
+        asked = {card.resource.uuid: card.resource for card in (*opened, *cards)}
+        panels = await _find_panels(self.find_panel, list(asked.values()))
+        resources = [replace(each, panel=panels.get(each.uuid)) for each in seen.resources]
+        return self._build(viewer, replace(seen, resources=resources))
+
+    def find_version(self, viewer: Viewer, seen: Seen, *, mark: str = "") -> str:
         """Return a digest of what is shown, but for its freshness, which alone makes a new version now and then.
 
         When a resource was last checked changes all the time, and whoever shows the board lets the ages grow by
         itself. It is found without the panels: a board that is only looked after does not cost the partner a call.
         `mark` is what else the answer holds.
         """
-        board = self._build(viewer, resources)
+        board = self._build(viewer, seen)
         cards = [
             replace(card, resource=replace(card.resource, checked_at=None, next_check_at=None, has_failed=False))
             for card in board.cards
         ]
-        shown = (cards, mark, board.heroku_silent_since is not None, self._find_period(viewer))
+        silence = (board.heroku_silent_since is not None, board.is_confirmed)
+        shown = (cards, mark, silence, self._find_period(viewer))
         return hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]
 
     def _find_period(self, viewer: Viewer) -> int:
@@ -106,10 +121,10 @@ class Boards:
         person = crc32(f"{viewer.user_id} {viewer.email} {viewer.resource_uuid}".encode())
         return int(self.clock().timestamp() + person % every) // int(every)
 
-    def _build(self, viewer: Viewer, resources: list[PlacedResource]) -> Board:
+    def _build(self, viewer: Viewer, seen: Seen) -> Board:
         stale_after = MISSED_CHECKS * self.inspector.recheck_every
-        board = build_board(resources, opened=viewer.resource_uuid, now=self.clock(), stale_after=stale_after)
-        return replace(board, heroku_silent_since=self.find_silence())
+        board = build_board(seen.resources, opened=viewer.resource_uuid, now=self.clock(), stale_after=stale_after)
+        return replace(board, heroku_silent_since=self.find_silence(), is_confirmed=seen.is_whole)
 
     async def _renew(self, visible: list[PlacedResource]) -> None:
         """What somebody looks at is to be fresh, however rarely it is looked up otherwise."""
@@ -118,12 +133,41 @@ class Boards:
         if waiting := [each.uuid for each in old if each.next_check_at is None or each.next_check_at > now]:
             await self.inspector.make_due(waiting)
 
-    async def _find_panel(self, find: FindPanel, resource: PlacedResource) -> Panel | None:
+
+@dataclass(slots=True, kw_only=True)
+class _Asking:
+    """The panels of one board: those that came, and of those that did not, which came first to that, and how many."""
+
+    find: FindPanel
+    until: float
+    panels: dict[str, Panel | None] = field(default_factory=dict)
+    failed: int = 0
+    first: tuple[PlacedResource, Exception] | None = None
+
+    async def ask(self, resource: PlacedResource) -> None:
+        left = self.until - asyncio.get_running_loop().time()
         try:
-            return await asyncio.wait_for(find(resource), PANEL_SECONDS)
-        except Exception:
-            log.exception(LogName.PANEL_FAILED, extra={"resource": resource.uuid})
-            return None
+            # The time of what is asked last ends before it begins: then the hook is not called.
+            self.panels[resource.uuid] = await _within(self.find, resource, min(left, PANEL_SECONDS))
+        except Exception as error:  # noqa: BLE001 - the hook is the partner's
+            self.failed += 1
+            self.first = self.first or (resource, error)
+
+
+async def _find_panels(find: FindPanel, resources: list[PlacedResource]) -> dict[str, Panel | None]:
+    """Ask for panels, the first ones first; however many fail, that is one line of the log."""
+    asking = _Asking(find=find, until=asyncio.get_running_loop().time() + PANELS_SECONDS)
+    await gather_bounded(asking.ask, resources, limit=PANELS_AT_ONCE)
+    if asking.first:
+        resource, error = asking.first
+        log.error(LogName.PANEL_FAILED, extra={"resource": resource.uuid, "count": asking.failed}, exc_info=error)
+    return asking.panels
+
+
+async def _within(find: FindPanel, resource: PlacedResource, seconds: float) -> Panel | None:
+    if seconds <= 0:
+        raise TimeoutError
+    return await asyncio.wait_for(find(resource), seconds)
 
 
 def is_known(request: Request, version: str) -> bool:

@@ -3,22 +3,25 @@
 import asyncio
 import logging
 import re
-from dataclasses import dataclass
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from headrace.clock import Clock
 from headrace.errors import Malformed, NotOurForm, Rejected, ResourceGone, SsoRejected, UnknownResource
-from headrace.inspector.board import PlacedResource
+from headrace.inspector.board_filter import read_filter
 from headrace.inspector.board_json import BoardShape
+from headrace.inspector.inspector import Asked
+from headrace.inspector.visibility import Seen
 from headrace.logs import LogName
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
 from headrace.store.state.logins import claim_login
 from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
+from headrace.web.customers.faces import Faces
 from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form, read_own_form
 from headrace.web.ground.csrf import mask_csrf
@@ -33,15 +36,32 @@ from headrace.web.ground.openapi import (
     show_page,
 )
 from headrace.web.ground.origin import is_secure
-from headrace.web.ground.pages import BackLink, BoardContext, MessageContext, render, show_message
+from headrace.web.ground.pages import BackLink, BoardContext, MessageContext, find_on_heroku, render, show_message
 from headrace.web.ground.sessions import GOOD_FOR, Session, Sessions, start_session
 
 log = logging.getLogger(__name__)
 
 LARGE_BOARD = 200
-HEROKU_DASHBOARD = "https://dashboard.heroku.com/apps/"
 # Base64url, and no longer than a cookie may be.
 NAV_COOKIE, NAV_DATA = "heroku-nav-data", re.compile(r"[A-Za-z0-9_-]{1,3000}={0,2}", re.ASCII)
+
+# What a check came to, by the word of the address that it leads to.
+NEWS = {
+    "moved": "Checked just now: what has moved is marked.",
+    "same": "Checked just now: nothing has moved.",
+    "partly": "Checked just now. Heroku did not answer about everything.",
+    "silent": "Heroku did not answer. What is shown is as last read.",
+    "recent": "Checked moments ago. Heroku can be asked again in a few seconds.",
+}
+_CHOICE = {"type": "string", "maxLength": 100}
+FILTER = {
+    "q": {**_CHOICE, "description": "Words that a card has to have, its stage and its pipeline's name counted in."},
+    "stage": {**_CHOICE, "description": "The stage of an app."},
+    "state": {**_CHOICE, "description": "The state of a resource."},
+    "plan": {**_CHOICE, "description": "The plan of a resource."},
+    "moved": {**_CHOICE, "description": "1: only what has moved within the last 24 hours."},
+    "found": {"type": "string", "enum": list(NEWS), "description": "What a check came to, to be said."},
+}
 
 LOG_IN = Operation(
     id="log_in",
@@ -59,6 +79,7 @@ SHOW_BOARD = Operation(
     id="show_board",
     summary="Show a customer's resources by pipeline and stage.",
     scheme=Scheme.CUSTOMER,
+    query=FILTER,
     replies={
         200: show_page("The board, with its version as ETag."),
         304: Reply("The board is still of the version that If-None-Match names."),
@@ -109,6 +130,7 @@ class Customers:
     manifest: Manifest
     prefix: str
     clock: Clock
+    faces: Faces = field(default_factory=Faces)
 
     def login_routes(self) -> list[DescribedRoute]:
         """The address of the manifest's `sso_url`, wherever that is; there is none without single sign-on."""
@@ -121,6 +143,7 @@ class Customers:
             DescribedRoute("/board.json", self.show_board_json, "GET", SHOW_BOARD_JSON),
             DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
             DescribedRoute("/board/logout", self.log_out, "POST", LOG_OUT),
+            *self.faces.routes(),
             DescribedRoute("/", lambda _request: Redirect("/board"), "GET", GO_HOME),
         ]
 
@@ -135,7 +158,7 @@ class Customers:
         except Rejected as error:
             log.warning(LogName.SSO_REJECTED, extra={"status": error.status, "reason": error.reason})
             return _show_error(error, self.manifest)
-        response = Redirect("/board", status_code=303)
+        response = Redirect(f"/board#resource-{uuid}", status_code=303)
         self.sessions.save(request, response, start_session(login, resource_uuid=uuid, now=self.clock()))
         _keep_nav_data(request, response, login.nav_data)
         return response
@@ -144,12 +167,13 @@ class Customers:
         found = await self._find_visible(request)
         if isinstance(found, Response):
             return found
-        session, resources = found
-        version = self.boards.find_version(session.viewer, resources, mark=session.csrf)
+        session, seen = found
+        wanted = read_filter(request.query_params)
+        version = self.boards.find_version(session.viewer, seen, mark=session.csrf + wanted.address)
         if is_known(request, version):
             return show_known(version)
         context = BoardContext(
-            board=await self.boards.build_whole(session.viewer, resources),
+            board=await self.boards.build_whole(session.viewer, seen, wanted=wanted),
             service_name=self.manifest.name,
             slug=self.manifest.id,
             email=session.email,
@@ -157,31 +181,37 @@ class Customers:
             csrf=mask_csrf(session.csrf),
             check_interval=self.boards.inspector.recheck_every,
             version=version,
+            wanted=wanted,
+            face=self.faces.find_face(),
+            news=NEWS.get(request.query_params.get("found", ""), ""),
         )
         # A board of thousands takes its time, in which others are to be answered; a small one is not worth a thread.
-        html = await asyncio.to_thread(render, context) if len(resources) > LARGE_BOARD else render(context)
+        html = await asyncio.to_thread(render, context) if len(seen.resources) > LARGE_BOARD else render(context)
         return Page(html, headers=build_etag(version))
 
     async def show_board_json(self, request: Request) -> Response:
         found = await self._find_visible(request)
         if not isinstance(found, Response):
-            session, resources = found
-            return await self.boards.answer(request, session.viewer, resources)
+            session, seen = found
+            return await self.boards.answer(request, session.viewer, seen)
         response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
         self.sessions.forget(request, response)
         return response
 
     async def check_now(self, request: Request) -> Response:
-        """Ask Heroku again about everything on this person's board."""
+        """Ask Heroku again about everything on this person's board, and say what that came to."""
         session = await self._find_sender(request)
         if isinstance(session, Response):
             return session
-        visible = await self.boards.visibility.list_visible(session.viewer)
-        if visible is None:
+        before = await self.boards.visibility.find_seen(session.viewer)
+        if before is None:
             return await self._refuse(request, session)
         person = next(iter(session.viewer.people), None)
-        await self.boards.inspector.inspect_for(person, [resource.uuid for resource in visible])
-        return Redirect("/board", status_code=303)
+        asked = await self.boards.inspector.inspect_for(person, [resource.uuid for resource in before.resources])
+        after = await self.boards.visibility.find_seen(session.viewer)
+        wanted = read_filter(request.query_params).address
+        found = f"found={_compare(asked, before, after)}"
+        return Redirect(f"/board{wanted}{'&' if wanted != '?' else ''}{found}", status_code=303)
 
     async def log_out(self, request: Request) -> Response:
         session = await self._find_sender(request)
@@ -202,12 +232,12 @@ class Customers:
             return _show_error(error, self.manifest)
         return session
 
-    async def _find_visible(self, request: Request) -> tuple[Session, list[PlacedResource]] | Response:
+    async def _find_visible(self, request: Request) -> tuple[Session, Seen] | Response:
         session = await self.sessions.find(request)
         if session is None:
             return self._show_no_session()
-        visible = await self.boards.list_visible(session.viewer)
-        return await self._refuse(request, session) if visible is None else (session, visible)
+        seen = await self.boards.find_seen(session.viewer)
+        return await self._refuse(request, session) if seen is None else (session, seen)
 
     async def _refuse(self, request: Request, session: Session) -> Response:
         response = self._show_lost_access()
@@ -255,7 +285,24 @@ def _keep_nav_data(request: Request, response: Response, nav_data: str) -> None:
 
 
 def _link_back(app: str) -> BackLink:
-    return BackLink(app=app, href=HEROKU_DASHBOARD + quote(app, safe=""))
+    return BackLink(app=app, href=find_on_heroku("apps", app))
+
+
+def _compare(asked: Asked, before: Seen, after: Seen | None) -> str:
+    """Return the word of `NEWS` for what a check came to."""
+    if not asked.asked:
+        return "recent"
+    if not asked.answered:
+        return "silent"
+    places = _list_places(before)
+    if after and any(places.get(uuid, place) != place for uuid, place in _list_places(after).items()):
+        return "moved"
+    return "same" if asked.answered == asked.asked else "partly"
+
+
+def _list_places(seen: Seen) -> Mapping[str, tuple[str | None, str | None]]:
+    """Return the pipeline and the stage of each resource."""
+    return {each.uuid: (each.pipeline.id if each.pipeline else None, each.stage) for each in seen.resources}
 
 
 _TITLES: dict[type[Rejected], str] = {

@@ -98,6 +98,7 @@ TAGS_BY_FIRST = {
     "": Tag.BOARD,
     "board": Tag.BOARD,
     "board.json": Tag.BOARD,
+    "face": Tag.BOARD,
     "operators": Tag.OPERATORS,
     "operators.json": Tag.OPERATORS,
     "api": Tag.API,

@@ -2,26 +2,29 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
 
+from headrace.face import Link
 from headrace.inspector.board import (
     Board,
     BoardPipeline,
     Card,
-    Column,
     find_oldest_check,
     shorten_id,
 )
-from headrace.inspector.board_text import spell_totals
-from headrace.models import PASSING, Outcome, State
+from headrace.inspector.board_filter import Filter, list_choices, narrow
+from headrace.inspector.board_folds import is_stacked, list_open, split_stack
+from headrace.inspector.board_text import spell_states, spell_totals
+from headrace.models import Outcome, State
 from headrace.web.ground.addresses import Page
 from headrace.wording import (
     spell_age,
@@ -39,10 +42,11 @@ from headrace.wording import (
     split_seconds,
 )
 
-SHOWN_IN_STACK = 3
-# A stage with more cards than this is a stack, whatever stage it is.
-MOST_WHOLE = 6
-WIDEST_ROW = 6
+HEROKU_DASHBOARD = "https://dashboard.heroku.com"
+# As many stages have a column beside each other; Heroku has five.
+WIDEST_ROW = 8
+# So few cards are found by looking.
+FEWEST_TO_FILTER = 2
 SPARK_WIDTH, SPARK_HEIGHT = 44, 16
 # Half a line's width more than nothing, so that a peak is not cut off.
 SPARK_MARGIN = 1
@@ -54,6 +58,16 @@ class BackLink:
 
     app: str
     href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """The partner's own face: addresses of their logo and colours, where their name leads to, and links."""
+
+    logo: str = ""
+    sheet: str = ""
+    home: str = ""
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +90,8 @@ class Context:
 class BoardContext(Context):
     """The customer's board; a move shows on it within `check_interval`, as its footer says.
 
-    `version` is what the page's script brings back to ask whether there is a newer one.
+    Of the `board`, the cards that are `wanted` are shown. `version` is what the page's script brings back to ask
+    whether there is a newer one; `news` is what a check found just now.
     """
 
     template: ClassVar[str] = "board.html"
@@ -89,6 +104,9 @@ class BoardContext(Context):
     csrf: str
     check_interval: timedelta
     version: str
+    wanted: Filter = field(default_factory=Filter)
+    face: Face = field(default_factory=Face)
+    news: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +133,7 @@ def render(context: Context) -> str:
 
 def list_fields(context: Context) -> dict[str, Any]:
     """Return the fields by name, each as it is: a template calls what its values can do."""
-    return {field.name: getattr(context, field.name) for field in fields(context)}
+    return {each.name: getattr(context, each.name) for each in fields(context)}
 
 
 @cache
@@ -177,21 +195,9 @@ def _find_height(value: float, trend: Sequence[float]) -> float:
     return SPARK_HEIGHT - SPARK_MARGIN - share * (SPARK_HEIGHT - 2 * SPARK_MARGIN)
 
 
-def is_stacked(column: Column) -> bool:
-    """Whether a stage's cards are lines, all but a few folded: there are too many, or they come and go."""
-    return column.stage in PASSING or len(column.cards) > MOST_WHOLE
-
-
-def split_stack(cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
-    """Return the first few of a stage and the rest; the one that the person came for is never folded away."""
-    shown, rest = list(cards[:SHOWN_IN_STACK]), cards[SHOWN_IN_STACK:]
-    shown += [card for card in rest if card.is_opened]
-    return shown, [card for card in rest if not card.is_opened]
-
-
 def spell_fold(cards: Sequence[Card], stage: str) -> str:
     """Return `6 more review apps, 1 failed`."""
-    failed = sum(card.resource.state is State.FAILED for card in cards)
+    failed = count_failed(cards)
     return spell_count(len(cards), f"more {stage} app") + (f", {failed} failed" if failed else "")
 
 
@@ -199,6 +205,20 @@ def spell_unanswered(pipeline: BoardPipeline) -> str:
     """Return whom Heroku has not answered for: the whole pipeline, or some of its apps."""
     stale, total = sum(card.is_stale for card in pipeline.cards), len(pipeline.cards)
     return "this pipeline" if stale == total else f"{stale} of {total} apps of this pipeline"
+
+
+def list_plans(cards: Sequence[Card]) -> str:
+    """Return `basic, free`: the plans of some cards, each once."""
+    return ", ".join(sorted({card.resource.plan for card in cards}))
+
+
+def count_failed(cards: Sequence[Card]) -> int:
+    return sum(card.resource.state is State.FAILED for card in cards)
+
+
+def find_on_heroku(kind: str, name: str) -> str:
+    """Return the address of Heroku's own page of an app or a pipeline."""
+    return f"{HEROKU_DASHBOARD}/{kind}/{quote(name, safe='')}"
 
 
 def find_untold_reason(card: Card) -> str:
@@ -223,17 +243,25 @@ def mark_names(text: str) -> Markup:
 
 # What a template calls beside its context's own values.
 _CALLED = {
+    "count_failed": count_failed,
     "draw_sparkline": draw_sparkline,
+    "find_on_heroku": find_on_heroku,
     "find_oldest_check": find_oldest_check,
     "find_static": find_static,
     "find_untold_reason": find_untold_reason,
     "is_stacked": is_stacked,
+    "list_choices": list_choices,
+    "list_open": list_open,
+    "list_plans": list_plans,
     "name_stage": name_stage,
+    "narrow": narrow,
     "spell_clock": spell_clock,
     "spell_fold": spell_fold,
+    "spell_states": spell_states,
     "spell_totals": spell_totals,
     "spell_unanswered": spell_unanswered,
     "split_seconds": split_seconds,
     "split_stack": split_stack,
+    "FEWEST_TO_FILTER": FEWEST_TO_FILTER,
     "WIDEST_ROW": WIDEST_ROW,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from headrace.clock import Clock
 from headrace.errors import Rejected
+from headrace.fleet.overview import MOST_NOTICES
+from headrace.store.sql.database import Database
+from headrace.store.state.notices import count_up_to
 from headrace.web.ground.addresses import Page, Redirect
 from headrace.web.ground.bodies import read_own_form
 from headrace.web.ground.csrf import mask_csrf
@@ -37,6 +41,8 @@ class Guard:
     sessions: Sessions[OperatorSession]
     service_name: str
     clock: Clock
+    database: Database
+    find_silence: Callable[[], datetime | None] = lambda: None
 
     def view(
         self,
@@ -50,7 +56,7 @@ class Guard:
             loaded = await load(request)
             if isinstance(loaded, Problem):
                 return self.show_message(loaded.title, loaded.text, status=loaded.status)
-            return self.show(session, await show(request, loaded))
+            return await self.show(session, await show(request, loaded))
 
         async def show_json(request: Request, _session: OperatorSession) -> Response:
             loaded = await load(request)
@@ -92,8 +98,14 @@ class Guard:
 
         return respond
 
-    def show(self, session: OperatorSession, context: OperatorContext) -> Response:
-        frame = Frame(service_name=self.service_name, csrf=mask_csrf(session.csrf), now=self.clock())
+    async def show(self, session: OperatorSession, context: OperatorContext) -> Response:
+        frame = Frame(
+            service_name=self.service_name,
+            csrf=mask_csrf(session.csrf),
+            now=self.clock(),
+            heroku_silent_since=self.find_silence(),
+            open_notices=await self.database.read(count_up_to, MOST_NOTICES),
+        )
         return Page(render_page(context, frame))
 
     def show_rejected(self, error: Rejected) -> Response:

@@ -13,13 +13,15 @@ from headrace.models import State
 from headrace.protocol.wire import read_number
 from headrace.store.reports.vitals import Trouble, load_troubles
 from headrace.store.sql.database import Database
-from headrace.store.state.notices import PAGE, NoticeRow, count_up_to, list_open_notices, settle_notice
+from headrace.store.state.notices import PAGE, Group, NoticeRow, count_up_to, list_open_notices, settle_notice
 from headrace.store.state.resources import find_states
 from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, NOT_FOUND, DescribedRoute, Operation, Scheme
 from headrace.web.ground.sessions import OperatorSession
+from headrace.web.operators.groups import read_group
 from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.incidents import INCIDENTS
 from headrace.web.operators.pages import OperatorContext
 from headrace.web.operators.views import View
 
@@ -43,7 +45,12 @@ class OpenNotices:
     older: int | None
 
 
-_QUERY = {"before": {"type": "string", "description": "The id of a notice: show those that are older."}}
+_QUERY = {
+    "before": {"type": "string", "description": "The id of a notice: show those that are older."},
+    "kind": {"type": "string", "description": "Show the notices of this kind, step and reason."},
+    "step": {"type": "string", "description": "The step that failed."},
+    "reason": {"type": "string", "description": "The kind of its error."},
+}
 NOTICES = View(
     path=f"{HOME}/notices",
     id="show_notices",
@@ -63,14 +70,15 @@ SETTLE = Operation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticesContext(OperatorContext):
-    """A page of the open notices, and how many there are in all, up to a bound."""
+    """A page of the open notices, of one group where one is asked for, and how many there are in all, up to a bound."""
 
     template: ClassVar[str] = "operator_notices.html"
-    here: ClassVar[str] = NOTICES.path
+    here: ClassVar[str] = INCIDENTS.path
 
     open: OpenNotices
     open_count: int
     is_first: bool
+    group: Group | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +97,8 @@ class OperatorNotices:
         ]
 
     async def load(self, request: Request) -> OpenNotices:
-        notices = await self.database.read(list_open_notices, before=_read_before(request))
+        before, group = _read_before(request), read_group(request)
+        notices = await self.database.read(list_open_notices, before=before, group=group)
         states = await self.database.read(find_states, {notice.resource_uuid for notice in notices})
         described = [OpenNotice(**asdict(notice), resource_state=states[notice.resource_uuid]) for notice in notices]
         troubles = await self.database.read(load_troubles, now=self.clock(), recheck_every=self.recheck_every)
@@ -98,7 +107,8 @@ class OperatorNotices:
 
     async def show(self, request: Request, loaded: OpenNotices) -> OperatorContext:
         open_count = await self.database.read(count_up_to, MOST_NOTICES)
-        return NoticesContext(open=loaded, open_count=open_count, is_first=_read_before(request) is None)
+        group = read_group(request)
+        return NoticesContext(open=loaded, open_count=open_count, is_first=_read_before(request) is None, group=group)
 
     async def settle(self, request: Request, _session: OperatorSession) -> Response:
         """Settle a notice; one that somebody has settled meanwhile is as good."""

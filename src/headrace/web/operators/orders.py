@@ -91,7 +91,7 @@ class OperatorOrders:
         """Ask whether the order is meant; nothing happens before its form is sent."""
         order = _require_order(request)
         resource = await require_resource(request, self.database)
-        return self.guard.show(session, OrderContext(order=order, what=MEANINGS[order], resource=resource))
+        return await self.guard.show(session, OrderContext(order=order, what=MEANINGS[order], resource=resource))
 
     async def give_order(self, request: Request, _session: OperatorSession) -> Response:
         order = _require_order(request)

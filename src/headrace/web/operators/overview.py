@@ -18,6 +18,7 @@ from headrace.store.sql.database import Database
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.drawing.charts import BandChart, LineChart
+from headrace.web.operators.drawing.hours import HourChart, draw_hours
 from headrace.web.operators.drawing.overview_charts import (
     CrossTable,
     cross,
@@ -96,6 +97,7 @@ class OverviewContext(OperatorContext):
     small_plans: Sequence[str]
     slug: str
     days: int
+    hours: HourChart
     windows: Sequence[int] = WINDOWS
     most_rows: int = MOST_ROWS
 
@@ -117,6 +119,7 @@ class OperatorOverview:
     database: Database
     slug: str
     small_plans: Collection[str]
+    recheck_every: timedelta
     clock: Clock
 
     def routes(self) -> list[DescribedRoute]:
@@ -129,7 +132,13 @@ class OperatorOverview:
         days = _read_days(request)
         if not 1 <= days <= MOST_DAYS:
             return Problem(title="There is no such window", text=WRONG_DAYS, status=400)
-        return await self.database.read(load_overview, days=days, small_plans=self.small_plans, now=self.clock())
+        return await self.database.read(
+            load_overview,
+            days=days,
+            small_plans=self.small_plans,
+            now=self.clock(),
+            recheck_every=self.recheck_every,
+        )
 
     async def show(self, request: Request, overview: Overview) -> OperatorContext:
         figures = overview.figures
@@ -146,6 +155,7 @@ class OperatorOverview:
             by_region=cross(figures.by_stage_and_region),
             small_plans=sorted(self.small_plans),
             slug=self.slug,
+            hours=draw_hours(overview.health.hours),
             days=_read_days(request),
         )
 

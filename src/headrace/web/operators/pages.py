@@ -9,20 +9,22 @@ from typing import ClassVar
 from jinja2 import Environment
 
 from headrace.fleet.definitions import DEFINITIONS
+from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import name_place
+from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
 from headrace.web.operators.timelines import spell_title
 from headrace.wording import spell_seconds
 
 # What the bar of every page leads to.
 OPERATOR_PAGES = {
     "/operators": "Overview",
+    "/operators/incidents": "Incidents",
     "/operators/pipelines": "Pipelines",
     "/operators/resources": "Resources",
     "/operators/workflows": "Workflows",
     "/operators/deliveries": "Deliveries",
     "/operators/sync": "Sync",
-    "/operators/notices": "Notices",
 }
 
 
@@ -35,11 +37,16 @@ class OperatorContext(Context):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every page has besides: whose forms bring back which token, and the moment of its ages."""
+    """What every page has besides: whose forms bring back which token, and the moment of its ages.
+
+    `heroku_silent_since` is since when Heroku has answered nobody, `open_notices` how many there are, up to a bound.
+    """
 
     service_name: str
     csrf: str
     now: datetime
+    heroku_silent_since: datetime | None = None
+    open_notices: int = 0
 
 
 def render_page(context: OperatorContext, frame: Frame) -> str:
@@ -49,6 +56,8 @@ def render_page(context: OperatorContext, frame: Frame) -> str:
         service_name=frame.service_name,
         csrf=frame.csrf,
         now=frame.now,
+        heroku_silent_since=frame.heroku_silent_since,
+        open_notices=frame.open_notices,
         **list_fields(context),
     )
 
@@ -64,6 +73,10 @@ def load_operator_pages() -> Environment:
         "headrace_version": version("headrace"),
         "name_place": name_place,
         "spell_seconds": spell_seconds,
+        "spell_kind": spell_kind,
         "spell_title": spell_title,
+        "list_group_orders": list_group_orders,
+        "write_group": write_group,
+        "MEANINGS": MEANINGS,
     }
     return pages

@@ -1,8 +1,8 @@
 """Every route of the operators: what each page works with, and in which order they stand."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from headrace.clock import Clock
 from headrace.models import Secret
@@ -13,6 +13,7 @@ from headrace.web.ground.sessions import OperatorSession, Sessions
 from headrace.web.operators.deliveries import OperatorDeliveries
 from headrace.web.operators.exports import OperatorExports
 from headrace.web.operators.guard import Guard
+from headrace.web.operators.incidents import OperatorIncidents
 from headrace.web.operators.login import OperatorLogin
 from headrace.web.operators.notices import OperatorNotices
 from headrace.web.operators.orders import OperatorOrders
@@ -37,14 +38,26 @@ class Operators:
     small_plans: Collection[str]
     recheck_every: timedelta
     clock: Clock
+    find_silence: Callable[[], datetime | None]
 
     def routes(self) -> list[DescribedRoute]:
         database, small_plans, clock = self.database, self.small_plans, self.clock
-        guard = Guard(sessions=self.sessions, service_name=self.manifest.name, clock=clock)
+        guard = Guard(
+            sessions=self.sessions,
+            service_name=self.manifest.name,
+            clock=clock,
+            database=database,
+            find_silence=self.find_silence,
+        )
         parts = (
             OperatorLogin(guard=guard, database=database, secret=self.secret, clock=clock),
             OperatorOverview(
-                guard=guard, database=database, slug=self.manifest.id, small_plans=small_plans, clock=clock
+                guard=guard,
+                database=database,
+                slug=self.manifest.id,
+                small_plans=small_plans,
+                recheck_every=self.recheck_every,
+                clock=clock,
             ),
             OperatorPipelines(guard=guard, database=database),
             OperatorResourceList(guard=guard, database=database, small_plans=small_plans),
@@ -53,6 +66,13 @@ class Operators:
             OperatorOrders(guard=guard, database=database, operations=self.operations),
             OperatorWorkflows(guard=guard, database=database),
             OperatorDeliveries(guard=guard, database=database),
+            OperatorIncidents(
+                guard=guard,
+                database=database,
+                operations=self.operations,
+                clock=clock,
+                recheck_every=self.recheck_every,
+            ),
             OperatorNotices(guard=guard, database=database, clock=clock, recheck_every=self.recheck_every),
             OperatorExports(guard=guard, database=database, small_plans=small_plans),
         )

@@ -173,7 +173,7 @@ class OperatorSync:
         return SyncContext(sync=sync, address=address, chips=_list_chips(address, sync))
 
     async def ask_check_everything(self, _request: Request, session: OperatorSession) -> Response:
-        return self.guard.show(session, CheckContext())
+        return await self.guard.show(session, CheckContext())
 
     async def check_everything(self, _request: Request, _session: OperatorSession) -> Response:
         """Make every look due, once this is answered: a large fleet takes minutes, and a proxy waits for seconds."""

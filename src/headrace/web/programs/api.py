@@ -183,9 +183,9 @@ class Api:
         uuid = parse_uuid(request.path_params["uuid"])
         viewer = _read_viewer(request, uuid)
         await self.boards.require_open(uuid)
-        visible = await self.boards.list_visible(viewer)
-        if visible is not None:
-            return await self.boards.answer(request, viewer, visible)
+        seen = await self.boards.find_seen(viewer)
+        if seen is not None:
+            return await self.boards.answer(request, viewer, seen)
         if await self.boards.visibility.is_told(uuid):
             return JSONResponse({"message": "This person has no access to the app."}, status_code=403)
         message = "Heroku does not tell now who has access to the app. It is asked again at the next request."
