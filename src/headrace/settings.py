@@ -111,10 +111,6 @@ def _read_manifest(given: Given) -> Manifest:
     return parse_manifest(text, environment="test" if given.is_local else "production")
 
 
-def _read_secret(given: Given) -> Secret:
-    return Secret(given.text)
-
-
 def _read_long_secret(given: Given) -> Secret | None:
     if given.text and len(given.text) < SHORTEST_SECRET:
         problem = f"has {len(given.text)} characters, {SHORTEST_SECRET} are needed"
@@ -139,10 +135,6 @@ def _read_own_database(given: Given) -> str:
 def _read_common_database(given: Given) -> str:
     """Read what an application beside this one may have set for itself, unless there is one of headrace's own."""
     return "" if given.texts[OWN_DATABASE] else read_database_url(given.text)
-
-
-def _read_schema(given: Given) -> str:
-    return read_schema(given.text)
 
 
 def _read_connections(given: Given) -> int:
@@ -197,7 +189,7 @@ class Settings:
     )
     client_secret: Secret = _setting(
         "HEADRACE_CLIENT_SECRET",
-        _read_secret,
+        lambda given: Secret(given.text),
         needed=Needed.ALWAYS,
         what="the add-on's OAuth client secret",
         more="The Partner Portal shows it under your add-on's settings, OAuth.",
@@ -227,7 +219,7 @@ class Settings:
     )
     database_schema: str = _setting(
         "HEADRACE_DATABASE_SCHEMA",
-        _read_schema,
+        lambda given: read_schema(given.text),
         default=DATABASE_SCHEMA,
         what="the schema of a PostgreSQL in which headrace's tables stand",
         more="The workflow engine's stand in another one, whose name has `_engine` after it. Two services in one "

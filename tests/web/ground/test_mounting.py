@@ -57,10 +57,14 @@ async def test_heroku_and_a_customer_find_a_mounted_service(database_url: str) -
         checked = await visit(pair, f"{PREFIX}/board/check", cookie=cookie.value, form=sent)
 
         assert [State.PROVISIONED, "free"] == [(await pair.find(addon.id)).state, (await pair.find(addon.id)).plan]
-        assert (303, f"{PREFIX}/board", f"{PREFIX}/") == (logged_in.status, find_location(logged_in), cookie["path"])
+        assert (303, f"{PREFIX}/board#resource-{addon.id}", f"{PREFIX}/") == (
+            logged_in.status,
+            find_location(logged_in),
+            cookie["path"],
+        )
         assert (200, True) == (board.status, "shop" in board.text)
         assert [(307, f"{PREFIX}/board"), (303, f"{PREFIX}/board")] == [
-            (page.status, find_location(page)) for page in (home, checked)
+            (page.status, find_location(page).partition("?")[0]) for page in (home, checked)
         ]
         assert "The partner's own page." == (await visit(pair, "/board")).text
         assert {call.path for call in pair.heroku.traffic if call.direction == "to partner"} >= {

@@ -78,22 +78,7 @@ class DbosRuntime:
         self._outages = database.outages
         # What it says of an outage is said once a second, and not in its words.
         logging.getLogger("dbos").addFilter(self._outages.spare)
-        config: DBOSConfig = {
-            "name": application,
-            "system_database_engine": database.engine,
-            "dbos_system_schema": find_schema(database),
-            "system_database_url": database.engine.url.render_as_string(hide_password=False),
-            "application_version": version,
-            "executor_id": worker,
-            "serializer": SERIALIZER,
-            "notification_listener_polling_interval_sec": LISTENER_SECONDS,
-            "max_executor_threads": EXECUTOR_THREADS,
-            # Nothing here waits for what these tell, and listening holds a connection.
-            "use_listen_notify": False,
-            "enable_otlp": False,
-            "log_level": "WARNING",
-        }
-        DBOS(config=config)
+        DBOS(config=_configure(database, application=application, version=version, worker=worker))
         self.room = _get_dbos_instance()._active_workflows_set = Room(ear.ring)  # noqa: SLF001
         self._client = DBOSClient(
             system_database_engine=database.engine,
@@ -202,6 +187,24 @@ def _end_idle_threads(instance: DBOS) -> None:
     """End what would go on asking: for queues, schedules, delays and deadlines that nothing here has."""
     for stop in (*instance.background_thread_stop_events, instance._background_jobs_stop_event):  # noqa: SLF001
         stop.set()
+
+
+def _configure(database: Database, *, application: str, version: str, worker: str) -> DBOSConfig:
+    return {
+        "name": application,
+        "system_database_engine": database.engine,
+        "dbos_system_schema": find_schema(database),
+        "system_database_url": database.engine.url.render_as_string(hide_password=False),
+        "application_version": version,
+        "executor_id": worker,
+        "serializer": SERIALIZER,
+        "notification_listener_polling_interval_sec": LISTENER_SECONDS,
+        "max_executor_threads": EXECUTOR_THREADS,
+        # Nothing here waits for what these tell, and listening holds a connection.
+        "use_listen_notify": False,
+        "enable_otlp": False,
+        "log_level": "WARNING",
+    }
 
 
 def _find_claim() -> Claim:
