@@ -61,9 +61,11 @@ class DbosRuntime:
         self._outages = database.outages
         # What it says of an outage is said once a second, and not in its words.
         logging.getLogger("dbos").addFilter(self._outages.spare)
+        # It has schemas put into its statements too, others than ours: so neither is sent what the other compiled.
+        engine = database.engine.execution_options(compiled_cache={})
         config: DBOSConfig = {
             "name": application,
-            "system_database_engine": database.engine,
+            "system_database_engine": engine,
             "dbos_system_schema": find_schema(database),
             "system_database_url": database.engine.url.render_as_string(hide_password=False),
             "application_version": version,
@@ -79,7 +81,7 @@ class DbosRuntime:
         DBOS(config=config)
         self.room = _get_dbos_instance()._active_workflows_set = Room(ear.ring)  # noqa: SLF001
         self._client = DBOSClient(
-            system_database_engine=database.engine,
+            system_database_engine=engine,
             dbos_system_schema=find_schema(database),
             serializer=SERIALIZER,
             application_name=application,
