@@ -9,7 +9,7 @@ import pytest
 from headrace.encryption import make_key
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
-from headrace.settings import SETTINGS, read_settings
+from headrace.settings import SETTINGS, find_database, read_settings
 
 MANIFEST = json.dumps(
     {
@@ -210,3 +210,46 @@ def test_a_key_that_is_given_is_used_with_an_emulator_too() -> None:
 def test_a_slash_at_the_end_of_a_url_is_dropped() -> None:
     """Paths begin with one."""
     assert "https://api.example" == read_settings({**GOOD, "HEROKU_API_URL": "https://api.example/"}).api_url
+
+
+@pytest.mark.parametrize("common", ["sqlite:///theirs.db", "mysql://root@db/x", ""])
+def test_a_database_of_headrace_s_own_goes_before_the_application_s(common: str) -> None:
+    """Whatever that one is: it is not read at all."""
+    environment = {**GOOD, "HEADRACE_DATABASE_URL": "postgres://db/ours", "DATABASE_URL": common}
+    own, other = read_settings(environment).database, read_settings({**GOOD, "DATABASE_URL": "sqlite:///x.db"}).database
+
+    assert ("postgresql+psycopg://db/ours", "HEADRACE_DATABASE_URL") == (own.url, own.setting)
+    assert ("sqlite:///x.db", "DATABASE_URL") == (other.url, other.setting)
+    assert own == find_database({name: environment[name] for name in ("HEADRACE_DATABASE_URL", "DATABASE_URL")})
+
+
+def test_what_is_wrong_with_a_database_is_said_of_the_setting_that_was_read() -> None:
+    """On a dyno too, where SQLite is none."""
+    wrong = find_problems({**GOOD, "HEADRACE_DATABASE_URL": "mysql://root@db/x", "DATABASE_URL": "nonsense"})
+    dyno = [
+        find_problems({**GOOD, "DYNO": "web.1", name: "sqlite:///x.db"})
+        for name in ("HEADRACE_DATABASE_URL", "DATABASE_URL")
+    ]
+
+    assert ["HEADRACE_DATABASE_URL: must begin with sqlite:/// or postgres://."] == list(wrong)
+    assert ["HEADRACE_DATABASE_URL", "DATABASE_URL"] == [each.partition(": ")[0] for (each,) in dyno]
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ("Mine", "Mine is no name of small letters, digits and _, of 40 at the most."),
+        ('a"b', 'a"b is no name of small letters'),
+        ("a" * 41, "is no name of small letters"),
+        ("public", "public has another use; take a name of headrace's own, such as headrace."),
+        ("dbos", "dbos has another use"),
+        ("pg_mine", "pg_mine has another use"),
+        ("first_engine", "first_engine has another use"),
+    ],
+)
+def test_a_schema_that_can_be_none_of_ours_is_refused(schema: str, problem: str) -> None:
+    """It would want quotes, would not leave room for the engine's name, or is somebody's already."""
+    (found,) = find_problems({**GOOD, "HEADRACE_DATABASE_SCHEMA": schema})
+
+    assert found.startswith("HEADRACE_DATABASE_SCHEMA: ")
+    assert problem in found

@@ -77,11 +77,11 @@ async def test_a_database_without_our_tables_is_said_in_a_line(in_folder: Path, 
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - MIGRATES))
-@pytest.mark.parametrize("kind", ["empty", "a partner's", "an older release's"])
+@pytest.mark.parametrize("kind", ["a partner's", "an older release's"])
 async def test_a_postgresql_without_our_tables_is_said_in_a_line(
     in_folder: Path, strange_urls: dict[str, str], kind: str, command: str
 ) -> None:
-    """None there yet, a partner's in public, or ours in another schema than the one that is asked for."""
+    """A partner's in public, or ours in another schema than the one that is asked for."""
     environment = {"HEADRACE_DATABASE_URL": strange_urls[kind], "DATABASE_URL": NOWHERE}
     result = await play(command, in_folder, {**GOOD, **CLOSED, **environment, "HEADRACE_DATABASE_SCHEMA": "addon"})
 
@@ -274,8 +274,7 @@ def strange_urls(postgres_server: str) -> Iterator[dict[str, str]]:
     """PostgreSQL databases without our tables where they are looked for: nothing that is tried on them makes any."""
     with contextlib.ExitStack() as made:
         urls = {
-            kind: made.enter_context(make_on_server(postgres_server))
-            for kind in ("empty", "a partner's", "an older release's")
+            kind: made.enter_context(make_on_server(postgres_server)) for kind in ("a partner's", "an older release's")
         }
         make_partners(urls["a partner's"])
         make_old(urls["an older release's"])

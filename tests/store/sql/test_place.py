@@ -1,13 +1,14 @@
 """Where the tables stand: in a schema of their own, whatever else is in the database and whatever path leads there."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from cli.running import invoke
+from cli.running import WHOLE_ACME, invoke, run
 from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import is_migrated
@@ -105,14 +106,16 @@ def test_a_partner_that_comes_later_finds_its_names_free(empty_url: str) -> None
     assert THEIRS == read_partners(empty_url)
 
 
-def test_a_role_that_may_make_no_schema_gets_the_statement_to_type(empty_url: str) -> None:
-    """One line; once it is typed, all is well."""
+async def test_a_role_that_may_make_no_schema_gets_the_statement_to_type(empty_url: str, tmp_path: Path) -> None:
+    """One line, before anything listens; once it is typed, all is well."""
+    (tmp_path / "acme.py").write_text(WHOLE_ACME, encoding="utf-8")
     url = sa.make_url(empty_url)
     role = f"{url.database}_tenant"
     tenant = url.set(username=role).render_as_string(hide_password=False)
     with beside(empty_url) as connection:
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN")
     refused = invoke("migrate", DATABASE_URL=tenant)
+    served = await run("serve", "acme:service", environment={**GOOD, "DATABASE_URL": tenant}, cwd=tmp_path)
     statement = refused.output.strip().rpartition("run: ")[2]
     with beside(empty_url) as connection:
         connection.exec_driver_sql(statement)
@@ -122,6 +125,7 @@ def test_a_role_that_may_make_no_schema_gets_the_statement_to_type(empty_url: st
         connection.exec_driver_sql(f"DROP ROLE {role}")
 
     assert (2, 3) == (refused.exit_code, len(refused.output.splitlines()))
+    assert (2, refused.output) == (served.status, served.out + served.err)
     assert f'GRANT CREATE ON DATABASE "{url.database}" TO "{role}";' == statement
     assert (0, "The database is up to date.\n") == (migrated.exit_code, migrated.output)
 

@@ -14,8 +14,8 @@ from headrace.store.sql.migrate import is_migrated
 from headrace.store.state.resources import list_running
 from headrace.testing import eventually
 from headrace.workflows.engine.bell import Bell
-from headrace.workflows.engine.lease import WorkerLease
-from installations import beside
+from headrace.workflows.engine.lease import WorkerLease, find_lock_class, name_channel
+from installations import OLD, beside
 from lab.kit.databases import make_on_server
 from pair import play_pair
 from workers import prepare_site, serve_process
@@ -28,6 +28,11 @@ LOCKS = "SELECT DISTINCT pid, classid, objid FROM pg_locks WHERE locktype = 'adv
 def shared_url(postgres_server: str) -> Iterator[str]:
     with make_on_server(postgres_server) as url:
         yield url
+
+
+def test_an_old_installation_has_the_locks_and_the_channel_of_older_releases() -> None:
+    """Their workers and this release's serve it side by side, and must not take each other's place."""
+    assert (0x6865, "headrace", 0x68656164) == (find_lock_class(OLD), name_channel(OLD), OLD.migration_lock)
 
 
 async def test_two_installations_provision_at_once(shared_url: str, tmp_path: Path) -> None:

@@ -39,13 +39,21 @@ def make_schemas(database: Database) -> None:
 
 def make_in(connection: sa.Connection, place: Place) -> None:
     """Do the same in a transaction."""
+    quote = connection.dialect.identifier_preparer.quote
+    for name in list_missing(connection, place):
+        connection.exec_driver_sql(f"CREATE SCHEMA {quote(name)}")
+
+
+def list_missing(connection: sa.Connection, place: Place) -> list[str]:
+    """Return the schemas that are yet to be made.
+
+    Raises:
+        ConfigurationError: the role may not make them, or no tables in those that are there.
+    """
     found = connection.execute(_LOOK, {"tables": place.tables, "engine": place.engine}).all()
     if refused := [row for row in found if not row.may_create]:
         raise ConfigurationError([_explain(refused)])
-    quote = connection.dialect.identifier_preparer.quote
-    for row in found:
-        if not row.is_there:
-            connection.exec_driver_sql(f"CREATE SCHEMA {quote(row.name)}")
+    return [row.name for row in found if not row.is_there]
 
 
 def _explain(refused: "list[sa.Row[tuple[str, bool, bool, str, str]]]") -> str:

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from headrace.errors import ConfigurationError
 from headrace.store.sql.database import Database, list_patience
-from headrace.store.sql.migrate import require_ours
+from headrace.store.sql.migrate import is_migrated, require_ours
 from headrace.store.sql.outage import DATABASE_ERRORS, is_forbidden, is_outage, read_said
 from headrace.store.sql.pool import BoundedPool, answering
+from headrace.store.sql.schemas import list_missing
 
 # Each look is at two clients of one server: in turn, and not always in the same turn, so that no pooler that gives
 # each the next of its connections shows both the same picture every time.
@@ -40,6 +41,8 @@ def require_usable(database: Database) -> None:
             raise ConfigurationError([problem])
         with answering(database.engine, within=ANSWERS_WITHIN_SECONDS), database.reads.connect() as connection:
             require_ours(database, connection)
+            if not database.is_sqlite and not is_migrated(connection):
+                list_missing(connection, database.place)
 
 
 def find_misfit(database: Database, *, within: float = ANSWERS_WITHIN_SECONDS) -> str | None:

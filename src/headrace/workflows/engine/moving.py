@@ -43,10 +43,10 @@ def move_to_schema(database: Database) -> Place | None:
     if database.is_sqlite:
         raise ConfigurationError([f"{database.setting}: SQLite has no schemas, so there is nothing to move."])
     with _explained(), database.transaction() as connection:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCKS_WITHIN}'")
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(OLD_MIGRATION_LOCK)))
         source, target = _find_source(database, connection), name_place(database.whereabouts.schema)
         if source is not None:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCKS_WITHIN}'")
             _move(connection, source, target)
     database.whereabouts.go_to(target)
     database.whereabouts.left_out = None

@@ -78,10 +78,13 @@ class DbosRuntime:
         self._outages = database.outages
         # What it says of an outage is said once a second, and not in its words.
         logging.getLogger("dbos").addFilter(self._outages.spare)
-        DBOS(config=_configure(database, application=application, version=version, worker=worker))
+        # It has schemas put into its statements too, others than ours: so neither is sent what the other compiled.
+        engine = database.engine.execution_options(compiled_cache={})
+        config = _configure(database, application=application, version=version, worker=worker)
+        DBOS(config={**config, "system_database_engine": engine})
         self.room = _get_dbos_instance()._active_workflows_set = Room(ear.ring)  # noqa: SLF001
         self._client = DBOSClient(
-            system_database_engine=database.engine,
+            system_database_engine=engine,
             dbos_system_schema=find_schema(database),
             serializer=SERIALIZER,
             application_name=application,
@@ -192,7 +195,6 @@ def _end_idle_threads(instance: DBOS) -> None:
 def _configure(database: Database, *, application: str, version: str, worker: str) -> DBOSConfig:
     return {
         "name": application,
-        "system_database_engine": database.engine,
         "dbos_system_schema": find_schema(database),
         "system_database_url": database.engine.url.render_as_string(hide_password=False),
         "application_version": version,
