@@ -50,6 +50,16 @@ def test_a_world_that_is_none_is_said_in_a_line(tmp_path: Path, text: str, said:
     assert (2, True) == (result.exit_code, said in result.output)
 
 
+@pytest.mark.parametrize("text", ["{", '{"id": "Acme"}'])
+def test_a_manifest_that_is_none_is_said_in_a_line(tmp_path: Path, text: str) -> None:
+    """Without a world of one's own, Heroku begins with the add-on of the manifest."""
+    (tmp_path / "addon-manifest.json").write_text(text, encoding="utf-8")
+    with contextlib.chdir(tmp_path):
+        result = invoke("dev")
+
+    assert (2, True) == (result.exit_code, "anifest" in result.output), result.output
+
+
 def test_a_used_port_is_said_before_anything_starts(tmp_path: Path) -> None:
     with contextlib.chdir(tmp_path), bind("127.0.0.1", 0) as used:
         used.listen()

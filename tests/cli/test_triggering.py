@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from cli.running import invoke
-from emulator.partner import RawPartner
+from emulator.partner import RawPartner, answer
 from headrace.emulator import Emulator
 from headrace.process.ports import bind
 
@@ -47,9 +47,13 @@ async def test_apps_move_are_promoted_and_told_of(heroku: Emulator, acme: RawPar
 async def test_what_the_add_on_refuses_is_said_in_its_words(heroku: Emulator, acme: RawPartner) -> None:
     """As the customer would read it, and the status is that of a failure."""
     await trigger(heroku, "provision", "--app", "storefront", "--plan", "basic")
-    result = await trigger(heroku, "plan-change", "--app", "storefront", "--plan", "nonsense")
+    acme.reactions |= dict.fromkeys(("PUT", "POST"), answer(422, {"message": "Your data does not fit."}))
+    changed = await trigger(heroku, "plan-change", "--app", "storefront", "--plan", "free")
+    made = await trigger(heroku, "provision", "--app", "ada-notes", "--plan", "free")
+    unknown = await trigger(heroku, "plan-change", "--app", "storefront", "--plan", "nonsense")
 
-    assert (1, 1) == (result.exit_code, len(result.output.splitlines())), result.output
+    assert [(1, "Your data does not fit.\n")] * 2 == [(result.exit_code, result.output) for result in (changed, made)]
+    assert (1, 1) == (unknown.exit_code, len(unknown.output.splitlines())), unknown.output
 
 
 @pytest.mark.parametrize("app", ["nonsense", "storefront/../x", "?"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from cli.running import build_environment
@@ -77,13 +78,16 @@ async def developing(folder: Path) -> AsyncIterator[Said]:
 
 
 async def test_what_is_saved_is_what_runs(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A first resource has its board at once; a mistake is said in a line, and the next save goes on."""
+    """A first resource has its board at once; a mistake is said in a line; who calls while a start lasts waits."""
     code = (folder / "addon.py").read_text(encoding="utf-8")
-    async with developing(folder) as said:
+    async with developing(folder) as said, aiohttp.ClientSession() as session:
         board = await said.wait_for(r"Its board: (http://127\.0\.0\.1:\d+/sso/apps/[-\w]+/addons/[-\w]+)$")
         (folder / "addon.py").write_text(code + BROKEN, encoding="utf-8")
         await said.wait_for(r"The add-on's process has ended with status 2\. Save a file")
         (folder / "addon.py").write_text(code, encoding="utf-8")
+        await said.wait_for(r"^addon\.py changed, starting again", times=2)
+        async with session.get((await said.wait_for(r"^  operators +(\S+)"))[1]) as waited:
+            page = await waited.text()
         await said.wait_for(r"^Ready in ", times=2)
         (folder / "addon-manifest.json").write_text("{", encoding="utf-8")
         await said.wait_for(r"^addon-manifest\.json cannot be read: ")
@@ -92,6 +96,7 @@ async def test_what_is_saved_is_what_runs(folder: Path, capfd: pytest.CaptureFix
 
     told = capfd.readouterr().err
     assert board[1]
+    assert (200, True) == (waited.status, "Operators" in page)
     assert f"addon.py, line {len(code.splitlines()) + 1}: invalid syntax: def create(:" in told
     assert "Traceback" not in told
     assert 2 == len(re.findall(r"^addon\.py changed, starting again", said.text, re.MULTILINE))

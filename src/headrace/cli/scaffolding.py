@@ -39,33 +39,60 @@ def init(name: str | None) -> None:
 
 @commands.command()
 @click.argument("target", metavar="MODULE:NAME", default="addon:service", required=False)
-@click.option("--world", type=click.Path(dir_okay=False, path_type=Path), default="world.toml", show_default=True)
+@click.option(
+    "--world",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What Heroku begins with (default: world.toml, or a world with the add-on of this folder's manifest).",
+)
 @click.option("--port", type=PORT, default=5050, show_default=True, help="Where the add-on listens; 0: any free port.")
 @click.option("--heroku-port", type=PORT, default=4999, show_default=True, help="Where Heroku listens; 0: any.")
-@click.option(
-    "--env-file", type=click.Path(dir_okay=False), default=".env", show_default=True, help="Settings, if any."
-)
+@click.option("--env-file", type=click.Path(dir_okay=False), default=".env", show_default=True, help="Settings.")
 @click.option("--provision", is_flag=True, help="Let an app have the add-on from the start.")
-def dev(target: str, world: Path, port: int, heroku_port: int, env_file: str, provision: bool) -> None:  # noqa: FBT001, PLR0917
+def dev(  # noqa: PLR0917
+    target: str,
+    world: Path | None,
+    port: int,
+    heroku_port: int,
+    env_file: str,
+    provision: bool,  # noqa: FBT001
+) -> None:
     """Run the add-on of this folder and a Heroku beside it; what is saved starts the add-on again."""
     import asyncio
 
     from headrace.cli.env_files import load_env
     from headrace.developing import Wanted, run_dev
-    from headrace.emulator import BUILT_IN_WORLD, load_world
+    from headrace.emulator import load_world
 
-    text = world.read_text(encoding="utf-8") if world.exists() else BUILT_IN_WORLD
+    path = world or Path("world.toml")
     environment = {name: value for name, value in os.environ.items() if name not in {"DYNO", "PORT"}}
     if Path(env_file).exists():
         load_env(env_file, environment)
     wanted = Wanted(
         folder=Path.cwd(),
         target=target,
-        world=load_world(text, directory=world.parent),
-        world_path=world.absolute(),
+        world=load_world(_read_world(path), directory=path.parent),
+        world_path=path.absolute(),
         port=port,
         heroku_port=heroku_port,
         environment=environment,
         has_first=provision,
     )
     asyncio.run(run_dev(wanted, say=click.echo))
+
+
+def _read_world(path: Path) -> str:
+    """Return a world's text: of the file, of one with the add-on whose manifest is here, or of the built-in one.
+
+    Raises:
+        ConfigurationError: the file is no text.
+    """
+    from headrace.emulator import BUILT_IN_WORLD
+    from headrace.manifests.files import FILE, read_file
+    from headrace.scaffold.files import render_world
+
+    try:
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError([f"{path} is not a text file in UTF-8."]) from None
+    return render_world(str(read_file(Path(FILE)).get("id"))) if Path(FILE).exists() else BUILT_IN_WORLD

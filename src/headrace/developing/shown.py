@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from headrace.emulator import Addon, Exchange, ReadyInfo, ReadyUser
 
+# Where `headrace trigger` looks unless it is told.
+DEFAULT_HEROKU = "http://127.0.0.1:4999"
 MARKED = "/actions/provision"
 
 
 def render_links(info: ReadyInfo, *, url: str, slug: str, operator_secret: str, app: str) -> str:
     """Return what somebody sees first, with what to enter next."""
+    where = "" if info.url == DEFAULT_HEROKU else f" --heroku {info.url}"
     plan = next(service.plans[0] for service in info.addon_services if service.slug == slug)
     return "\n".join(
         [
@@ -20,7 +23,7 @@ def render_links(info: ReadyInfo, *, url: str, slug: str, operator_secret: str, 
             "  board       its address follows as soon as an app has the add-on",
             "",
             "In another terminal:",
-            f"  headrace trigger provision --app {app} --plan {plan}",
+            f"  headrace trigger provision --app {app} --plan {plan}{where}",
             "or with the official Heroku CLI:",
             *(f"  export {line}" for line in list_exports(info)),
             f"  heroku addons:create {slug}:{plan} --app {app} --wait",

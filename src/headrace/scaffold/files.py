@@ -55,6 +55,11 @@ def build_files(names: Names, wheel: Wheel, *, python: tuple[int, int] = sys.ver
     }
 
 
+def render_world(slug: str) -> str:
+    """Return a world that has the add-on of the manifest beside it, whose slug this is."""
+    return _fill("world.toml.in", {"slug": slug, "client_secret": make_secret()})
+
+
 def _fill(template: str, values: Mapping[str, str]) -> str:
     return Template(_read(f"templates/{template}")).substitute(values)
 
