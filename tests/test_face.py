@@ -1,7 +1,6 @@
 """A partner's own face: what it may be, and what a page could not show is refused with what to give instead."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -64,13 +63,13 @@ async def test_the_board_wears_the_partners_face(sqlite_url: str, tmp_path: Path
     """The logo and the colours are files of the service's own, which the page's policy allows; links lead to theirs."""
     logo = tmp_path / "logo.svg"
     logo.write_bytes(SVG)
-    face: dict[str, Any] = {
-        "HEADRACE_LOGO": str(logo),
-        "HEADRACE_ACCENT": "#0b5fff #8ab4ff",
-        "HEADRACE_PRODUCT_URL": "https://acme.example",
-        "HEADRACE_LINKS": "Docs https://acme.example/docs",
-    }
-    async with play_pair(sqlite_url, **face) as pair:
+    async with play_pair(
+        sqlite_url,
+        HEADRACE_LOGO=str(logo),
+        HEADRACE_ACCENT="#0b5fff #8ab4ff",
+        HEADRACE_PRODUCT_URL="https://acme.example",
+        HEADRACE_LINKS="Docs https://acme.example/docs",
+    ) as pair:
         page = await visit(pair, "/board", cookie=await log_in(pair, await provision(pair)))
         image, sheet = [await visit(pair, f"/face/{name}") for name in ("logo", "style.css")]
 

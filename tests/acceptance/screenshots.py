@@ -129,6 +129,7 @@ async def playing(clock: Clock) -> AsyncIterator[tuple[Emulator, Parts, str]]:
             service = AddonService(read_settings(environment))
             assembly = find_assembly(service)
             assembly.clock, assembly.retries = clock.now, QUICK_RETRIES
+            assembly.database_clock = lambda _connection: clock.now()
             register(service)
             async with serving(service.asgi(), bound):
                 yield heroku, assembly.assemble(), url

@@ -93,7 +93,7 @@ MEANINGS = {
     NoticeKind.EVENT_ODD: Meaning(
         "Heroku delivered a webhook event of a form that we do not know. It was taken and told to no hook; what it may "
         "be about is looked at again.",
-        "Read it by `headrace notices show`, report its form to us, settle it.",
+        "Read it by `headrace notices show`, report its form to headrace's maintainers, settle it.",
     ),
     NoticeKind.STAGE_CHANGE_FAILED: Meaning("Your hook was not told of a move.", "Settle it."),
     NoticeKind.SUBSCRIPTION_FAILED: Meaning(
@@ -109,7 +109,8 @@ MEANINGS = {
         "Run a worker of that release until the notice is gone.",
     ),
     NoticeKind.WORKFLOW_FAILED: Meaning(
-        "A workflow ended with an error of its own. It is started again, three times.", "Report it to us."
+        "A workflow ended with an error of its own. It is started again, three times.",
+        "Report it to headrace's maintainers.",
     ),
     NoticeKind.WORKER_MISSING: Meaning(
         "No worker is alive, and work waits. What was acknowledged is kept.", "Start a worker; it goes on by itself."
