@@ -11,7 +11,7 @@ from headrace.assembly import Parts, assemble
 from headrace.clock import Clock, read_clock
 from headrace.errors import ConfigurationError, MisuseError
 from headrace.hooks.registry import Hooks
-from headrace.logs import LogName
+from headrace.logs import LogName, speak_up
 from headrace.protocol.retries import TABLE, Policy
 from headrace.running import beating, close, prepare, working
 from headrace.settings import Settings
@@ -121,6 +121,7 @@ class Assembly:
         Raises:
             MisuseError: another service has the database, or its worker is in this process.
         """
+        speak_up()
         try:
             self._require_own_database()
             newer = await asyncio.to_thread(prepare, parts.database)

@@ -13,6 +13,7 @@ from headrace.errors import MisuseError
 from headrace.hooks.lifespan import Lifespan
 from headrace.hooks.loop import HookLoop
 from headrace.hooks.threads import HookThreads
+from headrace.log_context import about
 from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.protocol.webhooks import ENTITIES
 
@@ -102,7 +103,7 @@ class Hooks:
             TimeoutError: it takes longer than any hook may. One that blocks is left behind on its thread.
         """
         threads = self._threads.for_panels if name == "panel" else self._threads.for_hooks
-        with blaming(name):
+        with blaming(name), about(hook=name, **_name_resource(argument)):
             async with asyncio.timeout(HOOK_LIMIT.total_seconds()):
                 tell = self._when_left_behind and partial(self._when_left_behind, name, argument)
                 return await self._call(partial(self._functions[name], argument), threads, tell)
@@ -153,6 +154,12 @@ class Hooks:
                 called.add_done_callback(lambda ended: None if ended.cancelled() else when_left_behind())
             raise
         return await self.loop.wait_for(result) if inspect.isawaitable(result) else result
+
+
+def _name_resource(argument: object) -> dict[str, str]:
+    """Say which resource a hook is called about; an event has it a step further."""
+    uuid = getattr(getattr(argument, "resource", argument), "uuid", None)
+    return {} if uuid is None else {"resource": uuid}
 
 
 @contextmanager

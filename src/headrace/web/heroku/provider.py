@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from headrace.errors import Rejected
+from headrace.log_context import note
 from headrace.logs import LogName
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import (
@@ -121,14 +122,19 @@ class PartnerApi:
         ]
 
     async def provision(self, request: Request) -> Answer:
-        return await self.calls.provision(parse_provision(await read_body(request, limit=BODY_LIMIT)))
+        asked = parse_provision(await read_body(request, limit=BODY_LIMIT))
+        note(resource=asked.uuid)
+        return await self.calls.provision(asked)
 
     async def change_plan(self, request: Request) -> Answer:
         uuid = parse_uuid(request.path_params["uuid"])
+        note(resource=uuid)
         return await self.calls.change_plan(uuid, parse_plan_change(await read_body(request, limit=BODY_LIMIT)))
 
     async def deprovision(self, request: Request) -> Answer:
-        return await self.calls.deprovision(parse_uuid(request.path_params["uuid"]))
+        uuid = parse_uuid(request.path_params["uuid"])
+        note(resource=uuid)
+        return await self.calls.deprovision(uuid)
 
     def guard(self, endpoint: Endpoint) -> Respond:
         """Check who is calling before anything of the call is read; answer what went wrong as Heroku expects it."""

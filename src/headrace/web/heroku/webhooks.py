@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headrace.errors import DeliveryRejected, Malformed, Rejected
+from headrace.log_context import note
 from headrace.logs import LogName
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import BODY_LIMIT
@@ -83,6 +84,7 @@ class Webhooks:
             raise
         body = await read_body(request, limit=BODY_LIMIT)
         verify_delivery(body, signature=request.headers.get(SIGNATURE_HEADER), secret=credentials.secret)
+        note(resource=uuid)
         try:
             event = parse_event(body)
         except Malformed as error:

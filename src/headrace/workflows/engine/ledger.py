@@ -50,6 +50,8 @@ MOST_COUNTED = 10_000
 TABLES_VERSION = 125
 
 
+# Ours among the attributes that the engine keeps of a workflow, and does not look at.
+CARRIED = "headrace"
 PUT_BACK = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
 
 
@@ -113,8 +115,9 @@ def enqueue(
     queue: str,
     version: str,
     application: str,
+    carried: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Put workflows of a kind on a queue, each with its arguments, unless they are there already."""
+    """Put workflows of a kind on a queue, each with its arguments and what it carries, unless they are there."""
     add, add_input = _build_enqueue(connection.dialect.name)
     same = {
         "name": kind,
@@ -125,14 +128,24 @@ def enqueue(
         "application_version": version,
         "application_name": application,
         "serialization": "portable_json",
-        "attributes": None,
     }
-    connection.execute(add, [same | {"workflow_uuid": workflow_id} for workflow_id in arguments])
+    rows = [
+        same | {"workflow_uuid": each, "attributes": {CARRIED: carried[each]} if carried.get(each) else None}
+        for each in arguments
+    ]
+    connection.execute(add, rows)
     inputs = {
         workflow_id: msgspec.json.encode({"namedArgs": {}, "positionalArgs": each}).decode()
         for workflow_id, each in arguments.items()
     }
     connection.execute(add_input, [{"workflow_uuid": each, "inputs": text} for each, text in inputs.items()])
+
+
+def find_carried(connection: sa.Connection, workflow_id: str) -> Mapping[str, Any]:
+    """Return what a workflow took over of the request that asked for it."""
+    attributes = connection.execute(_build_find_attributes(connection.dialect.name), {"id": workflow_id}).scalar()
+    carried = attributes.get(CARRIED) if isinstance(attributes, dict) else None
+    return carried if isinstance(carried, dict) else {}
 
 
 def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:
@@ -303,6 +316,12 @@ def _build_find_firsts(dialect: str, queues: tuple[str, ...]) -> sa.CompoundSele
     first = waiting.order_by(rows.c.priority, rows.c.created_at).limit(1)
     found = ((queue, first.where(rows.c.queue_name == queue).scalar_subquery()) for queue in queues)
     return sa.union_all(*(sa.select(sa.literal(queue), each) for queue, each in found))
+
+
+@cache
+def _build_find_attributes(dialect: str) -> sa.Select[Any]:
+    rows = name_table(dialect, "workflow_status", "workflow_uuid", attributes=sa.JSON())
+    return sa.select(rows.c.attributes).where(rows.c.workflow_uuid == sa.bindparam("id"))
 
 
 @cache

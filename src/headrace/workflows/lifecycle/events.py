@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from headrace.errors import Malformed
 from headrace.hooks.arguments import Event
 from headrace.hooks.registry import Hooks, name_event_hook
+from headrace.log_context import keep_context
 from headrace.models import Secret
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.partner import parse_uuid
@@ -85,7 +86,7 @@ class Events:
             DeliveryRejected: it is older than anything that Heroku still delivers.
         """
         verify_age(event, now=self._core.clock())
-        return await self._core.database.write(self._record, uuid, event)
+        return await self._core.database.write(keep_context(self._record), uuid, event)
 
     async def keep(self, uuid: str, body: bytes, *, reason: str) -> Taken:
         """Keep a delivery that proves to come from Heroku and is no event that we know, and show it to an operator.
