@@ -78,7 +78,7 @@ def log(statement: str) -> list[dict[str, Any]]:
 def test_every_line_says_what_it_is_about() -> None:
     """Of whatever logger, and in whatever is called; what a line says itself counts."""
     ours, others = log(
-        "from headrace.log_context import about\n"
+        "from headrace.telemetry.context import about\n"
         'with about(resource="r-1", hook="panel"):\n'
         '    log.warning("panel.failed", extra={"resource": "r-2"})\n'
         '    logging.getLogger("acme").warning("made %s", "it")'
@@ -104,7 +104,7 @@ def test_lines_are_heard_where_nobody_set_logging_up() -> None:
 def test_lines_are_whole_in_a_format_of_the_partners() -> None:
     """The message of an event has its fields, and of other lines the format may have what they are about."""
     lines = run(
-        "from headrace.log_context import about\nfrom headrace.logs import speak_up\n"
+        "from headrace.telemetry.context import about\nfrom headrace.logs import speak_up\n"
         'logging.basicConfig(format="%(levelname)s %(message)s [%(headrace)s]")\nspeak_up()\n'
         'with about(resource="r-1"):\n'
         '    logging.getLogger("headrace.x").warning("step.failed", extra={"step": "run", "traceback": "Oh: no"})\n'

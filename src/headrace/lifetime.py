@@ -18,6 +18,7 @@ from headrace.settings import Settings
 from headrace.store.sql.migrate import require_migrated
 from headrace.store.sql.usable import explained
 from headrace.store.state.pulses import read_database_clock
+from headrace.telemetry.tracing import begin as begin_tracing
 from headrace.workflows.chores.heartbeat import DatabaseClock
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class Assembly:
             MisuseError: another service has the database, or its worker is in this process.
         """
         speak_up()
+        begin_tracing()
         try:
             self._require_own_database()
             newer = await asyncio.to_thread(prepare, parts.database)

@@ -5,7 +5,7 @@ import sys
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from headrace.log_context import ATTRIBUTE, name_event, read_fields, spell_fields, tell_records
+from headrace.telemetry.context import ATTRIBUTE, name_event, read_fields, spell_fields, tell_records
 
 # The logger of the line that each request has.
 ACCESS = "headrace.access"

@@ -13,9 +13,10 @@ from headrace.errors import MisuseError
 from headrace.hooks.lifespan import Lifespan
 from headrace.hooks.loop import HookLoop
 from headrace.hooks.threads import HookThreads
-from headrace.log_context import about
 from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.protocol.webhooks import ENTITIES
+from headrace.telemetry.context import about
+from headrace.telemetry.tracing import span
 
 # A hook that takes longer has failed; Heroku has given its add-on up by then (contract §3).
 HOOK_LIMIT = PROVISION_LIMIT
@@ -103,7 +104,9 @@ class Hooks:
             TimeoutError: it takes longer than any hook may. One that blocks is left behind on its thread.
         """
         threads = self._threads.for_panels if name == "panel" else self._threads.for_hooks
-        with blaming(name), about(hook=name, **_name_resource(argument)):
+        named = {"hook": name, **_name_resource(argument)}
+        with blaming(name), about(**named), span(f"hook {name}") as traced:
+            traced.tell(_describe(argument))
             async with asyncio.timeout(HOOK_LIMIT.total_seconds()):
                 tell = self._when_left_behind and partial(self._when_left_behind, name, argument)
                 return await self._call(partial(self._functions[name], argument), threads, tell)
@@ -160,6 +163,18 @@ def _name_resource(argument: object) -> dict[str, str]:
     """Say which resource a hook is called about; an event has it a step further."""
     uuid = getattr(getattr(argument, "resource", argument), "uuid", None)
     return {} if uuid is None else {"resource": uuid}
+
+
+def _describe(argument: object) -> dict[str, object]:
+    """Say for a trace which resource a hook is called about, and where it stands."""
+    resource = getattr(argument, "resource", argument)
+    pipeline, app = getattr(resource, "pipeline", None), getattr(resource, "app", None)
+    return {
+        "headrace.resource": getattr(resource, "uuid", None),
+        "headrace.pipeline": getattr(pipeline, "id", None),
+        "headrace.stage": getattr(resource, "stage", None),
+        "heroku.app.id": getattr(app, "id", None),
+    }
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import pytest
 
 from browsing import visit
 from headrace import Provision, Resource
-from headrace.log_context import find_about
 from headrace.service import AddonService
+from headrace.telemetry.context import find_about
 from headrace.web.ground.access_log import mask_path
 from pair import Acme, Pair, play_pair
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from starlette.types import Message, Scope, Send
 
-from headrace.log_context import about_only
 from headrace.logs import ACCESS, LogName
+from headrace.telemetry.context import about_only
 
 log = logging.getLogger(ACCESS)
 

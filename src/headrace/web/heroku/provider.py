@@ -13,7 +13,6 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from headrace.errors import Rejected
-from headrace.log_context import note
 from headrace.logs import LogName
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import (
@@ -26,6 +25,7 @@ from headrace.protocol.partner import (
     parse_uuid,
     verify_basic_auth,
 )
+from headrace.telemetry.context import note
 from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json

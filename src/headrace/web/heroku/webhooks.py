@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headrace.errors import DeliveryRejected, Malformed, Rejected
-from headrace.log_context import note
 from headrace.logs import LogName
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import BODY_LIMIT
 from headrace.protocol.webhooks import SIGNATURE_HEADER, Event, parse_event, verify_authorization, verify_delivery
 from headrace.store.sql.outage import DATABASE_ERRORS
+from headrace.telemetry.context import note
 from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_json

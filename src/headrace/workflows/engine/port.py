@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from headrace.errors import HeadraceError
-from headrace.log_context import about_only, carry, note
 from headrace.logs import LogName
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.retries import TABLE, Policy
 from headrace.store.sql.database import Database, after_commit
 from headrace.store.sql.fence import fenced, is_superseded
 from headrace.store.sql.migrate import find_newer
+from headrace.telemetry.context import about_only, carry, note
+from headrace.telemetry.tracing import PARENT, span
 from headrace.workflows.engine import ledger
 from headrace.workflows.engine.begun import Begun
 from headrace.workflows.engine.bell import Bell, Ear, make_ear
@@ -335,8 +336,12 @@ class Engine:
                 about_only(workflow=claim.workflow_id, **subject),
             ):
                 try:
-                    note(**await run.journal.open())
-                    await function(run, uuid, argument)
+                    carried = await run.journal.open()
+                    note(**{name: value for name, value in carried.items() if name != PARENT})
+                    with span(
+                        f"workflow {kind}", kind="CONSUMER", headers=carried, headrace_workflow=claim.workflow_id
+                    ):
+                        await function(run, uuid, argument)
                 except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
                     # DBOS stores and logs what it is raised, text and all; that text may hold a secret.
                     text = await self._redact(uuid, spell_error(error))

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from headrace.errors import HeadraceError, Refused
 from headrace.hooks.registry import find_blamed
-from headrace.log_context import about
 from headrace.logs import LogName
 from headrace.protocol.retries import Policy, decide_retry
+from headrace.telemetry.context import about
+from headrace.telemetry.tracing import span
 from headrace.workflows.engine.attempts import StepOutcome
 from headrace.workflows.engine.journal import Journal
 from headrace.workflows.engine.redaction import Redact, spell_error
@@ -122,7 +123,7 @@ class Run:
         attempt = len(past) + 1
         outcome: dict[str, JSON]
         try:
-            with about(step=name, attempt=attempt):
+            with about(step=name, attempt=attempt), span(f"step {name}", headrace_attempt=attempt):
                 outcome = {"done": await function()}
         except Exception as error:  # noqa: BLE001 - the worker's one boundary: a hook may raise anything
             reason = type(error).__name__

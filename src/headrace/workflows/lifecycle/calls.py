@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from headrace.errors import ResourceGone, UnknownResource
-from headrace.log_context import carry, keep_context
 from headrace.models import State
 from headrace.protocol.lifecycle import TABLE, Call, Reply, WorkflowKind
 from headrace.protocol.partner import Answer, ProvisionRequest
@@ -25,6 +24,7 @@ from headrace.store.state.plan_changes import (
 from headrace.store.state.resources import ResourceRow, find_resource, insert_resources, lock_resource
 from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, LOG_INPUT_URL, Sealing
 from headrace.store.state.timeline import TimelineName, add_event, add_events
+from headrace.telemetry.context import carry, keep_context
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.deprovisions import begin_deprovision

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from headrace.errors import Malformed
 from headrace.hooks.arguments import Event
 from headrace.hooks.registry import Hooks, name_event_hook
-from headrace.log_context import keep_context
 from headrace.models import Secret
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.partner import parse_uuid
@@ -32,6 +31,7 @@ from headrace.store.state.webhooks import (
     find_credentials,
     forget_webhook_events,
 )
+from headrace.telemetry.context import keep_context
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.engine.port import EVENT_QUEUE
 from headrace.workflows.engine.run import Run, StepFailed

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from headrace.telemetry.tracing import carry_trace
+
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S")
@@ -60,7 +62,9 @@ def find_about() -> Mapping[str, Any]:
 def carry() -> dict[str, Any]:
     """Return what a workflow takes over that is asked for here: of another workflow it takes over nothing."""
     here = find_about()
-    return {} if "workflow" in here else {name: here[name] for name in CARRIED if name in here}
+    if "workflow" in here or "request_id" not in here:
+        return {}
+    return {name: here[name] for name in CARRIED} | carry_trace()
 
 
 def keep_context(function: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
