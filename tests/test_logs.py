@@ -73,3 +73,51 @@ def log(statement: str) -> list[dict[str, Any]]:
     script = SCRIPT.format(statement=statement)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
     return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_every_line_says_what_it_is_about() -> None:
+    """Of whatever logger, and in whatever is called; what a line says itself counts."""
+    ours, others = log(
+        "from headrace.telemetry.context import about\n"
+        'with about(resource="r-1", hook="panel"):\n'
+        '    log.warning("panel.failed", extra={"resource": "r-2"})\n'
+        '    logging.getLogger("acme").warning("made %s", "it")'
+    )
+
+    assert ("panel.failed", "r-2", "panel") == (ours["event"], ours["resource"], ours["hook"])
+    assert ("made it", "r-1", "panel", "acme") == (others["event"], others["resource"], others["hook"], others["name"])
+
+
+def test_lines_are_heard_where_nobody_set_logging_up() -> None:
+    """As under uvicorn's own command: ours from INFO on, those of others as loud as they were."""
+    lines = run(
+        "from headrace.logs import speak_up\nspeak_up()\n"
+        'logging.getLogger("headrace.x").info("step.refused", extra={"step": "run_hook"})\n'
+        'logging.getLogger("acme").info("quiet")\nlogging.getLogger("acme").warning("loud")'
+    )
+
+    assert [("step.refused", "run_hook"), ("loud", None)] == [
+        (event["event"], event.get("step")) for event in map(json.loads, lines)
+    ]
+
+
+def test_lines_are_whole_in_a_format_of_the_partners() -> None:
+    """The message of an event has its fields, and of other lines the format may have what they are about."""
+    lines = run(
+        "from headrace.telemetry.context import about\nfrom headrace.logs import speak_up\n"
+        'logging.basicConfig(format="%(levelname)s %(message)s [%(headrace)s]")\nspeak_up()\n'
+        'with about(resource="r-1"):\n'
+        '    logging.getLogger("headrace.x").warning("step.failed", extra={"step": "run", "traceback": "Oh: no"})\n'
+        '    logging.getLogger("acme").warning("hm")'
+    )
+
+    ours, traceback, others = lines
+    assert ["WARNING step.failed step=run resource=r-1", "Oh: no [resource=r-1]"] == [ours, traceback]
+    assert "WARNING hm [resource=r-1]" == others
+
+
+def run(statement: str) -> list[str]:
+    """Run the statement in a process where nothing has set logging up; return the lines on its standard error."""
+    script = f"import logging\n{statement}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    return done.stderr.splitlines()

@@ -29,6 +29,7 @@ from headrace.protocol.oauth import (
 from headrace.protocol.pipelines import inspect
 from headrace.protocol.platform import raise_for_status, read_date, read_rate_remaining
 from headrace.protocol.wire import Host, Request, Response
+from headrace.telemetry.tracing import span
 
 T = TypeVar("T")
 
@@ -346,8 +347,12 @@ class HerokuClient:
         started = perf_counter()
         status: int | None = None
         try:
-            response = await self._transport.send(request)
-            status = response.status
+            with span(
+                f"{request.method} {request.endpoint}", kind="CLIENT", http_request_method=request.method
+            ) as traced:
+                response = await self._transport.send(request)
+                status = response.status
+                traced.tell({"http.response.status_code": status})
             self._last_answer = (response, self._clock())
             return _redact(response, [self._client_secret, *secrets])
         finally:

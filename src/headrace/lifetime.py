@@ -11,13 +11,14 @@ from headrace.assembly import Parts, assemble
 from headrace.clock import Clock, read_clock
 from headrace.errors import ConfigurationError, MisuseError
 from headrace.hooks.registry import Hooks
-from headrace.logs import LogName
+from headrace.logs import LogName, speak_up
 from headrace.protocol.retries import TABLE, Policy
 from headrace.running import beating, close, prepare, working
 from headrace.settings import Settings
 from headrace.store.sql.migrate import require_migrated
 from headrace.store.sql.usable import explained
 from headrace.store.state.pulses import read_database_clock
+from headrace.telemetry.tracing import begin as begin_tracing
 from headrace.workflows.chores.heartbeat import DatabaseClock
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,8 @@ class Assembly:
         Raises:
             MisuseError: another service has the database, or its worker is in this process.
         """
+        speak_up()
+        begin_tracing()
         try:
             self._require_own_database()
             newer = await asyncio.to_thread(prepare, parts.database)

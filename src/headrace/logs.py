@@ -5,8 +5,10 @@ import sys
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-# What every record has; everything else on it is a field of the event.
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+from headrace.telemetry.context import ATTRIBUTE, name_event, read_fields, spell_fields, tell_records
+
+# The logger of the line that each request has.
+ACCESS = "headrace.access"
 
 
 class LogName(StrEnum):
@@ -42,6 +44,7 @@ class LogName(StrEnum):
     STOP_CUT_SHORT = "stop.cut_short"
     DATABASE_FAILED = "database.failed"
     DATABASE_NEWER = "database.newer"
+    REQUEST_ANSWERED = "request.answered"
     REQUEST_UNANSWERED = "request.unanswered"
     SERVICE_NOT_SERVED = "service.not_served"
     CONNECTIONS_FULL = "connections.full"
@@ -94,6 +97,7 @@ LOGGED = {
     LogName.STOP_CUT_SHORT: Logged("WARNING", "The process ended although a database, say, did not answer."),
     LogName.DATABASE_FAILED: Logged("ERROR", "The database failed a request, answered 503; a line a second."),
     LogName.DATABASE_NEWER: Logged("ERROR", "A newer release has had the database; a worker takes no work."),
+    LogName.REQUEST_ANSWERED: Logged("INFO", "A request, its status, and how many milliseconds it took."),
     LogName.REQUEST_UNANSWERED: Logged("ERROR", "A request was not answered in a minute; its connection was ended."),
     LogName.SERVICE_NOT_SERVED: Logged("ERROR", "Everything is answered 503: it is mounted and was not started."),
     LogName.CONNECTIONS_FULL: Logged("WARNING", "Too many connections: idle and slow ones are ended; a line a minute."),
@@ -110,13 +114,27 @@ LOGGED = {
 
 def configure_logging(*, level: int = logging.INFO) -> None:
     """Send the log to standard error: text on a terminal, JSON otherwise."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _make_handler()
     handler.setLevel(level)
-    handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else make_json_formatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    tell_records()
     for name in ("alembic", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").addFilter(_drop_query)
+
+
+def speak_up() -> None:
+    """Have lines say what they are about; and be heard where nobody set logging up, as under uvicorn's own command."""
+    tell_records()
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(_make_handler())
+        logging.getLogger("headrace").setLevel(logging.INFO)
+
+
+def _make_handler() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else make_json_formatter())
+    return handler
 
 
 def _drop_query(record: logging.LogRecord) -> bool:
@@ -130,25 +148,27 @@ class _TextFormatter(logging.Formatter):
     """`12:30:01 WARNING step.failed step=inspect attempt=2`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = _fields(record)
+        fields = read_fields(record)
         below = [fields.pop("traceback", ""), self.formatException(record.exc_info) if record.exc_info else ""]
-        shown = " ".join(f"{name}={value}" for name, value in fields.items())
-        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {record.getMessage()} {shown}".rstrip()
+        at, shown = self.formatTime(record, "%H:%M:%S"), spell_fields(fields)
+        line = f"{at} {record.levelname:<7} {name_event(record)} {shown}".rstrip()
         return "\n".join([line, *(text.rstrip() for text in below if text)])
-
-
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
 
 
 def make_json_formatter() -> logging.Formatter:
     from pythonjsonlogger.core import RESERVED_ATTRS
     from pythonjsonlogger.json import JsonFormatter
 
-    return JsonFormatter(
+    class TellingFormatter(JsonFormatter):
+        def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+            super().add_fields(log_data, record, message_dict)
+            log_data["event"] = name_event(record)
+            log_data |= read_fields(record)
+
+    return TellingFormatter(
         "{asctime}{levelname}{name}{message}",
         style="{",
         rename_fields={"asctime": "at", "levelname": "level", "message": "event"},
         datefmt="%Y-%m-%dT%H:%M:%S%z",
-        reserved_attrs=[*RESERVED_ATTRS, "color_message"],
+        reserved_attrs=[*RESERVED_ATTRS, "color_message", ATTRIBUTE],
     )

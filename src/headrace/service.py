@@ -168,6 +168,7 @@ class AddonService:
             outages=parts.database.outages,
             lifespan=run,
             prefix=prefix,
+            secrets=self.settings.secrets,
         )
         if is_dyno():
             app.add_middleware(BehindRouter)

@@ -87,6 +87,8 @@ def build_config(app: ASGIApp, *, host: str, port: int, limits: Limits | None = 
         host=host,
         port=port,
         log_config=None,
+        # Our own line of a request says more.
+        access_log=False,
         lifespan="on",
         server_header=False,
         date_header=True,
@@ -112,6 +114,7 @@ async def run_worker(service: AddonService, *, port: int | None, leash: Leash | 
             find_readiness=Readiness(parts).find,
             outages=parts.database.outages,
             lifespan=lambda _app: assembly.running(parts, has_worker=True),
+            secrets=service.settings.secrets,
         )
         server = _Server(build_config(app, host="0.0.0.0", port=port), leash)
         with _stopping_in_order(server), bind("0.0.0.0", port) as bound:

@@ -122,7 +122,7 @@ async def test_what_cannot_be_closed_keeps_nothing_else_from_ending(
         assert "open" == sticky.value
 
     assert parts.database.is_closed
-    assert ["lifespan.failed"] == [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert ["lifespan.failed"] == [record.msg for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_a_value_is_there_only_while_the_service_runs() -> None:

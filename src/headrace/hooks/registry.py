@@ -15,6 +15,8 @@ from headrace.hooks.loop import HookLoop
 from headrace.hooks.threads import HookThreads
 from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.protocol.webhooks import ENTITIES
+from headrace.telemetry.context import about
+from headrace.telemetry.tracing import span
 
 # A hook that takes longer has failed; Heroku has given its add-on up by then (contract §3).
 HOOK_LIMIT = PROVISION_LIMIT
@@ -102,7 +104,9 @@ class Hooks:
             TimeoutError: it takes longer than any hook may. One that blocks is left behind on its thread.
         """
         threads = self._threads.for_panels if name == "panel" else self._threads.for_hooks
-        with blaming(name):
+        named = {"hook": name, **_name_resource(argument)}
+        with blaming(name), about(**named), span(f"hook {name}") as traced:
+            traced.tell(_describe(argument))
             async with asyncio.timeout(HOOK_LIMIT.total_seconds()):
                 tell = self._when_left_behind and partial(self._when_left_behind, name, argument)
                 return await self._call(partial(self._functions[name], argument), threads, tell)
@@ -153,6 +157,24 @@ class Hooks:
                 called.add_done_callback(lambda ended: None if ended.cancelled() else when_left_behind())
             raise
         return await self.loop.wait_for(result) if inspect.isawaitable(result) else result
+
+
+def _name_resource(argument: object) -> dict[str, str]:
+    """Say which resource a hook is called about; an event has it a step further."""
+    uuid = getattr(getattr(argument, "resource", argument), "uuid", None)
+    return {} if uuid is None else {"resource": uuid}
+
+
+def _describe(argument: object) -> dict[str, object]:
+    """Say for a trace which resource a hook is called about, and where it stands."""
+    resource = getattr(argument, "resource", argument)
+    pipeline, app = getattr(resource, "pipeline", None), getattr(resource, "app", None)
+    return {
+        "headrace.resource": getattr(resource, "uuid", None),
+        "headrace.pipeline": getattr(pipeline, "id", None),
+        "headrace.stage": getattr(resource, "stage", None),
+        "heroku.app.id": getattr(app, "id", None),
+    }
 
 
 @contextmanager

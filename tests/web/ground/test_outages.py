@@ -69,7 +69,7 @@ def test_an_outage_is_noted_in_one_line_a_second_at_the_most(caplog: pytest.LogC
     for number in range(4):
         log.note(OperationalError("", None, OSError(f"at host: gone {number}\nand more")), method="GET")
 
-    lines = [record for record in caplog.records if record.getMessage() == LogName.DATABASE_FAILED]
+    lines = [record for record in caplog.records if record.msg == LogName.DATABASE_FAILED]
     assert [("gone 0", 0), ("gone 3", 2)] == [(line.__dict__["said"], line.__dict__["others"]) for line in lines]
     assert [logging.ERROR] * 2 == [line.levelno for line in lines]
     assert [None] * 2 == [line.exc_info for line in lines]

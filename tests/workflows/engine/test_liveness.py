@@ -124,7 +124,7 @@ async def test_a_chore_that_fails_unexpectedly_is_done_again(sqlite_url: str, ca
     clock = BrokenClock()
     async with play_pair(sqlite_url, service_clock=clock, HEADRACE_RECHECK_SECONDS="0.2") as pair:
         clock.is_broken = True
-        await eventually(lambda: caplog.messages.count("sweep.failed") > 1)
+        await eventually(lambda: [each.msg for each in caplog.records].count("sweep.failed") > 1)
         clock.is_broken = False
         addon = await pair.heroku.create_addon("shop", "acme-search:basic")
         await pair.settle()

@@ -29,7 +29,7 @@ async def test_on_a_newer_database_the_web_serves_and_the_worker_takes_nothing(
             row = await pair.find(addon.id)
             ready = await visit(pair, "/ready")
             found = {each.subject: each for each in await examine(pair.parts)}
-            said = [record.message for record in caplog.records]
+            said = [record.msg for record in caplog.records]
             undo()
             await pair.settle()
 
@@ -48,7 +48,7 @@ async def test_a_web_on_a_newer_database_is_ready(database_url: str, caplog: pyt
             ready = await visit(pair, "/ready")
 
             assert 200 == ready.status
-    assert ["database.newer"] == [each for each in caplog.messages if each.startswith("database.")]
+    assert ["database.newer"] == [each.msg for each in caplog.records if each.msg.startswith("database.")]
 
 
 @contextmanager

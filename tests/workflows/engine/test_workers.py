@@ -268,7 +268,7 @@ async def test_a_new_release_says_what_it_cannot_take_over(
         with database.engine.connect() as connection:
             statuses = engine.find_statuses(connection, ["begun", "waiting", "never"])
 
-    stranded = [record for record in caplog.records if record.message == "workflow.stranded"]
+    stranded = [record for record in caplog.records if record.msg == "workflow.stranded"]
     named = sorted((vars(record)["workflow"], vars(record)["version"]) for record in stranded)
     assert [("begun", "1"), ("waiting", "1")] == named
     assert "run a worker of the release that began it" in vars(stranded[0])["hint"]

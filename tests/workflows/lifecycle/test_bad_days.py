@@ -87,7 +87,7 @@ async def test_a_wrong_secret_is_not_taken_for_the_end_of_an_add_on(
         await eventually(lambda: acme.created)
         pair.heroku.reset_secret("acme-search")
         acme.may_go_on.set()
-        await eventually(lambda: caplog.messages.count("step.failed") > 2)
+        await eventually(lambda: [each.msg for each in caplog.records].count("step.failed") > 2)
         names = [event.name for event in await pair.list_events(addon.id)]
 
         notices = [notice.kind for notice in await pair.parts.database.read(list_open_notices)]

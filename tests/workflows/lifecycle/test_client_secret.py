@@ -48,7 +48,7 @@ async def test_provisions_wait_for_the_right_client_secret(database_url: str, ca
         assert {State.PROVISIONING} == states
         assert {State.PROVISIONED} == {addon.state for addon in addons}
         assert ({"setting": "HEADRACE_CLIENT_SECRET"}, []) == (notices[0].detail, left)
-        lines = [each for each in caplog.records if each.message == LogName.CLIENT_SECRET_REFUSED]
+        lines = [each for each in caplog.records if each.msg == LogName.CLIENT_SECRET_REFUSED]
         assert [logging.ERROR] == [each.levelno for each in lines]
         assert "HEADRACE_CLIENT_SECRET" in lines[0].hint  # type: ignore[attr-defined]
 

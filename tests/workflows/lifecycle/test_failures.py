@@ -107,7 +107,7 @@ async def test_whoever_is_told_and_fails_keeps_nobody_from_the_next_attempt(
         await pair.settle()
 
         assert State.PROVISIONED is (await pair.find(addon.id)).state
-    said = [vars(record)["traceback"] for record in caplog.records if record.message == "on_error.failed"]
+    said = [vars(record)["traceback"] for record in caplog.records if record.msg == "on_error.failed"]
     assert 1 == len(said)
     assert "ValueError: •••" in said[0]
     assert PASSWORD not in said[0]

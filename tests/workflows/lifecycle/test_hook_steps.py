@@ -223,5 +223,5 @@ async def test_a_forgotten_return_is_no_add_on_without_config_vars(
         await pair.settle()
 
         assert state is (await pair.find(addon.id)).state
-    told = [str(vars(record).get("error")) for record in caplog.records if record.message == "step.failed"]
+    told = [str(vars(record).get("error")) for record in caplog.records if record.msg == "step.failed"]
     assert (state is State.FAILED) == any("Is a `return` missing?" in text for text in told)

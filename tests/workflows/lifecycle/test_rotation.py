@@ -60,7 +60,7 @@ async def test_what_meets_a_key_that_is_missing_waits_for_it(
         await eventually(lambda: pair.acme.created)
         await pair.parts.database.write(newer.rotate, limit=10)
         pair.acme.may_go_on.set()
-        await eventually(lambda: "step.failed" in caplog.messages)
+        await eventually(lambda: "step.failed" in [each.msg for each in caplog.records])
         await pair.parts.database.write(older.rotate, limit=10)
         await pair.settle()
 

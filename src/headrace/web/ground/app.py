@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from headrace.models import Secret
 from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog
 from headrace.web.ground.addresses import cut, find_prefix
 from headrace.web.ground.mounting import Application, Lifespan
@@ -85,8 +86,9 @@ def build_app(
     outages: OutageLog,
     lifespan: Lifespan,
     prefix: str = "",
+    secrets: Sequence[Secret] = (),
 ) -> Application:
-    """Return the application; `prefix` is where it is on its host.
+    """Return the application; `prefix` is where it is on its host, `secrets` what no log may hold.
 
     `/health` says that the process lives, `/ready` that it can do its work, and `/openapi.json` what there is.
     """
@@ -107,6 +109,7 @@ def build_app(
     return Application(
         [*all_routes, Mount("/static", StaticFiles(packages=[("headrace", "static")]))],
         prefix=prefix,
+        secrets=secrets,
         middleware=_list_middleware(),
         exception_handlers={
             HTTPException: show_http_error,

@@ -12,6 +12,8 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from headrace.logs import LogName
+from headrace.models import Secret
+from headrace.web.ground.access_log import watch_request
 from headrace.web.ground.addresses import find_inside
 
 log = logging.getLogger(__name__)
@@ -38,11 +40,13 @@ class Application(Starlette):
         routes: Sequence[BaseRoute],
         *,
         prefix: str,
+        secrets: Sequence[Secret],
         middleware: Sequence[Middleware],
         exception_handlers: Mapping[Any, Any],
         lifespan: Lifespan,
     ) -> None:
         self._prefix = prefix
+        self._secrets = [secret.reveal() for secret in secrets if secret.reveal()]
         self._live = lifespan
         self._is_running = False
         self._told: set[str] = set()
@@ -66,6 +70,10 @@ class Application(Starlette):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        with watch_request(scope, send, secrets=self._secrets) as sending:
+            await self._answer(scope, receive, sending)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         inside = find_inside(scope, self._prefix)
         if inside is None:
             await self._refuse(ELSEWHERE.format(root=scope["root_path"].rstrip("/")))(scope, receive, send)

@@ -7,8 +7,13 @@ from typing import Any, TypedDict
 
 import msgspec
 from starlette.convertors import IntegerConvertor
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
+from starlette.types import Message as StarletteMessage
+from starlette.types import Receive, Scope, Send
 
+from headrace.telemetry.context import find_about
+from headrace.telemetry.tracing import PARENT, span
 from headrace.web.ground.bodies import FORM_LIMIT
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -66,6 +71,21 @@ class DescribedRoute(Route):
         super().__init__(path, endpoint, methods=[method], name=operation.id)
         self.method = method
         self.operation = operation
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; where that is traced, the span is called by the route, below a mount too."""
+        route = scope.get("root_path", "") + self.path_format
+        headers = {name: value for name, value in Headers(scope=scope).items() if name == PARENT}
+        about = {"http_request_method": self.method, "http_route": route}
+        with span(f"{self.method} {route}", kind="SERVER", headers=headers, **about) as traced:
+
+            async def send_on(message: StarletteMessage) -> None:
+                if message["type"] == "http.response.start":
+                    resource = find_about().get("resource")
+                    traced.tell({"http.response.status_code": message["status"], "headrace.resource": resource})
+                await send(message)
+
+            await super().handle(scope, receive, send_on)
 
 
 def show_page(meaning: str) -> Reply:

@@ -26,6 +26,7 @@ from headrace.protocol.partner import (
     parse_uuid,
     verify_basic_auth,
 )
+from headrace.telemetry.context import note
 from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json
@@ -123,14 +124,19 @@ class PartnerApi:
         ]
 
     async def provision(self, request: Request) -> Answer:
-        return await self.calls.provision(parse_provision(await read_body(request, limit=BODY_LIMIT)))
+        asked = parse_provision(await read_body(request, limit=BODY_LIMIT))
+        note(resource=asked.uuid)
+        return await self.calls.provision(asked)
 
     async def change_plan(self, request: Request) -> Answer:
         uuid = parse_uuid(request.path_params["uuid"])
+        note(resource=uuid)
         return await self.calls.change_plan(uuid, parse_plan_change(await read_body(request, limit=BODY_LIMIT)))
 
     async def deprovision(self, request: Request) -> Answer:
-        return await self.calls.deprovision(parse_uuid(request.path_params["uuid"]))
+        uuid = parse_uuid(request.path_params["uuid"])
+        note(resource=uuid)
+        return await self.calls.deprovision(uuid)
 
     def guard(self, endpoint: Endpoint) -> Respond:
         """Check who is calling before anything of the call is read; answer what went wrong as Heroku expects it."""

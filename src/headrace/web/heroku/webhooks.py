@@ -14,6 +14,7 @@ from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import BODY_LIMIT
 from headrace.protocol.webhooks import SIGNATURE_HEADER, Event, parse_event, verify_authorization, verify_delivery
 from headrace.store.sql.outage import DATABASE_ERRORS
+from headrace.telemetry.context import note
 from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_json
@@ -83,6 +84,7 @@ class Webhooks:
             raise
         body = await read_body(request, limit=BODY_LIMIT)
         verify_delivery(body, signature=request.headers.get(SIGNATURE_HEADER), secret=credentials.secret)
+        note(resource=uuid)
         try:
             event = parse_event(body)
         except Malformed as error:

@@ -73,6 +73,8 @@ workflow_status = name_table(
 workflow_input = name_table("workflow_input", "workflow_uuid", "inputs")
 dbos_migrations = name_table("dbos_migrations", "version")
 
+# Ours among the attributes that the engine keeps of a workflow, and does not look at.
+CARRIED = "headrace"
 PUT_BACK = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
 
 
@@ -136,8 +138,9 @@ def enqueue(
     queue: str,
     version: str,
     application: str,
+    carried: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Put workflows of a kind on a queue, each with its arguments, unless they are there already."""
+    """Put workflows of a kind on a queue, each with its arguments and what it carries, unless they are there."""
     add, add_input = _build_enqueue(connection.dialect.name)
     same = {
         "name": kind,
@@ -148,9 +151,12 @@ def enqueue(
         "application_version": version,
         "application_name": application,
         "serialization": "portable_json",
-        "attributes": None,
     }
-    connection.execute(add, [same | {"workflow_uuid": workflow_id} for workflow_id in arguments])
+    rows = [
+        same | {"workflow_uuid": each, "attributes": {CARRIED: carried[each]} if carried.get(each) else None}
+        for each in arguments
+    ]
+    connection.execute(add, rows)
     inputs = {
         workflow_id: msgspec.json.encode({"namedArgs": {}, "positionalArgs": each}).decode()
         for workflow_id, each in arguments.items()
@@ -164,6 +170,14 @@ _FIND_OWNER = (
     .where(workflow_status.c.workflow_uuid == sa.bindparam("id"))
     .with_for_update(key_share=True)
 )
+_FIND_ATTRIBUTES = sa.select(workflow_status.c.attributes).where(workflow_status.c.workflow_uuid == sa.bindparam("id"))
+
+
+def find_carried(connection: sa.Connection, workflow_id: str) -> Mapping[str, Any]:
+    """Return what a workflow took over of the request that asked for it."""
+    attributes = connection.execute(_FIND_ATTRIBUTES, {"id": workflow_id}).scalar()
+    carried = attributes.get(CARRIED) if isinstance(attributes, dict) else None
+    return carried if isinstance(carried, dict) else {}
 
 
 def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:

@@ -15,11 +15,14 @@ import sqlalchemy as sa
 
 from headrace.errors import HeadraceError
 from headrace.logs import LogName
+from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.retries import TABLE, Policy
 from headrace.store.sql.database import Database, after_commit
 from headrace.store.sql.fence import fenced, is_superseded
 from headrace.store.sql.migrate import find_newer
 from headrace.store.sql.schemas import make_schemas
+from headrace.telemetry.context import about_only, carry, note
+from headrace.telemetry.tracing import PARENT, span
 from headrace.workflows.engine import ledger
 from headrace.workflows.engine.begun import Begun
 from headrace.workflows.engine.bell import Bell, Ear, make_ear
@@ -27,7 +30,7 @@ from headrace.workflows.engine.journal import Journal
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.liveness import Liveness
 from headrace.workflows.engine.redaction import Redact, show_nothing, spell_error
-from headrace.workflows.engine.run import JSON, Run, Tell
+from headrace.workflows.engine.run import JSON, Places, Run, Tell
 from headrace.workflows.engine.takeover import Takeover
 from headrace.workflows.engine.tending import LOOK_SECONDS
 
@@ -147,8 +150,11 @@ class Engine:
         arguments: Mapping[str, tuple[str, JSON]],
         *,
         queue: str = QUEUE,
+        carried: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Do the same for one workflow or more of a kind: each id with the resource's uuid and its argument.
+
+        `carried` is what each takes over of the request that asked for it, by default of whatever calls this.
 
         DBOS's own client does this for one at a time, and takes half as long again as all the rest of an
         acknowledgement; tests/workflows/engine/test_port.py holds the rows against those that it writes.
@@ -160,6 +166,7 @@ class Engine:
             queue=queue,
             version=self._version,
             application=APPLICATION,
+            carried=dict.fromkeys(arguments, carry()) if carried is None else carried,
         )
         after_commit(connection, self._bell.ring)
 
@@ -323,20 +330,20 @@ class Engine:
     ) -> Callable[[ledger.Claim, str, JSON], Awaitable[None]]:
         async def run_workflow(claim: ledger.Claim, uuid: str, argument: JSON) -> None:
             require_claim = partial(ledger.require_claim, claim=claim)
-            run = Run(
-                claim.workflow_id,
-                uuid,
-                places=runtime.room,
-                journal=Journal(self._database, claim.workflow_id),
-                clock=self._clock,
-                retries=self._retries,
-                redact=self._redact,
-                confirm=partial(self._database.read, require_claim),
-                tell=self._tell,
-            )
-            with self._begun.running(claim, kind, uuid), fenced(require_claim):
+            run = self._build_run(claim, uuid, places=runtime.room, confirm=partial(self._database.read, require_claim))
+            subject = {"batch": uuid} if kind == WorkflowKind.SWEEP else {"resource": uuid}
+            with (
+                self._begun.running(claim, kind, uuid),
+                fenced(require_claim),
+                about_only(workflow=claim.workflow_id, **subject),
+            ):
                 try:
-                    await function(run, uuid, argument)
+                    carried = await run.journal.open()
+                    note(**{name: value for name, value in carried.items() if name != PARENT})
+                    with span(
+                        f"workflow {kind}", kind="CONSUMER", headers=carried, headrace_workflow=claim.workflow_id
+                    ):
+                        await function(run, uuid, argument)
                 except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
                     # DBOS stores and logs what it is raised, text and all; that text may hold a secret.
                     text = await self._redact(uuid, spell_error(error))
@@ -354,6 +361,21 @@ class Engine:
             raise WorkflowFailed(reason)
 
         return run_workflow
+
+    def _build_run(
+        self, claim: ledger.Claim, uuid: str, *, places: Places, confirm: Callable[[], Awaitable[None]]
+    ) -> Run:
+        return Run(
+            claim.workflow_id,
+            uuid,
+            places=places,
+            journal=Journal(self._database, claim.workflow_id),
+            clock=self._clock,
+            retries=self._retries,
+            redact=self._redact,
+            confirm=confirm,
+            tell=self._tell,
+        )
 
     def leave_behind(self, kind: str, uuid: str) -> None:
         """Have the next look see to what a run of this kind may have left that nobody will hear the end of."""

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from headrace.errors import HeadraceError, Refused
+from headrace.hooks.registry import find_blamed
 from headrace.logs import LogName
 from headrace.protocol.retries import Policy, decide_retry
+from headrace.telemetry.context import about
+from headrace.telemetry.tracing import span
 from headrace.workflows.engine.attempts import StepOutcome
 from headrace.workflows.engine.journal import Journal
 from headrace.workflows.engine.redaction import Redact, spell_error
@@ -60,7 +63,7 @@ class Run:
         self.workflow_id = workflow_id
         self._uuid = uuid
         self._places = places
-        self._journal = journal
+        self.journal = journal
         self._redact = redact
         self._confirm = confirm
         self._clock = clock
@@ -78,7 +81,7 @@ class Run:
         Raises:
             StepFailed: the retry table gives up.
         """
-        past = await self._journal.recall(name)
+        past = await self.journal.recall(name)
         while True:
             if past:
                 last = past[-1].outcome
@@ -91,12 +94,12 @@ class Run:
                 attempt = await self._attempt(name, function, past)
                 if leaves_traces and not past and "done" in attempt.outcome:
                     return attempt.outcome["done"]
-                await self._journal.record(attempt)
+                await self.journal.record(attempt)
 
     async def find_failure(self, names: Collection[str]) -> StepFailed | None:
         """Return how one of these steps has given up, before a crash say; None when none has."""
         for name in names:
-            for step in await self._journal.recall(name):
+            for step in await self.journal.recall(name):
                 if "reason" in step.outcome and "wait" not in step.outcome:
                     return StepFailed(name, reason=step.outcome["reason"], message=step.outcome["message"])
         return None
@@ -117,11 +120,13 @@ class Run:
         """Make one attempt and return its outcome; an error becomes a value, so that no text of one is stored."""
         began_at = self._clock()
         first_at = past[0].began_at if past else began_at
+        attempt = len(past) + 1
         outcome: dict[str, JSON]
         try:
-            outcome = {"done": await function()}
+            with about(step=name, attempt=attempt), span(f"step {name}", headrace_attempt=attempt):
+                outcome = {"done": await function()}
         except Exception as error:  # noqa: BLE001 - the worker's one boundary: a hook may raise anything
-            attempt, reason = len(past) + 1, type(error).__name__
+            reason = type(error).__name__
             wait = decide_retry(error, attempt=attempt, started_at=first_at, now=self._clock(), table=self._retries)
             await self._report(name, error, attempt=attempt, will_retry=wait is not None)
             if self._tell is not None:
@@ -134,6 +139,8 @@ class Run:
 
     async def _report(self, name: str, error: Exception, *, attempt: int, will_retry: bool) -> None:
         detail = {"workflow": self.workflow_id, "step": name, "attempt": attempt, "error": type(error).__name__}
+        if (hook := find_blamed(error)) is not None:
+            detail["hook"] = hook
         if isinstance(error, Refused):
             log.info(LogName.STEP_REFUSED, extra=detail)
             return

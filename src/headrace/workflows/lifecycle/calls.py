@@ -1,7 +1,7 @@
 """Heroku's three calls: each is recorded, with the workflow it needs, in one transaction, and then answered."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from headrace.store.state.plan_changes import (
 from headrace.store.state.resources import ResourceRow, find_resource, insert_resources, lock_resource
 from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, LOG_DRAIN_URL, LOG_INPUT_URL, MESSAGE, Sealing
 from headrace.store.state.timeline import TimelineName, add_event, add_events
+from headrace.telemetry.context import carry, keep_context
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.deprovisions import begin_deprovision
@@ -77,7 +78,7 @@ class Calls:
         Raises:
             ResourceGone: it was deprovisioned.
         """
-        arrived = await self._core.database.write_together(self._record_provisions, request)
+        arrived = await self._core.database.write_together(self._record_provisions, (request, carry()))
         if arrived.reply is Reply.GONE:
             raise ResourceGone(request.uuid)
         if arrived.reply is Reply.CONFLICT:
@@ -97,7 +98,7 @@ class Calls:
         Raises:
             UnknownResource, ResourceGone: there is no such resource, or no more.
         """
-        recorded = await self._core.database.write(self._record_plan_change, uuid, plan)
+        recorded = await self._core.database.write(keep_context(self._record_plan_change), uuid, plan)
         if recorded.reply is Reply.UNKNOWN:
             raise UnknownResource(uuid)
         if recorded.reply is Reply.GONE or recorded.resource is None:
@@ -115,16 +116,22 @@ class Calls:
         Raises:
             ResourceGone: there is no such resource, or no more.
         """
-        recorded = await self._core.database.write(self._record_deprovision, uuid)
+        recorded = await self._core.database.write(keep_context(self._record_deprovision), uuid)
         if recorded.reply is Reply.GONE:
             raise ResourceGone(uuid)
         return Answer(status=204)
 
-    def _record_provisions(self, connection: sa.Connection, requests: Sequence[ProvisionRequest]) -> list[_Arrived]:
-        """Record provisions that came at the same time; of two for the same uuid the later one repeats the first."""
+    def _record_provisions(
+        self, connection: sa.Connection, asked: Sequence[tuple[ProvisionRequest, Mapping[str, Any]]]
+    ) -> list[_Arrived]:
+        """Record provisions that came at the same time; of two for the same uuid the later one repeats the first.
+
+        With each comes what its workflow takes over of the request.
+        """
         now = self._core.clock()
+        requests = [request for request, _ in asked]
         firsts = {request.uuid: place for place, request in reversed(list(enumerate(requests)))}
-        new = self._begin_all(connection, [requests[place] for place in firsts.values()], now=now)
+        new = self._begin_all(connection, [asked[place] for place in firsts.values()], now=now)
         arrived: list[_Arrived | None] = [None] * len(requests)
         # Resources are locked in one order, so that of two processes with repeats in common one waits for the other.
         for place, request in sorted(enumerate(requests), key=lambda each: each[1].uuid):
@@ -133,11 +140,11 @@ class Calls:
         return [each for each in arrived if each is not None]
 
     def _begin_all(
-        self, connection: sa.Connection, requests: Iterable[ProvisionRequest], *, now: datetime
+        self, connection: sa.Connection, asked: Sequence[tuple[ProvisionRequest, Mapping[str, Any]]], *, now: datetime
     ) -> Collection[str]:
         """Record those of these resources that are new, with what goes with them; return their uuids."""
         kind = WorkflowKind.PROVISION
-        ids = {build_id(kind, request.uuid, which=1): request for request in requests}
+        ids = {build_id(kind, request.uuid, which=1): request for request, _ in asked}
         uuids = insert_resources(connection, ids, now=now)
         new = {workflow_id: request for workflow_id, request in ids.items() if request.uuid in uuids}
         if new:
@@ -146,7 +153,8 @@ class Calls:
             details = {each.uuid: _describe(each) for each in new.values()}
             add_events(connection, TimelineName.PROVISION_REQUESTED, details, now=now)
             arguments = {workflow_id: (each.uuid, each.grant is None) for workflow_id, each in new.items()}
-            self._core.engine.enqueue_all(connection, kind, arguments)
+            carried = dict(zip(ids, (each for _, each in asked), strict=True))
+            self._core.engine.enqueue_all(connection, kind, arguments, carried=carried)
         return uuids
 
     def _record_repeat(self, connection: sa.Connection, request: ProvisionRequest) -> _Arrived:

@@ -31,6 +31,7 @@ from headrace.store.state.webhooks import (
     find_credentials,
     forget_webhook_events,
 )
+from headrace.telemetry.context import keep_context
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.engine.port import EVENT_QUEUE
 from headrace.workflows.engine.run import Run, StepFailed
@@ -85,7 +86,7 @@ class Events:
             DeliveryRejected: it is older than anything that Heroku still delivers.
         """
         verify_age(event, now=self._core.clock())
-        return await self._core.database.write(self._record, uuid, event)
+        return await self._core.database.write(keep_context(self._record), uuid, event)
 
     async def keep(self, uuid: str, body: bytes, *, reason: str) -> Taken:
         """Keep a delivery that proves to come from Heroku and is no event that we know, and show it to an operator.

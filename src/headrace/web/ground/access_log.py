@@ -1,0 +1,57 @@
+"""A line of the log for each request; and every other line that is written meanwhile says which request it is about."""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from urllib.parse import quote
+from uuid import uuid4
+
+from starlette.types import Message, Scope, Send
+
+from headrace.logs import ACCESS, LogName
+from headrace.telemetry.context import about_only
+
+log = logging.getLogger(ACCESS)
+
+# Heroku's router gives each request one, or takes what came with it: letters of this kind (article "HTTP Request IDs").
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
+LONGEST_PATH = 300
+# What a path may hold as it is (RFC 3986), beside letters and digits.
+PLAIN = "/:@!$&'()*+,;=~"
+
+
+@contextmanager
+def watch_request(scope: Scope, send: Send, *, secrets: Sequence[str]) -> Iterator[Send]:
+    """Have what is logged until the block ends be about a request, and note what was answered through what it yields.
+
+    Nothing that was logged about the request before, on the same connection say, is said of this one.
+    """
+    began_at, statuses = monotonic(), list[int]()
+
+    async def send_on(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+        await send(message)
+
+    with about_only(request_id=_read_request_id(scope)):
+        try:
+            yield send_on
+        finally:
+            answered = {"method": scope["method"], "path": mask_path(scope["path"], secrets)}
+            status, took = next(iter(statuses), None), round((monotonic() - began_at) * 1000)
+            log.info(LogName.REQUEST_ANSWERED, extra={**answered, "status": status, "ms": took})
+
+
+def mask_path(path: str, secrets: Sequence[str]) -> str:
+    """Return a path as one word of a line, without secrets that somebody has put there."""
+    word = quote(path, safe=PLAIN)
+    for secret in secrets:
+        word = word.replace(quote(secret, safe=PLAIN), "•••")
+    return word[:LONGEST_PATH]
+
+
+def _read_request_id(scope: Scope) -> str:
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    return given if REQUEST_ID.fullmatch(given) else str(uuid4())
