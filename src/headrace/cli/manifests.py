@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headrace.cli.parts import Commands
 from headrace.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ ROTATED = """{path} has a new password. In this order, and before {until}:
 
 From {until} on the service refuses the old one by itself."""
 
-commands = click.Group()
+commands = Commands()
 
 file_option = click.option(
     "--file", type=click.Path(dir_okay=False, path_type=Path), help="The manifest (default: addon-manifest.json)."

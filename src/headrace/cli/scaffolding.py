@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from headrace.cli.parts import PORT
+from headrace.cli.parts import PORT, Commands
 from headrace.errors import ConfigurationError
 
-commands = click.Group()
+commands = Commands()
 
 WRITTEN = """{title} is in {where}. It runs, and is tested:
 

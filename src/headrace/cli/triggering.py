@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 import click
 
+from headrace.cli.parts import Commands
 from headrace.models import Stage
 
 if TYPE_CHECKING:
     from headrace.developing.triggers import Control
 
-commands = click.Group()
+commands = Commands()
 
 app_option = click.option("--app", required=True, help="The app's name.")
 addon_option = click.option("--addon", help="The add-on's name, where the app has several.")
