@@ -189,7 +189,7 @@ function sayNothing(words) {
   const nothing = document.getElementById("nothing");
   if (!words.length && !location.search.includes("=")) nothing.hidden = true;
   else nothing.hidden = cards().some((card) => !card.hidden);
-  if (words.length) document.getElementById("asked").textContent = text.value.trim();
+  if (words.length) document.getElementById("asked").textContent = `“${text.value.trim()}”`;
 }
 
 text.addEventListener("input", sift);
