@@ -62,7 +62,7 @@ async def test_a_hook_that_forgets_its_drain_fails_and_says_what_to_return(
         addon = await provision(pair)
 
         assert (State.FAILED, []) == ((await pair.find(addon.id)).state, list_urls(pair))
-        [record] = [record for record in caplog.records if record.message == "step.failed"]
+        [record] = [record for record in caplog.records if record.msg == "step.failed"]
         assert "log_drain_url" in vars(record)["error"]
 
 

@@ -76,7 +76,7 @@ async def test_a_worker_that_began_before_the_move_ends_in_order(
         ready = await visit(pair, "/ready")
         with pytest.raises(Declined):
             await pair.heroku.create_addon("shop", "acme-search:basic")
-        await eventually(lambda: caplog.messages.count("database.failed") >= 3)
+        await eventually(lambda: [record.msg for record in caplog.records].count("database.failed") >= 3)
 
     assert (0, 503) == (moved.exit_code, ready.status), moved.output
     assert [] == pair.acme.created

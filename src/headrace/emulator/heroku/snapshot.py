@@ -24,10 +24,10 @@ BOOKS = ("registry", "tokens", "flow")
 # The parts whose state is written for itself.
 OTHERS = ("clock", "switches", "faults")
 # The parts of which nothing is written: the agenda is planned anew, rate pools start full, and traffic, connections,
-# calls under way and the seconds of login forms are of one run.
-FORGOTTEN = ("url", "agenda", "rates", "traffic", "partner", "connections", "logins")
+# calls and log lines under way and the seconds of login forms are of one run.
+FORGOTTEN = ("url", "agenda", "rates", "traffic", "partner", "connections", "logins", "drain_buffers")
 # Of these no book could hold a link: they are plain values.
-PLAIN = ("url", "logins")
+PLAIN = ("url", "logins", "drain_buffers")
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from headrace.clock import Clock
 from headrace.errors import NothingToDo
@@ -26,6 +26,7 @@ from headrace.store.state.notices import (
     list_settled_incidents,
     settle_notice,
 )
+from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import (
     FORM_REJECTED,
@@ -174,7 +175,7 @@ class OperatorIncidents:
         order, group = _require_order(request)
         found = await self.database.read(list_open_of_group, group)
         if not found:
-            return RedirectResponse(INCIDENTS.path, status_code=303)
+            return Redirect(INCIDENTS.path, status_code=303)
         is_of_plans = order is GroupOrder.RETRY and group.kind == NoticeKind.PLAN_CHANGE_FAILED
         context = GroupOrderContext(
             order=order,
@@ -195,7 +196,7 @@ class OperatorIncidents:
                 break
             done += await self._give_one(order, notice_id, uuid)
         log.info(LogName.OPERATOR_ORDERED, extra={"order": f"{order} all", "kind": group.kind, "count": done})
-        return RedirectResponse(f"{INCIDENTS.path}?done={done}&left={len(found) - done}", status_code=303)
+        return Redirect(f"{INCIDENTS.path}?done={done}&left={len(found) - done}", status_code=303)
 
     async def _give_one(self, order: GroupOrder, notice_id: int, uuid: str) -> bool:
         if order is GroupOrder.SETTLE:
