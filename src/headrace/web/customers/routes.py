@@ -53,14 +53,15 @@ NEWS = {
     "silent": "Heroku did not answer. What is shown is as last read.",
     "recent": "Checked moments ago. Heroku can be asked again in a few seconds.",
 }
-_CHOICE = {"type": "string", "maxLength": 100}
+# What is too long is cut, and what is no choice shows nothing: no address is refused.
+_CHOICE = {"type": "string"}
 FILTER = {
     "q": {**_CHOICE, "description": "Words that a card has to have, its stage and its pipeline's name counted in."},
     "stage": {**_CHOICE, "description": "The stage of an app."},
     "state": {**_CHOICE, "description": "The state of a resource."},
     "plan": {**_CHOICE, "description": "The plan of a resource."},
     "moved": {**_CHOICE, "description": "1: only what has moved within the last 24 hours."},
-    "found": {"type": "string", "enum": list(NEWS), "description": "What a check came to, to be said."},
+    "found": {**_CHOICE, "description": f"What a check came to, to be said: {', '.join(NEWS)}."},
 }
 
 LOG_IN = Operation(
