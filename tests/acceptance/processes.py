@@ -22,7 +22,7 @@ from lab.kit.processes import find_command, find_free_port
 HEADRACE = find_command("headrace")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WORLD_URL = "http://127.0.0.1:5050"
-READY_WITHIN_SECONDS = 60.0
+READY_WITHIN_SECONDS = 240.0
 STOP_WITHIN_SECONDS = 15.0
 # Settings of whoever runs the tests must not reach the processes under test.
 OURS = ("HEADRACE_", "HEROKU_", "DATABASE_URL", "PORT")

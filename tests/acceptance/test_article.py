@@ -152,4 +152,8 @@ async def test_the_articles_own_bodies_lead_to_the_board(sqlite_url: str) -> Non
     assert ["production"] == list(board["pipelines"][0]["stages"])
     assert ["example"] == [card["app"] for card in board["pipelines"][0]["stages"]["production"]]
     assert re.search(r"<h2[^>]*><bdi>example</bdi></h2>", html)
-    assert "Production <b>1</b>" in html
+    columns = dict(re.findall(r'<section [^>]*data-stage="(\w+)">(.*?)</section>', html, re.DOTALL))
+    assert ["production"] == [stage for stage, column in columns.items() if f'id="resource-{UUID}"' in column]
+    assert re.search(r"<h4>.*<bdi>example</bdi>", columns["production"])
+    # The article has no request that tells who has access, so nothing is confirmed and nothing counted.
+    assert ('id="groups"' in html, "data-incomplete" in html, "counted" in html) == (True, True, False)

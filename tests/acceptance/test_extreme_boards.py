@@ -44,6 +44,10 @@ def test_one_of_300_review_apps_is_found(browser: Browser) -> None:
         ["shop-pr-179", *[f"shop-pr-{n}" for n in range(178, 169, -1)], "shop-pr-17"]
     )
     expect(page.locator("#live")).to_contain_text("11 of 305 shown")
+    # The count in a pipeline's heading is no name of it.
+    page.keyboard.press("Escape")
+    page.keyboard.type("305 resources")
+    expect(page.locator(".card:visible")).to_have_count(0)
 
 
 def test_2000_resources_fit_a_phone(browser: Browser) -> None:

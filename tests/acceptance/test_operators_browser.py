@@ -10,7 +10,7 @@ from playwright.async_api import expect as expect_async
 from playwright.sync_api import Browser, Page, expect
 
 from acceptance.judging import PHONE, Watch, find_overflow, find_violations, launch_async
-from acceptance.processes import Processes, Town
+from acceptance.processes import Processes, Town, wait_until
 from acceptance.test_browser import ADA
 from acceptance.test_every_page import SECRET
 from browsing import provision
@@ -86,7 +86,12 @@ def test_an_operator_finds_a_pipeline(town: Town, browser: Browser) -> None:
     """With what it holds at each stage."""
     town.add_acme("storefront", "storefront-staging", "ledger-api", user=ADA)
     page = log_in(browser, town)
-    page.goto(f"{town.acme_url}/operators/pipelines")
+
+    def are_both_there() -> bool:
+        page.goto(f"{town.acme_url}/operators/pipelines")
+        return sorted(page.locator("tbody .count").all_text_contents()) == ["1", "1", "1"]
+
+    wait_until(are_both_there)
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_role("searchbox").fill("ledg")
     page.keyboard.press("Enter")

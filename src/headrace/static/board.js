@@ -163,7 +163,7 @@ function sift() {
   const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length && !folds) folds = listFolds();
   for (const lane of groups().querySelectorAll(".lane")) {
-    const title = lane.querySelector("h2").textContent;
+    const title = lane.querySelector("h2 bdi").textContent;
     const inside = [...lane.querySelectorAll(".card")];
     for (const card of inside) card.hidden = !isFound(card, title, words);
     lane.hidden = inside.every((card) => card.hidden);

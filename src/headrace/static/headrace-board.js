@@ -154,7 +154,7 @@ class HeadraceBoard extends HTMLElement {
   #sift() {
     const words = this.#filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const lane of this.#groups.querySelectorAll(".lane")) {
-      const title = lane.querySelector("h2").textContent;
+      const title = lane.querySelector("h2 bdi").textContent;
       for (const card of lane.querySelectorAll(".card")) {
         const text = `${card.textContent} ${card.closest(".stage")?.dataset.stage ?? ""} ${title}`.toLowerCase();
         card.hidden = !words.every((word) => text.includes(word));
@@ -253,7 +253,7 @@ function renderLane(pipeline, board, stages, isOpen, now) {
 function renderLaneHead(title, id, cards, isWhole) {
   return make("h2", { part: "pipeline-name" }, make("bdi", {}, title),
     id && make("span", { class: "muted mono" }, shortenId(id)),
-    isWhole && make("small", {}, cards.length.toLocaleString("en"), make("span", { class: "sr" }, " resources")));
+    isWhole && make("small", {}, cards.length.toLocaleString("en"), make("span", { class: "sr" }, cards.length === 1 ? " resource" : " resources")));
 }
 
 function renderReach(stage, cards, isWhole) {
