@@ -8,7 +8,9 @@ from click.testing import Result
 
 from cli.running import invoke
 from emulator.partner import RawPartner, answer
+from headrace.cli.triggering import STAGES
 from headrace.emulator import Emulator
+from headrace.models import Stage
 from headrace.process.ports import bind
 
 BOARD = re.compile(r"^(?:Its board: )?(http://127\.0\.0\.1:\d+/sso/apps/[-\w]+/addons/[-\w]+\S*)$", re.MULTILINE)
@@ -89,3 +91,8 @@ def test_only_a_heroku_of_this_machine_is_asked(url: str) -> None:
     result = invoke("trigger", "sso", "--app", "storefront", HEROKU_HOST=url)
 
     assert (1, True) == (result.exit_code, "is no emulated Heroku of this machine" in result.output)
+
+
+def test_an_app_can_be_moved_to_every_stage() -> None:
+    """They are written down once more, because what reads them weighs more than the whole command line."""
+    assert set(STAGES) == {str(stage) for stage in Stage}
