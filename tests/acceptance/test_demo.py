@@ -64,7 +64,7 @@ def test_the_demo_plays_until_it_is_interrupted(processes: Processes) -> None:
     status = demo.wait(within=QUICK_SECONDS)
 
     assert (200, "/board") == (first.status_code, first.url.path)
-    assert "Staging <b>1</b>" in first.text
+    assert 'Staging <b class="counted">1</b>' in first.text
     assert "moved from staging" not in first.text
     assert "moved from staging" in later.text
     assert (0, []) == (status, demo.err)

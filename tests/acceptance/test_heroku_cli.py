@@ -58,9 +58,10 @@ def test_an_addon_of_the_cli_stands_on_the_board(processes: Processes, heroku_cl
         for stage, cards in board["pipelines"][0]["stages"].items()
     }
     assert (200, "/board") == (page.status_code, page.url.path)
-    assert re.search(r"<h2[^>]*><bdi>kiosk-line</bdi></h2>", page.text)
+    assert re.search(r"<h2[^>]*><bdi>kiosk-line</bdi><small[^>]*>2<", page.text)
+    one = '<b class="counted">1</b>'
     assert re.search(
-        r"Review <b>1</b>.*kiosk-pr-1.*Production <b>1</b>.*<article[^>]* data-origin>.*kiosk", page.text, re.DOTALL
+        rf"Review {one}.*kiosk-pr-1.*Production {one}.*<article[^>]* data-origin>.*kiosk", page.text, re.DOTALL
     )
 
 
@@ -84,6 +85,7 @@ def test_the_cli_changes_the_plan_and_removes_the_addon(processes: Processes, he
     assert "Your data does not fit this plan." in refused.stderr
     assert re.search(r"Plan: +acme-search:standard\n", addon_info)
     assert "Not in a pipeline" in page.text
+    assert f'id="resource-{uuid}"' in page.text
     assert re.search(r"Destroying \S+ on ada-notes... done", destroyed)
     assert "ACME_SEARCH_URL" not in config
-    assert "ada-notes</bdi></h" not in gone.text
+    assert f'id="resource-{uuid}"' not in gone.text
