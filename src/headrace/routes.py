@@ -37,12 +37,8 @@ def build_routes(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
         *customers.routes(),
         *_build_operators(parts),
         *_build_api(parts, boards),
-        build_metrics_route(parts),
+        metrics_route(parts.metrics, token=parts.settings.metrics_token, is_local=parts.settings.is_local),
     ]
-
-
-def build_metrics_route(parts: Parts) -> DescribedRoute:
-    return metrics_route(parts.metrics, token=parts.settings.metrics_token, is_local=parts.settings.is_local)
 
 
 def _build_webhooks(parts: Parts, *, prefix: str) -> Webhooks:

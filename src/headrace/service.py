@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from headrace.errors import ConfigurationError, MisuseError
 from headrace.hooks.callables import (
@@ -28,12 +28,12 @@ from headrace.resources.jobs import Jobs
 from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
 from headrace.resources.plain import PlainService
 from headrace.resources.reading import Resources
-from headrace.routes import build_routes
 from headrace.running import Readiness
 from headrace.settings import Settings, read_settings
 from headrace.web.ground.addresses import PREFIX
-from headrace.web.ground.app import build_app
-from headrace.web.ground.mounting import Application
+
+if TYPE_CHECKING:
+    from headrace.web.ground.mounting import Application
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ class AddonService:
         self._assembly.hooks.register("panel", hook)
         return hook
 
-    def asgi(self, *, prefix: str = "", has_worker: bool = True) -> Application:
+    def asgi(self, *, prefix: str = "", has_worker: bool = True) -> "Application":
         """Return the web application, with a worker in it unless another process is the worker.
 
         `prefix` is where it is on its host, as a browser says it, `/addon` say, where it is mounted in an application
@@ -151,6 +151,10 @@ class AddonService:
             ConfigurationError: a hook is missing; the text has the lines to paste. Or the manifest has other addresses.
             MisuseError: the prefix is none.
         """
+        # A worker shows no page, and does without the memory of what makes them.
+        from headrace.routes import build_routes
+        from headrace.web.ground.app import build_app
+
         self._require_prefix(prefix)
         assembly = self._assembly
         parts = assembly.assemble()

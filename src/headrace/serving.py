@@ -21,11 +21,10 @@ from headrace.process.collector import spare_collector
 from headrace.process.dyno import read_proxies
 from headrace.process.parent import Leash, list_stop_signals
 from headrace.process.ports import bind
-from headrace.routes import build_metrics_route
 from headrace.running import Readiness
 from headrace.service import AddonService, find_assembly
-from headrace.web.ground.app import build_app
 from headrace.web.ground.connections import Limits, bound_connections
+from headrace.web.programs.metrics import metrics_route
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +107,10 @@ async def run_worker(service: AddonService, *, port: int | None, leash: Leash | 
     assembly = find_assembly(service)
     parts = assembly.assemble()
     if port is not None:
+        from headrace.web.ground.app import build_app
+
         app = build_app(
-            [build_metrics_route(parts)],
+            [metrics_route(parts.metrics, token=parts.settings.metrics_token, is_local=parts.settings.is_local)],
             service_name=service.settings.manifest.name,
             find_readiness=Readiness(parts).find,
             outages=parts.database.outages,

@@ -21,7 +21,6 @@ from headrace.web.ground.addresses import cut, find_prefix
 from headrace.web.ground.mounting import Application, Lifespan
 from headrace.web.ground.openapi import DescribedRoute, Operation, build_openapi, show_json
 from headrace.web.ground.origin import is_secure
-from headrace.web.ground.pages import MessageContext, show_message
 from headrace.web.ground.sessions import find_cookie_prefix
 from headrace.web.ground.startup import PlainStart
 
@@ -187,6 +186,9 @@ def _show_error(request: Request, status: int, *, service_name: str, headers: Ma
     # An unexpected error is answered outside the middleware, so the headers are set here too.
     all_headers = {**_find_headers(request), **(headers or {})}
     if "text/html" in request.headers.get("accept", ""):
+        # A worker that answers its health checks shows no page.
+        from headrace.web.ground.pages import MessageContext, show_message
+
         context = MessageContext(
             title=HTTPStatus(status).phrase, text=message, service_name=service_name, status=status
         )
