@@ -84,7 +84,7 @@ def show_demo(installed: Installed) -> None:
     done = subprocess.run(
         demo, env=build_environment(), capture_output=True, text=True, check=False, timeout=DEMO_SECONDS
     )
-    if done.returncode != 0 or "22 resources on 22 apps" not in done.stdout:
+    if done.returncode != 0 or "22 resources in 5 pipelines" not in done.stdout:
         # A log line is JSON, and its traceback one text in it.
         lines = done.stderr.replace("\\n", "\n").splitlines()
         raise SmokeError("\n".join(["the demo did not show its board", *lines[-20:]]))
