@@ -25,7 +25,7 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.schema import access, access_check, pipeline, placement, placement_check, resource
 from headrace.web.ground.sessions import GOOD_FOR, Session, build_signer
 from lab.bench.ack import CONNECTIONS, ROUNDS, build_provision
-from lab.bench.polling import read_pace
+from lab.bench.polling import ALL_OPEN, read_pace
 from lab.bench.served import build_settings
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import settle
@@ -37,7 +37,7 @@ CARDS = tuple(Stage)
 ACK_SECONDS = 5.0
 ACKS_PER_SECOND = 50.0
 QUIET_SECONDS = 5.0
-# Every board has been opened by then, and the moves come after.
+# Opening all boards takes less.
 OPENED_WITHIN_SECONDS = 12.0
 MOVES, MOVE_PAUSE_SECONDS = 40, 0.25
 SHOWN_WITHIN_SECONDS = 10.0
@@ -73,7 +73,8 @@ def _measure_service(port: int, server: Popen[str], database: Database, cookies:
         assert polling.stdout is not None
         polling.stdin.write(json.dumps(cookies) + "\n")
         polling.stdin.flush()
-        time.sleep(OPENED_WITHIN_SECONDS)
+        if polling.stdout.readline() != ALL_OPEN:
+            raise RuntimeError(f"{len(cookies)} boards were not opened in {POLLING_SECONDS:g} s.")
         began, used = time.monotonic(), _read_cpu(server.pid)
         moved = _move_some(database)
         time.sleep(SHOWN_WITHIN_SECONDS)

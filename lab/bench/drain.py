@@ -16,7 +16,7 @@ from operator import attrgetter
 from subprocess import Popen
 from typing import Any
 
-from lab.bench.sites import BEFORE, Site, make_site, provision
+from lab.bench.sites import BEFORE, PATIENCE_SECONDS, Site, make_site, provision
 from lab.kit.builds import Build, check_out, read_cpu
 from lab.kit.databases import DATABASES
 
@@ -78,6 +78,7 @@ def _measure(build: Build, database: str, workers: int) -> Drained:
 @contextmanager
 def _stopped(site: Site, workers: "list[Popen[bytes]]") -> Iterator[None]:
     """Stop processes while the block lasts; none of them has SQLite's lock then."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         for worker in workers:
             worker.send_signal(signal.SIGSTOP)
@@ -85,6 +86,8 @@ def _stopped(site: Site, workers: "list[Popen[bytes]]") -> Iterator[None]:
             break
         for worker in workers:
             worker.send_signal(signal.SIGCONT)
+        if time.monotonic() > deadline:
+            raise RuntimeError("SQLite's lock was held whenever the workers were stopped.")
         time.sleep(AGAIN_SECONDS)
     try:
         yield

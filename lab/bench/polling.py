@@ -1,8 +1,8 @@
 """Open boards, as their script keeps them current: `python -m lab.bench.polling PORT SECONDS`, with cookies as JSON.
 
-Each has a connection of its own, asks with the version that it has, and waits as long as the script does. At the end
-one line of JSON tells how long answers took, in seconds, how often each status came, and when each page came to which
-board, in seconds of the system's clock.
+Each has a connection of its own, asks with the version that it has, and waits as long as the script does. A line says
+when all of them have been answered once. At the end one line of JSON tells how long answers took, in seconds, how often
+each status came, and when each page came to which board, in seconds of the system's clock.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ import uvloop
 import headrace
 from lab.kit.load import CONTENT_LENGTH, build_request
 
+# What is printed once every board is open.
+ALL_OPEN = "open\n"
 SCRIPT = Path(headrace.__file__).parent / "static" / "board.js"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ETAG = re.compile(rb"\r\netag: *(\S+)", re.IGNORECASE)
@@ -36,8 +38,9 @@ def read_pace() -> float:
 class Polling:
     """What all boards do together."""
 
-    def __init__(self, port: int, *, seconds: float) -> None:
+    def __init__(self, port: int, *, boards: int, seconds: float) -> None:
         self.port = port
+        self.unopened = set(range(boards))
         self.pace = read_pace()
         self.deadline = time.monotonic() + seconds
         self.took: list[float] = []
@@ -65,6 +68,10 @@ class Polling:
     def note(self, board: int, status: int, took: float) -> None:
         self.took.append(took)
         self.statuses[status] += 1
+        if board in self.unopened:
+            self.unopened.remove(board)
+            if not self.unopened:
+                print(ALL_OPEN, end="", flush=True)
         if status == 200:
             self.pages.append((board, time.time()))
 
@@ -91,7 +98,7 @@ async def _ask(connection: Connection, request: bytes) -> tuple[int, str]:
 
 
 async def poll(port: int, seconds: float, cookies: list[str]) -> dict[str, Any]:
-    polling = Polling(port, seconds=seconds)
+    polling = Polling(port, boards=len(cookies), seconds=seconds)
     async with asyncio.TaskGroup() as tasks:
         for board, cookie in enumerate(cookies):
             tasks.create_task(polling.keep_current(board, cookie))
