@@ -68,3 +68,12 @@ def test_a_used_port_is_said_before_anything_starts(tmp_path: Path) -> None:
 
     assert (2, True) == (result.exit_code, "`headrace dev --port 0` takes any free one" in result.output)
     assert f"Port {port} on 127.0.0.1 cannot be had" in result.output
+
+
+def test_a_folder_without_an_add_on_is_told_how_to_begin(tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        result = invoke("dev", "--port", "0", "--heroku-port", "0")
+
+    assert 2 == result.exit_code
+    assert "There is no module addon in" in result.output
+    assert "`headrace init` makes an add-on" in result.output

@@ -3,10 +3,12 @@
 import asyncio
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -51,12 +53,13 @@ async def run_dev(wanted: Wanted, *, say: Callable[[str], None]) -> None:
     """Run it until a signal asks to stop; what happens is said line by line.
 
     Raises:
-        ConfigurationError: a port cannot be had, or the world has no add-on service.
+        ConfigurationError: a port cannot be had, there is no module to run, or the world has no add-on service.
     """
     with ExitStack() as stack:
         bound = _bind(stack, wanted.port, "--port")
         with ExitStack() as trial:
             _bind(trial, wanted.heroku_port, "--heroku-port")
+        _require_module(wanted)
         stop = stack.enter_context(_listening_for_signals())
         async with _developing(wanted, bound, say) as developing:
             async for changes in awatch(wanted.folder, watch_filter=developing.watched, stop_event=stop):
@@ -173,6 +176,16 @@ async def _developing(wanted: Wanted, bound: socket.socket, say: Callable[[str],
                 yield developing
             finally:
                 await developing.stop()
+
+
+def _require_module(wanted: Wanted) -> None:
+    """See to it that there is something to run; what is wrong with it is said when it is run."""
+    module = wanted.target.partition(":")[0].partition(".")[0]
+    if PathFinder.find_spec(module, [str(wanted.folder), *sys.path]) is None:
+        problem = f"There is no module {module} in {wanted.folder}."
+        raise ConfigurationError(
+            [f"{problem} `headrace init` makes an add-on; `headrace dev MODULE:NAME` runs one of yours."]
+        )
 
 
 def _bind(stack: ExitStack, port: int, option: str) -> socket.socket:
