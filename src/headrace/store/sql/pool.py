@@ -62,9 +62,6 @@ class BoundedPool(Pool):
                 return
             entry.close()
 
-    def count_idle(self) -> int:
-        return len(self._idle)
-
     def is_used_up(self) -> bool:
         """Whether whoever comes now has to wait."""
         if not self._turns.acquire(blocking=False):
