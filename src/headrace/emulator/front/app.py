@@ -58,7 +58,8 @@ def build_app(heroku: Heroku, answer_local: Callable[[WholeRequest], Awaitable[R
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await router(scope, receive, send)
+            await router(scope, receive, send)
+            return
         try:
             request = await read_whole(scope, receive)
             if request.path == LOCAL_PREFIX or request.path.startswith(f"{LOCAL_PREFIX}/"):
