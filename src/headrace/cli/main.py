@@ -7,6 +7,7 @@ import click
 from headrace.cli import config, enriching, fleet, heroku, manifests, operate, reconciling, run, scaffolding, triggering
 from headrace.cli.parts import Commands
 from headrace.errors import ConfigurationError, HeadraceError
+from headrace.process.collector import spare_collector_at_the_start
 
 FAILED = 1
 MISUSE = 2
@@ -30,6 +31,7 @@ class _Main(Commands):
 @click.version_option(package_name="headrace")
 def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
+    spare_collector_at_the_start()
 
 
 for subject in (scaffolding, triggering, manifests, run, heroku, operate, config, fleet, enriching, reconciling):

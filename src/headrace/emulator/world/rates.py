@@ -36,6 +36,10 @@ class RatePools:
         pool.level -= 1
         return int(pool.level)
 
+    def forget(self, owner: str) -> None:
+        """Let go of the pool of whoever is gone."""
+        self._pools.pop(owner, None)
+
     def fill(self) -> None:
         """Make every pool full."""
         self._pools.clear()
