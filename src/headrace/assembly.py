@@ -149,6 +149,7 @@ def _build_metrics(settings: Settings, core: Core) -> Metrics:
         core.database,
         clock=core.clock,
         small_plans=settings.small_plans,
+        placed_series=settings.placed_series,
         recheck_every=settings.recheck_every,
         is_working=core.engine.is_working,
     )

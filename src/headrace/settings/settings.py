@@ -29,6 +29,7 @@ from headrace.settings.texts import (
     read_names,
     read_own_database,
     read_seconds,
+    read_series,
     read_url,
 )
 
@@ -102,6 +103,15 @@ class Settings:
         read_long_secret,
         what="the bearer token for `/metrics`",
         more=f"Without one, `/metrics` is open with an emulator on this machine and closed otherwise. {MAKE_SECRET}",
+    )
+    placed_series: int = declare(
+        "HEADRACE_PLACED_SERIES",
+        read_series,
+        default="0",
+        what="of how many resources `/metrics` tells where each of them is, so that your own series can be grouped by "
+        "stage",
+        more="Of none by default: they are as many series, with your customers' names of apps and pipelines. "
+        "docs/metrics.md says more.",
     )
     api_token: Secret | None = declare(
         "HEADRACE_API_TOKEN",

@@ -15,6 +15,8 @@ OWN_DATABASE, COMMON_DATABASE = "HEADRACE_DATABASE_URL", "DATABASE_URL"
 LONGEST = timedelta(days=10_000)
 # With fewer a worker has none left to work with, once it holds the two that show others that it lives.
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
+# A million series are some 240 MB at each scrape.
+MOST_SERIES = 1_000_000
 
 
 def read_manifest(given: Given) -> Manifest:
@@ -54,10 +56,17 @@ def read_common_database(given: Given) -> str:
 
 
 def read_connections(given: Given) -> int:
-    fewest, most = FEWEST_CONNECTIONS, MOST_CONNECTIONS
-    if not given.text.isdecimal() or not fewest <= int(given.text) <= most:
-        raise ConfigurationError([f"{given.text} is not a number from {fewest} to {most}."])
-    return int(given.text)
+    return _read_number(given.text, FEWEST_CONNECTIONS, MOST_CONNECTIONS)
+
+
+def read_series(given: Given) -> int:
+    return _read_number(given.text, 0, MOST_SERIES)
+
+
+def _read_number(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
+        raise ConfigurationError([f"{text} is not a number from {least} to {most}."])
+    return int(text)
 
 
 def read_url(given: Given) -> str:
