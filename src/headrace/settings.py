@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,6 +19,7 @@ from headrace.errors import ConfigurationError
 from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
 from headrace.models import Secret
 from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, read_origin
+from headrace.protocol.oauth import read_client_secrets
 
 SHORTEST_SECRET = 32
 OURS = "HEADRACE_"
@@ -121,7 +123,8 @@ def _read_long_secret(given: Given) -> Secret | None:
 def _read_keys(given: Given) -> KeyRing:
     """Read the keys, or derive one: an emulator on this machine has nothing to lose."""
     if not given.text:
-        return KeyRing([derive_key(given.texts["HEADRACE_CLIENT_SECRET"].encode(), "an emulator on this machine")])
+        secrets = [part.strip() for part in given.texts["HEADRACE_CLIENT_SECRET"].split(",")]
+        return KeyRing([derive_key(each.encode(), "an emulator on this machine") for each in secrets])
     try:
         return KeyRing.parse(given.text)
     except ValueError as error:
@@ -153,21 +156,13 @@ def _read_url(given: Given) -> str:
     return url
 
 
-def _read_seconds(given: Given) -> timedelta:
-    return _read_duration(given.text, unit="seconds")
-
-
-def _read_days(given: Given) -> timedelta:
-    return _read_duration(given.text, unit="days")
-
-
-def _read_duration(text: str, *, unit: str) -> timedelta:
+def _read_duration(given: Given, *, unit: str) -> timedelta:
     try:
-        duration = timedelta(**{unit: float(text)})
+        duration = timedelta(**{unit: float(given.text)})
     except (ValueError, OverflowError):
         duration = timedelta(0)
     if not timedelta(0) < duration < LONGEST:
-        raise ConfigurationError([f"{text} is not a number of {unit} above zero."])
+        raise ConfigurationError([f"{given.text} is not a number of {unit} above zero."])
     return duration
 
 
@@ -187,12 +182,13 @@ class Settings:
         more="The Partner Portal shows it under your add-on's settings; "
         "`heroku addons:admin:manifest:pull SLUG` writes it to addon-manifest.json.",
     )
-    client_secret: Secret = _setting(
+    client_secrets: tuple[Secret, ...] = _setting(
         "HEADRACE_CLIENT_SECRET",
-        lambda given: Secret(given.text),
+        lambda given: read_client_secrets(given.text),
         needed=Needed.ALWAYS,
         what="the add-on's OAuth client secret",
-        more="The Partner Portal shows it under your add-on's settings, OAuth.",
+        more="The Partner Portal shows it under your add-on's settings, OAuth. To rotate, put the new one in front, "
+        "parted by a comma: Heroku is asked with the new one, and with the old one where it refuses that.",
     )
     keys: KeyRing = _setting(
         "HEADRACE_KEYS",
@@ -252,27 +248,27 @@ class Settings:
     )
     recheck_every: timedelta = _setting(
         "HEADRACE_RECHECK_SECONDS",
-        _read_seconds,
+        partial(_read_duration, unit="seconds"),
         default="300",
         what="how old a placement may get before Heroku is asked again, in seconds",
     )
     answer_within: timedelta = _setting(
         "HEADRACE_ANSWER_SECONDS",
-        _read_seconds,
+        partial(_read_duration, unit="seconds"),
         default="20",
         what="how long a plan change may keep Heroku waiting for your hook before it is answered 202, in seconds",
         more="Heroku gives up after 25.",
     )
     keep_finished: timedelta = _setting(
         "HEADRACE_KEEP_DAYS",
-        _read_days,
+        partial(_read_duration, unit="days"),
         default="30",
         what="how many days the steps of finished workflows are kept",
         more="Timelines and placements are kept for good.",
     )
     retire_after: timedelta = _setting(
         "HEADRACE_RETIRE_SECONDS",
-        _read_seconds,
+        partial(_read_duration, unit="seconds"),
         default="3600",
         what="how long credentials go on working that a rotation has replaced, in seconds",
         more="Then your `on_retire` hook is called.",
@@ -330,7 +326,7 @@ class Settings:
     def secrets(self) -> list[Secret]:
         """Every text that is secret, but for keys and the database's password."""
         given = (self.metrics_token, self.api_token, self.operator_secret)
-        always = (self.client_secret, *self.manifest.secrets)
+        always = (*self.client_secrets, *self.manifest.secrets)
         return [*always, *(secret for secret in given if secret is not None)]
 
     @property
