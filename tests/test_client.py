@@ -3,6 +3,7 @@
 import asyncio
 import json
 import traceback
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -271,6 +272,19 @@ async def test_where_the_new_client_secret_is_refused_the_old_one_is_tried(refus
     assert ("new-access", 1, 0) == (exchanged.access.reveal(), right, once_in_force)
     tried = [dict(parse_qsl(request.body.decode()))["client_secret"] for request in transport.sent]
     assert ["the-new-one", "the-old-one", "the-new-one", "the-old-one", "the-new-one"] == tried
+
+
+async def test_while_a_password_is_rotated_a_fresh_grant_is_asked_for_with_both() -> None:
+    """Heroku has the new one from the push on, and the service before that."""
+    grant = Response(status=200, body=_json(code="fresh", expires_at="2026-11-02T12:05:00Z"))
+    transport = FakeTransport([UNAUTHORIZED, grant])
+    passwords = (Secret("the-new-one"), Secret("the-old-one"))
+    found = await make_client(transport).ask_for_grant(ONE, slug="acme-search", passwords=passwords)
+
+    assert found is not None
+    assert "fresh" == found.code.reveal()
+    used = [b64decode(each.headers["Authorization"].removeprefix("Basic ")) for each in transport.sent]
+    assert [b"acme-search:the-new-one", b"acme-search:the-old-one"] == used
 
 
 async def test_of_two_client_secrets_the_right_ones_refusal_stands() -> None:

@@ -198,14 +198,19 @@ class HerokuClient:
         await self._refresh(uuid, await self._find_token(uuid))
         return self._right_secret
 
-    async def ask_for_grant(self, uuid: str, *, slug: str, password: Secret) -> Grant | None:
+    async def ask_for_grant(self, uuid: str, *, slug: str, passwords: Sequence[Secret]) -> Grant | None:
         """Ask for a fresh grant in place of one that was lost; None when Heroku gives none (contract §2.4).
+
+        While a password is rotated, Heroku has one of two.
 
         Raises:
             PlatformError: Heroku could not be asked.
         """
-        request = build_backfill(uuid, slug=slug, password=password)
-        return read_backfill(await self._send(request, password), request)
+        for password in passwords:
+            request = build_backfill(uuid, slug=slug, password=password)
+            if grant := read_backfill(await self._send(request, password), request):
+                return grant
+        return None
 
     async def inspect(self, uuid: str) -> Inspection:
         """Find out which app, pipeline and stage a resource is in. See `protocol.pipelines.inspect`."""
