@@ -1,12 +1,13 @@
 """How Sphinx makes a site of the Markdown: the pages are those of the repository, as they stand there.
 
-`./dev docs` runs it. docs/index.md orders the pages: each of its headings is a part of the site's navigation, and what it
-lists the pages of it.
+`./dev docs` runs it. docs/index.md orders the pages: each of its headings is a part of the site's navigation, and what
+is listed below it are that part's pages.
 """
 
+import posixpath
 import re
 import tomllib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
@@ -48,7 +49,7 @@ def list_parts(index: str) -> list[tuple[str, list[str]]]:
     for part in index.split("\n## ")[1:]:
         heading, _, text = part.partition("\n")
         links = re.findall(r"^- \[[^\]]+\]\(([^)]+)\.md\)", text, re.MULTILINE)
-        parts.append((heading, [link.removeprefix("../") if link.startswith("../") else f"docs/{link}" for link in links]))
+        parts.append((heading, [posixpath.normpath(f"docs/{link}") for link in links]))
     return parts
 
 
@@ -57,7 +58,7 @@ def add_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
     if name != root_doc:
         return
     for heading, pages in list_parts(source[0]):
-        listed = "\n".join(f"/{PurePosixPath(page)}" for page in pages)
+        listed = "\n".join(f"/{page}" for page in pages)
         source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{listed}\n```\n"
 
 
