@@ -39,6 +39,8 @@ html_copy_source = False
 html_theme_options = {"top_of_page_buttons": []}
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+# A page shows what was written.
+smartquotes = False
 # What has no language is a terminal's.
 highlight_language = "text"
 

@@ -13,8 +13,8 @@ WIDTH = 10_000
 def render_commands() -> str:
     """Draw a chapter for each command, and a section for each command of a group."""
     lines = [""]
-    for name in sorted(main.commands):
-        lines += render_command(main.commands[name], ("headrace", name))
+    for path, command in walk_commands(main, ("headrace",)):
+        lines += render_command(command, path) if command is not main else ()
     return "\n".join([*lines, ""])
 
 
@@ -27,9 +27,6 @@ def render_command(command: click.Command, path: tuple[str, ...]) -> Iterator[st
             yield from ("| option | is |", "|---|---|")
             yield from (f"| `{spell_cell(names)}` | {spell_cell(told)} |" for names, told in options)
             yield ""
-    if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from render_command(command.commands[name], (*path, name))
 
 
 def list_options(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
@@ -50,13 +47,9 @@ def spell_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def list_commands() -> list[str]:
-    """Return every command under its whole name, those of groups too."""
-    return [" ".join(path) for path in _walk(main, ("headrace",))]
-
-
-def _walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def walk_commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield a command under its whole name, and those of a group behind it."""
+    yield path, command
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
-            yield (*path, name)
-            yield from _walk(each, (*path, name))
+        for name in sorted(command.commands):
+            yield from walk_commands(command.commands[name], (*path, name))
