@@ -159,7 +159,7 @@ def _build_client(settings: Settings, core: Core, *, observe: Observe) -> Heroku
     return HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
         tokens=StoredTokens(core.database, core.secrets, clock=core.clock),
-        client_secret=settings.client_secret,
+        client_secrets=settings.client_secrets,
         clock=core.clock,
         observe=observe,
     )

@@ -143,7 +143,14 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
         ["resources", "placements", "moves", "stage-mix", "figures", "production-on-small-plan", "one-ended-pipelines"]
     ),
 )
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="What to write.",
+)
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here (default: standard output)."
 )

@@ -16,6 +16,7 @@ from headrace.errors import ConfigurationError
 from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
 from headrace.models import Secret
 from headrace.protocol.manifest import Manifest, is_loopback
+from headrace.protocol.oauth import read_client_secrets
 from headrace.settings.declaring import Given, Needed, Setting, declare
 from headrace.settings.texts import (
     COMMON_DATABASE,
@@ -53,12 +54,13 @@ class Settings:
         more="The Partner Portal shows it under your add-on's settings; "
         "`heroku addons:admin:manifest:pull SLUG` writes it to addon-manifest.json.",
     )
-    client_secret: Secret = declare(
+    client_secrets: tuple[Secret, ...] = declare(
         "HEADRACE_CLIENT_SECRET",
-        lambda given: Secret(given.text),
+        lambda given: read_client_secrets(given.text),
         needed=Needed.ALWAYS,
         what="the add-on's OAuth client secret",
-        more="The Partner Portal shows it under your add-on's settings, OAuth.",
+        more="The Partner Portal shows it under your add-on's settings, OAuth. To rotate, put the new one in front, "
+        "parted by a comma: Heroku is asked with the new one, and with the old one where it refuses that.",
     )
     keys: KeyRing = declare(
         "HEADRACE_KEYS",
@@ -205,7 +207,7 @@ class Settings:
     def secrets(self) -> list[Secret]:
         """Every text that is secret, but for keys and the database's password."""
         given = (self.metrics_token, self.api_token, self.operator_secret)
-        always = (self.client_secret, *self.manifest.secrets)
+        always = (*self.client_secrets, *self.manifest.secrets)
         return [*always, *(secret for secret in given if secret is not None)]
 
     @property

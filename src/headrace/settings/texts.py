@@ -39,7 +39,8 @@ def read_long_secret(given: Given) -> Secret | None:
 def read_keys(given: Given) -> KeyRing:
     """Read the keys, or derive one: an emulator on this machine has nothing to lose."""
     if not given.text:
-        return KeyRing([derive_key(given.texts["HEADRACE_CLIENT_SECRET"].encode(), "an emulator on this machine")])
+        secrets = [part.strip() for part in given.texts["HEADRACE_CLIENT_SECRET"].split(",")]
+        return KeyRing([derive_key(each.encode(), "an emulator on this machine") for each in secrets])
     try:
         return KeyRing.parse(given.text)
     except ValueError as error:
