@@ -19,6 +19,7 @@ CALLS = {
         ("GET", f"/jobs/{UUID}"),
         ("GET", f"/jobs/{UUID}/failures"),
         ("GET", "/notices"),
+        ("GET", "/changes"),
     ],
     Scope.WRITE: [
         ("POST", "/resources"),

@@ -11,6 +11,7 @@ from headrace.web.customers.boards import Boards
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.tokens import Tokens
 from headrace.web.programs.boards import PersonsBoards
+from headrace.web.programs.changes import Changes
 from headrace.web.programs.finding import Finding
 from headrace.web.programs.gate import Gate
 from headrace.web.programs.importing import Importing
@@ -43,6 +44,7 @@ class Api:
             PersonsBoards(gate=gate, boards=self.boards),
             Ordering(gate=gate, database=database, orders=orders, operations=self.operations),
             JobRoutes(gate=gate, database=database, jobs=Jobs(lambda: core, self.hooks)),
+            Changes(gate=gate, database=database),
             Notices(gate=gate, database=database, clock=core.clock, recheck_every=self.recheck_every),
             # Last, because a uuid may be anything.
             Finding(gate=gate, database=database, resources=resources),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from headrace.errors import Malformed, UnknownResource
 from headrace.models import State
 from headrace.protocol.partner import parse_uuid
-from headrace.protocol.wire import find_flaw, read_number
+from headrace.protocol.wire import find_flaw
 from headrace.resources.known import ResourceFilters
 from headrace.resources.reading import LONGEST_PAGE, PAGE, Resources
 from headrace.store.sql.database import Database
@@ -20,7 +20,7 @@ from headrace.store.state.placements import list_placements, pick_placement
 from headrace.store.state.resources import find_resource
 from headrace.web.ground.openapi import DescribedRoute, Operation, Scheme, show_json
 from headrace.web.ground.tokens import Caller
-from headrace.web.programs.gate import BAD_BODY, BAD_REQUEST, UNKNOWN, Gate, describe, read_moment, respond
+from headrace.web.programs.gate import BAD_BODY, BAD_REQUEST, UNKNOWN, Gate, describe, read_count, read_moment, respond
 from headrace.web.programs.shapes import Place, ResourceShape, describe_place, describe_resources
 
 HOME = "/api/resources"
@@ -131,7 +131,8 @@ class Finding:
         filters: Any = read_texts({name: query.getlist(name) for name in TEXTS if name in query})
         filters |= {name: read_moment(name, query[name]) for name in MOMENTS if name in query}
         wanted: ResourceFilters = filters
-        page = await self.resources.list(after=query.get("after"), limit=_read_limit(query.get("limit")), **wanted)
+        limit = read_count("limit", query.get("limit"), default=PAGE, least=1, most=LONGEST_PAGE)
+        page = await self.resources.list(after=query.get("after"), limit=limit, **wanted)
         return respond(ResourceListing(resources=describe_resources(page.resources), next=page.next))
 
     async def show(self, request: Request, _caller: Caller) -> Response:
@@ -165,10 +166,3 @@ def read_texts(given: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
             if flaw := find_flaw(text):
                 raise Malformed(f"{name}: {flaw}.", field=name)
     return dict(given)
-
-
-def _read_limit(text: str | None) -> int:
-    limit = PAGE if text is None else read_number(text)
-    if limit is None or not 1 <= limit <= LONGEST_PAGE:
-        raise Malformed(f"limit: is not a number from 1 to {LONGEST_PAGE:,}.", field="limit")
-    return limit

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from headrace.errors import GrantError, HeadraceError, Malformed, MisuseError, NothingToDo, Rejected
 from headrace.protocol.import_lines import convert
+from headrace.protocol.wire import read_number
 from headrace.store.state.api_tokens import Scope
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, Reply, show_json
@@ -89,6 +90,18 @@ def read_moment(name: str, text: str | None) -> datetime | None:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise problem from None
+
+
+def read_count(name: str, text: str | None, *, default: int, least: int, most: int) -> int:
+    """Return the number that a query names.
+
+    Raises:
+        Malformed: it is none, or none of these.
+    """
+    count = default if text is None else read_number(text)
+    if count is None or not least <= count <= most:
+        raise Malformed(f"{name}: is not a number from {least} to {most:,}.", field=name)
+    return count
 
 
 def respond(shape: Any, *, status: int = 200) -> Response:

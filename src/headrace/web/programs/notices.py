@@ -17,9 +17,10 @@ from headrace.store.state.api_tokens import Scope
 from headrace.store.state.notices import MEANINGS, PAGE, NoticeKind, NoticeRow, list_open_notices, settle_notice
 from headrace.web.ground.openapi import DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.ground.tokens import Caller
-from headrace.web.programs.gate import Gate, describe, respond
+from headrace.web.programs.gate import BAD_REQUEST, Gate, describe, read_count, respond
 
 NOTICES = "/api/notices"
+LARGEST_ID = 10**9
 
 
 class NoticeShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +58,15 @@ LIST = Operation(
     id="list_notices",
     summary="Return what waits for a person.",
     scheme=Scheme.PROGRAM,
-    query={"before": {"type": "integer", "minimum": 1, "description": "The `next` of the page before."}},
-    replies=describe(Scope.READ, {200: show_json("The open notices.", NoticeListing)}),
+    query={
+        "before": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": LARGEST_ID - 1,
+            "description": "The `next` of the page before.",
+        }
+    },
+    replies=describe(Scope.READ, BAD_REQUEST, {200: show_json("The open notices.", NoticeListing)}),
 )
 SETTLE = Operation(
     id="settle_notice_by_program",
@@ -87,7 +95,8 @@ class Notices:
         ]
 
     async def list(self, request: Request, _caller: Caller) -> Response:
-        before = read_number(request.query_params.get("before"))
+        text = request.query_params.get("before")
+        before = None if text is None else read_count("before", text, default=1, least=1, most=LARGEST_ID - 1)
         troubles = await self.database.read(load_troubles, now=self.clock(), recheck_every=self.recheck_every)
         rows = await self.database.read(list_open_notices, before=before, limit=PAGE + 1)
         return respond(

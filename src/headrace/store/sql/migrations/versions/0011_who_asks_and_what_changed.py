@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_change_count")),
     )
+    op.execute("INSERT INTO change_count (name, last) VALUES ('changes', 0)")
     op.add_column("lifecycle_event", sa.Column("position", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_lifecycle_event_position"), "lifecycle_event", ["position"], unique=True)
     _index_some("ix_lifecycle_event_unnumbered", "lifecycle_event", "id", where="position IS NULL")
