@@ -76,7 +76,7 @@ def import_resources(file: Any, form: str | None, dry_run: bool, env_file: str |
         for lines in read_lines(open_text(file), form, size=LINES, service=parts.manifest.id):
             for problem in lines.problems:
                 click.echo(problem, err=True)
-            found = await parts.imports.take_all(lines.resources, is_rehearsal=dry_run)
+            found = await parts.imports.take_all(lines.resources, by="command", is_rehearsal=dry_run)
             changes.update({str(change): count for change, count in found.items()})
             changes["not read"] += len(lines.problems)
             changes["of other services"] += lines.others

@@ -118,13 +118,13 @@ class Settings:
     api_token: Secret | None = declare(
         "HEADRACE_API_TOKEN",
         read_long_secret,
-        what="the bearer token for `/api`",
-        more=f"Without one there is no such address. {MAKE_SECRET}",
+        what="a bearer token for `/api` that may read and write",
+        more=f"`headrace tokens new` makes others, each with a name. {MAKE_SECRET}",
     )
     operator_secret: Secret | None = declare(
         "HEADRACE_OPERATOR_SECRET",
         read_long_secret,
-        what="what operators log in with at `/operators`",
+        what="what operators log in with at `/operators`, or each with a token of their own",
         more=f"Without one there are no such pages. A new one ends every operator's session. {MAKE_SECRET}",
     )
     recheck_every: timedelta = declare(

@@ -254,6 +254,7 @@ access_check = sa.Table(
     sa.Column("doubted_at", Moment),
 )
 
+# Its `position` is given to a line once it is committed, by whoever asks for changes: see store/state/changes.py.
 lifecycle_event = sa.Table(
     "lifecycle_event",
     METADATA,
@@ -262,6 +263,31 @@ lifecycle_event = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Column("name", sa.String(60), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("position", sa.BigInteger),
+    sa.Index(None, "position", unique=True),
+    _index_some("ix_lifecycle_event_unnumbered", "id", where="position IS NULL"),
+)
+
+# The last position that was given. Whoever gives some holds this row, and so nobody else does.
+change_count = sa.Table(
+    "change_count",
+    METADATA,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+
+# Who may ask and order, beside whoever has what the settings say: by the digest of a token, which nobody has but who
+# was given it. A name has one token at a time.
+api_token = sa.Table(
+    "api_token",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("revoked_at", Moment),
+    _index_some("uq_api_token_name", "name", where="revoked_at IS NULL", unique=True),
 )
 
 # What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time.
