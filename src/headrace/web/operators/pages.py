@@ -14,7 +14,8 @@ from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
 from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
-from headrace.web.operators.timelines import spell_title
+from headrace.web.operators.story.lines import spell_title
+from headrace.web.operators.story.runs import drop_seconds, spell_step
 from headrace.wording import spell_seconds
 
 # What the bar of every page leads to.
@@ -77,7 +78,9 @@ def load_operator_pages() -> Environment:
         "name_place": name_place,
         "spell_seconds": spell_seconds,
         "spell_kind": spell_kind,
+        "spell_step": spell_step,
         "spell_title": spell_title,
+        "drop_seconds": drop_seconds,
         "list_group_orders": list_group_orders,
         "write_group": write_group,
         "MEANINGS": MEANINGS,
