@@ -14,8 +14,8 @@ from headrace.cli.main import main
 from headrace.process.ports import bind
 from installations import make_old, make_partners
 from lab.kit.databases import make_on_server
+from settings.test_settings import GOOD, MANIFEST
 from store.sql.test_outage import CLOSED, NOWHERE, UUID
-from test_settings import GOOD, MANIFEST
 
 # Each command, as it is given when all is well. Of the groups, what stands in them.
 COMMANDS: dict[str, tuple[str, ...]] = {
