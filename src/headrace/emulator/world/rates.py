@@ -50,6 +50,8 @@ class RatePools:
         if pool is None:
             pool = self._pools[owner] = Pool(full, now)
         passed = (now - pool.at).total_seconds()
-        pool.level = min(full, pool.level + max(0.0, passed) * REFILL_PER_SECOND)
+        # A clock that was put back refills nothing.
+        level = pool.level + passed * REFILL_PER_SECOND if passed > 0 else pool.level
+        pool.level = min(full, level)
         pool.at = now
         return pool
