@@ -2,6 +2,8 @@ import asyncio
 import io
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
@@ -91,3 +93,38 @@ def test_people_are_told_first_that_nothing_reaches_heroku() -> None:
         f"HEROKU_ADDONS_URL={URL}",
     ):
         assert expected in text
+
+
+async def test_an_answer_comes_in_one_piece() -> None:
+    """Its head and its body are one write, which whoever waits for it is woken up by once."""
+    async with _connected() as (reader, writer):
+        writer.write(f"GET /account HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {ADA}\r\n\r\n".encode())
+        head, _, body = (await reader.read(1_000_000)).partition(b"\r\n\r\n")
+
+        assert f"content-length: {len(body)}".encode() in head
+        assert "ada@lumen.example" == msgspec.json.decode(body)["email"]
+
+
+async def test_who_waits_to_be_asked_for_a_body_is_asked() -> None:
+    """What is written is sent although no answer follows it."""
+    async with _connected() as (reader, writer):
+        writer.write(
+            b"POST /oauth/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+        )
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"a=b")
+
+        assert b"HTTP/1.1 100 Continue\r\n\r\n" == asked
+        assert b"HTTP/1.1 422 Unprocessable Entity\r\n" == await reader.readline()
+
+
+@asynccontextmanager
+async def _connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Yield the two ends of a connection to an emulator."""
+    async with run(load_world(name_tokens(BUILT_IN_WORLD))) as emulator:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(emulator.url.rpartition(":")[2]))
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            await writer.wait_closed()
