@@ -1,7 +1,7 @@
 """Files of Heroku's plugin for add-on partners, `heroku addons:admin`, and ours, from one to the other.
 
-npm does not hand the plugin out. So a program of ours does with a file what the plugin's source does, by the client that
-the plugin is made with and on the JavaScript that it runs on.
+npm does not hand the plugin out. So a program of ours does with a file what the plugin's source does, by the client
+that the plugin is made with and on the JavaScript that it runs on.
 """
 
 import asyncio
@@ -86,9 +86,7 @@ async def test_a_file_goes_unchanged_both_ways(plugin: Tool, ours: Tool, folders
     assert "Nothing differs.\n" == (await ours(mine, "diff")).stdout
 
 
-async def test_both_take_the_older_file_where_it_is(
-    plugin: Tool, ours: Tool, theirs_and_mine: tuple[Path, Path]
-) -> None:
+async def test_both_take_the_older_file_where_it_is(plugin: Tool, ours: Tool, folders: Folders) -> None:
     """An older release of the plugin wrote it, and what is in force is not to depend on who pushes."""
     for folder, tool in zip(folders, (plugin, ours), strict=True):
         (folder / FILE).write_text("{}", encoding="utf-8")
