@@ -17,8 +17,8 @@ from headrace.process.ports import bind
 from house.commands import walk_commands
 from installations import make_old, make_partners
 from lab.kit.databases import make_on_server
+from settings.test_settings import GOOD, MANIFEST
 from store.sql.test_outage import CLOSED, NOWHERE, UUID
-from test_settings import GOOD, MANIFEST
 
 # Each command, as it is given when all is well. Of the groups, what stands in them.
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -30,6 +30,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "retry": ("retry", UUID),
     "abandon": ("abandon", UUID, "--yes"),
     "secrets rotate": ("secrets", "rotate"),
+    "tokens new": ("tokens", "new", "grace"),
+    "tokens list": ("tokens", "list"),
+    "tokens revoke": ("tokens", "revoke", "grace"),
     "config set": ("config", "set", UUID, "ACME_SEARCH_URL=https://acme.example/1"),
     "config rotate": ("config", "rotate", "--all"),
     "config jobs": ("config", "jobs"),
@@ -57,7 +60,7 @@ MIGRATES = {"serve", "worker", "migrate"}
 
 def test_every_command_is_tried() -> None:
     """A new one has its line above."""
-    groups = ("secrets", "config", "trigger", "manifest")
+    groups = ("secrets", "tokens", "config", "trigger", "manifest")
     names = set(main.commands) - {*groups}
     names |= {f"{group} {name}" for group in groups for name in main.commands[group].commands}  # type: ignore[attr-defined]
 

@@ -139,7 +139,8 @@ def test_every_hook_is_documented() -> None:
 
 def test_every_metric_is_documented() -> None:
     """docs/metrics.md says what each is."""
-    source = (ROOT / "src" / "headrace" / "web" / "programs" / "metrics.py").read_text(encoding="utf-8")
+    modules = (ROOT / "src" / "headrace" / "web" / "programs").glob("*.py")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in modules)
     names = set(re.findall(r'"(headrace_[a-z_]+)"', source))
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 

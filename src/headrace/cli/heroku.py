@@ -68,7 +68,7 @@ def emulate(  # noqa: PLR0917
         scenario=Scenario(size=Size(pull_requests=pull_requests), seed=seed) if scenario else None,
         ready=lambda info: _write_settings(info, env_file),
     )
-    # uvicorn's choice, which is uvloop where there is one, answers twice as fast.
+    # uvicorn's choice, which is uvloop where `headrace[fast]` has brought it, answers twice as fast.
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(serving)
 

@@ -254,6 +254,7 @@ access_check = sa.Table(
     sa.Column("doubted_at", Moment),
 )
 
+# Its `position` is given to a line once it is committed, by whoever asks for changes: see store/state/changes.py.
 lifecycle_event = sa.Table(
     "lifecycle_event",
     METADATA,
@@ -262,6 +263,31 @@ lifecycle_event = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Column("name", sa.String(60), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("position", sa.BigInteger),
+    sa.Index(None, "position", unique=True),
+    _index_some("ix_lifecycle_event_unnumbered", "id", where="position IS NULL"),
+)
+
+# The last position that was given. Whoever gives some holds this row, and so nobody else does.
+change_count = sa.Table(
+    "change_count",
+    METADATA,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+
+# Who may ask and order, beside whoever has what the settings say: by the digest of a token, which nobody has but who
+# was given it. A name has one token at a time.
+api_token = sa.Table(
+    "api_token",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("revoked_at", Moment),
+    _index_some("uq_api_token_name", "name", where="revoked_at IS NULL", unique=True),
 )
 
 # What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time.
@@ -370,4 +396,30 @@ counted_day = sa.Table(
     METADATA,
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("counted_at", Moment, nullable=False),
+)
+
+# What each hour counted: sums and highest values, for some days.
+hour_count = sa.Table(
+    "hour_count",
+    METADATA,
+    sa.Column("begins_at", Moment, primary_key=True),
+    *(sa.Column(name, sa.String(30), primary_key=True) for name in ("figure", "label")),
+    sa.Column("value", sa.Float, nullable=False),
+)
+
+# Requests to Heroku and from it, masked before they are stored: failures, and what belongs to orders.
+heroku_request = sa.Table(
+    "heroku_request",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _uuid("resource_uuid"),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("is_to_heroku", sa.Boolean, nullable=False),
+    sa.Column("method", sa.String(10), nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("workflow_id", sa.Text),
+    sa.Column("step", sa.String(60)),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("path", "asked", "answered")),
+    sa.Index(None, "resource_uuid", "id"),
 )
