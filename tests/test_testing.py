@@ -306,5 +306,5 @@ def run_pytest(folder: Path, file: str) -> "subprocess.CompletedProcess[str]":
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
     return subprocess.run(
-        command, cwd=folder, env={**kept, "PATH": path}, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env={**kept, "PATH": path}, capture_output=True, text=True, check=False, timeout=400
     )
