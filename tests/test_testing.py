@@ -287,6 +287,7 @@ def test_the_plugin_costs_nothing_and_says_what_it_needs(tmp_path: Path) -> None
     assert "def provider_under_test() -> Command:" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.acceptance
 def test_the_example_of_a_partner_s_tests_passes(tmp_path: Path) -> None:
     """examples/test_acme.py, outside this repository's settings, against the example add-on as a process."""
