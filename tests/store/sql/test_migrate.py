@@ -74,7 +74,7 @@ def test_processes_that_start_at_the_same_moment_both_succeed(database: Database
     _empty(database)
     command = [sys.executable, "-c", MIGRATE, database.url]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate(timeout=60)[1] for process in processes]
+    errors = [process.communicate(timeout=240)[1] for process in processes]
 
     assert ["", ""] == errors
     assert [] == _find_differences(database)
