@@ -19,6 +19,7 @@ from headrace.cli import (
 )
 from headrace.cli.parts import Commands
 from headrace.errors import ConfigurationError, HeadraceError
+from headrace.process.collector import spare_collector_at_the_start
 
 FAILED = 1
 MISUSE = 2
@@ -42,6 +43,7 @@ class _Main(Commands):
 @click.version_option(package_name="headrace")
 def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
+    spare_collector_at_the_start()
 
 
 for subject in (

@@ -179,6 +179,7 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
     return uvicorn.Config(
         emulator.asgi(),
         http=emulator.connections.protocol(),
+        ws="none",
         # Connections are known by the client's own address.
         proxy_headers=False,
         log_config=None,
