@@ -17,10 +17,11 @@ from headrace.encryption import KeyRing, derive_key
 from headrace.errors import ConfigurationError
 from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
 from headrace.models import Secret
-from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, read_origin
+from headrace.protocol.manifest import Manifest, is_emulated, parse_manifest, read_origin
 
 SHORTEST_SECRET = 32
 OURS = "HEADRACE_"
+EMULATOR_HOST = "HEADRACE_EMULATOR_HOST"
 OWN_DATABASE, COMMON_DATABASE = "HEADRACE_DATABASE_URL", "DATABASE_URL"
 NEEDS_POSTGRES = (
     "a dyno's disk is emptied at every restart, and SQLite's file with it. "
@@ -55,7 +56,7 @@ class Given:
     @property
     def is_local(self) -> bool:
         """Whether Heroku is an emulator on this machine."""
-        return is_loopback(self.texts["HEROKU_API_URL"])
+        return is_emulated(self.texts["HEROKU_API_URL"], self.texts[EMULATOR_HOST])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,18 +148,12 @@ def _read_connections(given: Given) -> int:
 def _read_url(given: Given) -> str:
     url = given.text.rstrip("/")
     scheme, host = read_origin(url)
-    is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_loopback(url)))
+    is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_emulated(url, given.texts[EMULATOR_HOST])))
     if not is_good:
-        raise ConfigurationError(["must be an address that begins with https:// (http:// on this machine)."])
+        raise ConfigurationError(
+            [f"must be an address that begins with https:// (http:// on this machine, or to {EMULATOR_HOST})."]
+        )
     return url
-
-
-def _read_seconds(given: Given) -> timedelta:
-    return _read_duration(given.text, unit="seconds")
-
-
-def _read_days(given: Given) -> timedelta:
-    return _read_duration(given.text, unit="days")
 
 
 def _read_duration(text: str, *, unit: str) -> timedelta:
@@ -252,27 +247,27 @@ class Settings:
     )
     recheck_every: timedelta = _setting(
         "HEADRACE_RECHECK_SECONDS",
-        _read_seconds,
+        lambda given: _read_duration(given.text, unit="seconds"),
         default="300",
         what="how old a placement may get before Heroku is asked again, in seconds",
     )
     answer_within: timedelta = _setting(
         "HEADRACE_ANSWER_SECONDS",
-        _read_seconds,
+        lambda given: _read_duration(given.text, unit="seconds"),
         default="20",
         what="how long a plan change may keep Heroku waiting for your hook before it is answered 202, in seconds",
         more="Heroku gives up after 25.",
     )
     keep_finished: timedelta = _setting(
         "HEADRACE_KEEP_DAYS",
-        _read_days,
+        lambda given: _read_duration(given.text, unit="days"),
         default="30",
         what="how many days the steps of finished workflows are kept",
         more="Timelines and placements are kept for good.",
     )
     retire_after: timedelta = _setting(
         "HEADRACE_RETIRE_SECONDS",
-        _read_seconds,
+        lambda given: _read_duration(given.text, unit="seconds"),
         default="3600",
         what="how long credentials go on working that a rotation has replaced, in seconds",
         more="Then your `on_retire` hook is called.",
@@ -306,6 +301,12 @@ class Settings:
         lambda given: read_links(given.text),
         what="up to four links in the board's bar, parted by commas: `Docs https://acme.example/docs, …`",
     )
+    emulator_host: str = _setting(
+        EMULATOR_HOST,
+        lambda given: given.text,
+        what="the name of another machine that has the emulator, such as a container's",
+        more="Plain http is fine to it, and all else is as with an emulator on this machine. Real Heroku goes without.",
+    )
     api_url: str = _setting(
         "HEROKU_API_URL",
         _read_url,
@@ -336,7 +337,7 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether Heroku is an emulator on this machine."""
-        return is_loopback(self.api_url)
+        return is_emulated(self.api_url, self.emulator_host)
 
 
 def _name_database(own_database_url: str, common_database_url: str, database_schema: str) -> Address:
@@ -382,7 +383,7 @@ def _read(environment: Mapping[str, str], wanted: Mapping[str, Setting]) -> dict
         except ConfigurationError as error:
             problems += [f"{setting.name}: {problem}" for problem in error.problems]
     # With an emulator beside it, a service on a dyno is a trial that leaves nothing.
-    is_trial = is_loopback(texts["HEROKU_API_URL"])
+    is_trial = is_emulated(texts["HEROKU_API_URL"], texts[EMULATOR_HOST])
     is_sqlite = any(str(values.get(name)).startswith("sqlite") for name in _OF_DATABASE)
     if environment.get("DYNO") and not is_trial and is_sqlite:
         problems.append(f"{OWN_DATABASE if values.get('own_database_url') else COMMON_DATABASE}: {NEEDS_POSTGRES}")
