@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from headrace.database_urls import DATABASE_SCHEMA, Address, read_database_url, read_schema
+from headrace.database_urls import DATABASE_SCHEMA, Address, read_connections, read_database_url, read_schema
 from headrace.encryption import KeyRing, derive_key
 from headrace.errors import ConfigurationError
 from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
@@ -27,8 +27,6 @@ NEEDS_POSTGRES = (
     "`heroku addons:create heroku-postgresql:essential-0` makes a PostgreSQL and sets this."
 )
 LONGEST = timedelta(days=10_000)
-# With fewer a worker has none left to work with, once it holds the two that show others that it lives.
-FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
 MAKE_SECRET = "At least 32 characters: `headrace secrets new-key` makes such a text."
 T = TypeVar("T")
 
@@ -137,13 +135,6 @@ def _read_common_database(given: Given) -> str:
     return "" if given.texts[OWN_DATABASE] else read_database_url(given.text)
 
 
-def _read_connections(given: Given) -> int:
-    fewest, most = FEWEST_CONNECTIONS, MOST_CONNECTIONS
-    if not given.text.isdecimal() or not fewest <= int(given.text) <= most:
-        raise ConfigurationError([f"{given.text} is not a number from {fewest} to {most}."])
-    return int(given.text)
-
-
 def _read_url(given: Given) -> str:
     url = given.text.rstrip("/")
     scheme, host = read_origin(url)
@@ -227,7 +218,7 @@ class Settings:
     )
     database_connections: int = _setting(
         "HEADRACE_DATABASE_CONNECTIONS",
-        _read_connections,
+        lambda given: read_connections(given.text),
         default="5",
         what="how many connections to PostgreSQL a process may open",
         more="A worker's lease is one of them, so a web opens one less.",
@@ -305,6 +296,12 @@ class Settings:
         "HEADRACE_LINKS",
         lambda given: read_links(given.text),
         what="up to four links in the board's bar, parted by commas: `Docs https://acme.example/docs, …`",
+    )
+    own_url: str = _setting(
+        "HEADRACE_URL",
+        lambda given: _read_url(given) if given.text else "",
+        what="the address at which Heroku reaches headrace itself, where it runs without MODULE",
+        more="Webhooks are subscribed there; without it none are.",
     )
     api_url: str = _setting(
         "HEROKU_API_URL",
