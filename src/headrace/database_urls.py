@@ -25,9 +25,6 @@ SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 # Of PostgreSQL's own, of everybody's, or of the workflow engine's.
 TAKEN = re.compile(r"pg_.*|information_schema|public|dbos|.*_engine")
 
-# With fewer a worker has none left to work with, once it holds the two that show others that it lives.
-FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -138,15 +135,3 @@ def _name_authorities(options: list[tuple[str, str]]) -> list[tuple[str, str]]:
         raise ConfigurationError(["has sslrootcert=system, and this system has no file of them; name a file there."])
     others = [(name, value) for name, value in options if name not in ("sslrootcert", "sslmode")]
     return [*others, ("sslmode", "verify-full"), ("sslrootcert", paths.cafile)]
-
-
-def read_connections(text: str) -> int:
-    """Return how many connections a process may open.
-
-    Raises:
-        ConfigurationError: it is no number, or too small or too large.
-    """
-    fewest, most = FEWEST_CONNECTIONS, MOST_CONNECTIONS
-    if not text.isdecimal() or not fewest <= int(text) <= most:
-        raise ConfigurationError([f"{text} is not a number from {fewest} to {most}."])
-    return int(text)

@@ -10,7 +10,7 @@ from cli.running import WHOLE_ACME, build_environment, invoke, run, run_python
 from headrace.settings import SETTINGS
 from headrace.store.sql.database import Database
 from headrace.workflows.engine.lease import WorkerLease
-from test_settings import GOOD
+from settings.test_settings import GOOD
 
 ACME = """
 from headrace import AddonService

@@ -23,8 +23,8 @@ from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, settle_plan_change
 from headrace.store.state.resources import update_resource
 from headrace.store.state.timeline import TimelineName, add_event
+from settings.test_settings import GOOD, LOCAL
 from store.making import HOUR, NOON, add_resource, id_of, place
-from test_settings import GOOD, LOCAL
 
 DONE: dict[str, Any] = {"state": State.PROVISIONED, "provisioned_at": NOON}
 
