@@ -189,6 +189,12 @@ class Settings:
         what="the name of another machine that has the emulator, such as a container's",
         more="Plain http is fine to it, and all else is as with an emulator on this machine. Real Heroku goes without.",
     )
+    own_url: str = declare(
+        "HEADRACE_URL",
+        lambda given: read_url(given) if given.text else "",
+        what="the address at which Heroku reaches headrace itself, where it runs without MODULE",
+        more="Webhooks are subscribed there; without it none are.",
+    )
     api_url: str = declare(
         "HEROKU_API_URL",
         read_url,
