@@ -17,7 +17,7 @@ from headrace.database_urls import read_database_url
 from headrace.emulator import BUILT_IN_WORLD, Emulator, Exchange, load_world, run
 from headrace.store.sql.database import Database
 from heroku_schema import find_unexpected
-from lab.kit.databases import make_on_server, prepare, start_postgres
+from lab.kit.databases import make_on_server, prepare, spare_disk, start_postgres
 
 # A job in the background of a shell ignores Ctrl-C, and what it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -89,7 +89,9 @@ def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL, which a Python package brings along."""
     POSTGRES_FOLDER.mkdir(mode=0o755, exist_ok=True)
     server = start_postgres(POSTGRES_FOLDER, cleanup_mode="stop")
-    yield read_database_url(server.get_uri())
+    url = read_database_url(server.get_uri())
+    spare_disk(url)
+    yield url
     server.cleanup()
 
 

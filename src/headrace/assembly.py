@@ -159,6 +159,7 @@ def _build_metrics(settings: Settings, core: Core) -> Metrics:
         core.database,
         clock=core.clock,
         small_plans=settings.small_plans,
+        placed_series=settings.placed_series,
         recheck_every=settings.recheck_every,
         is_working=core.engine.is_working,
     )
@@ -168,7 +169,7 @@ def _build_client(settings: Settings, core: Core, *, observe: Observe, tally: Ho
     return HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
         tokens=StoredTokens(core.database, core.secrets, clock=core.clock),
-        client_secret=settings.client_secret,
+        client_secrets=settings.client_secrets,
         clock=core.clock,
         observe=_tell_both(observe, tally.observe),
     )

@@ -19,6 +19,7 @@ from headrace.hooks.threads import HOOK_THREAD, PANEL_THREAD
 from headrace.logs import LogName
 from headrace.process.collector import spare_collector
 from headrace.process.dyno import read_proxies
+from headrace.process.guest import GuestServer
 from headrace.process.parent import Leash, list_stop_signals
 from headrace.process.ports import bind
 from headrace.running import Readiness
@@ -159,7 +160,7 @@ def _stopping_in_order(server: "_Server") -> Iterator[None]:
 @asynccontextmanager
 async def serving(app: ASGIApp, bound: socket.socket, *, limits: Limits | None = None) -> AsyncIterator[None]:
     """Serve on a bound socket in the running event loop, until the block ends."""
-    server = _QuietServer(build_config(app, host="127.0.0.1", port=0, limits=limits))
+    server = _GuestServer(build_config(app, host="127.0.0.1", port=0, limits=limits))
     task = asyncio.create_task(server.serve(sockets=[bound]))
     try:
         while not server.started:
@@ -169,7 +170,7 @@ async def serving(app: ASGIApp, bound: socket.socket, *, limits: Limits | None =
             await asyncio.sleep(0.01)
         yield
     finally:
-        server.should_exit = True
+        server.end()
         await task
 
 
@@ -215,9 +216,5 @@ class _Server(_BoundedServer):
         asyncio.get_running_loop().remove_reader(self._leash)
 
 
-class _QuietServer(_BoundedServer):
-    """A server that leaves signals to the program it runs in."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+class _GuestServer(GuestServer, _BoundedServer):
+    """A bounded server in the event loop of the program it runs in."""

@@ -76,6 +76,16 @@ def build_with_heroku_go(program: Path) -> Path:
     return built
 
 
+def find_prometheus(name: str) -> str:
+    """Return Prometheus or its tool: the machine's own, or of the system's package, installed by the first who asks."""
+    with lock("prometheus"):
+        # Debian 13 has the tool in a package of its own.
+        for package in ("prometheus", "promtool"):
+            if not shutil.which(name):
+                install_packages(package)
+    return shutil.which(name) or leave_out(f"no {name} on this machine")
+
+
 def find_chromium() -> Path:
     """Return a Chromium: the machine's own, or the system's package, installed by the first who asks."""
     with lock("chromium"):

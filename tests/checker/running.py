@@ -3,14 +3,15 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import uvicorn
 
 from checker.provider import CLIENT_SECRET, PLANS, Provider
 from headrace.checker import Assignment, Limits, Report, Result, Selection, Verdict, check_provider
+from headrace.process.guest import GuestServer
 from headrace.protocol.manifest import Manifest
 from headrace.testing import eventually
 
@@ -28,7 +29,7 @@ async def listening(kind: type[Provider]) -> AsyncIterator[Provider]:
         config = uvicorn.Config(provider.asgi(), log_config=None, access_log=False, lifespan="off")
         # Some hang, and none is waited for.
         config.timeout_graceful_shutdown = 1
-        server = _Server(config)
+        server = GuestServer(config)
         provider.line.server = server
         running = asyncio.create_task(server.serve(sockets=[bound]))
         await eventually(lambda: server.started)
@@ -36,16 +37,8 @@ async def listening(kind: type[Provider]) -> AsyncIterator[Provider]:
             yield provider
             await provider.stop()
         finally:
-            server.should_exit = True
+            server.end()
             await running
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the tests."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def judge(kind: type[Provider], *, selection: Selection | None = None, limits: Limits = QUICK) -> Report:

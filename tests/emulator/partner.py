@@ -1,9 +1,8 @@
 """The partner that an emulator calls in these tests: any bytes with any status, as it is told."""
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from headrace.emulator import Emulator
+from headrace.emulator.kit.listening import listening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,21 +91,9 @@ async def serve_partner() -> AsyncIterator[RawPartner]:
         bound.bind(("127.0.0.1", 0))
         bound.listen()
         partner = RawPartner(f"http://127.0.0.1:{bound.getsockname()[1]}")
-        server = QuietServer(
-            uvicorn.Config(partner.asgi(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
-        )
-        serving = asyncio.create_task(server.serve(sockets=[bound]))
-        try:
+        config = uvicorn.Config(partner.asgi(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        async with listening(config, bound):
             yield partner
-        finally:
-            server.should_exit = True
-            await serving
-
-
-class QuietServer(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def change_manifest(heroku: Emulator, **members: Any) -> None:

@@ -4,7 +4,19 @@ from typing import Any
 
 import click
 
-from headrace.cli import config, enriching, fleet, heroku, manifests, operate, reconciling, run, scaffolding, triggering
+from headrace.cli import (
+    config,
+    enriching,
+    fleet,
+    heroku,
+    manifests,
+    operate,
+    reconciling,
+    run,
+    scaffolding,
+    tokens,
+    triggering,
+)
 from headrace.cli.parts import Commands
 from headrace.errors import ConfigurationError, HeadraceError
 
@@ -32,7 +44,19 @@ def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
 
 
-for subject in (scaffolding, triggering, manifests, run, heroku, operate, config, fleet, enriching, reconciling):
+for subject in (
+    scaffolding,
+    triggering,
+    manifests,
+    run,
+    heroku,
+    operate,
+    tokens,
+    config,
+    fleet,
+    enriching,
+    reconciling,
+):
     main.commands |= subject.commands.commands
 
 

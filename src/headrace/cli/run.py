@@ -28,6 +28,7 @@ leash = click.option("--leash", type=int, hidden=True, help="The descriptor that
 @click.argument("target", metavar="MODULE:NAME", required=False)
 @click.option("--host", help="Address to listen on (default: 127.0.0.1, or every address when PORT is set).")
 @click.option("--port", type=PORT, help="Port to listen on (default: PORT, or 5050).")
+@click.option("--prefix", default="", help="Path below which everything is, such as /addon, as in the manifest.")
 @click.option("--worker-port", type=PORT, help="Port on which the worker answers /health, /ready and /metrics, if any.")
 @click.option("--web-only", is_flag=True, help="Leave the background work to `headrace worker`.")
 @click.option("--one-process", is_flag=True, help="Do the background work in the web process: less memory, slower.")
@@ -51,7 +52,7 @@ def serve(context: click.Context, /, target: str | None, web_only: bool, one_pro
 
     configure_logging()
     given = {name: options[name] for name in ("host", "port", "env_file")}
-    web = ["serve", *_list_arguments(target, **given)]
+    web = ["serve", *_list_arguments(target, prefix=options["prefix"] or None, **given)]
     worker = ["worker", *_list_arguments(target, port=options["worker_port"], env_file=options["env_file"])]
     context.exit(run_both(web=web, worker=worker))
 
@@ -65,6 +66,7 @@ def serve_here(
     descriptor: int | None,
     host: str | None,
     port: int | None,
+    prefix: str,
     env_file: str | None,
     **_others: object,
 ) -> None:
@@ -85,7 +87,7 @@ def serve_here(
         raise ConfigurationError([f"--web-only: dynos share no SQLite file. Set {setting} to a PostgreSQL database."])
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = read_port(os.environ.get("PORT", DEFAULT_PORT)) if port is None else port
-    app = service.asgi(has_worker=has_worker)
+    app = service.asgi(prefix=prefix, has_worker=has_worker)
     parts = find_assembly(service).assemble()
     require_usable(parts.database)
     if has_worker or before_worker:

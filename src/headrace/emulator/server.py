@@ -29,6 +29,8 @@ from headrace.protocol.manifest import render_manifest
 
 # A stop does not wait for a partner that takes its 25 seconds.
 GRACE_SECONDS = 2
+# A client on a busy machine that asks again just when its connection is ended gets no answer.
+KEPT_SECONDS = 90
 
 
 class ReadyUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +187,8 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
         lifespan="on",
         # Heroku's clock is the emulator's.
         date_header=False,
+        server_header=False,
+        timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -16,6 +16,7 @@ from headrace.errors import ConfigurationError
 from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
 from headrace.models import Secret
 from headrace.protocol.manifest import Manifest, is_loopback
+from headrace.protocol.oauth import read_client_secrets
 from headrace.settings.declaring import Given, Needed, Setting, declare
 from headrace.settings.texts import (
     COMMON_DATABASE,
@@ -29,6 +30,7 @@ from headrace.settings.texts import (
     read_names,
     read_own_database,
     read_seconds,
+    read_series,
     read_url,
 )
 
@@ -52,12 +54,13 @@ class Settings:
         more="The Partner Portal shows it under your add-on's settings; "
         "`heroku addons:admin:manifest:pull SLUG` writes it to addon-manifest.json.",
     )
-    client_secret: Secret = declare(
+    client_secrets: tuple[Secret, ...] = declare(
         "HEADRACE_CLIENT_SECRET",
-        lambda given: Secret(given.text),
+        lambda given: read_client_secrets(given.text),
         needed=Needed.ALWAYS,
         what="the add-on's OAuth client secret",
-        more="The Partner Portal shows it under your add-on's settings, OAuth.",
+        more="The Partner Portal shows it under your add-on's settings, OAuth. To rotate, put the new one in front, "
+        "parted by a comma: Heroku is asked with the new one, and with the old one where it refuses that.",
     )
     keys: KeyRing = declare(
         "HEADRACE_KEYS",
@@ -103,16 +106,25 @@ class Settings:
         what="the bearer token for `/metrics`",
         more=f"Without one, `/metrics` is open with an emulator on this machine and closed otherwise. {MAKE_SECRET}",
     )
+    placed_series: int = declare(
+        "HEADRACE_PLACED_SERIES",
+        read_series,
+        default="0",
+        what="of how many resources `/metrics` tells where each of them is, so that your own series can be grouped by "
+        "stage",
+        more="Of none by default: they are as many series, with your customers' names of apps and pipelines. "
+        "docs/metrics.md says more.",
+    )
     api_token: Secret | None = declare(
         "HEADRACE_API_TOKEN",
         read_long_secret,
-        what="the bearer token for `/api`",
-        more=f"Without one there is no such address. {MAKE_SECRET}",
+        what="a bearer token for `/api` that may read and write",
+        more=f"`headrace tokens new` makes others, each with a name. {MAKE_SECRET}",
     )
     operator_secret: Secret | None = declare(
         "HEADRACE_OPERATOR_SECRET",
         read_long_secret,
-        what="what operators log in with at `/operators`",
+        what="what operators log in with at `/operators`, or each with a token of their own",
         more=f"Without one there are no such pages. A new one ends every operator's session. {MAKE_SECRET}",
     )
     recheck_every: timedelta = declare(
@@ -195,7 +207,7 @@ class Settings:
     def secrets(self) -> list[Secret]:
         """Every text that is secret, but for keys and the database's password."""
         given = (self.metrics_token, self.api_token, self.operator_secret)
-        always = (self.client_secret, *self.manifest.secrets)
+        always = (*self.client_secrets, *self.manifest.secrets)
         return [*always, *(secret for secret in given if secret is not None)]
 
     @property

@@ -15,6 +15,8 @@ OWN_DATABASE, COMMON_DATABASE = "HEADRACE_DATABASE_URL", "DATABASE_URL"
 LONGEST = timedelta(days=10_000)
 # With fewer a worker has none left to work with, once it holds the two that show others that it lives.
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
+# A million series are some 240 MB at each scrape.
+MOST_SERIES = 1_000_000
 
 
 def read_manifest(given: Given) -> Manifest:
@@ -37,7 +39,8 @@ def read_long_secret(given: Given) -> Secret | None:
 def read_keys(given: Given) -> KeyRing:
     """Read the keys, or derive one: an emulator on this machine has nothing to lose."""
     if not given.text:
-        return KeyRing([derive_key(given.texts["HEADRACE_CLIENT_SECRET"].encode(), "an emulator on this machine")])
+        secrets = [part.strip() for part in given.texts["HEADRACE_CLIENT_SECRET"].split(",")]
+        return KeyRing([derive_key(each.encode(), "an emulator on this machine") for each in secrets])
     try:
         return KeyRing.parse(given.text)
     except ValueError as error:
@@ -54,10 +57,17 @@ def read_common_database(given: Given) -> str:
 
 
 def read_connections(given: Given) -> int:
-    fewest, most = FEWEST_CONNECTIONS, MOST_CONNECTIONS
-    if not given.text.isdecimal() or not fewest <= int(given.text) <= most:
-        raise ConfigurationError([f"{given.text} is not a number from {fewest} to {most}."])
-    return int(given.text)
+    return _read_number(given.text, FEWEST_CONNECTIONS, MOST_CONNECTIONS)
+
+
+def read_series(given: Given) -> int:
+    return _read_number(given.text, 0, MOST_SERIES)
+
+
+def _read_number(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
+        raise ConfigurationError([f"{text} is not a number from {least} to {most}."])
+    return int(text)
 
 
 def read_url(given: Given) -> str:

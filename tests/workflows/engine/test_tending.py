@@ -147,4 +147,5 @@ async def _working(url: str, ran: list[str], *, look_every: float = LOOK_SECONDS
 def _list_asking() -> list[str]:
     """The engine's own threads that would ask again and again."""
     names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if "queue_thread" in name or name == "dbos-background-jobs"]
+    asking = ("queue_thread", "dbos-background-jobs", "run_notification_listener")
+    return [name for name in names if any(each in name for each in asking)]

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import uvicorn
+
+from headrace.process.guest import GuestServer
 
 
 def build_url(host: str, bound: socket.socket) -> str:
@@ -16,25 +18,17 @@ def build_url(host: str, bound: socket.socket) -> str:
 @asynccontextmanager
 async def listening(config: uvicorn.Config, bound: socket.socket) -> AsyncIterator[None]:
     """Serve until the block ends."""
-    server = _Server(config)
+    server = GuestServer(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
     try:
         await _wait_until_started(server, serving)
         yield
     finally:
-        server.should_exit = True
+        server.end()
         await serving
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the program it runs in."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _wait_until_started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
+async def _wait_until_started(server: GuestServer, serving: "asyncio.Task[None]") -> None:
     while not server.started:
         if serving.done():
             serving.result()

@@ -42,7 +42,9 @@ class RatePools:
 
     def _refilled(self, owner: str) -> Pool:
         now, full = self.clock.now(), float(self.switches.rate_limit)
-        pool = self._pools.setdefault(owner, Pool(full, now))
+        pool = self._pools.get(owner)
+        if pool is None:
+            pool = self._pools[owner] = Pool(full, now)
         passed = (now - pool.at).total_seconds()
         pool.level = min(full, pool.level + max(0.0, passed) * REFILL_PER_SECOND)
         pool.at = now

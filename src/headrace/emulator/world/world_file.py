@@ -4,6 +4,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -171,6 +172,8 @@ def load_world(toml_text: str, *, directory: Path | None = None) -> World:
     return world
 
 
+# The same few names of regions, stacks, generations and partners stand in one answer after another.
+@lru_cache(maxsize=4096)
 def derive_id(kind: str, name: str) -> str:
     return str(uuid5(NAMESPACE, f"{kind}:{name}"))
 

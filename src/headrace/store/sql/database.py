@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from headrace.database_urls import DATABASE_SCHEMA
+from headrace.store.sql.compiled import COMPILED
 from headrace.store.sql.fence import put_behind_fence
 from headrace.store.sql.group_commit import GroupCommit
 from headrace.store.sql.open_file import OpenFile
@@ -103,7 +104,7 @@ class Database:
             self._closer = Closer(self.engine)
             POOL_LOG.addFilter(self.outages.spare)
         for each in {self.engine, self.writes, self.reads}:
-            each.update_execution_options(schema_translate_map=self.whereabouts.schemas)
+            each.update_execution_options(schema_translate_map=self.whereabouts.schemas, compiled_cache=COMPILED)
         self._threads = _make_threads("database", SQLITE_READERS if self.is_sqlite else POSTGRES_READERS)
         self._watching = _make_threads("watching", SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS)
         self._writer = GroupCommit(self.transaction, threads=SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS)

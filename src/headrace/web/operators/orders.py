@@ -93,14 +93,15 @@ class OperatorOrders:
         resource = await require_resource(request, self.database)
         return await self.guard.show(session, OrderContext(order=order, what=MEANINGS[order], resource=resource))
 
-    async def give_order(self, request: Request, _session: OperatorSession) -> Response:
+    async def give_order(self, request: Request, session: OperatorSession) -> Response:
         order = _require_order(request)
         resource = await require_resource(request, self.database)
         try:
-            await (self.operations.retry if order is Order.RETRY else self.operations.abandon)(resource.uuid)
+            give = self.operations.retry if order is Order.RETRY else self.operations.abandon
+            await give(resource.uuid, by=session.by)
         except NothingToDo as error:
             return self.guard.show_message("Nothing was done", str(error), status=409)
-        log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid})
+        log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid, "by": session.by})
         return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
 

@@ -39,13 +39,14 @@ class OperatorContext(Context):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every page has besides: whose forms bring back which token, and the moment of its ages.
+    """What every page has besides: who looks, what forms bring back, and the moment of its ages.
 
     `heroku_silent_since` is since when Heroku has answered nobody, `open_notices` how many there are, up to a bound.
     """
 
     service_name: str
     csrf: str
+    by: str
     now: datetime
     heroku_silent_since: datetime | None = None
     open_notices: int = 0
@@ -57,6 +58,7 @@ def render_page(context: OperatorContext, frame: Frame) -> str:
         here=context.here,
         service_name=frame.service_name,
         csrf=frame.csrf,
+        by=frame.by,
         now=frame.now,
         heroku_silent_since=frame.heroku_silent_since,
         open_notices=frame.open_notices,

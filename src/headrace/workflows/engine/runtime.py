@@ -26,6 +26,7 @@ from dbos._serialization import DBOSPortableJSONSerializer
 from dbos._sys_db import SystemDatabase
 
 from headrace.errors import MisuseError
+from headrace.store.sql.compiled import CompiledStatements
 from headrace.store.sql.database import Database
 from headrace.store.sql.fence import is_superseded
 from headrace.workflows.engine.bell import Ear
@@ -36,10 +37,12 @@ from headrace.workflows.engine.tending import Tending
 SERIALIZER = DBOSPortableJSONSerializer()
 # What the engine's own releases lock while they make its tables.
 OLD_MIGRATION_LOCK = 1234567890
-# Its listener sleeps so long between two looks at nothing, and a stop waits for it.
-LISTENER_SECONDS = 0.5
+# Its listener sleeps so long before it sees that it is to end, and a stop waits for it.
+LISTENER_SECONDS = 0.05
 # The engine's queries are short, and more threads than these keep the web of the same process from its turn.
 EXECUTOR_THREADS = 2
+# It has schemas put into its statements too, others than ours: so neither is sent what the other compiled.
+COMPILED = CompiledStatements()
 
 # Runs a workflow that was claimed, about a resource's uuid, with its argument.
 Function = Callable[[Claim, str, Any], Awaitable[None]]
@@ -78,8 +81,7 @@ class DbosRuntime:
         self._outages = database.outages
         # What it says of an outage is said once a second, and not in its words.
         logging.getLogger("dbos").addFilter(self._outages.spare)
-        # It has schemas put into its statements too, others than ours: so neither is sent what the other compiled.
-        engine = database.engine.execution_options(compiled_cache={})
+        engine = database.engine.execution_options(compiled_cache=COMPILED)
         config = _configure(database, application=application, version=version, worker=worker)
         DBOS(config={**config, "system_database_engine": engine})
         self.room = _get_dbos_instance()._active_workflows_set = Room(ear.ring)  # noqa: SLF001
@@ -187,9 +189,10 @@ def _let_go() -> None:
 
 
 def _end_idle_threads(instance: DBOS) -> None:
-    """End what would go on asking: for queues, schedules, delays and deadlines that nothing here has."""
+    """End what would go on asking: for queues, schedules, delays, deadlines and messages that nothing here has."""
     for stop in (*instance.background_thread_stop_events, instance._background_jobs_stop_event):  # noqa: SLF001
         stop.set()
+    instance._sys_db._run_background_processes = False  # noqa: SLF001
 
 
 def _configure(database: Database, *, application: str, version: str, worker: str) -> DBOSConfig:

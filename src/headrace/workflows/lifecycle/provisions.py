@@ -142,11 +142,12 @@ class Provisions:
 
     async def _exchange(self, uuid: str, grant: Grant) -> Token:
         """Exchange a grant; one that expired, or that a crash burnt before its token was stored, is asked for anew."""
-        manifest = self._core.manifest
         try:
             return await self._client.exchange(grant)
         except GrantError:
-            fresh = await self._client.ask_for_grant(uuid, slug=manifest.id, password=manifest.password)
+            manifest = self._core.manifest
+            passwords = manifest.list_passwords(self._core.clock())
+            fresh = await self._client.ask_for_grant(uuid, slug=manifest.id, passwords=passwords)
             if fresh is None:
                 raise
             # Kept, for when this one is not taken for the client secret's sake.
