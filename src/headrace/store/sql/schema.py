@@ -364,20 +364,3 @@ hour_count = sa.Table(
     *(sa.Column(name, sa.String(30), primary_key=True) for name in ("figure", "label")),
     sa.Column("value", sa.Float, nullable=False),
 )
-
-# Requests to Heroku and from it, masked before they are stored: failures, and what belongs to orders.
-heroku_request = sa.Table(
-    "heroku_request",
-    METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    uuid_column("resource_uuid"),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("is_to_heroku", sa.Boolean, nullable=False),
-    sa.Column("method", sa.String(10), nullable=False),
-    sa.Column("status", sa.Integer),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("workflow_id", sa.Text),
-    sa.Column("step", sa.String(60)),
-    *(sa.Column(name, sa.Text, nullable=False) for name in ("path", "asked", "answered")),
-    sa.Index(None, "resource_uuid", "id"),
-)
