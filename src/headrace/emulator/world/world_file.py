@@ -18,7 +18,8 @@ from headrace.errors import ConfigurationError
 from headrace.models import Stage
 from headrace.protocol.manifest import Manifest, parse_manifest, strip_mark
 
-BUILT_IN_WORLD: str = Path(__file__).with_name("world.toml").read_text("utf-8")
+WORLD_FILE = Path(__file__).with_name("world.toml")
+BUILT_IN_WORLD: str = WORLD_FILE.read_bytes().decode()
 """The text of the world that an emulator begins with unless it is given another one."""
 
 # Ids are made from names in this namespace, so that every run of a world has the same ones.
