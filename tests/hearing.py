@@ -16,7 +16,7 @@ from headrace.service import AddonService
 from headrace.store.sql.schema import webhook_event
 from headrace.store.state.webhooks import find_credentials, find_subscription
 from headrace.testing import eventually
-from pair import Acme, Pair
+from pair import HELD_SECONDS, Acme, Pair
 
 
 @dataclass
@@ -40,7 +40,7 @@ class HearingAcme(Acme):
 
     def hear(self, event: Event) -> None:
         self.heard.append(event)
-        assert self.may_hear.wait(timeout=20)
+        assert self.may_hear.wait(timeout=HELD_SECONDS)
         self._behave()
 
 

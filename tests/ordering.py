@@ -16,7 +16,7 @@ from headrace.testing import eventually
 from pair import QUICK_RETRIES, Pair
 
 URL, TOKEN = "ACME_SEARCH_URL", "ACME_SEARCH_TOKEN"
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=60)
 
 
 @asynccontextmanager

@@ -71,7 +71,7 @@ def test_debug_and_the_chatter_of_others_are_left_out() -> None:
 def log(statement: str) -> list[dict[str, Any]]:
     """Run the statement in a process of its own, whose standard error is a pipe; return the events on it."""
     script = SCRIPT.format(statement=statement)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=240)
     return [json.loads(line) for line in done.stderr.splitlines()]
 
 
@@ -119,5 +119,5 @@ def test_lines_are_whole_in_a_format_of_the_partners() -> None:
 def run(statement: str) -> list[str]:
     """Run the statement in a process where nothing has set logging up; return the lines on its standard error."""
     script = f"import logging\n{statement}"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=240)
     return done.stderr.splitlines()

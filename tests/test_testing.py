@@ -287,6 +287,7 @@ def test_the_plugin_costs_nothing_and_says_what_it_needs(tmp_path: Path) -> None
     assert "def provider_under_test() -> Command:" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.acceptance
 def test_the_example_of_a_partner_s_tests_passes(tmp_path: Path) -> None:
     """examples/test_acme.py, outside this repository's settings, against the example add-on as a process."""
@@ -306,5 +307,5 @@ def run_pytest(folder: Path, file: str) -> "subprocess.CompletedProcess[str]":
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
     return subprocess.run(
-        command, cwd=folder, env={**kept, "PATH": path}, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env={**kept, "PATH": path}, capture_output=True, text=True, check=False, timeout=400
     )

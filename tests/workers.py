@@ -80,7 +80,7 @@ class Process:
             self.popen.send_signal(number)
 
     def wait(self) -> None:
-        self.popen.wait(timeout=20)
+        self.popen.wait(timeout=60)
 
 
 @asynccontextmanager
@@ -129,7 +129,7 @@ async def serve_process(
         raise
     finally:
         popen.terminate()
-        await asyncio.to_thread(popen.wait, 30)
+        await asyncio.to_thread(popen.wait, 120)
 
 
 def work_process(folder: Path, environment: dict[str, str]) -> AbstractAsyncContextManager[Process]:

@@ -9,7 +9,6 @@ import re
 import tomllib
 from pathlib import Path
 
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
@@ -39,6 +38,9 @@ html_copy_source = False
 html_theme_options = {"top_of_page_buttons": []}
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+# What cannot be coloured is shown without: JSON with something left out, a query of a newer grammar, a diagram, which
+# GitHub draws and which says the same as the table before it.
+suppress_warnings = ["misc.highlighting_failure"]
 # A page shows what was written.
 smartquotes = False
 # What has no language is a terminal's.
@@ -67,6 +69,4 @@ def add_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Have the navigation added."""
     app.connect("source-read", add_navigation)
-    # GitHub draws its diagram; here it is shown as it is written, behind the table that says the same.
-    app.add_lexer("mermaid", TextLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -39,6 +39,9 @@ from headrace.workflows.lifecycle.provisions import Provisions
 from headrace.workflows.lifecycle.stage_changes import StageChanges
 from headrace.workflows.lifecycle.subscriptions import Subscriptions
 
+# Where a fleet's webhooks are delivered, at headrace's own address.
+FLEET_WEBHOOKS = "/heroku/webhooks"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts(Core):
@@ -90,7 +93,7 @@ def assemble(
         inspector=inspector,
         calls=Calls(core, answer_within=settings.answer_within),
         events=Events(core, hooks),
-        subscriptions=Subscriptions(core, hooks, client),
+        subscriptions=Subscriptions(core, hooks, client, url=_find_webhooks_url(settings, hooks)),
         operations=Operations(core),
         imports=Imports(core),
         sweep=_build_sweep(core, client, every=every, moves=moves),
@@ -103,6 +106,13 @@ def assemble(
         metrics=metrics,
         hooks=hooks,
     )
+
+
+def _find_webhooks_url(settings: Settings, hooks: Hooks) -> str | None:
+    """Return where webhooks are delivered. The manifest's address is another provider's where this is but a fleet."""
+    if not hooks.is_of_fleet:
+        return settings.manifest.webhooks_url
+    return f"{settings.own_url}{FLEET_WEBHOOKS}" if settings.own_url else None
 
 
 def _tell_both(one: Observe, other: Observe) -> Observe:

@@ -34,8 +34,8 @@ def build_routes(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
     return [
         # Before all others: a manifest may have logins below the Partner API, where everything asks for its password.
         *customers.login_routes(),
-        *PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock, prefix=prefix).routes(),
-        *_build_webhooks(parts, prefix=prefix).routes(),
+        *_build_partner_api(parts, prefix=prefix),
+        *_build_webhooks(parts, prefix=prefix),
         *customers.routes(),
         *_build_operators(parts, tokens),
         *_build_api(parts, boards, tokens),
@@ -43,8 +43,18 @@ def build_routes(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
     ]
 
 
-def _build_webhooks(parts: Parts, *, prefix: str) -> Webhooks:
-    return Webhooks(events=parts.events, manifest=parts.manifest, prefix=prefix, count=parts.metrics.count_delivery)
+def _build_partner_api(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
+    """A fleet has none: another provider answers Heroku's calls."""
+    if parts.hooks.is_of_fleet:
+        return []
+    return PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock, prefix=prefix).routes()
+
+
+def _build_webhooks(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
+    url = parts.subscriptions.url
+    if url is None:
+        return []
+    return Webhooks(events=parts.events, url=url, prefix=prefix, count=parts.metrics.count_delivery).routes()
 
 
 def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:

@@ -27,9 +27,8 @@ from headrace.errors import ConfigurationError
 from headrace.process.ports import bind
 
 HOST = "127.0.0.1"
-WITHIN = timedelta(seconds=20)
 # A machine may have a hundred other things to do.
-STARTS_WITHIN = timedelta(seconds=60)
+WITHIN = STARTS_WITHIN = timedelta(seconds=60)
 SHOWN_CALLS = 20
 STOPS_WITHIN_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.02

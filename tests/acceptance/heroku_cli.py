@@ -9,7 +9,7 @@ from typing import Any
 
 from acceptance.processes import build_environment
 
-COMMAND_SECONDS = 90.0
+COMMAND_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

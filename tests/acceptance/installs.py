@@ -20,6 +20,8 @@ import pytest
 from lab.kit.processes import find_cache
 
 HEROKU_CLI = ("heroku", "11.10.0")
+# What the CLI and its plugins ask Heroku with.
+HEROKU_COMMAND = ("@heroku-cli/command", "13.2.0")
 HEROKU_CLIENT = ("heroku-client", "3.1.4")
 MCP_SERVER = ("@heroku/mcp-server", "1.2.8")
 # With what it imports and the tests' environment lacks.

@@ -11,7 +11,7 @@ from scenes import SCENES
 
 pytestmark = pytest.mark.acceptance
 
-WITHIN_MS = 20_000
+WITHIN_MS = 60_000
 
 
 def open_stand(browser: Browser, scene: str = "five-pipelines", **page: Any) -> tuple[Stand, Page]:

@@ -17,7 +17,7 @@ from headrace.emulator import Emulator
 pytestmark = pytest.mark.acceptance
 
 PROGRAM = Path(__file__).with_name("ask_heroku.js")
-ASK_SECONDS = 30.0
+ASK_SECONDS = 120.0
 # More than the largest page.
 MANY = 1100
 

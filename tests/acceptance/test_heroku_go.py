@@ -15,7 +15,7 @@ from headrace.emulator import Emulator
 pytestmark = pytest.mark.acceptance
 
 PROGRAM = Path(__file__).with_name("ask_heroku.go")
-ASK_SECONDS = 30.0
+ASK_SECONDS = 120.0
 
 
 @pytest.fixture(scope="session")

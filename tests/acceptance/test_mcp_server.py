@@ -24,7 +24,7 @@ pytestmark = pytest.mark.acceptance
 
 PROGRAM = Path(__file__).with_name("ask_mcp.mjs")
 ASK_SECONDS = 120.0
-TOOL_SECONDS = 60.0
+TOOL_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

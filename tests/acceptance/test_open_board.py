@@ -8,7 +8,7 @@ from acceptance.test_browser import ADA, APPS, find_stage, move, open_board
 
 pytestmark = pytest.mark.acceptance
 
-WITHIN_MS = 20_000
+WITHIN_MS = 60_000
 
 
 def open_town(processes: Processes, browser: Browser, *apps: str) -> tuple[Town, Page]:

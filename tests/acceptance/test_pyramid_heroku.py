@@ -14,7 +14,7 @@ from headrace.emulator import Emulator
 
 pytestmark = pytest.mark.acceptance
 
-RELEASE_SECONDS = 30.0
+RELEASE_SECONDS = 120.0
 # What a release does around its migrations; where Heroku is can be told to the class alone.
 RELEASE = """
 import sys

@@ -9,7 +9,7 @@ from acceptance.processes import Processes
 pytestmark = pytest.mark.acceptance
 
 # What a stop may take; a worker that is still starting, on a busy machine, takes a good part of it.
-QUICK_SECONDS = 30.0
+QUICK_SECONDS = 60.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -61,7 +61,7 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
 
 async def check(*arguments: str) -> Done:
     process = await start(*arguments)
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), 240)
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 
@@ -207,7 +207,7 @@ async def test_an_interrupted_run_removes_what_it_made(tmp_path: Path) -> None:
         process = await start(*options, "--wait", "60")
         await eventually(lambda: any(resource.access_token for resource in provider.resources.values()))
         process.send_signal(signal.SIGINT)
-        _, err = await asyncio.wait_for(process.communicate(), 30)
+        _, err = await asyncio.wait_for(process.communicate(), 240)
 
     assert 0 != process.returncode
     assert "Traceback" not in err.decode()

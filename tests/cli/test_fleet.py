@@ -182,7 +182,7 @@ async def test_a_sync_that_is_interrupted_goes_on_where_it_was(sqlite_url: str, 
         # The tokens are refreshed by then, and the slow requests are under way.
         await eventually(lambda: len(list(other.pair.heroku.traffic)) >= before + len(APPS))
         process.send_signal(signal.SIGINT)
-        _, err = await asyncio.wait_for(process.communicate(), 30)
+        _, err = await asyncio.wait_for(process.communicate(), 120)
         other.pair.heroku.faults.clear()
         again = await other.run("sync", "--json")
 

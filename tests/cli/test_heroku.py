@@ -21,12 +21,12 @@ async def test_emulate_prints_one_line_of_json_answers_and_ends_on_sigterm(tmp_p
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    info = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+    info = json.loads(await asyncio.wait_for(process.stdout.readline(), 240))
     headers = {"Authorization": f"Bearer {info['users'][0]['token']}"}
     async with aiohttp.ClientSession() as http, http.get(f"{info['url']}/apps", headers=headers) as answer:
         apps = await answer.json()
     process.terminate()
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 120)
 
     assert (0, b"", b"") == (process.returncode, out, err)
     assert 200 == answer.status

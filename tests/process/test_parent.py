@@ -40,7 +40,7 @@ class Family:
         await eventually(lambda: self.read().count(event) == times)
 
     async def wait(self) -> int:
-        return await asyncio.wait_for(self.process.wait(), 30)
+        return await asyncio.wait_for(self.process.wait(), 120)
 
 
 @asynccontextmanager

@@ -268,3 +268,14 @@ def test_a_schema_that_can_be_none_of_ours_is_refused(schema: str, problem: str)
 
     assert found.startswith("HEADRACE_DATABASE_SCHEMA: ")
     assert problem in found
+
+
+def test_an_emulator_on_another_machine_is_one_by_its_name() -> None:
+    """Plain http goes to the machine that was named, and to no other."""
+    there = {"HEROKU_API_URL": "http://emulator:4999", "HEROKU_ID_URL": "http://emulator:4999"}
+    settings = read_settings({**GOOD, **there, "HEADRACE_EMULATOR_HOST": "emulator"})
+    problems = find_problems({**GOOD, **there, "HEADRACE_EMULATOR_HOST": "emulator.example"})
+
+    assert settings.is_local
+    assert not read_settings({**GOOD, "HEADRACE_EMULATOR_HOST": "emulator"}).is_local
+    assert 2 == len(problems)

@@ -54,7 +54,7 @@ class Cloud:
 
     def _begin(self, uuid: str) -> None:
         self.begun.add(uuid)
-        assert self.may_go_on.wait(timeout=60)
+        assert self.may_go_on.wait(timeout=240)
 
     def _fail_if_asked(self) -> None:
         if self.failures_left:

@@ -55,7 +55,7 @@ from stateful.histories import (
 PIPELINE = "shop"
 # A repeat has been recorded by then, before another plan is asked for.
 ON_ITS_WAY_SECONDS = 0.2
-SETTLED_WITHIN = timedelta(seconds=60)
+SETTLED_WITHIN = timedelta(seconds=180)
 # Retried without the waits of life, and as long: no fault of a history lasts until a provision is given up.
 PATIENT = Policy(timedelta(milliseconds=1), timedelta(milliseconds=5), PROVISION_LIMIT)
 PATIENT_RETRIES = {kind: PATIENT if policy.within else policy for kind, policy in TABLE.items()}

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from stateful.playing import play_history
 from stateful.trying import trying
 
 
+@pytest.mark.long
 @trying(20)
 @given(history=HISTORIES, is_backfill_open=st.booleans())
 def test_whatever_happens_what_was_promised_comes_true(

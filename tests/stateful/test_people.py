@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 
 from headrace.emulator import Fault
@@ -44,6 +45,7 @@ TOLD = [*REMOVED, Pass(6), LogIn(ADA, 0), _look(ADA)]
 LOOKS = [_look(GRACE), Pass(6), _look(GRACE)]
 
 
+@pytest.mark.long
 @trying(15)
 @given(history=HISTORIES)
 @example(history=[*REMOVED, Pass(6), *LOOKS])

@@ -9,7 +9,7 @@ from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
 from pair import PASSWORD, SLUG, play_pair
 
-ANSWER_WITHIN_SECONDS = 20
+ANSWER_WITHIN_SECONDS = 120
 START = b"POST /heroku/resources HTTP/1.1\r\nHost: acme.example\r\nAuthorization: "
 AUTH = build_basic_auth(SLUG, Secret(PASSWORD)).encode() + b"\r\n"
 JSON = b"Content-Type: application/json\r\n"

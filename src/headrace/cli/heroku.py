@@ -20,6 +20,7 @@ commands = Commands()
 @click.option("--world", type=click.Path(exists=True, dir_okay=False), help="A TOML world (default: a built-in one).")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where Heroku listens.")
 @click.option("--port", type=PORT, default=4999, show_default=True, help="Its port; 0 takes any free one.")
+@click.option("--url", help="Where others reach it, such as http://emulator:4999 (default: host and port).")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses, tokens and settings as one line of JSON.")
 @click.option(
     "--env-file", type=click.Path(dir_okay=False), help="Write the settings of the first add-on service here."
@@ -38,6 +39,7 @@ def emulate(  # noqa: PLR0917
     world: str | None,
     host: str,
     port: int,
+    url: str | None,
     as_json: bool,  # noqa: FBT001
     env_file: str | None,
     load: Path | None,
@@ -59,6 +61,7 @@ def emulate(  # noqa: PLR0917
         _read_world(world, load),
         host=host,
         port=port,
+        url=url,
         as_json=as_json,
         out=sys.stdout,
         log=None if as_json else sys.stderr,

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = "5050"
 
+FLEET_MODE = (
+    "Fleet mode, because no MODULE:NAME was given: imported resources are kept current and shown. Heroku's calls are "
+    "not answered, and no hook is called."
+)
+
 commands = Commands()
 
 
@@ -38,7 +43,13 @@ leash = click.option("--leash", type=int, hidden=True, help="The descriptor that
 @env_file
 @click.pass_context
 def serve(context: click.Context, /, target: str | None, web_only: bool, one_process: bool, **options: Any) -> None:  # noqa: FBT001
-    """Serve the add-on service that MODULE:NAME names, from two processes: one for the web, one for background work."""
+    """Serve the add-on service that MODULE:NAME names, from two processes: one for the web, one for background work.
+
+    Without MODULE:NAME it is a fleet's: of resources that another provider provisions and that are imported, with their
+    board, the API, the operators' pages and metrics. Heroku's calls are not answered then, and no hook is called.
+    """
+    if target is None and options["leash"] is None:
+        click.echo(FLEET_MODE, err=True)
     is_one = web_only or one_process
     if web_only and one_process:
         raise click.UsageError("--web-only and --one-process exclude each other.")
@@ -126,7 +137,10 @@ def _list_arguments(target: str | None, **options: object) -> list[str]:
 @leash
 @env_file
 def worker(target: str | None, port: int | None, leash: int | None, env_file: str | None) -> None:
-    """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`."""
+    """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`.
+
+    Without MODULE:NAME it is that of a fleet, as `headrace serve` says.
+    """
     import asyncio
 
     from headrace.logs import configure_logging
@@ -160,18 +174,17 @@ def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
 
 
 def load_service(target: str | None, env_file: str | None) -> "AddonService":
-    """Import MODULE:NAME from the current folder and return the service.
+    """Import MODULE:NAME from the current folder and return the service; without one, a fleet's, which has no hooks.
 
     Raises:
         ConfigurationError: settings are missing, or there is no service of that name.
     """
-    from headrace.service import AddonService
+    from headrace.service import AddonService, build_fleet
     from headrace.settings import read_settings
 
     load_env(env_file)
     if target is None:
-        read_settings(os.environ)
-        raise ConfigurationError(["Say which service to run: headrace serve MODULE:NAME, such as acme:service."])
+        return build_fleet(read_settings(os.environ))
     module_name, _, name = target.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:

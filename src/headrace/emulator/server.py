@@ -99,6 +99,7 @@ async def serve(
     *,
     host: str,
     port: int,
+    url: str | None = None,
     as_json: bool,
     out: TextIO,
     log: TextIO | None = None,
@@ -120,7 +121,7 @@ async def serve(
         if log is not None:
             print(exchange, file=log, flush=True)
 
-    async with run(world, host=host, port=port, listen=write_line) as emulator:
+    async with run(world, host=host, port=port, url=url, listen=write_line) as emulator:
         if load is not None:
             emulator.load(load)
         info = describe(emulator)
@@ -179,6 +180,7 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
     return uvicorn.Config(
         emulator.asgi(),
         http=emulator.connections.protocol(),
+        ws="none",
         # Connections are known by the client's own address.
         proxy_headers=False,
         log_config=None,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
-from headrace.protocol.manifest import is_loopback
+from headrace.protocol.manifest import is_emulated
 
+EMULATOR_HOST = "HEADRACE_EMULATOR_HOST"
 T = TypeVar("T")
 
 
@@ -32,7 +33,7 @@ class Given:
     @property
     def is_local(self) -> bool:
         """Whether Heroku is an emulator on this machine."""
-        return is_loopback(self.texts["HEROKU_API_URL"])
+        return is_emulated(self.texts["HEROKU_API_URL"], self.texts[EMULATOR_HOST])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from headrace.encryption import KeyRing
 from headrace.errors import ConfigurationError
 from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
 from headrace.models import Secret
-from headrace.protocol.manifest import Manifest, is_loopback
+from headrace.protocol.manifest import Manifest, is_emulated
 from headrace.protocol.oauth import read_client_secrets
-from headrace.settings.declaring import Given, Needed, Setting, declare
+from headrace.settings.declaring import EMULATOR_HOST, Given, Needed, Setting, declare
 from headrace.settings.texts import (
     COMMON_DATABASE,
     OWN_DATABASE,
@@ -183,6 +183,18 @@ class Settings:
         lambda given: read_links(given.text),
         what="up to four links in the board's bar, parted by commas: `Docs https://acme.example/docs, …`",
     )
+    emulator_host: str = declare(
+        EMULATOR_HOST,
+        lambda given: given.text,
+        what="the name of another machine that has the emulator, such as a container's",
+        more="Plain http is fine to it, and all else is as with an emulator on this machine. Real Heroku goes without.",
+    )
+    own_url: str = declare(
+        "HEADRACE_URL",
+        lambda given: read_url(given) if given.text else "",
+        what="the address at which Heroku reaches headrace itself, where it runs without MODULE",
+        more="Webhooks are subscribed there; without it none are.",
+    )
     api_url: str = declare(
         "HEROKU_API_URL",
         read_url,
@@ -213,7 +225,7 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether Heroku is an emulator on this machine."""
-        return is_loopback(self.api_url)
+        return is_emulated(self.api_url, self.emulator_host)
 
 
 def _name_database(own_database_url: str, common_database_url: str, database_schema: str) -> Address:
@@ -259,7 +271,7 @@ def _read(environment: Mapping[str, str], wanted: Mapping[str, Setting]) -> dict
         except ConfigurationError as error:
             problems += [f"{setting.name}: {problem}" for problem in error.problems]
     # With an emulator beside it, a service on a dyno is a trial that leaves nothing.
-    is_trial = is_loopback(texts["HEROKU_API_URL"])
+    is_trial = is_emulated(texts["HEROKU_API_URL"], texts[EMULATOR_HOST])
     is_sqlite = any(str(values.get(name)).startswith("sqlite") for name in _OF_DATABASE)
     if environment.get("DYNO") and not is_trial and is_sqlite:
         problems.append(f"{OWN_DATABASE if values.get('own_database_url') else COMMON_DATABASE}: {NEEDS_POSTGRES}")

@@ -7,8 +7,8 @@ from headrace.database_urls import read_database_url
 from headrace.encryption import KeyRing, derive_key
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
-from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, read_origin
-from headrace.settings.declaring import Given
+from headrace.protocol.manifest import Manifest, is_emulated, parse_manifest, read_origin
+from headrace.settings.declaring import EMULATOR_HOST, Given
 
 SHORTEST_SECRET = 32
 OWN_DATABASE, COMMON_DATABASE = "HEADRACE_DATABASE_URL", "DATABASE_URL"
@@ -73,9 +73,11 @@ def _read_number(text: str, least: int, most: int) -> int:
 def read_url(given: Given) -> str:
     url = given.text.rstrip("/")
     scheme, host = read_origin(url)
-    is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_loopback(url)))
+    is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_emulated(url, given.texts[EMULATOR_HOST])))
     if not is_good:
-        raise ConfigurationError(["must be an address that begins with https:// (http:// on this machine)."])
+        raise ConfigurationError(
+            [f"must be an address that begins with https:// (http:// on this machine, or to {EMULATOR_HOST})."]
+        )
     return url
 
 

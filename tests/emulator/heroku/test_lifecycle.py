@@ -208,7 +208,7 @@ async def test_twelve_hours_pass_in_a_moment(heroku: Emulator, acme: RawPartner)
     heroku.clock.advance(timedelta(hours=11, minutes=59))
     before = addon.state
     heroku.clock.run(1_000_000)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while addon.state is not State.DEPROVISIONED:
             await asyncio.sleep(0)
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +19,22 @@ SAID = "DATABASE_URL: it leads to a follower, which takes no writes; set it to t
 
 
 @pytest.fixture(scope="module")
-def follower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a hot standby that streams from a PostgreSQL with our tables in it."""
-    folder = tmp_path_factory.mktemp("servers")
-    leader = start_postgres(folder / "leader", cleanup_mode="delete")
-    url = read_database_url(leader.get_uri())
-    prepare(url)
-    _copy(leader.bin_path / "pg_basebackup", sa.make_url(url), folder / "follower")
-    server = start_postgres(folder / "follower", cleanup_mode="delete")
-    yield read_database_url(server.get_uri())
-    server.cleanup()
-    leader.cleanup()
+def follower() -> Iterator[str]:
+    """The address of a hot standby that streams from a PostgreSQL with our tables in it.
+
+    Not below pytest's own folder: each pytest that begins, also one that a test runs, closes that to a server's user.
+    """
+    with tempfile.TemporaryDirectory(prefix="headrace-test-followers-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        leader = start_postgres(folder / "leader", cleanup_mode="delete")
+        url = read_database_url(leader.get_uri())
+        prepare(url)
+        _copy(leader.bin_path / "pg_basebackup", sa.make_url(url), folder / "follower")
+        server = start_postgres(folder / "follower", cleanup_mode="delete")
+        yield read_database_url(server.get_uri())
+        server.cleanup()
+        leader.cleanup()
 
 
 @pytest.mark.parametrize("command", [("serve", "acme:service"), ("worker", "acme:service"), ("migrate",)], ids=" ".join)

@@ -85,7 +85,7 @@ async def test_what_nobody_uses_is_given_back(engine: sa.Engine, postgres_url: s
     other = sa.create_engine(postgres_url, poolclass=sa.pool.NullPool)
     closer = Closer(engine, idle_seconds=0.2)
     with other.connect() as connection:
-        await eventually(lambda: _count(connection) == 1, within=timedelta(seconds=30))
+        await eventually(lambda: _count(connection) == 1, within=timedelta(seconds=120))
     closer.end()
 
     with engine.connect() as again:
@@ -113,12 +113,12 @@ def test_a_process_keeps_one_of_its_connections_for_a_lease(postgres_url: str) -
 
     def hold(_number: int) -> None:
         with database.engine.connect():
-            taken.wait(timeout=20)
-            may_end.wait(timeout=20)
+            taken.wait(timeout=120)
+            may_end.wait(timeout=120)
 
     with ThreadPoolExecutor(3) as threads:
         done = threads.map(hold, range(3))
-        taken.wait(timeout=20)
+        taken.wait(timeout=120)
         assert "0 idle of 3" == database.engine.pool.status()
         may_end.set()
         list(done)

@@ -133,7 +133,7 @@ def _others(url: str) -> Iterator[None]:
     for thread in threads:
         thread.start()
     for _ in threads:
-        assert asked.acquire(timeout=30)
+        assert asked.acquire(timeout=120)
     yield
     may_end.set()
     for thread in threads:

@@ -289,7 +289,7 @@ async def test_only_live_resources_with_a_past_date_are_due(database: Database) 
 async def test_workers_that_claim_at_the_same_time_never_get_the_same_check(database: Database) -> None:
     """Both transactions are open at once on PostgreSQL, one after the other on SQLite: each check goes to one."""
     await _add_due(database, 40)
-    both_have_claimed = Barrier(1 if database.is_sqlite else 2, timeout=10)
+    both_have_claimed = Barrier(1 if database.is_sqlite else 2, timeout=120)
 
     def claim() -> list[str]:
         with database.transaction() as connection:

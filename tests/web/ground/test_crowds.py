@@ -23,6 +23,7 @@ LASTING_MEBIBYTES = 75
 LONG = timedelta(seconds=60)
 
 
+@pytest.mark.long
 async def test_a_thousand_who_dawdle_keep_nobody_out(sqlite_url: str, tmp_path: Path) -> None:
     """Of each kind: health is told, a provision is acknowledged and done, and the memory comes back."""
     told: dict[str, list[int]] = {}

@@ -13,7 +13,7 @@ from headrace.emulator.kit.faults import Fault
 from headrace.hooks.arguments import Resource
 from headrace.hooks.panel import Figure, Panel
 from headrace.inspector.inspector import ACCESS_GOOD_FOR
-from pair import ADA, EVE, GRACE, Acme, Pair, play_pair
+from pair import ADA, EVE, GRACE, HELD_SECONDS, Acme, Pair, play_pair
 
 TOKEN = "api-token-of-36-letters-0a1b2c3d4e5f"
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -157,7 +157,7 @@ async def test_a_panel_that_fails_or_dawdles_costs_only_its_own(sqlite_url: str)
 
     def show(resource: Resource) -> Panel:
         if resource.app and resource.app.name == "shop-dev":
-            may_end.wait(timeout=30)
+            may_end.wait(timeout=HELD_SECONDS)
         if resource.app and resource.app.name == "shop-staging":
             raise LookupError("The index is away.")
         return Panel(sentence="All is well.")

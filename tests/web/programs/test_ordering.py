@@ -13,6 +13,7 @@ from ordering import TOKEN, URL, load_config, provision
 from pair import Acme, Pair, play_pair
 from web.programs.calling import UUID, call, make_token
 from workflows.config.test_rotate import RotatingAcme
+from workflows.lifecycle.test_operations import promise_plan
 
 
 async def wait_for(pair: Pair, addon: Addon, number: int, token: str) -> Any:
@@ -145,11 +146,11 @@ async def test_what_failed_is_retried_or_given_up_by_name(sqlite_url: str) -> No
 
 async def test_a_plan_change_that_failed_is_retried_by_name(sqlite_url: str) -> None:
     never_again = dict.fromkeys(TABLE, NEVER)
-    async with play_pair(sqlite_url, acme=Acme(error=ValueError("down")), retries=never_again) as pair:
+    acme = Acme(error=ValueError("down"))
+    async with play_pair(sqlite_url, acme=acme, retries=never_again, HEADRACE_ANSWER_SECONDS="0.2") as pair:
         token, addon = await make_token(pair, "grace"), await provision(pair)
         pair.acme.failures_left = 1
-        await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
-        await pair.settle()
+        await promise_plan(pair, addon.id, "free")
         status, told = await call(pair, "POST", f"/resources/{addon.id}/retry", token)
         await pair.settle()
         [retried] = [event for event in await pair.list_events(addon.id) if event.name == "operator.retried"]

@@ -19,7 +19,7 @@ from headrace.store.sql.database import Database
 from headrace.testing import eventually
 from headrace.workflows.engine.liveness import Liveness
 from headrace.workflows.engine.port import CONCURRENCY, CONTRACT_VERSION, QUEUE, Engine
-from pair import Acme, Pair, play_pair
+from pair import HELD_SECONDS, Acme, Pair, play_pair
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -43,7 +43,7 @@ class BlockingAcme(Acme):
         @service.on_provision
         async def create(provision: Provision) -> dict[str, str]:
             self.created.append(provision)
-            self.may_go_on.wait(timeout=20)
+            self.may_go_on.wait(timeout=HELD_SECONDS)
             return NoConfig()
 
         @service.on_plan_change

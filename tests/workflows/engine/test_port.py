@@ -29,6 +29,7 @@ from workers import ACME, read_calls, serve_process
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: str(number.name))
 async def test_a_provision_survives_the_end_of_its_worker(
     database_url: str, tmp_path: Path, number: signal.Signals

@@ -13,7 +13,7 @@ from headrace.service import AddonService
 from headrace.store.sql.schema import secret
 from headrace.store.state.placements import find_current_placement, list_placements
 from headrace.testing import eventually
-from pair import Acme, Pair, play_pair
+from pair import HELD_SECONDS, Acme, Pair, play_pair
 
 
 class DroppingAcme(Acme):
@@ -39,7 +39,7 @@ class DroppingAcme(Acme):
         @service.on_deprovision
         def drop(resource: Resource) -> None:
             self.dropped.append(resource)
-            assert self.may_drop.wait(timeout=20)
+            assert self.may_drop.wait(timeout=HELD_SECONDS)
             if self.drop_errors:
                 self.drop_errors -= 1
                 raise Refused("This index is locked.")

@@ -1,18 +1,18 @@
 """A removal comes while something else is under way that then goes wrong: what is left to do is the removal."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from headrace.emulator import Fault, Switches
 from headrace.errors import MisuseError, Refused, TokenRejected
 from headrace.models import State
-from headrace.protocol.retries import NEVER, TABLE
+from headrace.protocol.retries import NEVER, TABLE, Policy
 from headrace.store.state.notices import list_open_notices
 from headrace.testing import eventually
 from pair import Acme, Pair, play_pair
 
-# In life the next attempt after this comes after half a minute, and the last after eleven hours.
 DEAD_TOKEN = TokenRejected("Invalid credentials provided.", request="GET /addons/…", status=401)
 ENDS = [
     Refused("We do not serve you."),
@@ -20,7 +20,10 @@ ENDS = [
     DEAD_TOKEN,
     OSError("The cloud is away."),
 ]
-AT_ONCE_SECONDS = 10
+# Whoever tried again before it looked would come in an hour.
+LATER = Policy(timedelta(hours=1), timedelta(hours=1), timedelta(days=1))
+LATE_RETRIES = {kind: LATER if policy.within else policy for kind, policy in TABLE.items()}
+AT_ONCE_SECONDS = 60
 
 
 @pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
@@ -30,7 +33,7 @@ async def test_a_removal_while_the_hook_of_a_provision_runs_goes_on_at_once(
     """However the hook ends: Heroku, whose token is dead, is told nothing, and the partner cleans up once."""
     acme = Acme(error=error, failures_left=1)
     acme.may_go_on.clear()
-    async with play_pair(database_url, acme=acme, retries=TABLE) as pair:
+    async with play_pair(database_url, acme=acme, retries=LATE_RETRIES) as pair:
         addon = await pair.heroku.create_addon("shop", "acme-search:basic")
         await eventually(lambda: acme.created)
         await pair.heroku.deprovision(addon)
@@ -50,7 +53,7 @@ async def test_a_removal_while_the_hook_of_a_plan_change_runs_goes_on_at_once(
 ) -> None:
     """Whoever waits for the change hears 410."""
     acme = Acme()
-    async with play_pair(sqlite_url, acme=acme, retries=TABLE) as pair:
+    async with play_pair(sqlite_url, acme=acme, retries=LATE_RETRIES) as pair:
         addon = await pair.heroku.create_addon("shop", "acme-search:free")
         await pair.settle()
         acme.error, acme.failures_left = error, 1
@@ -72,7 +75,7 @@ async def test_a_removal_while_a_provision_without_a_grant_is_refused_goes_on_at
     """Nobody could be told anyway; whoever waits for the provision hears 410."""
     acme = Acme(error=Refused("We do not serve you."), failures_left=1)
     acme.may_go_on.clear()
-    async with play_pair(sqlite_url, acme=acme, switches=Switches(legacy_body=True), retries=TABLE) as pair:
+    async with play_pair(sqlite_url, acme=acme, switches=Switches(legacy_body=True), retries=LATE_RETRIES) as pair:
         asking = asyncio.create_task(pair.heroku.create_addon("shop", "acme-search:basic"))
         await eventually(lambda: acme.created)
         uuid = acme.created[0].uuid

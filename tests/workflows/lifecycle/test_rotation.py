@@ -19,6 +19,7 @@ OLD_KEY, NEW_KEY = make_key(), make_key()
 APPS = ("shop", "shop-staging", "blog", "ada-notes")
 
 
+@pytest.mark.long
 async def test_keys_are_rotated_under_a_running_service(postgres_url: str, tmp_path: Path) -> None:
     """Provisions go on meanwhile; then the new key alone opens everything, and a token can be refreshed with it."""
     async with prepare_site(postgres_url, tmp_path) as site:

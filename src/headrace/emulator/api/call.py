@@ -1,7 +1,6 @@
 """A call of the Platform API and its endpoint: what is named, looked up and checked against what the token may see."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -196,8 +195,7 @@ class Partner(Enum):
     EXTRA = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """A row of the Platform API; one that is free costs nothing of the rate pool."""
 
     method: str

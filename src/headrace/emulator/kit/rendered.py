@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 RawHeader = tuple[bytes, bytes]
 JSON_TYPE: RawHeader = (b"content-type", b"application/json")
@@ -16,6 +17,10 @@ class Rendered(Response):
         self.body = body
         self.background = None
         self.raw_headers = list(headers)
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def answer_json(raw: bytes, *, status: int = 200, headers: Iterable[RawHeader] = ()) -> Response:

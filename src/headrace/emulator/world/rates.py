@@ -36,6 +36,10 @@ class RatePools:
         pool.level -= 1
         return int(pool.level)
 
+    def forget(self, owner: str) -> None:
+        """Let go of the pool of whoever is gone."""
+        self._pools.pop(owner, None)
+
     def fill(self) -> None:
         """Make every pool full."""
         self._pools.clear()
@@ -46,6 +50,8 @@ class RatePools:
         if pool is None:
             pool = self._pools[owner] = Pool(full, now)
         passed = (now - pool.at).total_seconds()
-        pool.level = min(full, pool.level + max(0.0, passed) * REFILL_PER_SECOND)
+        # A clock that was put back refills nothing.
+        level = pool.level + passed * REFILL_PER_SECOND if passed > 0 else pool.level
+        pool.level = min(full, level)
         pool.at = now
         return pool

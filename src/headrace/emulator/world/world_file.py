@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import NAMESPACE_DNS, uuid4, uuid5
@@ -19,7 +18,7 @@ from headrace.errors import ConfigurationError
 from headrace.models import Stage
 from headrace.protocol.manifest import Manifest, parse_manifest, strip_mark
 
-BUILT_IN_WORLD: str = files(__package__).joinpath("world.toml").read_text("utf-8")
+BUILT_IN_WORLD: str = Path(__file__).with_name("world.toml").read_text("utf-8")
 """The text of the world that an emulator begins with unless it is given another one."""
 
 # Ids are made from names in this namespace, so that every run of a world has the same ones.

@@ -69,8 +69,8 @@ WILL_DO = {
     ),
 }
 OF_PLAN_CHANGES = (
-    "Where Heroku was answered that a change failed, it keeps the old plan, and only your side gets the new one.",
-    "Run `headrace reconcile` afterwards, which tells of any that differ.",
+    "Only changes that Heroku shows as done are tried again.",
+    "Where it was answered that a change failed, it keeps the old plan, and so does your side.",
 )
 
 

@@ -13,7 +13,7 @@ from headrace.errors import NothingToDo
 from headrace.logs import LogName
 from headrace.models import State
 from headrace.store.sql.database import Database
-from headrace.store.state.notices import NoticeKind, NoticeRow
+from headrace.store.state.notices import NoticeRow
 from headrace.store.state.resources import ResourceRow
 from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
@@ -109,7 +109,7 @@ def list_orders(state: State, notices: Sequence[NoticeRow]) -> list[Order]:
     """Return the orders that may help a resource of this state, with these open notices."""
     if state is State.FAILED:
         return [*Order]
-    return [Order.RETRY] if any(notice.kind == NoticeKind.PLAN_CHANGE_FAILED for notice in notices) else []
+    return [Order.RETRY] if any(notice.is_of_retriable_change for notice in notices) else []
 
 
 def _require_order(request: Request) -> Order:

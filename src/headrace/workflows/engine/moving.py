@@ -21,7 +21,7 @@ from headrace.store.sql.place import (
     name_place,
 )
 from headrace.store.sql.schema import METADATA
-from headrace.store.sql.schemas import make_in
+from headrace.store.sql.schemas import TOMBSTONE, make_in
 from headrace.workflows.engine.ledger import workflow_status
 from headrace.workflows.engine.port import APPLICATION
 
@@ -33,8 +33,6 @@ TRY_SECONDS = 10
 PAUSE_SECONDS = 0.25
 # What PostgreSQL calls it when somebody else would not let go of a table.
 HELD = ("55P03", "40P01")
-# Releases that know of no schema refuse a database in which they find a table of this name and none of versions.
-TOMBSTONE = "placement_check"
 
 
 def move_to_schema(database: Database) -> Place | None:
