@@ -32,13 +32,19 @@ def visit_every_page(page: Page, town: Town) -> Iterator[str]:
     page.get_by_label("Secret").fill(SECRET)
     page.get_by_role("button", name="Log in").click()
     resource = f"/operators/resources/{uuids['storefront']}"
-    for address in (*OPERATOR_PAGES, resource, f"{resource}/retry", f"{resource}/abandon"):
+    pipeline = town.call("GET", "/apps/storefront/pipeline-couplings", user=ADA)["pipeline"]["id"]
+    orders = [f"/operators/incidents/{order}?kind=provision.failed" for order in ("retry", "settle", "abandon")]
+    own = (f"/operators/pipelines/{pipeline}", resource, f"{resource}/retry", f"{resource}/abandon", *orders)
+    for address in (*OPERATOR_PAGES, *own):
         page.goto(town.acme_url + address)
         yield address
     page.goto(f"{town.heroku_url}/__emulator__?app=storefront")
     yield "console"
     open_board(page, town, uuids, app=APPS[0])
     yield "/board"
+    for address in (f"/board/pipelines/{pipeline}", f"/board/pipelines/{pipeline}?on=2026-01-02"):
+        page.goto(town.acme_url + address)
+        yield address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

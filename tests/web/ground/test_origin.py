@@ -74,6 +74,7 @@ async def test_no_parameter_leads_elsewhere(sqlite_url: str, elsewhere: str) -> 
         ]
 
         locations = {page.headers["Location"].partition("#")[0] for page in pages if "Location" in page.headers}
-        assert {"/board", "/operators", "/operators/login"} == locations
+        # The operators' login keeps their own page that was asked for, whatever stands behind its question mark.
+        assert {"/board", "/operators", "/operators/login"} == {each.partition("?")[0] for each in locations}
         assert 'href="https://dashboard.heroku.com/apps/' in pages[1].text
         assert not any(f'="{start}' in pages[1].text for start in ("https://evil", "//evil", "/\\evil", "javascript"))

@@ -1,7 +1,9 @@
 """Who knows the secret gets in; who guesses is held off."""
 
 import asyncio
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -12,6 +14,7 @@ from headrace.models import Secret
 from headrace.settings import read_settings
 from headrace.store.state.api_tokens import Scope, revoke_api_token
 from headrace.web.ground.sessions import OperatorSession
+from headrace.web.operators.guard import find_way_back
 from headrace.web.operators.login import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
 from web.operators.entering import SECRET, enter, fail_provision, look, play, try_secret
 from web.programs.calling import make_token
@@ -42,6 +45,27 @@ async def test_who_knows_the_secret_gets_in(database_url: str) -> None:
             page.cookie["max-age"],
         )
         assert (200, True) == (home.status, "<h1>Overview</h1>" in home.text)
+
+
+async def test_a_login_leads_back_to_the_page_that_was_asked_for(sqlite_url: str) -> None:
+    """With its filter, also after a wrong secret, so that links in alerts live."""
+    async with play(sqlite_url) as pair:
+        led = await look(pair, "/operators/resources?state=failed&q=a%20b")
+        form = await look(pair, led.headers["Location"])
+        (to,) = re.findall(r'name="to" value="([^"]*)"', form.text)
+        wrong = await look(pair, "/operators/login", form={"secret": "wrong", "to": unescape(to)})
+        done = await look(pair, "/operators/login", form={"secret": SECRET, "to": unescape(to)})
+
+        assert "/operators/resources?state=failed&q=a%20b" == unescape(to) == done.headers["Location"]
+        assert f'name="to" value="{to}"' in wrong.text
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "/board", "//evil.example", "/operatorsx", "/operators\\x", "/operators/a b", "/operators/login?to=x"]
+)
+def test_a_login_leads_nowhere_else(asked: str) -> None:
+    """To no other page, and to no other host."""
+    assert "/operators" == find_way_back(asked)
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", SECRET[:-1], SECRET + "x", SECRET.upper(), "\u00e9" * 40])

@@ -1,9 +1,11 @@
 """The guard of the operators' routes: who has no session gets to the login, or is told that there is none."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -15,7 +17,7 @@ from headrace.fleet.overview import MOST_NOTICES
 from headrace.store.sql.database import Database
 from headrace.store.state.api_tokens import Scope, is_api_token_good
 from headrace.store.state.notices import count_up_to
-from headrace.web.ground.addresses import Page, Redirect
+from headrace.web.ground.addresses import Page, Redirect, cut, find_prefix
 from headrace.web.ground.bodies import read_own_form
 from headrace.web.ground.csrf import mask_csrf
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Reply
@@ -27,6 +29,9 @@ from headrace.web.operators.views import Problem, View
 
 HOME = "/operators"
 LOGIN = "/operators/login"
+
+# An address of the operators' own, of plain characters: nothing else is gone to after a login.
+_OWN_PAGE = re.compile(r"/operators(?:[/?][!-\[\]-~]{0,2000})?")
 
 T = TypeVar("T")
 
@@ -75,7 +80,7 @@ class Guard:
     def page(self, endpoint: Endpoint) -> Respond:
         async def respond(request: Request) -> Response:
             session = await self.find_session(request)
-            return Redirect(LOGIN, status_code=303) if session is None else await endpoint(request, session)
+            return _lead_to_login(request) if session is None else await endpoint(request, session)
 
         return respond
 
@@ -127,3 +132,15 @@ class Guard:
 
     def show_message(self, title: str, text: str, *, status: int) -> Response:
         return show_message(MessageContext(title=title, text=text, service_name=self.service_name, status=status))
+
+
+def _lead_to_login(request: Request) -> Response:
+    """Redirect to the login, which leads back to the page that was asked for."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    asked = find_way_back(cut(request.scope["path"], find_prefix(request)) + query)
+    return Redirect(LOGIN if asked == HOME else f"{LOGIN}?to={quote(asked, safe='/')}", status_code=303)
+
+
+def find_way_back(asked: str) -> str:
+    """Return the operators' page that was asked for before the login; the overview for what is none."""
+    return asked if _OWN_PAGE.fullmatch(asked) and not asked.startswith((LOGIN, f"{HOME}/logout")) else HOME

@@ -24,7 +24,7 @@ from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, DescribedRoute
 from headrace.web.ground.origin import is_same_origin
 from headrace.web.ground.pages import Context, render
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, LOGIN, Guard
+from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, LOGIN, Guard, find_way_back
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,14 @@ class LoginForm(TypedDict, total=False):
     """What the operators' login sends: the secret that all share, or a token of their own."""
 
     secret: str
+    to: str
 
 
 SHOW_LOGIN = Operation(
-    id="show_operator_login", summary="Show the operators' login.", replies={200: show_page("The form.")}
+    id="show_operator_login",
+    summary="Show the operators' login.",
+    query={"to": {"type": "string", "description": "The page of the operators' that is shown after it."}},
+    replies={200: show_page("The form.")},
 )
 LOG_IN = Operation(
     id="log_operator_in",
@@ -50,7 +54,7 @@ LOG_IN = Operation(
     body=(FORM_TYPE, LoginForm),
     replies=FORM_REJECTED
     | {
-        303: Reply("Logged in: on to the overview."),
+        303: Reply("Logged in: on to the page that was asked for, or the overview."),
         403: show_page("The secret is wrong, or another site sent the form."),
         429: show_page("There were too many attempts."),
     },
@@ -71,6 +75,7 @@ class LoginContext(Context):
     template: ClassVar[str] = "operator_login.html"
 
     service_name: str
+    to: str = HOME
     is_refused: bool = False
 
 
@@ -93,8 +98,8 @@ class OperatorLogin:
             DescribedRoute(f"{HOME}/logout", self.guard.form(self.log_out), "POST", LOG_OUT),
         ]
 
-    async def show_login(self, _request: Request) -> Response:
-        return self._show_form()
+    async def show_login(self, request: Request) -> Response:
+        return self._show_form(to=find_way_back(request.query_params.get("to", HOME)))
 
     async def log_in(self, request: Request) -> Response:
         """Let in whoever may. An attempt counts before it is judged, so that many at once count too."""
@@ -104,6 +109,7 @@ class OperatorLogin:
                 raise NotOurForm
         except Rejected as error:
             return self.guard.show_rejected(error)
+        to = find_way_back(form.get("to", HOME))
         client = (request.client.host if request.client else "")[:LONGEST_CLIENT]
         if not await self._may_try(client):
             log.warning(LogName.OPERATOR_HELD_OFF, extra={"client": client})
@@ -111,10 +117,10 @@ class OperatorLogin:
         session = await self._find_session(form.get("secret", "").strip())
         if session is None:
             log.warning(LogName.OPERATOR_REFUSED, extra={"client": client})
-            return self._show_form(is_refused=True)
+            return self._show_form(to=to, is_refused=True)
         await self.database.write(forget_attempts, client)
         log.info(LogName.OPERATOR_LOGGED_IN, extra={"client": client, "by": session.by})
-        response = Redirect(HOME, status_code=303)
+        response = Redirect(to, status_code=303)
         self.guard.sessions.save(request, response, session)
         return response
 
@@ -141,8 +147,8 @@ class OperatorLogin:
         mine, everybodys = await self.database.read(count_attempts, client, after=after)
         return mine <= ATTEMPTS_OF_CLIENT and everybodys <= ATTEMPTS_IN_ALL
 
-    def _show_form(self, *, is_refused: bool = False) -> Response:
-        context = LoginContext(service_name=self.guard.service_name, is_refused=is_refused)
+    def _show_form(self, *, to: str, is_refused: bool = False) -> Response:
+        context = LoginContext(service_name=self.guard.service_name, to=to, is_refused=is_refused)
         return Page(render(context), status_code=403 if is_refused else 200)
 
     def _show_held_off(self) -> Response:

@@ -18,6 +18,7 @@ from headrace.web.operators.drawing.charts import (
     pick_dates,
     spread,
 )
+from headrace.wording import spell_date
 
 FIRST = date(2026, 10, 25)
 DAY = timedelta(days=1)
@@ -43,10 +44,21 @@ def test_an_axis_begins_at_nothing_and_has_six_lines_at_the_most(
     assert pytest.approx(grid) == find_grid(highest, finest=finest)
 
 
-@pytest.mark.parametrize(("count", "told"), [(1, [0]), (2, [0, 1]), (5, [0, 1, 2, 3, 4]), (30, [0, 7, 14, 22, 29])])
-def test_five_dates_are_told_the_first_and_the_last_among_them(count: int, told: list[int]) -> None:
-    """At distances as even as whole days allow."""
-    assert told == pick_dates([FIRST + number * DAY for number in range(count)])
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (1, ["2 Nov"]),
+        (5, ["2 Nov", "3 Nov", "4 Nov", "5 Nov", "6 Nov"]),
+        (30, ["2 Nov", "9 Nov", "16 Nov", "23 Nov", "30 Nov"]),
+        (90, ["1 Dec", "1 Jan"]),
+        (700, ["1 Dec", "1 May", "1 Oct", "1 Mar", "1 Aug"]),
+    ],
+)
+def test_mondays_are_told_or_firsts_of_months(count: int, told: list[str]) -> None:
+    """Not more than five; of a few days, each."""
+    days = [date(2026, 11, 2) + number * DAY for number in range(count)]
+
+    assert told == [spell_date(days[at]) for at in pick_dates(days)]
 
 
 def test_labels_do_not_run_into_each_other() -> None:

@@ -194,7 +194,18 @@ def spread(heights: Sequence[float], *, apart: float, top: float, bottom: float)
 
 
 def pick_dates(dates: Sequence[date]) -> list[int]:
-    """Return which of the dates an axis tells: the first, the last, and at even distances between."""
+    """Return which of the dates an axis tells: Mondays, or firsts of months where there are too many of them.
+
+    Where there are not two of either, at even distances, the first and the last among them.
+    """
+    mondays = [at for at, day in enumerate(dates) if day.weekday() == 0]
+    firsts = [at for at, day in enumerate(dates) if day.day == 1]
+    for told in (mondays, firsts):
+        if 2 <= len(told) <= MOST_DATES:
+            return told
+    if len(firsts) > MOST_DATES or len(mondays) > MOST_DATES:
+        told = firsts if len(firsts) > MOST_DATES else mondays
+        return told[:: -(-len(told) // MOST_DATES)]
     last = len(dates) - 1
     shown = min(len(dates), MOST_DATES)
     return [0] if shown == 1 else [round(number * last / (shown - 1)) for number in range(shown)]
