@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from headrace.store.sql.database import Database
-from headrace.store.sql.migrate import migrate
+from headrace.store.sql.migrate import ALEMBIC_VERSION, migrate
 from headrace.store.sql.place import OLD_ENGINE, Place
 from headrace.workflows.engine.port import prepare
 
@@ -42,6 +42,12 @@ def read_partners(url: str) -> list[tuple[int, str]]:
             for name in PARTNERS_TABLES
             for row in connection.exec_driver_sql(f"SELECT id, theirs FROM public.{name}")
         ]
+
+
+def set_version(connection: sa.Connection, version: str) -> None:
+    """Say that the tables are those of another release."""
+    connection.execute(sa.delete(ALEMBIC_VERSION))
+    connection.execute(sa.insert(ALEMBIC_VERSION).values(version_num=version))
 
 
 def list_tables(url: str, schema: str) -> set[str]:

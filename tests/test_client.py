@@ -3,19 +3,22 @@
 import asyncio
 import json
 import traceback
-from collections.abc import AsyncIterator, Callable
+from base64 import b64decode
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest
 
 from headrace.client import AiohttpTransport, HerokuClient
 from headrace.errors import (
+    ClientSecretRejected,
     Forbidden,
     GrantError,
     HeadraceError,
@@ -34,6 +37,7 @@ CLIENT_SECRET = "the-client-secret"
 GET_ADDON = build_addon_info(ONE)
 OK = Response(status=200, body=b"{}")
 UNAUTHORIZED = Response(status=401, body=b'{"id": "unauthorized", "message": "Invalid credentials provided."}')
+SECRET_REFUSED = Response(status=401, body=b'{"id": "invalid_client", "message": "The client secret is wrong."}')
 REFRESHED = Response(status=200, body=b'{"access_token": "new-access", "expires_in": 28799}')
 
 
@@ -93,11 +97,13 @@ def make_token(access: str = "old-access", *, lives: timedelta = timedelta(hours
     return Token(access=Secret(access), refresh=Secret("the-refresh-token"), expires_at=NOON + lives)
 
 
-def make_client(transport: Any, tokens: Tokens | None = None, **options: Any) -> HerokuClient:
+def make_client(
+    transport: Any, tokens: Tokens | None = None, *, secrets: Sequence[str] = (CLIENT_SECRET,), **options: Any
+) -> HerokuClient:
     return HerokuClient(
         transport,
         tokens=tokens or Tokens({ONE: make_token()}),
-        client_secret=Secret(CLIENT_SECRET),
+        client_secrets=[Secret(text) for text in secrets],
         clock=lambda: NOON,
         **options,
     )
@@ -249,6 +255,56 @@ async def test_a_failed_refresh_does_not_keep_others_waiting() -> None:
         await client.send(ONE, GET_ADDON)
 
     assert OK == await client.send(ONE, GET_ADDON)
+
+
+@pytest.mark.parametrize("refusal", [SECRET_REFUSED, UNAUTHORIZED], ids=["by its name", "without a word"])
+async def test_where_the_new_client_secret_is_refused_the_old_one_is_tried(refusal: Response) -> None:
+    """At an exchange and at a refresh; who asks is told which was right."""
+    transport = FakeTransport([refusal, REFRESHED, refusal, REFRESHED, REFRESHED])
+    client = make_client(transport, secrets=("the-new-one", "the-old-one"))
+    grant = _make_grant(timedelta(minutes=5))
+    exchanged, right, once_in_force = (
+        await client.exchange(grant),
+        await client.find_right_secret(ONE),
+        await client.find_right_secret(ONE),
+    )
+
+    assert ("new-access", 1, 0) == (exchanged.access.reveal(), right, once_in_force)
+    tried = [dict(parse_qsl(request.body.decode()))["client_secret"] for request in transport.sent]
+    assert ["the-new-one", "the-old-one", "the-new-one", "the-old-one", "the-new-one"] == tried
+
+
+async def test_while_a_password_is_rotated_a_fresh_grant_is_asked_for_with_both() -> None:
+    """Heroku has the new one from the push on, and the service before that."""
+    grant = Response(status=200, body=_json(code="fresh", expires_at="2026-11-02T12:05:00Z"))
+    transport = FakeTransport([UNAUTHORIZED, grant])
+    passwords = (Secret("the-new-one"), Secret("the-old-one"))
+    found = await make_client(transport).ask_for_grant(ONE, slug="acme-search", passwords=passwords)
+
+    assert found is not None
+    assert "fresh" == found.code.reveal()
+    used = [b64decode(each.headers["Authorization"].removeprefix("Basic ")) for each in transport.sent]
+    assert [b"acme-search:the-new-one", b"acme-search:the-old-one"] == used
+
+
+async def test_of_two_client_secrets_the_right_ones_refusal_stands() -> None:
+    """Heroku takes the old secret and not the token: the new secret is not what an operator has to look at."""
+    dead = Response(status=401, body=b'{"id": "invalid_grant", "message": "This refresh token is no more."}')
+    for first, then in ((SECRET_REFUSED, dead), (dead, SECRET_REFUSED)):
+        client = make_client(FakeTransport([first, then]), secrets=("the-new-one", "the-old-one"))
+        with pytest.raises(TokenRejected, match="This refresh token is no more") as caught:
+            await client.find_right_secret(ONE)
+        assert TokenRejected is type(caught.value)
+
+
+async def test_neither_client_secret_is_in_an_error() -> None:
+    echo = Response(status=401, body=b'{"id": "invalid_client", "message": "the-new-one the-old-one"}')
+    client = make_client(FakeTransport([echo, echo]), secrets=("the-new-one", "the-old-one"))
+    with pytest.raises(ClientSecretRejected) as caught:
+        await client.find_right_secret(ONE)
+
+    assert "the-new-one" not in str(caught.value)
+    assert "the-old-one" not in str(caught.value)
 
 
 async def test_a_grant_is_exchanged_for_a_token() -> None:

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 from headrace.database_urls import read_database_url
 from headrace.errors import ConfigurationError
 from headrace.settings import read_settings
-from test_settings import GOOD
+from settings.test_settings import GOOD
 
 SPELLED = "its user or password has a letter that means something there; write "
 

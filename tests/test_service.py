@@ -13,7 +13,7 @@ from headrace.hooks.registry import HOOKS, REQUIRED
 from headrace.service import AddonService, find_assembly
 from headrace.settings import read_settings
 from headrace.testing import eventually, run_provider
-from test_settings import GOOD, LOCAL
+from settings.test_settings import GOOD, LOCAL
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 APP = "storefront"

@@ -84,11 +84,11 @@ class Process:
 
 
 @asynccontextmanager
-async def prepare_site(database_url: str, folder: Path, *, acme: str = ACME) -> AsyncIterator[Site]:
-    """Run a Heroku that calls a service on a port of its own; the service is yet to be started."""
+async def prepare_site(database_url: str, folder: Path, *, acme: str = ACME, prefix: str = "") -> AsyncIterator[Site]:
+    """Run a Heroku that calls a service on a port of its own, below a prefix; the service is yet to be started."""
     (folder / "acme.py").write_text(acme, encoding="utf-8")
     port = find_free_port()
-    async with run_emulator(load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}"))) as heroku:
+    async with run_emulator(load_world(WORLD.replace("SERVICE", f"http://127.0.0.1:{port}{prefix}"))) as heroku:
         settings = describe(heroku).addon_services[0].settings
         environment = {**settings, "DATABASE_URL": database_url, "ACME_FOLDER": str(folder)}
         yield Site(heroku=heroku, environment=environment, port=port, folder=folder)

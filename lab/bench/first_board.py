@@ -1,6 +1,7 @@
 """From nothing to a first board: the three commands of docs/quickstart.md, each in seconds and in CPU seconds.
 
-A virtual environment is made first, which is not counted; pip finds what is needed in its cache, or gets it.
+A virtual environment is made first, which is not counted; pip finds what is needed in its cache, or gets it. What the
+first of them brought is weighed.
 """
 
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from lab.kit.pythons import build_wheel
 from lab.kit.smoke import build_environment
+from lab.kit.weighing import weigh
 
 BOARD = re.compile(r"Its board: (\S+)")
 
@@ -31,6 +33,7 @@ def run_first_board() -> dict[str, dict[str, float]]:
         programs = folder / "venv" / "bin"
         with _timed("pip install", figures):
             _run([programs / "pip", "install", "--quiet", wheel], folder)
+        weight = weigh(folder / "venv")
         with _timed("headrace init", figures):
             _run([programs / "headrace", "init", "demo-addon"], folder)
         with _timed("headrace dev, until the board", figures):
@@ -40,7 +43,8 @@ def run_first_board() -> dict[str, dict[str, float]]:
     print(f"{f'load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores':<32} {'s':>7} {'CPU s':>7}")
     for what, took in figures.items():
         print(f"  {what:<30} {took['clock']:>7.1f} {took['cpu']:>7.1f}")
-    return figures
+    print(f"  {len(weight.packages)} packages, {weight.megabytes:.1f} MB; the heaviest: {weight.list_heaviest(5)}")
+    return {**figures, "weight": weight.packages}
 
 
 @contextmanager

@@ -21,16 +21,17 @@ HISTORIES_PER_MINUTE = 30
 
 
 def main() -> int:
-    arguments = _read_arguments()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_install()), str(ROOT / "tests")])}
-    failed = []
     # The targets stand with the tests, which are no part of the lab.
     sys.path.insert(0, str(ROOT / "tests"))
     from fuzz.targets import TARGETS
 
-    for name in TARGETS:
-        print(f"{name}: {arguments.seconds / len(TARGETS):.0f} s", flush=True)
-        if not _fuzz(name, seconds=arguments.seconds // len(TARGETS) + 1, environment=environment):
+    arguments = _read_arguments(list(TARGETS))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_install()), str(ROOT / "tests")])}
+    failed = []
+    chosen = arguments.parser or TARGETS
+    for name in chosen:
+        print(f"{name}: {arguments.seconds / len(chosen):.0f} s", flush=True)
+        if not _fuzz(name, seconds=-(-arguments.seconds // len(chosen)), environment=environment):
             failed.append(name)
     by_time = max(1, arguments.seconds * HISTORIES_PER_MINUTE // 60)
     if not _play_histories(count=by_time if arguments.histories is None else arguments.histories):
@@ -41,9 +42,10 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _read_arguments() -> argparse.Namespace:
+def _read_arguments(parsers: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev fuzz")
     parser.add_argument("--seconds", type=int, default=60, help="for all parsers together; the histories come on top")
+    parser.add_argument("--parser", action="append", choices=parsers, help="only this one; may be given again")
     parser.add_argument("--histories", type=int, help="of each kind (default: one for two of these seconds)")
     return parser.parse_args()
 

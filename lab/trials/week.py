@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from uvicorn.loops.auto import auto_loop_factory
 
 from headrace.assembly import Parts
 from headrace.emulator import Books, Clock, Size, describe, load_world, play_week, run
@@ -27,6 +28,7 @@ from headrace.fleet.counting import load_insights
 from headrace.fleet.insights import Insights
 from headrace.logs import configure_logging
 from headrace.models import Stage
+from headrace.process.collector import spare_collector
 from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
@@ -105,6 +107,8 @@ async def run_week(size: Size, seed: int) -> int:
         service = make_service(settings, clock)
         await stack.enter_async_context(serving(service.asgi(), bound))
         parts = find_assembly(service).assemble()
+        # As every process of a service and of an emulator does when it has started.
+        spare_collector()
         look, began = Look(parts, clock, every=size.pull_requests // 10), time.perf_counter()
         books = await play_week(heroku, size=size, seed=seed, after_slot=look.after_slot, patience=PATIENCE)
         seconds = time.perf_counter() - began
@@ -181,7 +185,9 @@ def main() -> int:
     options = parser.parse_args()
     configure_logging(level=logging.WARNING)
     size = Size(teams=8, pipelines=options.pipelines, pull_requests=options.pull_requests)
-    return asyncio.run(run_week(size, options.seed))
+    # The loop that `headrace serve` and `headrace emulate` have.
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        return runner.run(run_week(size, options.seed))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from headrace.hooks.registry import Hooks
 from headrace.inspector.batches import BatchInspector
 from headrace.inspector.inspector import Inspector
 from headrace.protocol.retries import TABLE, Policy
+from headrace.protocol.wire import Request
 from headrace.settings import Settings
 from headrace.store.sql.database import Database
 from headrace.store.state.pulses import read_database_clock
 from headrace.store.state.secrets import SecretStore
 from headrace.store.state.tokens import StoredTokens
 from headrace.web.programs.metrics import Metrics
+from headrace.workflows.chores.counting import HourTally
 from headrace.workflows.chores.heartbeat import DatabaseClock, Heartbeat
 from headrace.workflows.chores.sweep import Sweep
 from headrace.workflows.chores.upkeep import Upkeep
@@ -36,6 +38,9 @@ from headrace.workflows.lifecycle.plan_changes import PlanChanges
 from headrace.workflows.lifecycle.provisions import Provisions
 from headrace.workflows.lifecycle.stage_changes import StageChanges
 from headrace.workflows.lifecycle.subscriptions import Subscriptions
+
+# Where a fleet's webhooks are delivered, at headrace's own address.
+FLEET_WEBHOOKS = "/heroku/webhooks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,7 @@ def assemble(
     core, redaction = _build_core(settings, clock=clock, retries=retries)
     database = core.database
     metrics = _build_metrics(settings, core)
-    client = _build_client(settings, core, observe=metrics.observe)
+    client = _build_client(settings, core, observe=metrics.observe, tally=(tally := HourTally()))
     moves, every = StageChanges(core, hooks), settings.recheck_every
     inspector = Inspector(database, client, clock=clock, recheck_every=every, on_move=moves.note)
     _register_workflows(core, hooks, client, settings, inspector=inspector, moves=moves)
@@ -88,19 +93,34 @@ def assemble(
         inspector=inspector,
         calls=Calls(core, answer_within=settings.answer_within),
         events=Events(core, hooks),
-        subscriptions=Subscriptions(core, hooks, client),
+        subscriptions=Subscriptions(core, hooks, client, url=_find_webhooks_url(settings, hooks)),
         operations=Operations(core),
         imports=Imports(core),
         sweep=_build_sweep(core, client, every=every, moves=moves),
         feeding=Feeding(core),
         upkeep=Upkeep(core, keep_finished=settings.keep_finished, recheck_every=every),
-        heartbeat=Heartbeat(core, heroku=client, read_clock=database_clock),
+        heartbeat=Heartbeat(core, heroku=client, tally=tally, read_clock=database_clock),
         roll_up=RollUp(database, clock=clock),
         panels=Panels(core, hooks, redaction, _watch_hooks(core, hooks, redaction)),
         redaction=redaction,
         metrics=metrics,
         hooks=hooks,
     )
+
+
+def _find_webhooks_url(settings: Settings, hooks: Hooks) -> str | None:
+    """Return where webhooks are delivered. The manifest's address is another provider's where this is but a fleet."""
+    if not hooks.is_of_fleet:
+        return settings.manifest.webhooks_url
+    return f"{settings.own_url}{FLEET_WEBHOOKS}" if settings.own_url else None
+
+
+def _tell_both(one: Observe, other: Observe) -> Observe:
+    def observe(request: Request, status: int | None, seconds: float) -> None:
+        one(request, status, seconds)
+        other(request, status, seconds)
+
+    return observe
 
 
 def _watch_hooks(core: Core, hooks: Hooks, redaction: Redaction) -> Failures:
@@ -149,16 +169,17 @@ def _build_metrics(settings: Settings, core: Core) -> Metrics:
         core.database,
         clock=core.clock,
         small_plans=settings.small_plans,
+        placed_series=settings.placed_series,
         recheck_every=settings.recheck_every,
         is_working=core.engine.is_working,
     )
 
 
-def _build_client(settings: Settings, core: Core, *, observe: Observe) -> HerokuClient:
+def _build_client(settings: Settings, core: Core, *, observe: Observe, tally: HourTally) -> HerokuClient:
     return HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
         tokens=StoredTokens(core.database, core.secrets, clock=core.clock),
-        client_secret=settings.client_secret,
+        client_secrets=settings.client_secrets,
         clock=core.clock,
-        observe=observe,
+        observe=_tell_both(observe, tally.observe),
     )

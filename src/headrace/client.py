@@ -4,7 +4,7 @@ The transport is the one seam: a test swaps it and patches nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -16,16 +16,9 @@ import aiohttp
 from yarl import URL
 
 from headrace.clock import Clock
-from headrace.errors import GrantError, RateLimited, TokenRejected, UnexpectedAnswer, Unreachable
+from headrace.errors import GrantError, RateLimited, UnexpectedAnswer, Unreachable
 from headrace.models import Grant, Inspection, Secret, Token
-from headrace.protocol.oauth import (
-    build_backfill,
-    build_exchange,
-    build_refresh,
-    read_backfill,
-    read_exchange,
-    read_refresh,
-)
+from headrace.protocol.oauth import TokenChain, build_backfill, exchange, read_backfill, refresh
 from headrace.protocol.pipelines import inspect
 from headrace.protocol.platform import raise_for_status, read_date, read_rate_remaining
 from headrace.protocol.wire import Host, Request, Response
@@ -160,13 +153,15 @@ class HerokuClient:
         transport: Transport,
         *,
         tokens: TokenKeeper,
-        client_secret: Secret,
+        client_secrets: Sequence[Secret],
         clock: Clock,
         observe: Observe = lambda _request, _status, _seconds: None,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._client_secret = client_secret
+        self._client_secrets = client_secrets
+        # The place of the one that Heroku last took.
+        self._right_secret: int | None = None
         self._clock = clock
         self._observe = observe
         # By resource, until when its token is kept for asking who may see its app.
@@ -186,17 +181,36 @@ class HerokuClient:
             ClientSecretRejected: it does not take the client secret, or may not.
             PlatformError: Heroku could not be asked.
         """
-        request = build_exchange(grant, client_secret=self._client_secret)
-        return read_exchange(await self._send(request, grant.code), request, grant=grant, now=self._clock())
+        chain = exchange(grant, client_secrets=self._client_secrets, now=self._clock())
+        return await self._ask_for_token(chain, grant.code)
 
-    async def ask_for_grant(self, uuid: str, *, slug: str, password: Secret) -> Grant | None:
+    async def find_right_secret(self, uuid: str) -> int | None:
+        """Refresh a resource's token, and return the place of the client secret that Heroku took for it.
+
+        None: another process has refreshed it meanwhile.
+
+        Raises:
+            GrantError: the resource has no token.
+            TokenRejected: Heroku takes the token with none of the client secrets.
+            PlatformError: it could not be asked.
+        """
+        self._right_secret = None
+        await self._refresh(uuid, await self._find_token(uuid))
+        return self._right_secret
+
+    async def ask_for_grant(self, uuid: str, *, slug: str, passwords: Sequence[Secret]) -> Grant | None:
         """Ask for a fresh grant in place of one that was lost; None when Heroku gives none (contract §2.4).
+
+        While a password is rotated, Heroku has one of two.
 
         Raises:
             PlatformError: Heroku could not be asked.
         """
-        request = build_backfill(uuid, slug=slug, password=password)
-        return read_backfill(await self._send(request, password), request)
+        for password in passwords:
+            request = build_backfill(uuid, slug=slug, password=password)
+            if grant := read_backfill(await self._send(request, password), request):
+                return grant
+        return None
 
     async def inspect(self, uuid: str) -> Inspection:
         """Find out which app, pipeline and stage a resource is in. See `protocol.pipelines.inspect`."""
@@ -320,7 +334,8 @@ class HerokuClient:
                     return token
                 await asyncio.sleep(CLAIM_POLL_SECONDS)
             try:
-                fresh = await self._ask_for_refresh(stale)
+                chain = refresh(stale, client_secrets=self._client_secrets, now=self._clock())
+                fresh = await self._ask_for_token(chain, stale.access, stale.refresh)
                 await self._tokens.save_token(uuid, fresh)
             finally:
                 await self._tokens.release_refresh(uuid)
@@ -329,13 +344,15 @@ class HerokuClient:
                 raise UnexpectedAnswer(message, request="POST /oauth/token", status=200)
             return fresh
 
-    async def _ask_for_refresh(self, stale: Token) -> Token:
-        request = build_refresh(stale, client_secret=self._client_secret)
-        if not stale.refresh.reveal():
-            message = "not sent: the grant's exchange brought an access token without a refresh token, and it has ended"
-            raise TokenRejected(message, request=str(request), status=401)
-        response = await self._send(request, stale.access, stale.refresh)
-        return read_refresh(response, request, token=stale, now=self._clock())
+    async def _ask_for_token(self, chain: TokenChain, *secrets: Secret) -> Token:
+        try:
+            request = next(chain)
+            while True:
+                request = chain.send(await self._send(request, *secrets))
+        except StopIteration as end:
+            found: tuple[Token, int] = end.value
+            token, self._right_secret = found
+            return token
 
     def _lock(self, uuid: str) -> asyncio.Lock:
         # A lock belongs to one event loop; the worker and the web server each have their own.
@@ -354,7 +371,7 @@ class HerokuClient:
                 status = response.status
                 traced.tell({"http.response.status_code": status})
             self._last_answer = (response, self._clock())
-            return _redact(response, [self._client_secret, *secrets])
+            return _redact(response, [*self._client_secrets, *secrets])
         finally:
             self._note_answer(status)
             self._observe(request, status, perf_counter() - started)

@@ -9,11 +9,11 @@ from enum import StrEnum
 from sqlalchemy.exc import SQLAlchemyError
 
 from headrace.assembly import Parts
-from headrace.errors import ConfigurationError, PlatformError
+from headrace.errors import ConfigurationError, GrantError, PlatformError
 from headrace.protocol.lifecycle import LIFECYCLE_KINDS
 from headrace.protocol.platform import read_date
 from headrace.protocol.wire import Host, Request
-from headrace.store.reports.doctor import count_tokens
+from headrace.store.reports.doctor import count_tokens, list_with_token
 from headrace.store.reports.vitals import MOST_SKEW, Trouble, Vitals, find_troubles, load_vitals
 from headrace.store.sql.migrate import find_newer, is_migrated
 from headrace.store.sql.outage import DATABASE_ERRORS, is_outage
@@ -30,6 +30,7 @@ from headrace.workflows.engine.port import CONTRACT_VERSION, QUEUE
 MISSED_INSPECTIONS = 3
 STRANDED_SHOWN = 100
 TORN_COUNTED = 500
+TRIED_TOKENS = 3
 # What is late is a finding of its own.
 ABOUT_WORKERS = (NoticeKind.WORKER_MISSING, NoticeKind.WORKER_STUCK, NoticeKind.DATABASE_UNWRITTEN)
 
@@ -133,6 +134,29 @@ async def _examine_tokens(parts: Parts) -> Finding:
     return _ok("tokens", "every provisioned resource has one, and Heroku refused none")
 
 
+async def _examine_client_secret(parts: Parts) -> Finding:
+    """Say which of two client secrets is the right one: Heroku tells with the refresh of a token, and not else."""
+    if len(parts.settings.client_secrets) == 1:
+        return _ok("client secret", "one is set")
+    problem = "no token is there to try them with"
+    for uuid in await parts.database.read(list_with_token, limit=TRIED_TOKENS):
+        try:
+            right = await parts.client.find_right_secret(uuid)
+        except (GrantError, PlatformError) as error:
+            problem = error.message
+        else:
+            if right is not None:
+                return _tell_right_secret(right)
+    return _warn("client secret", f"two are set, and which is right is not known: {problem}")
+
+
+def _tell_right_secret(place: int) -> Finding:
+    setting = "HEADRACE_CLIENT_SECRET"
+    if place == 0:
+        return _ok("client secret", f"Heroku takes the first in {setting}; the second can be taken out of it")
+    return _warn("client secret", f"Heroku takes the second in {setting} and refuses the first; look at the first.")
+
+
 async def _examine_placements(parts: Parts) -> Finding:
     now = parts.clock()
     due_since = await parts.database.read(find_longest_due)
@@ -218,6 +242,7 @@ async def _examine_notices(parts: Parts) -> Finding:
 CHECKS: tuple[Examine, ...] = (
     _examine_keys,
     _examine_tokens,
+    _examine_client_secret,
     _examine_placements,
     _examine_workers,
     _examine_clocks,

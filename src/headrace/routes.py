@@ -11,6 +11,7 @@ from headrace.web.customers.faces import Faces
 from headrace.web.customers.routes import Customers
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import keep_customers, keep_operators
+from headrace.web.ground.tokens import Tokens
 from headrace.web.heroku.provider import PartnerApi
 from headrace.web.heroku.webhooks import Webhooks
 from headrace.web.operators.routes import Operators
@@ -29,20 +30,31 @@ def build_routes(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
         find_silence=lambda: parts.heartbeat.heroku_silent_since,
     )
     customers = _build_customers(parts, boards, prefix=prefix)
+    tokens = Tokens(database=parts.database, of_environment=parts.settings.api_token)
     return [
         # Before all others: a manifest may have logins below the Partner API, where everything asks for its password.
         *customers.login_routes(),
-        *PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock, prefix=prefix).routes(),
-        *_build_webhooks(parts, prefix=prefix).routes(),
+        *_build_partner_api(parts, prefix=prefix),
+        *_build_webhooks(parts, prefix=prefix),
         *customers.routes(),
-        *_build_operators(parts),
-        *_build_api(parts, boards),
+        *_build_operators(parts, tokens),
+        *_build_api(parts, boards, tokens),
         metrics_route(parts.metrics, token=parts.settings.metrics_token, is_local=parts.settings.is_local),
     ]
 
 
-def _build_webhooks(parts: Parts, *, prefix: str) -> Webhooks:
-    return Webhooks(events=parts.events, manifest=parts.manifest, prefix=prefix, count=parts.metrics.count_delivery)
+def _build_partner_api(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
+    """A fleet has none: another provider answers Heroku's calls."""
+    if parts.hooks.is_of_fleet:
+        return []
+    return PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock, prefix=prefix).routes()
+
+
+def _build_webhooks(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
+    url = parts.subscriptions.url
+    if url is None:
+        return []
+    return Webhooks(events=parts.events, url=url, prefix=prefix, count=parts.metrics.count_delivery).routes()
 
 
 def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
@@ -54,7 +66,7 @@ def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
     )
 
 
-def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:
+def _build_operators(parts: Parts, tokens: Tokens) -> Sequence[DescribedRoute]:
     """There are none until there is a secret: then their addresses are like any that nothing is at."""
     secret = parts.settings.operator_secret
     if secret is None:
@@ -69,14 +81,19 @@ def _build_operators(parts: Parts) -> Sequence[DescribedRoute]:
         recheck_every=parts.settings.recheck_every,
         clock=parts.clock,
         find_silence=lambda: parts.heartbeat.heroku_silent_since,
+        tokens=tokens,
     )
     return operators.routes()
 
 
-def _build_api(parts: Parts, boards: Boards) -> Sequence[DescribedRoute]:
-    """There are none until there is a token."""
-    token = parts.settings.api_token
-    if token is None:
-        return []
-    service = parts.manifest.id
-    return Api(database=parts.database, imports=parts.imports, boards=boards, token=token, service=service).routes()
+def _build_api(parts: Parts, boards: Boards, tokens: Tokens) -> Sequence[DescribedRoute]:
+    """They are always there: a token can be made at any time, and without one nobody comes in."""
+    return Api(
+        core=parts,
+        hooks=parts.hooks,
+        imports=parts.imports,
+        operations=parts.operations,
+        boards=boards,
+        tokens=tokens,
+        recheck_every=parts.settings.recheck_every,
+    ).routes()

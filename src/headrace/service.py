@@ -302,6 +302,13 @@ def is_loop_running() -> bool:
     return True
 
 
+def build_fleet(settings: Settings) -> AddonService:
+    """Return a service without hooks, for resources that another provider provisions: `headrace serve` alone."""
+    service = AddonService(settings)
+    find_assembly(service).hooks.is_of_fleet = True
+    return service
+
+
 def find_assembly(service: AddonService) -> Assembly:
     """Return what partners need not see of a service: the commands run its parts, and tests change how they run."""
     return service._assembly  # noqa: SLF001 - out of partners' sight, not of ours

@@ -19,9 +19,21 @@ def list_commands(page: str, section: str = "") -> list[str]:
     return [line for line in re.findall(r"^\$ (.*)$", text, re.MULTILINE) if not UNTRIED.search(line)]
 
 
+def list_blocks(page: str) -> list[tuple[str, str]]:
+    """Return the blocks of code of a page, each with its language, or none where a terminal is shown."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
 def enter(command: str, *, folder: Path, environment: Mapping[str, str]) -> str:
     """Enter a command in a shell, where it has to succeed; return what it says."""
-    done = subprocess.run(
+    done = complete(command, folder=folder, environment=environment)
+    assert 0 == done.returncode, f"$ {command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def complete(command: str, *, folder: Path, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Enter a command in a shell, and return how it ended."""
+    return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         env=environment,
@@ -31,5 +43,3 @@ def enter(command: str, *, folder: Path, environment: Mapping[str, str]) -> str:
         check=False,
         timeout=COMMAND_SECONDS,
     )
-    assert 0 == done.returncode, f"$ {command}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr

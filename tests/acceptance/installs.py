@@ -20,6 +20,8 @@ import pytest
 from lab.kit.processes import find_cache
 
 HEROKU_CLI = ("heroku", "11.10.0")
+# What the CLI and its plugins ask Heroku with.
+HEROKU_COMMAND = ("@heroku-cli/command", "13.2.0")
 HEROKU_CLIENT = ("heroku-client", "3.1.4")
 MCP_SERVER = ("@heroku/mcp-server", "1.2.8")
 # With what it imports and the tests' environment lacks.
@@ -74,6 +76,16 @@ def build_with_heroku_go(program: Path) -> Path:
             go = ("GO111MODULE=off", f"GOPATH={GO_CODE}", f"GOCACHE={find_cache() / 'go'}")
             run("env", *go, "go", "build", "-o", str(built), str(program), wanted=program.name)
     return built
+
+
+def find_prometheus(name: str) -> str:
+    """Return Prometheus or its tool: the machine's own, or of the system's package, installed by the first who asks."""
+    with lock("prometheus"):
+        # Debian 13 has the tool in a package of its own.
+        for package in ("prometheus", "promtool"):
+            if not shutil.which(name):
+                install_packages(package)
+    return shutil.which(name) or leave_out(f"no {name} on this machine")
 
 
 def find_chromium() -> Path:

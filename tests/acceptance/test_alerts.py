@@ -1,6 +1,5 @@
 """Prometheus itself raises each alert that we ship when it should, and not when all is well."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from acceptance.installs import install_packages, leave_out, lock
+from acceptance.installs import find_prometheus
 
 ALERTS = Path(__file__).parents[2] / "docs" / "grafana" / "alerts.yaml"
 RULES = [rule for group in yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
@@ -35,6 +34,7 @@ WELL = {
     'headrace_provisioning_seconds_bucket{le="10.0"}': "0+10x600",
     'headrace_provisioning_seconds_bucket{le="900.0"}': "0+10x600",
     'headrace_provisioning_seconds_bucket{le="+Inf"}': "0+10x600",
+    "headrace_unlisted_resources": "0x600",
     'headrace_webhook_deliveries_total{outcome="new"}': "0+60x600",
     'headrace_webhook_deliveries_total{outcome="bad_signature"}': "0x600",
 }
@@ -59,6 +59,7 @@ ILL: dict[str, dict[str, str | None]] = {
         'headrace_provisioning_seconds_bucket{le="900.0"}': "0+10x600",
     },
     "HeadraceWebhooksAreRefused": {'headrace_webhook_deliveries_total{outcome="bad_signature"}': "0+6x600"},
+    "HeadraceLeavesResourcesOut": {"headrace_unlisted_resources": "7x600"},
 }
 
 
@@ -70,7 +71,7 @@ def test_what_makes_each_alert_ring_is_known_here() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_an_alert_rings_when_it_should_and_is_silent_otherwise(rule: dict[str, Any], tmp_path: Path) -> None:
     """Four hours of it in Prometheus' own test of rules: the one alert and no other, and none on a good day."""
-    promtool = _find_promtool()
+    promtool = find_prometheus("promtool")
     name = rule["alert"]
     rules = tmp_path / "rules.yaml"
     rules.write_text(yaml.safe_dump({"groups": [{"name": "tried", "rules": [{**rule, "annotations": {}}]}]}))
@@ -87,7 +88,7 @@ def test_an_alert_rings_when_it_should_and_is_silent_otherwise(rule: dict[str, A
 def test_prometheus_reads_the_file_as_it_is_shipped() -> None:
     """Expressions, durations and the templates of the texts."""
     checked = subprocess.run(
-        [_find_promtool(), "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False
+        [find_prometheus("promtool"), "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False
     )
 
     assert 0 == checked.returncode
@@ -106,11 +107,3 @@ def _find_labels(name: str, rule: dict[str, Any]) -> dict[str, str]:
     """The labels of a rule, and those by which its results are told apart."""
     than = {"than": "heroku"} if name == "HeadraceClocksDiffer" else {}
     return {**rule["labels"], **than}
-
-
-def _find_promtool() -> str:
-    """Return Prometheus' tool: the machine's own, or of the system's package, installed by the first who asks."""
-    with lock("prometheus"):
-        if not shutil.which("promtool"):
-            install_packages("prometheus")
-    return shutil.which("promtool") or leave_out("no promtool on this machine")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import os
 import re
 import shlex
 import sys
@@ -19,11 +20,12 @@ from headrace.emulator import describe
 from house.rooms import ROOT
 from ordering import provision
 from pair import Acme, Pair, play_pair
+from web.programs.calling import make_token
 
 pytestmark = pytest.mark.acceptance
 
 PAGE = ROOT / "docs" / "daily-life.md"
-BLOCK = re.compile(r"^```(python|text|)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(python|text|sh|)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 HOOKS = "@service.on_rotate"
 
 
@@ -81,6 +83,7 @@ async def test_the_page_of_daily_life_does_what_it_says(sqlite_url: str) -> None
 async def play_page(pair: Pair) -> tuple[list[str], list[str], list[str]]:
     """Run the page; return what its scripts printed, what it says that they print, and the commands that were run."""
     said, shown, commands = [], [], []
+    token = await make_token(pair, "shell")
     for kind, text in read_blocks():
         if kind == "text":
             shown.append(text)
@@ -88,12 +91,22 @@ async def play_page(pair: Pair) -> tuple[list[str], list[str], list[str]]:
             service = AddonService(pair.parts.settings)
             service.on_rotate(lambda _rotation: {})
             said.append(await asyncio.to_thread(run_script, text, service))
+        elif kind == "sh":
+            await run_shell(pair, text, token)
         for line in text.splitlines() if not kind else ():
             command = line.removeprefix("$ headrace ")
             result = await asyncio.to_thread(invoke, *shlex.split(command), **find_environment(pair))
             assert 0 == result.exit_code, result.output
             commands.append(command)
     return said, shown, commands
+
+
+async def run_shell(pair: Pair, text: str, token: str) -> None:
+    """Run what a program in another language would ask, line by line: each has to be answered with a 2xx."""
+    told = {**os.environ, "ADDON": pair.url, "TOKEN": token, "UUID": pair.acme.created[0].uuid}
+    for line in text.splitlines():
+        process = await asyncio.create_subprocess_exec("bash", "-c", line, env=told, stdout=asyncio.subprocess.DEVNULL)
+        assert 0 == await process.wait(), line
 
 
 def find_environment(pair: Pair) -> dict[str, str]:

@@ -11,7 +11,7 @@ from acceptance.processes import Processes, Running, build_environment, is_ready
 from cli.running import WHOLE_ACME
 from headrace.web.operators.login import ATTEMPTS_OF_CLIENT
 from lab.kit.processes import find_command, find_free_port
-from test_settings import GOOD
+from settings.test_settings import GOOD
 
 pytestmark = pytest.mark.acceptance
 

@@ -2,20 +2,23 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 import sqlalchemy as sa
 
 from cli.running import WHOLE_ACME, invoke, run, run_module
 from headrace.cli.main import main
 from headrace.process.ports import bind
+from house.commands import walk_commands
 from installations import make_old, make_partners
 from lab.kit.databases import make_on_server
+from settings.test_settings import GOOD, MANIFEST
 from store.sql.test_outage import CLOSED, NOWHERE, UUID
-from test_settings import GOOD, MANIFEST
 
 # Each command, as it is given when all is well. Of the groups, what stands in them.
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -27,6 +30,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "retry": ("retry", UUID),
     "abandon": ("abandon", UUID, "--yes"),
     "secrets rotate": ("secrets", "rotate"),
+    "tokens new": ("tokens", "new", "grace"),
+    "tokens list": ("tokens", "list"),
+    "tokens revoke": ("tokens", "revoke", "grace"),
     "config set": ("config", "set", UUID, "ACME_SEARCH_URL=https://acme.example/1"),
     "config rotate": ("config", "rotate", "--all"),
     "config jobs": ("config", "jobs"),
@@ -54,7 +60,7 @@ MIGRATES = {"serve", "worker", "migrate"}
 
 def test_every_command_is_tried() -> None:
     """A new one has its line above."""
-    groups = ("secrets", "config", "trigger", "manifest")
+    groups = ("secrets", "tokens", "config", "trigger", "manifest")
     names = set(main.commands) - {*groups}
     names |= {f"{group} {name}" for group in groups for name in main.commands[group].commands}  # type: ignore[attr-defined]
 
@@ -115,6 +121,23 @@ async def test_an_unknown_uuid_is_said_in_a_line(in_folder: Path, sqlite_url: st
     assert result.exit_code in (1, 2)
     assert 1 == len(result.output.splitlines()), result.output
     assert uuid in result.output
+
+
+def test_every_command_and_option_says_what_it_is_in_a_sentence() -> None:
+    """Of commands within commands too: what is not said in `--help` is looked for in the source."""
+    told = {
+        " ".join((*path, *options)): text
+        for path, command in walk_commands(main, ("headrace",))
+        for options, text in (
+            ((), (command.help or "").partition("\n\n")[0]),
+            *((each.opts, each.help or "") for each in command.params if isinstance(each, click.Option)),
+        )
+    }
+
+    assert len(told) > 200
+    assert {} == {
+        name: text for name, text in told.items() if not re.fullmatch(r"[A-Z0-9`].*\.", text.strip(), re.DOTALL)
+    }
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS, *sorted(WITHOUT), "secrets", "config"])

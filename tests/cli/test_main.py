@@ -1,14 +1,19 @@
 """The command line: exit 0 good, 1 a problem found, 2 misuse; one clear line instead of a traceback."""
 
+import re
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from click.shell_completion import BashComplete
 
 from cli.running import invoke, run_python
 from headrace.cli.main import main
 from headrace.encryption import make_key
 from headrace.settings import SETTINGS
+from house.rooms import ROOT
+from lab.kit.processes import find_command
 
 COMMANDS = sorted(main.commands)
 
@@ -38,6 +43,36 @@ def test_every_command_has_help(command: str) -> None:
 
     assert 0 == result.exit_code
     assert "Usage:" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("ser", {"serve"}),
+        ("manifest p", {"pull", "push"}),
+        ("check --cl", {"--client-secret"}),
+        ("check --format j", {"json", "junit"}),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(words: str, offered: set[str]) -> None:
+    """It is told the words so far, and which of them is not done."""
+    *done, begun = words.split()
+    completion = BashComplete(main, {}, "headrace", "_HEADRACE_COMPLETE")
+
+    assert offered == {each.value for each in completion.get_completions(done, begun)}
+
+
+def test_the_line_for_bash_that_the_page_shows_has_it_complete() -> None:
+    """docs/settings.md: in the file that it reads at its start."""
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\| bash \| .* \| `(eval .*)` \|$", page, re.MULTILINE)
+    ask = 'COMP_WORDS=(headrace manifest rot) COMP_CWORD=2; _headrace_completion headrace; echo "${COMPREPLY[@]}"'
+    path = f"{find_command('headrace').parent}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", f"{line}\n{ask}"], capture_output=True, text=True, check=True, env={"PATH": path}
+    )
+
+    assert "rotate-password\n" == done.stdout
 
 
 def test_version_is_the_package_s() -> None:

@@ -20,8 +20,8 @@ from headrace.store.state.secrets import SecretStore
 from headrace.testing import eventually
 from hearing import deliver, provision
 from pair import Acme, Pair, play_pair
+from settings.test_settings import GOOD
 from store.making import add_resource
-from test_settings import GOOD
 
 UNKNOWN = "01234567-89ab-cdef-0123-456789abcdef"
 

@@ -10,7 +10,7 @@ from cli.running import WHOLE_ACME, build_environment, invoke, run, run_python
 from headrace.settings import SETTINGS
 from headrace.store.sql.database import Database
 from headrace.workflows.engine.lease import WorkerLease
-from test_settings import GOOD
+from settings.test_settings import GOOD
 
 ACME = """
 from headrace import AddonService
@@ -57,11 +57,10 @@ async def test_serve_with_nothing_set_lists_everything_that_is_missing(tmp_path:
         ("nowhere:service", "There is no module nowhere in "),
         ("acme_of_cli:nobody", "acme_of_cli has no nobody."),
         ("acme_of_cli:something_else", "acme_of_cli:something_else is a int, not an AddonService."),
-        (None, "Say which service to run: headrace serve MODULE:NAME"),
     ],
 )
-async def test_a_target_that_is_no_service_is_explained(tmp_path: Path, target: str | None, text: str) -> None:
-    """Unknown module, unknown name, something else, or nothing said: each has its own line."""
+async def test_a_target_that_is_no_service_is_explained(tmp_path: Path, target: str, text: str) -> None:
+    """Unknown module, unknown name, something else: each has its own line."""
     (tmp_path / "acme_of_cli.py").write_text(ACME, encoding="utf-8")
     script = f"""
 from headrace.cli.run import load_service

@@ -63,6 +63,21 @@ async def test_one_process_does_it_all(sqlite_url: str, tmp_path: Path) -> None:
     assert {} == children
 
 
+async def test_both_serve_below_a_prefix(sqlite_url: str, tmp_path: Path) -> None:
+    """Where a proxy has the service at a path of its host: Heroku's calls come there, and links lead there."""
+    async with (
+        prepare_site(sqlite_url, tmp_path, prefix="/addon") as site,
+        serve_process(tmp_path, site.environment, site.port, "--prefix", "/addon") as process,
+        aiohttp.ClientSession() as http,
+    ):
+        site.let_hooks_go_on()
+        await provision(site, "shop-staging")
+        async with http.get(f"{process.url}/addon/openapi.json") as answer:
+            described = await answer.json()
+
+    assert [{"url": "/addon"}] == described["servers"]
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

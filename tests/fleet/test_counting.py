@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from headrace.fleet.counting import FRESH_FOR, RollUp, load_insights
 from headrace.fleet.insights import Insights
 from headrace.models import State
-from headrace.store.reports.roll_up import forget_days
+from headrace.store.reports.roll_up import make_uncounted
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import save_inspection
 from store.making import NOON, add_resource, place
@@ -78,17 +78,28 @@ async def test_a_large_fleet_is_counted_less_often(database: Database) -> None:
 
 
 async def test_a_history_that_came_later_is_counted_at_once_when_asked(database: Database) -> None:
-    """After an import the days since then are forgotten and counted anew."""
+    """After an import the days since then are counted anew."""
     clock = Clock()
     provision(database, clock, "a", days_ago=2)
     roll_up = RollUp(database, clock=clock)
     assert 3 == await roll_up.count_all()
     provision(database, clock, "imported", days_ago=5)
-    await database.write(forget_days, since=(clock() - timedelta(days=5)).date())
+    await database.write(make_uncounted, since=(clock() - timedelta(days=5)).date())
     assert 6 == await roll_up.count_all()
 
     insights = await load(database)
     assert [1, 1, 1, 2, 2, 2] == [day.resources.all for day in insights.days]
+
+
+async def test_counting_again_takes_nothing_away_meanwhile(database: Database) -> None:
+    """Whoever sums the days up, as a counter of moves does, never sees it fall."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=2)
+    await RollUp(database, clock=clock).count_all()
+    before = await load(database)
+    await database.write(make_uncounted, since=(clock() - timedelta(days=9)).date())
+
+    assert before.days == (await load(database)).days
 
 
 async def test_workers_that_count_one_day_at_once_do_not_count_it_twice(database: Database) -> None:

@@ -23,8 +23,8 @@ from headrace.store.sql.database import Database
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.resources import update_resource
 from headrace.store.state.secrets import SecretStore
+from settings.test_settings import GOOD
 from store.making import HOUR, NOON, add_resource, id_of, place
-from test_settings import GOOD
 
 DAY = timedelta(days=1)
 SECRET = "planted-7c1f"

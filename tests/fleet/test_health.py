@@ -1,12 +1,11 @@
 """Is it Heroku, headrace or the hooks: where a fault is, by what is counted."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import pytest
 
-from headrace.fleet.health import HOUR, Fault, Hour, count_hours, find_fault
-from headrace.store.reports.provisions import ProvisionRow
+from headrace.fleet.day import Hour
+from headrace.fleet.health import Fault, find_fault
 from headrace.store.reports.vitals import Trouble
 from headrace.store.state.notices import NoticeKind
 from store.making import NOON
@@ -39,19 +38,3 @@ def test_a_fault_is_where_it_is(
 ) -> None:
     """Heroku's comes first: it makes the rest look bad. Few failures are none, and what a hook refuses is no fault."""
     assert fault == find_fault(NOON if is_silent else None, failed_checks, troubles, hours)
-
-
-def test_provisions_are_counted_by_the_hour_they_were_asked_for() -> None:
-    """By what became of each."""
-    at = NOON + HOUR + timedelta(minutes=5)
-    rows = [
-        ProvisionRow(created_at=at, provisioned_at=at + HOUR, is_waiting=False, is_refused=False),
-        ProvisionRow(created_at=at, provisioned_at=None, is_waiting=True, is_refused=False),
-        ProvisionRow(created_at=at, provisioned_at=None, is_waiting=False, is_refused=True),
-        ProvisionRow(created_at=NOON, provisioned_at=None, is_waiting=False, is_refused=False),
-    ]
-    first, second, *rest = count_hours(rows, first=NOON)
-
-    assert Hour(begins_at=NOON, done=0, refused=0, failed=1, waiting=0) == first
-    assert Hour(begins_at=NOON + HOUR, done=1, refused=1, failed=0, waiting=1) == second
-    assert 22 == len(rest)

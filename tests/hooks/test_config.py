@@ -5,7 +5,7 @@ import pytest
 from headrace.errors import MisuseError
 from headrace.hooks.config import read_config
 from headrace.protocol.manifest import Manifest, parse_manifest
-from test_settings import MANIFEST
+from settings.test_settings import MANIFEST
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from headrace.hooks.registry import Hooks
 from headrace.service import find_assembly
 from headrace.settings import read_settings
 from pair import Acme, play_pair
-from test_settings import GOOD, LOCAL
+from settings.test_settings import GOOD, LOCAL
 
 RESOURCE = Resource(uuid="u-1", name="acme-1", plan="free", region="us", options={})
 

@@ -15,6 +15,7 @@ from headrace.store.state.notices import MEANINGS
 from headrace.store.state.plan_changes import PlanChangeOutcome
 from headrace.store.state.timeline import TOLD
 from headrace.workflows.lifecycle.operations import Order
+from house.commands import render_commands
 from house.public import draw as draw_public
 from house.reference import render_errors, render_reference
 from house.rooms import PACKAGE, ROOT, find_direct, find_sign, survey
@@ -169,6 +170,7 @@ DRAWINGS: Mapping[str, tuple[Path, Callable[[], str]]] = {
     "the timeline": (DOCS / "reliability.md", render_timeline),
     "the log": (DOCS / "reliability.md", render_logs),
     "the outcomes and orders": (DOCS / "reliability.md", render_outcomes),
+    "the commands": (DOCS / "commands.md", render_commands),
     "the settings": (DOCS / "settings.md", render_settings),
     "the public names": (DOCS / "reference.md", render_reference),
     "the tree of errors": (DOCS / "reference.md", render_errors),

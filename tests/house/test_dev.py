@@ -42,6 +42,16 @@ def test_a_demo_waits_for_nothing_that_only_developing_needs() -> None:
     assert set() == find_group("dev") & set(read_pins("run.txt"))
 
 
+def test_the_generator_of_the_docs_is_nobody_else_s_burden() -> None:
+    """Its environment has docs.txt and no more, and neither running nor testing waits for it."""
+    named = find_group("docs")
+
+    assert named
+    assert named <= set(read_pins("docs.txt"))
+    assert set() == named & (set(read_pins("run.txt")) | set(read_pins("dev.txt")))
+    assert "make_environment .venv-docs requirements/docs.txt" in DEV.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("file", ["run.txt", "uv.txt", "build.txt"])
 def test_what_runs_and_what_is_developed_with_are_the_same_versions(file: str) -> None:
     """A demo shows what the tests tested, made by the same uv and built by the same backend."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import click
 import pytest
 
 from headrace.checker.catalogue import FACTS
@@ -12,10 +13,12 @@ from headrace.checker.kit.fact import Level, Sureness
 from headrace.cli.main import main
 from headrace.logs import LOGGED, LogName
 from headrace.protocol.lifecycle import TABLE, Call
+from headrace.service import AddonService
 from headrace.settings import SETTINGS
 from headrace.store.state.notices import MEANINGS, NoticeKind
 from headrace.store.state.timeline import TOLD, TimelineName
 from headrace.web.operators.pages import OPERATOR_PAGES
+from house.commands import walk_commands
 from house.draw import DRAWINGS, EXAMPLE, find_place, render_example
 from house.reading import DOCS, SOURCES, TESTS, find_functions, name_of, parse
 from house.rooms import ROOT
@@ -102,9 +105,42 @@ def test_every_command_of_headrace_is_documented() -> None:
     assert [] == [name for name in main.commands if not re.search(rf"headrace {name}\b", docs)]
 
 
+def test_every_option_of_every_command_is_documented() -> None:
+    """Those of commands within commands too; docs/commands.md is drawn from them."""
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    commands = list(walk_commands(main, ("headrace",)))
+    missing = [
+        f"{' '.join(path)} {option}"
+        for path, command in commands[1:]
+        for parameter in command.params
+        for option in (parameter.opts if isinstance(parameter, click.Option) and not parameter.hidden else ())
+        if option not in find_chapter(page, path)
+    ]
+
+    assert len(commands) > 40
+    assert [] == missing
+
+
+def find_chapter(page: str, path: tuple[str, ...]) -> str:
+    """Return what a page has under the heading of a command, up to the next one."""
+    _, found, rest = page.partition(f"\n{'#' * len(path)} {' '.join(path)}\n")
+    return re.split(r"^##", rest, maxsplit=1, flags=re.MULTILINE)[0] if found else ""
+
+
+def test_every_hook_is_documented() -> None:
+    """docs/hooks.md says of each what it gets and returns; a lifespan is what they share."""
+    page = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    hooks = [name for name in vars(AddonService) if name.startswith("on_")]
+
+    assert len(hooks) >= 8
+    assert [] == [name for name in (*hooks, "panel") if f"| `@service.{name}" not in page]
+    assert "@service.lifespan" in page
+
+
 def test_every_metric_is_documented() -> None:
     """docs/metrics.md says what each is."""
-    source = (ROOT / "src" / "headrace" / "web" / "programs" / "metrics.py").read_text(encoding="utf-8")
+    modules = (ROOT / "src" / "headrace" / "web" / "programs").glob("*.py")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in modules)
     names = set(re.findall(r'"(headrace_[a-z_]+)"', source))
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 

@@ -63,7 +63,7 @@ async def open_client(pair: Pair, answers: Answers) -> AsyncIterator[HerokuClien
     client = HerokuClient(
         OddHeroku(pair, answers),
         tokens=StoredTokens(parts.database, parts.secrets, clock=parts.clock),
-        client_secret=parts.settings.client_secret,
+        client_secrets=parts.settings.client_secrets,
         clock=parts.clock,
     )
     yield client

@@ -175,7 +175,7 @@ async def test_a_secret_that_heroku_repeats_is_in_no_errors_text(sqlite_url: str
         secrets = {
             "access": token.access,
             "refresh": token.refresh,
-            "client secret": pair.parts.settings.client_secret,
+            "client secret": pair.parts.settings.client_secrets[0],
         }
         message = f"Not with {secrets[kind].reveal()}, please."
         odd = Response(status=422, body=json.dumps({"id": "invalid_params", "message": message}).encode())

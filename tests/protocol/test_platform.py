@@ -22,6 +22,7 @@ from headrace.models import ConfigVar, Ref
 from headrace.protocol.platform import (
     ACCEPT,
     DEFAULT_RETRY_AFTER,
+    MOST_PAGES,
     Range,
     build_addon_info,
     build_app_info,
@@ -333,6 +334,18 @@ def test_a_partial_answer_without_a_next_page_ends_the_list() -> None:
         pages.send(Response(status=206, body=b"[]"))
 
     assert [] == stop.value.value
+
+
+def test_a_list_that_never_ends_is_no_answer() -> None:
+    """It would use up a token's pool, and hold up whoever waits for it."""
+    pages = read_pages(REQUEST, Ref)
+    next(pages)
+    another = Response(status=206, headers={"next-range": "id ]1.."}, body=b'[{"id":"1"}]')
+    for _ in range(MOST_PAGES - 1):
+        pages.send(another)
+
+    with pytest.raises(UnexpectedAnswer, match="more than 500 pages"):
+        pages.send(another)
 
 
 def test_a_page_that_fails_fails_the_list() -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from headrace import (
     AddonService,
@@ -18,13 +17,13 @@ from headrace import (
 from headrace.errors import ConfigurationError, Malformed
 from headrace.settings import read_settings
 from headrace.store.sql.database import Database
-from headrace.store.sql.migrate import ALEMBIC_VERSION
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, settle_plan_change
 from headrace.store.state.resources import update_resource
 from headrace.store.state.timeline import TimelineName, add_event
+from installations import set_version
+from settings.test_settings import GOOD, LOCAL
 from store.making import HOUR, NOON, add_resource, id_of, place
-from test_settings import GOOD, LOCAL
 
 DONE: dict[str, Any] = {"state": State.PROVISIONED, "provisioned_at": NOON}
 
@@ -237,7 +236,7 @@ async def test_without_a_service_it_says_how_to_have_one(service: AddonService) 
 async def test_a_database_without_tables_is_said_in_a_line(service: AddonService, database: Database) -> None:
     """Nothing is made by somebody who only looks."""
     with database.engine.begin() as connection:
-        connection.execute(sa.update(ALEMBIC_VERSION).values(version_num="0001"))
+        set_version(connection, "0001")
     with pytest.raises(ConfigurationError, match="run `headrace migrate`"):
         async with service.connected():
             pass

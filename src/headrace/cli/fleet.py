@@ -76,7 +76,7 @@ def import_resources(file: Any, form: str | None, dry_run: bool, env_file: str |
         for lines in read_lines(open_text(file), form, size=LINES, service=parts.manifest.id):
             for problem in lines.problems:
                 click.echo(problem, err=True)
-            found = await parts.imports.take_all(lines.resources, is_rehearsal=dry_run)
+            found = await parts.imports.take_all(lines.resources, by="command", is_rehearsal=dry_run)
             changes.update({str(change): count for change, count in found.items()})
             changes["not read"] += len(lines.problems)
             changes["of other services"] += lines.others
@@ -143,7 +143,14 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
         ["resources", "placements", "moves", "stage-mix", "figures", "production-on-small-plan", "one-ended-pipelines"]
     ),
 )
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="What to write.",
+)
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here (default: standard output)."
 )
@@ -170,11 +177,11 @@ def export(what: str, form: str, output: Path | None, env_file: str | None) -> N
 @env_file
 def count(since: datetime | None, env_file: str | None) -> None:
     """Count the fleet's days at once: those that were not counted, or those since an import."""
-    from headrace.store.reports.roll_up import forget_days
+    from headrace.store.reports.roll_up import make_uncounted
 
     async def run(parts: "Parts") -> int:
         if since is not None:
-            await parts.database.write(forget_days, since=since.date())
+            await parts.database.write(make_uncounted, since=since.date())
         return await parts.roll_up.count_all()
 
     click.echo(f"Counted {spell_count(with_parts(env_file, run), 'day')}.")

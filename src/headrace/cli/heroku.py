@@ -18,8 +18,9 @@ commands = Commands()
 
 @commands.command()
 @click.option("--world", type=click.Path(exists=True, dir_okay=False), help="A TOML world (default: a built-in one).")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=PORT, default=4999, show_default=True, help="0 takes any free port.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where Heroku listens.")
+@click.option("--port", type=PORT, default=4999, show_default=True, help="Its port; 0 takes any free one.")
+@click.option("--url", help="Where others reach it, such as http://emulator:4999 (default: host and port).")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses, tokens and settings as one line of JSON.")
 @click.option(
     "--env-file", type=click.Path(dir_okay=False), help="Write the settings of the first add-on service here."
@@ -38,6 +39,7 @@ def emulate(  # noqa: PLR0917
     world: str | None,
     host: str,
     port: int,
+    url: str | None,
     as_json: bool,  # noqa: FBT001
     env_file: str | None,
     load: Path | None,
@@ -59,6 +61,7 @@ def emulate(  # noqa: PLR0917
         _read_world(world, load),
         host=host,
         port=port,
+        url=url,
         as_json=as_json,
         out=sys.stdout,
         log=None if as_json else sys.stderr,
@@ -68,7 +71,7 @@ def emulate(  # noqa: PLR0917
         scenario=Scenario(size=Size(pull_requests=pull_requests), seed=seed) if scenario else None,
         ready=lambda info: _write_settings(info, env_file),
     )
-    # uvicorn's choice, which is uvloop where there is one, answers twice as fast.
+    # uvicorn's choice, which is uvloop where `headrace[fast]` has brought it, answers twice as fast.
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(serving)
 
@@ -88,7 +91,13 @@ def emulate(  # noqa: PLR0917
 @click.option("--no-callback", is_flag=True, help="The provider cannot be set to call the checker's Heroku.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the checker's Heroku listens.")
 @click.option("--port", type=PORT, default=5055, show_default=True, help="Its port; 0 takes any free one.")
-@click.option("--client-secret", envvar="HEADRACE_CLIENT_SECRET", help="What the provider exchanges grants with.")
+@click.option(
+    "--client-secret",
+    envvar="HEADRACE_CLIENT_SECRET",
+    # While it is rotated there are two; the provider asks with the new one first.
+    callback=lambda _context, _parameter, value: value and value.partition(",")[0].strip(),
+    help="What the provider exchanges grants with.",
+)
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
@@ -96,7 +105,14 @@ def emulate(  # noqa: PLR0917
     show_default=True,
     help="Seconds to wait for what a provider does after a 202.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    show_default=True,
+    help="How the report is written.",
+)
 def check(**options: Any) -> None:
     """Judge whether a provider keeps Heroku's contract, whatever it is written in. Exit 0: it does, 1: it does not."""
     import asyncio
@@ -111,7 +127,7 @@ def check(**options: Any) -> None:
 @click.option("--base-url", help="Where the provider is (default: where the world has it).")
 @click.option("--world", type=click.Path(exists=True, dir_okay=False), help="The world that was recorded.")
 @click.option("--load", type=click.Path(exists=True, dir_okay=False), help="Begin with what was saved instead.")
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where Heroku listens.")
 @click.option("--port", type=PORT, default=4999, show_default=True, help="Where the provider finds Heroku.")
 @click.option("--speed", type=float, help="Keep the distances between calls; 1 is as recorded (default: none).")
 @click.option("--wait", default=30.0, show_default=True, help="Seconds for what the provider calls back with.")

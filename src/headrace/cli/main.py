@@ -1,12 +1,27 @@
 """The command `headrace`: gathers the commands, and turns our errors into text and an exit status."""
 
+import os
+import signal
 from typing import Any
 
 import click
 
-from headrace.cli import config, enriching, fleet, heroku, manifests, operate, reconciling, run, scaffolding, triggering
+from headrace.cli import (
+    config,
+    enriching,
+    fleet,
+    heroku,
+    manifests,
+    operate,
+    reconciling,
+    run,
+    scaffolding,
+    tokens,
+    triggering,
+)
 from headrace.cli.parts import Commands
 from headrace.errors import ConfigurationError, HeadraceError
+from headrace.process.collector import spare_collector_at_the_start
 
 FAILED = 1
 MISUSE = 2
@@ -30,9 +45,25 @@ class _Main(Commands):
 @click.version_option(package_name="headrace")
 def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
+    if os.getpid() == 1:
+        # A container's first process is ended by no signal that it does not handle; servers have handlers of their own.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    spare_collector_at_the_start()
 
 
-for subject in (scaffolding, triggering, manifests, run, heroku, operate, config, fleet, enriching, reconciling):
+for subject in (
+    scaffolding,
+    triggering,
+    manifests,
+    run,
+    heroku,
+    operate,
+    tokens,
+    config,
+    fleet,
+    enriching,
+    reconciling,
+):
     main.commands |= subject.commands.commands
 
 

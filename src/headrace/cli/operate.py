@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from headrace.store.reports.vitals import Trouble
     from headrace.store.state.notices import NoticeRow
 
+# Who gave an order, as timelines say it.
+BY = "command"
+
 commands = Commands()
 
 
@@ -91,7 +94,7 @@ def settle(ids: tuple[int, ...], env_file: str | None) -> None:
 
     async def run(parts: "Parts") -> list[int]:
         write, now = parts.database.write, parts.clock()
-        return [each for each in ids if not await write(settle_notice, each, by="operator", now=now)]
+        return [each for each in ids if not await write(settle_notice, each, by=BY, now=now)]
 
     closed = with_parts(env_file, run)
     if closed:
@@ -114,7 +117,7 @@ async def _load_notices(parts: "Parts") -> "tuple[list[Trouble], list[NoticeRow]
 @env_file
 def retry(uuid: str, env_file: str | None) -> None:
     """Try again what failed of a resource: its provision, its deprovision or its last plan change."""
-    what = with_parts(env_file, lambda parts: parts.operations.retry(read_uuid(uuid)))
+    what = with_parts(env_file, lambda parts: parts.operations.retry(read_uuid(uuid), by=BY))
     click.echo(f"The {what} is tried again; a worker takes it up.")
 
 
@@ -124,7 +127,7 @@ def retry(uuid: str, env_file: str | None) -> None:
 @env_file
 def abandon(uuid: str, env_file: str | None) -> None:
     """Give a failed resource up: it counts as deprovisioned, and its secrets are forgotten."""
-    with_parts(env_file, lambda parts: parts.operations.abandon(read_uuid(uuid)))
+    with_parts(env_file, lambda parts: parts.operations.abandon(read_uuid(uuid), by=BY))
     click.echo("Given up.")
 
 

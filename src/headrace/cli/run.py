@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = "5050"
 
+FLEET_MODE = (
+    "Fleet mode, because no MODULE:NAME was given: imported resources are kept current and shown. Heroku's calls are "
+    "not answered, and no hook is called."
+)
+
 commands = Commands()
 
 
@@ -28,6 +33,7 @@ leash = click.option("--leash", type=int, hidden=True, help="The descriptor that
 @click.argument("target", metavar="MODULE:NAME", required=False)
 @click.option("--host", help="Address to listen on (default: 127.0.0.1, or every address when PORT is set).")
 @click.option("--port", type=PORT, help="Port to listen on (default: PORT, or 5050).")
+@click.option("--prefix", default="", help="Path below which everything is, such as /addon, as in the manifest.")
 @click.option("--worker-port", type=PORT, help="Port on which the worker answers /health, /ready and /metrics, if any.")
 @click.option("--web-only", is_flag=True, help="Leave the background work to `headrace worker`.")
 @click.option("--one-process", is_flag=True, help="Do the background work in the web process: less memory, slower.")
@@ -37,7 +43,13 @@ leash = click.option("--leash", type=int, hidden=True, help="The descriptor that
 @env_file
 @click.pass_context
 def serve(context: click.Context, /, target: str | None, web_only: bool, one_process: bool, **options: Any) -> None:  # noqa: FBT001
-    """Serve the add-on service that MODULE:NAME names, from two processes: one for the web, one for background work."""
+    """Serve the add-on service that MODULE:NAME names, from two processes: one for the web, one for background work.
+
+    Without MODULE:NAME it is a fleet's: of resources that another provider provisions and that are imported, with their
+    board, the API, the operators' pages and metrics. Heroku's calls are not answered then, and no hook is called.
+    """
+    if target is None and options["leash"] is None:
+        click.echo(FLEET_MODE, err=True)
     is_one = web_only or one_process
     if web_only and one_process:
         raise click.UsageError("--web-only and --one-process exclude each other.")
@@ -51,7 +63,7 @@ def serve(context: click.Context, /, target: str | None, web_only: bool, one_pro
 
     configure_logging()
     given = {name: options[name] for name in ("host", "port", "env_file")}
-    web = ["serve", *_list_arguments(target, **given)]
+    web = ["serve", *_list_arguments(target, prefix=options["prefix"] or None, **given)]
     worker = ["worker", *_list_arguments(target, port=options["worker_port"], env_file=options["env_file"])]
     context.exit(run_both(web=web, worker=worker))
 
@@ -65,6 +77,7 @@ def serve_here(
     descriptor: int | None,
     host: str | None,
     port: int | None,
+    prefix: str,
     env_file: str | None,
     **_others: object,
 ) -> None:
@@ -85,7 +98,7 @@ def serve_here(
         raise ConfigurationError([f"--web-only: dynos share no SQLite file. Set {setting} to a PostgreSQL database."])
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = read_port(os.environ.get("PORT", DEFAULT_PORT)) if port is None else port
-    app = service.asgi(has_worker=has_worker)
+    app = service.asgi(prefix=prefix, has_worker=has_worker)
     parts = find_assembly(service).assemble()
     require_usable(parts.database)
     if has_worker or before_worker:
@@ -124,7 +137,10 @@ def _list_arguments(target: str | None, **options: object) -> list[str]:
 @leash
 @env_file
 def worker(target: str | None, port: int | None, leash: int | None, env_file: str | None) -> None:
-    """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`."""
+    """Do the background work of the add-on service that MODULE:NAME names, beside `serve --web-only`.
+
+    Without MODULE:NAME it is that of a fleet, as `headrace serve` says.
+    """
     import asyncio
 
     from headrace.logs import configure_logging
@@ -158,18 +174,17 @@ def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
 
 
 def load_service(target: str | None, env_file: str | None) -> "AddonService":
-    """Import MODULE:NAME from the current folder and return the service.
+    """Import MODULE:NAME from the current folder and return the service; without one, a fleet's, which has no hooks.
 
     Raises:
         ConfigurationError: settings are missing, or there is no service of that name.
     """
-    from headrace.service import AddonService
+    from headrace.service import AddonService, build_fleet
     from headrace.settings import read_settings
 
     load_env(env_file)
     if target is None:
-        read_settings(os.environ)
-        raise ConfigurationError(["Say which service to run: headrace serve MODULE:NAME, such as acme:service."])
+        return build_fleet(read_settings(os.environ))
     module_name, _, name = target.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:

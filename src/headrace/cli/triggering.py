@@ -111,7 +111,7 @@ def webhook(app: str, heroku: str) -> None:
 
 @trigger.command()
 @app_option
-@click.option("--stage", required=True, type=click.Choice(STAGES))
+@click.option("--stage", required=True, type=click.Choice(STAGES), help="Where it is moved to.")
 @heroku_option
 def move(app: str, stage: str, heroku: str) -> None:
     """A customer moves an app to another stage of its pipeline. No webhook tells of that."""

@@ -5,14 +5,15 @@ import json
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
-from rich.console import Console
+import click
 
 from headrace.assembly import Parts
 from headrace.demo.acme import Cloud, register
@@ -44,6 +45,8 @@ MOVING_APP = "ledger-api-staging"
 PAUSE_SECONDS = 6.0
 SETTLE_WITHIN_SECONDS = 60.0
 
+Say = Callable[[str], None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
@@ -56,24 +59,24 @@ class Running:
 
 async def run_demo(*, once: bool, as_json: bool) -> None:
     """Show the demo; with `once`, print the board when everything is provisioned, and stop."""
-    console = Console(stderr=once, quiet=as_json, highlight=False)
-    number = await _run_until_signal(_show(console, once=once, as_json=as_json))
+    say: Say = (lambda _: None) if as_json else partial(click.echo, err=once)
+    number = await _run_until_signal(_show(say, once=once, as_json=as_json))
     if number is not None and once:
         raise SystemExit(128 + number)
 
 
-async def _show(console: Console, *, once: bool, as_json: bool) -> None:
+async def _show(say: Say, *, once: bool, as_json: bool) -> None:
     async with _start() as running:
-        await _add_to_every_app(running, console)
+        await _add_to_every_app(running, say)
         if once:
             board = await _load_board(running)
             print(json.dumps(board_as_json(board)) if as_json else board_as_text(board))  # noqa: T201
             return
-        _say_where_to_look(running, console)
+        _say_where_to_look(running, say)
         try:
-            await _move_an_app(running, console)
+            await _move_an_app(running, say)
         finally:
-            console.print("\nStopping.")
+            say("\nStopping.")
 
 
 @asynccontextmanager
@@ -99,7 +102,7 @@ async def _start() -> AsyncIterator[Running]:
                 yield Running(emulator=emulator, parts=find_assembly(service).assemble(), url=url)
 
 
-async def _add_to_every_app(running: Running, console: Console) -> None:
+async def _add_to_every_app(running: Running, say: Say) -> None:
     """Every customer adds Acme Search; the add-on answers each at once and finishes in the background."""
     started = perf_counter()
     apps = list(running.emulator.state.apps)
@@ -108,9 +111,9 @@ async def _add_to_every_app(running: Running, console: Console) -> None:
         stage = app.coupling.stage if app.coupling else None
         addon = await running.emulator.create_addon(app, f"acme-search:{PLANS[stage]}")
         took = perf_counter() - asked
-        console.print(f"  provision  {app.name:<20} acme-search:{addon.plan.name:<9} 202 in {took * 1000:.0f} ms")
+        say(f"  provision  {app.name:<20} acme-search:{addon.plan.name:<9} 202 in {took * 1000:.0f} ms")
     await _wait_until_provisioned(running)
-    console.print(f"  {len(apps)} resources provisioned in {perf_counter() - started:.1f} s.\n")
+    say(f"  {len(apps)} resources provisioned in {perf_counter() - started:.1f} s.\n")
 
 
 async def _wait_until_provisioned(running: Running) -> None:
@@ -132,12 +135,12 @@ async def _load_board(running: Running) -> Board:
     return build_board(list_placed(rows), opened=None, now=running.parts.clock(), stale_after=stale_after)
 
 
-def _say_where_to_look(running: Running, console: Console) -> None:
-    console.print("Open the board as Ada, through Heroku's single sign-on:")
-    console.print(f"  [bold]{_find_login(running)}[/bold]\n", soft_wrap=True)
-    console.print(f"Metrics   {running.url}/metrics")
-    console.print(f"Heroku    {running.emulator.url} (an emulator; nothing here reaches Heroku)\n")
-    console.print("Ctrl-C stops everything.\n")
+def _say_where_to_look(running: Running, say: Say) -> None:
+    say("Open the board as Ada, through Heroku's single sign-on:")
+    say(f"  {click.style(_find_login(running), bold=True)}\n")
+    say(f"Metrics   {running.url}/metrics")
+    say(f"Heroku    {running.emulator.url} (an emulator; nothing here reaches Heroku)\n")
+    say("Ctrl-C stops everything.\n")
 
 
 def _find_login(running: Running) -> str:
@@ -145,7 +148,7 @@ def _find_login(running: Running) -> str:
     return f"{running.emulator.url}/sso/apps/{app.id}/addons/{next(iter(app.addons))}?user=ada@lumen.example"
 
 
-async def _move_an_app(running: Running, console: Console) -> None:
+async def _move_an_app(running: Running, say: Say) -> None:
     """Move an app from staging to production and back, for as long as somebody watches."""
     uuid = next(iter(running.emulator.state.apps[MOVING_APP].addons))
     for stage in cycle((Stage.PRODUCTION, Stage.STAGING)):
@@ -154,7 +157,7 @@ async def _move_an_app(running: Running, console: Console) -> None:
         moved = perf_counter()
         while (await _find_stage(running, uuid)) != stage:
             await asyncio.sleep(0.05)
-        console.print(f"  moved      {MOVING_APP} to {stage}; on the board {perf_counter() - moved:.1f} s later")
+        say(f"  moved      {MOVING_APP} to {stage}; on the board {perf_counter() - moved:.1f} s later")
 
 
 async def _find_stage(running: Running, uuid: str) -> str | None:

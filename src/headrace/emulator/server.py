@@ -29,6 +29,8 @@ from headrace.protocol.manifest import render_manifest
 
 # A stop does not wait for a partner that takes its 25 seconds.
 GRACE_SECONDS = 2
+# A client on a busy machine that asks again just when its connection is ended gets no answer.
+KEPT_SECONDS = 90
 
 
 class ReadyUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +99,7 @@ async def serve(
     *,
     host: str,
     port: int,
+    url: str | None = None,
     as_json: bool,
     out: TextIO,
     log: TextIO | None = None,
@@ -118,7 +121,7 @@ async def serve(
         if log is not None:
             print(exchange, file=log, flush=True)
 
-    async with run(world, host=host, port=port, listen=write_line) as emulator:
+    async with run(world, host=host, port=port, url=url, listen=write_line) as emulator:
         if load is not None:
             emulator.load(load)
         info = describe(emulator)
@@ -177,6 +180,7 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
     return uvicorn.Config(
         emulator.asgi(),
         http=emulator.connections.protocol(),
+        ws="none",
         # Connections are known by the client's own address.
         proxy_headers=False,
         log_config=None,
@@ -185,6 +189,8 @@ def _configure(emulator: Emulator) -> uvicorn.Config:
         lifespan="on",
         # Heroku's clock is the emulator's.
         date_header=False,
+        server_header=False,
+        timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -174,11 +174,47 @@ _LISTED = (
     ),
     Definition(
         id="provisions-by-hour",
-        name="Provisions of the last 24 hours",
-        paths=("health.hours",),
+        name="Provisions",
+        paths=("health.day.hours",),
         text=(
             "Provisions by the hour in which Heroku asked for them: done, refused by your hook, failed, or still "
             "waiting. Of each state the latest five thousand are counted; what was imported is not."
+        ),
+    ),
+    Definition(
+        id="time-to-provision",
+        name="Time to provision",
+        paths=("health.day.p50", "health.day.p95"),
+        text=(
+            "From Heroku's request to the provisioned mark, of provisions that were asked for in these hours and are "
+            "done: half took no longer than p50, 95 of a hundred no longer than p95. Its parts are those of the one "
+            "provision that took so long: waiting for a worker, requests to Heroku, and your hook with all its "
+            "attempts. They are told of the latest five hundred that needed no order of an operator's."
+        ),
+    ),
+    Definition(
+        id="heroku-answers",
+        name="Answers from Heroku",
+        paths=("health.day.answers", "health.day.answered_within"),
+        text=(
+            "Answers to all requests of all processes, by class, written down twice a minute; `none`: no answer came. "
+            "429, 5xx and none are failures. 95 of a hundred answers came within the bound that is told, of 0.1, 0.25, "
+            "0.5, 1, 2.5, 5 and 10 seconds."
+        ),
+    ),
+    Definition(
+        id="failed-checks",
+        name="Failed checks",
+        paths=("health.day.failed_checks",),
+        text="Looks at placements that brought no answer, by the kind of the error, each time that one failed.",
+    ),
+    Definition(
+        id="queue",
+        name="Queue",
+        paths=("health.day.hours",),
+        text=(
+            "The most resources with a workflow that ran or waited at one moment of the hour, and the longest that a "
+            "provision had been waiting; looked at twice a minute."
         ),
     ),
     Definition(

@@ -1,7 +1,6 @@
 """Whether all is well, and if not, whether it is Heroku, headrace or the partner's hooks."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,12 +8,10 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from headrace.errors import HerokuBroken, RateLimited, Unreachable
-from headrace.store.reports.provisions import ProvisionRow, list_provisions_since
+from headrace.fleet.day import Day, Hour, load_day
 from headrace.store.reports.sync import load_sync_state
 from headrace.store.reports.vitals import Trouble, find_silence, find_troubles, load_vitals
 
-HOURS = 24
-HOUR = timedelta(hours=1)
 # Looks that fail for these reasons fail at Heroku's side.
 OF_HEROKU = (HerokuBroken.__name__, Unreachable.__name__, RateLimited.__name__)
 # A single failure is no fault of a whole; and of many, so few are not either.
@@ -31,19 +28,8 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hour:
-    """What became of the provisions that Heroku asked for within an hour; `refused` is what a hook refused."""
-
-    begins_at: datetime
-    done: int
-    refused: int
-    failed: int
-    waiting: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the service is doing now, and its provisions of the last day, the oldest hour first.
+    """How the service is doing now, and how its last day was.
 
     `failed_checks` counts live resources whose last look brought no answer, by the kind of the error. `running` is how
     many resources have a workflow that runs or waits, `waiting_since` when the provision that waits longest was asked
@@ -58,7 +44,7 @@ class Health:
     running: int
     waiting_since: datetime | None
     due_since: datetime | None
-    hours: Sequence[Hour]
+    day: Day
 
 
 def load_health(connection: sa.Connection, *, now: datetime, recheck_every: timedelta) -> Health:
@@ -68,10 +54,9 @@ def load_health(connection: sa.Connection, *, now: datetime, recheck_every: time
     failed_checks = {kind: count for kind, count in checks.items() if kind[:1].isupper()}
     silent_since = find_silence(vitals.pulses, now=now)
     troubles = list(find_troubles(vitals, recheck_every=recheck_every))
-    first = now.replace(minute=0, second=0, microsecond=0) - (HOURS - 1) * HOUR
-    hours = count_hours(list_provisions_since(connection, since=first), first=first)
+    day = load_day(connection, now=now)
     return Health(
-        fault=find_fault(silent_since, failed_checks, troubles, hours),
+        fault=find_fault(silent_since, failed_checks, troubles, day.hours),
         heroku_silent_since=silent_since,
         failed_checks=failed_checks,
         troubles=troubles,
@@ -79,7 +64,7 @@ def load_health(connection: sa.Connection, *, now: datetime, recheck_every: time
         running=vitals.running,
         waiting_since=vitals.waiting_since,
         due_since=vitals.due_since if vitals.due_since and vitals.due_since <= now else None,
-        hours=hours,
+        day=day,
     )
 
 
@@ -94,28 +79,3 @@ def find_fault(
     # The hour that has just begun tells little.
     failed, done = (sum(getattr(hour, name) for hour in hours[-2:]) for name in ("failed", "done"))
     return Fault.HOOKS if failed >= FEWEST and failed > SHARE * (failed + done) else Fault.NONE
-
-
-def count_hours(rows: Iterable[ProvisionRow], *, first: datetime) -> list[Hour]:
-    """Return what became of provisions, by the hour in which Heroku asked for them."""
-    counts: Counter[tuple[int, str]] = Counter()
-    for row in rows:
-        counts[int((row.created_at - first) / HOUR), _find_end(row)] += 1
-    return [
-        Hour(
-            begins_at=first + hour * HOUR,
-            done=counts[hour, "done"],
-            refused=counts[hour, "refused"],
-            failed=counts[hour, "failed"],
-            waiting=counts[hour, "waiting"],
-        )
-        for hour in range(HOURS)
-    ]
-
-
-def _find_end(row: ProvisionRow) -> str:
-    if row.provisioned_at is not None:
-        return "done"
-    if row.is_waiting:
-        return "waiting"
-    return "refused" if row.is_refused else "failed"

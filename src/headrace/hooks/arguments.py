@@ -67,7 +67,8 @@ class KnownResource(Resource):
     """A resource as it is stored, which may be handed to whatever takes a `Resource`.
 
     `placed_at` is since when its app is where it is, `checked_at` when Heroku last told of that; both are None where
-    Heroku has not told. All moments are in UTC. Asked for `as_of` a moment, everything but the name is as it was then.
+    Heroku has not told. All moments are in UTC. Asked for `as_of` a moment, everything but the name is as it was then,
+    and `left_at` is when the app went from there since.
     """
 
     state: State
@@ -75,6 +76,7 @@ class KnownResource(Resource):
     provisioned_at: datetime | None = None
     deprovisioned_at: datetime | None = None
     placed_at: datetime | None = None
+    left_at: datetime | None = None
     checked_at: datetime | None = None
 
 

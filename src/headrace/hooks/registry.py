@@ -49,6 +49,8 @@ class Hooks:
         self.loop = HookLoop()
         self._lifespan: Lifespan[Any] | None = None
         self._when_left_behind: LeftBehind | None = None
+        # Of resources that another provider provisions: none is needed.
+        self.is_of_fleet = False
 
     def register(self, name: str, function: Callable[..., Any]) -> None:
         """Register a hook.
@@ -78,7 +80,7 @@ class Hooks:
         return [
             f"There is no @service.{name}. Add one:\n\n{_example(name)}"
             for name in REQUIRED
-            if name not in self._functions
+            if name not in self._functions and not self.is_of_fleet
         ]
 
     def has(self, name: str) -> bool:

@@ -258,8 +258,9 @@ class BatchInspector:
         for each in failed:
             answered_at = state.due[each.uuid].checked_at
             note_refusal(connection, each.uuid, each.error, answered_at=answered_at, now=state.now)
-        save_failed(connection, failed)
         save_refused_lists(connection, state.refused_lists, now=state.now)
+        # Last: it counts in rows that every process writes.
+        save_failed(connection, failed)
         return len(moves)
 
     async def _record_each(self, state: BatchState) -> int:

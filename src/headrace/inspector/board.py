@@ -142,10 +142,6 @@ class Board:
         placed = tuple(card for pipeline in self.pipelines for card in pipeline.cards)
         return placed + self.uncoupled + self.unknown
 
-    @property
-    def app_count(self) -> int:
-        return len({card.resource.app.id for card in self.cards})
-
     def has_namesake(self, pipeline: BoardPipeline) -> bool:
         """Whether another pipeline has the same title, so that the id has to tell them apart."""
         return any(other.title == pipeline.title and other.id != pipeline.id for other in self.pipelines)

@@ -261,6 +261,11 @@ def is_drain_url(url: str, *, or_local: bool = False) -> bool:
     return DRAIN_URL.fullmatch(url) is not None or (or_local and url.startswith("http://") and is_loopback(url))
 
 
+def is_emulated(url: str, emulator_host: str) -> bool:
+    """Whether an address is on this machine, or on the one that was said to have an emulator."""
+    return is_loopback(url) or (bool(emulator_host) and read_origin(url)[1] == emulator_host)
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL stays on this machine, where plain http is fine (contract §1.1)."""
     return read_origin(url)[1] in ("localhost", "127.0.0.1", "::1")

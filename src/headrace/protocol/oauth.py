@@ -1,8 +1,10 @@
 """Tokens: a grant is exchanged once, a token is refreshed for as long as its resource lives (contract §2)."""
 
 import re
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -10,6 +12,7 @@ import msgspec
 
 from headrace.errors import (
     ClientSecretRejected,
+    ConfigurationError,
     Forbidden,
     GrantError,
     Malformed,
@@ -29,8 +32,58 @@ from headrace.protocol.wire import Host, Request, Response, Unreadable, build_pa
 # ends sooner is refreshed when Heroku refuses it.
 USUAL_LIFETIME = timedelta(hours=8)
 LONGEST_LIFETIME_SECONDS = 10**9
+MOST_CLIENT_SECRETS = 2
+# Ends with a token, and the place of the client secret that Heroku took for it.
+TokenChain = Generator[Request, Response, tuple[Token, int]]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+
+
+def read_client_secrets(text: str) -> tuple[Secret, ...]:
+    """Return the client secrets of a setting: one, or while it is rotated the new one, a comma, and the old one.
+
+    Raises:
+        ConfigurationError: there are more, or one of them is empty.
+    """
+    found = [part.strip() for part in text.split(",")]
+    if not all(found):
+        raise ConfigurationError(["has a comma with no client secret on one side of it."])
+    if len(found) > MOST_CLIENT_SECRETS:
+        raise ConfigurationError([f"has {len(found)} client secrets; the new one and the old one is all there can be."])
+    return tuple(map(Secret, found))
+
+
+def exchange(grant: Grant, *, client_secrets: Sequence[Secret], now: datetime) -> TokenChain:
+    """Exchange a grant for a token; `read_exchange` has what may come of it."""
+    build, read = partial(build_exchange, grant), partial(read_exchange, grant=grant, now=now)
+    return (yield from _try_client_secrets(client_secrets, build, read))
+
+
+def refresh(stale: Token, *, client_secrets: Sequence[Secret], now: datetime) -> TokenChain:
+    """Refresh a token; `read_refresh` has what may come of it."""
+    if not stale.refresh.reveal():
+        message = "not sent: the grant's exchange brought an access token without a refresh token, and it has ended"
+        raise TokenRejected(message, request="POST /oauth/token", status=401)
+    build, read = partial(build_refresh, stale), partial(read_refresh, token=stale, now=now)
+    return (yield from _try_client_secrets(client_secrets, build, read))
+
+
+def _try_client_secrets(
+    client_secrets: Sequence[Secret], build: Callable[..., Request], read: Callable[[Response, Request], Token]
+) -> TokenChain:
+    """Ask with the new client secret, and with the old one where Heroku refuses that, or may have.
+
+    Of two refusals that one stands which does not blame the client secret: it was the right one.
+    """
+    refusals: list[TokenRejected] = []
+    for place, client_secret in enumerate(client_secrets):
+        request = build(client_secret=client_secret)
+        response = yield request
+        try:
+            return read(response, request), place
+        except TokenRejected as error:
+            refusals.append(error)
+    raise next((each for each in refusals if not isinstance(each, ClientSecretRejected)), refusals[0])
 
 
 def build_exchange(grant: Grant, *, client_secret: Secret) -> Request:

@@ -34,6 +34,8 @@ DEFAULT_RETRY_AFTER = timedelta(seconds=60)
 # An empty pool is full again within an hour; a longer wait is a mistake, and would give a provision up or leave a
 # placement unseen for years.
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+# A page has 200 things, and a token 4,500 requests an hour.
+MOST_PAGES = 500
 
 T = TypeVar("T")
 
@@ -151,9 +153,13 @@ def read_pages(request: Request, item: type[T]) -> Generator[Request, Response, 
     """Read a list to its end: a 206 names the next page in `Next-Range`, to be echoed as it is (contract §9).
 
     An item that cannot be read is left out, unless no item of its page can.
+
+    Raises:
+        UnexpectedAnswer: a page is none, or there is always another one.
+
     """
     items: list[T] = []
-    while True:
+    for _ in range(MOST_PAGES):
         response = yield request
         items += _read_items(response, request, item)
         next_range = response.headers.get("next-range")
@@ -162,6 +168,7 @@ def read_pages(request: Request, item: type[T]) -> Generator[Request, Response, 
         if not _can_be_sent(next_range):
             raise UnexpectedAnswer("no header can carry its Next-Range", request=str(request), status=206)
         request = request.with_headers(Range=next_range)
+    raise UnexpectedAnswer(f"its list has more than {MOST_PAGES} pages", request=str(request), status=206)
 
 
 def with_etag(request: Request, etag: str | None) -> Request:

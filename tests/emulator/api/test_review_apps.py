@@ -1,12 +1,13 @@
 """Review apps as Heroku's own CLI and a customer's programs ask for them."""
 
+import gc
 from datetime import timedelta
 
 import pytest
 
 from emulator.partner import RawPartner, accept_for_later, answer, change_manifest
 from emulator.wire import Wire
-from headrace.emulator import BUILT_IN_WORLD, Emulator, load_world
+from headrace.emulator import BUILT_IN_WORLD, App, Emulator, load_world
 from headrace.emulator.flow.review_apps import ASKED_AGAIN_AFTER
 from headrace.errors import ConfigurationError
 
@@ -287,3 +288,15 @@ def test_a_plan_for_short_lived_apps_is_one_of_the_services() -> None:
     spec = load_world(BUILT_IN_WORLD.replace(PLANS, f'private_short_lived_plan = "basic"\n{PLANS}')).addon_services[0]
 
     assert ("", "basic") == (spec.short_lived_plan, spec.private_short_lived_plan)
+
+
+async def test_nothing_is_kept_of_a_review_app_that_is_gone(heroku: Emulator, acme: RawPartner) -> None:
+    """Neither for the day on which it would be stale, nor for the hour by which its add-on had to be there."""
+    acme.reactions["POST"] = accept_for_later
+    opened = await heroku.open_pull_request("storefront", 7)
+    assert opened.app is not None
+    app_id = opened.app.id
+    await heroku.close_pull_request("storefront", 7)
+    gc.collect()
+
+    assert app_id not in {each.id for each in gc.get_objects() if isinstance(each, App)}

@@ -1,11 +1,11 @@
 """The emulator's answers against Heroku's published schema, which is not part of this repository."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from emulator.partner import RawPartner, answer, change_manifest
 from emulator.wire import CLIENT_SECRET, Wire

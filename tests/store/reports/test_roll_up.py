@@ -10,7 +10,7 @@ from headrace.store.reports.roll_up import (
     count_day,
     find_counted_at,
     find_uncounted_day,
-    forget_days,
+    make_uncounted,
     save_day,
 )
 from headrace.store.sql.database import Database
@@ -269,7 +269,7 @@ def test_days_are_counted_backwards_until_the_first_provision(database: Database
         save_day(connection, SUNDAY, count_day(connection, SUNDAY), now=on(TUESDAY))
         assert None is find_uncounted_day(connection, now=on(TUESDAY))
         assert on(TUESDAY) == find_counted_at(connection, SUNDAY)
-        assert 1 == forget_days(connection, since=MONDAY)
+        assert 1 == make_uncounted(connection, since=MONDAY)
         assert MONDAY == find_uncounted_day(connection, now=on(TUESDAY))
 
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from cli.running import WHOLE_ACME, invoke, run
 from headrace.database_urls import read_database_url
 from lab.kit.databases import prepare, start_postgres
+from settings.test_settings import GOOD
 from store.sql.test_outage import CLOSED
-from test_settings import GOOD
 
 SAID = "DATABASE_URL: it leads to a follower, which takes no writes; set it to the address of the one that it follows."
 

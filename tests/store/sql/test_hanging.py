@@ -21,8 +21,8 @@ from headrace.testing import eventually
 from headrace.web.programs.metrics import Metrics
 from pair import Pair, play_pair
 from relays import relaying
+from settings.test_settings import GOOD
 from store.sql.test_outage import CLOSED
-from test_settings import GOOD
 
 # On a machine that is busy with other tests.
 SLACK_SECONDS = 8.0

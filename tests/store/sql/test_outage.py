@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.running import WHOLE_ACME, invoke, run
-from test_settings import GOOD
+from settings.test_settings import GOOD
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 # Port 1 has a service on no machine of ours; a part of this password looks like a host.

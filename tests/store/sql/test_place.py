@@ -17,7 +17,7 @@ from headrace.store.sql.schema import METADATA
 from installations import OLD, PARTNERS_VERSION, beside, list_tables, make_old, make_partners, read_partners
 from lab.kit.databases import make_on_server
 from pair import play_pair
-from test_settings import GOOD
+from settings.test_settings import GOOD
 
 NOTHING = Found(installed=(), has_engine=False, has_old_engine=False)
 THEIRS = [(1, "theirs")] * 5

@@ -8,7 +8,7 @@ import pytest
 from cli.running import WHOLE_ACME, build_environment, run_script
 from headrace.errors import ConfigurationError
 from headrace.store.sql.sqlite_versions import OLDEST, WITH_FRACTIONS, require_sqlite, supply_fractions
-from test_settings import GOOD
+from settings.test_settings import GOOD
 
 # A Python that carries 3.34.1, as that of a distribution of 2021 does.
 WITH_OLD_SQLITE = """

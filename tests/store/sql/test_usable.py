@@ -13,8 +13,8 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.usable import find_misfit
 from outages import read_only
 from poolers import pooling
+from settings.test_settings import GOOD
 from store.sql.test_outage import CLOSED
-from test_settings import GOOD
 
 POOLER = "DATABASE_URL: it leads to a pooler that gives every transaction another session, such as PgBouncer"
 READ_ONLY = "DATABASE_URL: the database takes no writes (its sessions begin read-only); see whether it is over its plan"

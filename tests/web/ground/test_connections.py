@@ -22,9 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from browsing import visit
 from headrace.logs import LogName
+from headrace.models import Secret
 from headrace.serving import STOP_WITHIN_SECONDS, build_config, serving
 from headrace.testing import eventually
 from headrace.web.ground.connections import BoundedHttp, Limits, count_allowed_connections
+from headrace.web.ground.mounting import Application
 from pair import play_pair
 from web.ground.talking import talk
 
@@ -42,7 +44,8 @@ async def serve(app: ASGIApp, limits: Limits = HURRIED) -> AsyncIterator[str]:
     """Serve an application to connections that are soon over, and give its address."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        async with serving(Starlette(routes=[Mount("/", app)]), bound, limits=limits):
+        whole = app if isinstance(app, Starlette) else Starlette(routes=[Mount("/", app)])
+        async with serving(whole, bound, limits=limits):
             yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
@@ -85,6 +88,29 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(caplog: pytest.Log
         app.may_answer.set()
 
     assert [("GET", "/")] == [(each.method, each.path) for each in find_lines(caplog, LogName.REQUEST_UNANSWERED)]  # type: ignore[attr-defined]
+
+
+async def test_the_path_of_an_unanswered_request_is_logged_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    """As in the line of every other request: masked and escaped."""
+
+    @asynccontextmanager
+    async def live(_app: Starlette) -> AsyncIterator[None]:
+        yield
+
+    slow = Slow()
+    app = Application(
+        [Mount("/", slow)],
+        prefix="",
+        secrets=[Secret("manifest-pass")],
+        middleware=[],
+        exception_handlers={},
+        lifespan=live,
+    )
+    async with serve(app, replace(HURRIED, answer=0.3)) as url:
+        await talk(url, GET.replace(b"/ ", b"/of/manifest-pass/%20%1b ", 1))
+        slow.may_answer.set()
+
+    assert ["/of/•••/%20%1B"] == [each.path for each in find_lines(caplog, LogName.REQUEST_UNANSWERED)]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("sent", [b"", b"abc"])

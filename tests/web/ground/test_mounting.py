@@ -17,7 +17,7 @@ from headrace.service import AddonService
 from headrace.settings import read_settings
 from headrace.web.ground.mounting import Application
 from pair import ADA, Acme, Pair, play_pair
-from test_settings import GOOD, LOCAL
+from settings.test_settings import GOOD, LOCAL
 
 PREFIX = "/addon"
 SECRET = "operators-secret-of-36-letters-0a1b2c"

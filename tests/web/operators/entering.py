@@ -47,11 +47,18 @@ FORMS = (
 
 
 @asynccontextmanager
-async def play(database_url: str, *, acme: Acme | None = None, clock: Clock | None = None) -> AsyncIterator[Pair]:
+async def play(
+    database_url: str, *, acme: Acme | None = None, clock: Clock | None = None, answers_within: str = "20"
+) -> AsyncIterator[Pair]:
     """Run a service that has operators, and where a step that fails has failed for good."""
     never_again = dict.fromkeys(TABLE, NEVER)
     async with play_pair(
-        database_url, acme=acme, clock=clock, retries=never_again, HEADRACE_OPERATOR_SECRET=SECRET
+        database_url,
+        acme=acme,
+        clock=clock,
+        retries=never_again,
+        HEADRACE_OPERATOR_SECRET=SECRET,
+        HEADRACE_ANSWER_SECONDS=answers_within,
     ) as pair:
         yield pair
 

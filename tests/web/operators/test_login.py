@@ -5,13 +5,16 @@ from datetime import timedelta
 
 import pytest
 
+from browsing import read_csrf
 from headrace.emulator import Clock
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
 from headrace.settings import read_settings
+from headrace.store.state.api_tokens import Scope, revoke_api_token
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.login import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
-from web.operators.entering import SECRET, enter, look, play, try_secret
+from web.operators.entering import SECRET, enter, fail_provision, look, play, try_secret
+from web.programs.calling import make_token
 
 
 def test_a_short_secret_is_no_setting() -> None:
@@ -139,3 +142,43 @@ def test_the_secret_shows_itself_nowhere() -> None:
     """A session and its part of the settings print no secret."""
     assert "•••" == repr(Secret(SECRET))
     assert SECRET not in repr(OperatorSession(csrf="c"))
+
+
+async def test_who_has_a_token_that_may_operate_comes_in_by_name(database_url: str) -> None:
+    """What they order is theirs in the timeline; revoked, their session is over too."""
+    async with play(database_url) as pair:
+        uuid = await fail_provision(pair)
+        page = await try_secret(pair, await make_token(pair, "grace", Scope.OPERATE))
+        assert page.cookie is not None
+        cookie = page.cookie.value
+        csrf = read_csrf(await look(pair, "/operators", cookie))
+        await look(pair, f"/operators/resources/{uuid}/abandon", cookie, form={"csrf": csrf})
+        [given_up] = [event for event in await pair.list_events(uuid) if event.name == "operator.abandoned"]
+        await pair.parts.database.write(revoke_api_token, "grace", now=pair.parts.clock())
+        after = await look(pair, "/operators", cookie)
+
+        assert ("grace", 303, "/operators/login") == (given_up.detail["by"], after.status, after.headers["Location"])
+
+
+async def test_a_token_that_may_not_operate_lets_nobody_in(sqlite_url: str) -> None:
+    """Nor does one that was revoked."""
+    async with play(sqlite_url) as pair:
+        reader = await make_token(pair, "reader", Scope.READ, Scope.WRITE)
+        revoked = await make_token(pair, "revoked", Scope.OPERATE)
+        await pair.parts.database.write(revoke_api_token, "revoked", now=pair.parts.clock())
+        pages = [await try_secret(pair, token) for token in (reader, revoked)]
+
+        assert [(403, None), (403, None)] == [(page.status, page.cookie) for page in pages]
+
+
+async def test_a_program_with_a_token_that_may_read_has_the_operators_json(sqlite_url: str) -> None:
+    """No login, and no cookie; another scope is 403, another text 401."""
+    async with play(sqlite_url) as pair:
+        tokens = [await make_token(pair, scope, scope) for scope in (Scope.READ, Scope.OPERATE)]
+        pages = [
+            await look(pair, "/operators/notices.json", Authorization=f"Bearer {token}") for token in (*tokens, "other")
+        ]
+        page = await look(pair, "/operators/notices", Authorization=f"Bearer {tokens[0]}")
+
+        assert [200, 403, 401] == [each.status for each in pages]
+        assert 303 == page.status

@@ -5,6 +5,7 @@ from headrace.models import State
 from headrace.store.state.resources import find_resource
 from pair import Acme
 from web.operators.entering import enter, fail_provision, look, play
+from workflows.lifecycle.test_operations import promise_plan
 
 
 async def test_giving_up_is_asked_for_and_then_done(database_url: str) -> None:
@@ -45,12 +46,11 @@ async def test_an_order_that_does_not_fit_says_why(sqlite_url: str) -> None:
 
 async def test_a_plan_change_that_failed_is_tried_again(sqlite_url: str) -> None:
     """The button gives the order, and the worker carries it out."""
-    async with play(sqlite_url, acme=Acme(error=ValueError("down"), failures_left=0)) as pair:
+    acme = Acme(error=ValueError("down"))
+    async with play(sqlite_url, acme=acme, answers_within="0.2") as pair:
         addon = await provision(pair)
-        pair.acme.failures_left = 1000
-        await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
-        await pair.settle()
-        pair.acme.failures_left = 0
+        pair.acme.failures_left = 1
+        await promise_plan(pair, addon.id, "free")
         cookie, csrf = await enter(pair)
         await look(pair, f"/operators/resources/{addon.id}/retry", cookie, form={"csrf": csrf})
         await pair.settle()

@@ -2,7 +2,7 @@
 
 from browsing import provision
 from headrace.store.state.timeline import TimelineName, add_event
-from headrace.web.operators.timelines import PAGE
+from headrace.web.operators.story.lines import PAGE
 from pair import Acme
 from web.operators.listing import enter, look, play, read
 

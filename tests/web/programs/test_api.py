@@ -26,10 +26,10 @@ async def ask(pair: Pair, method: str, path: str = "", *, token: str = TOKEN, **
         return answer.status, await answer.json()
 
 
-async def test_without_a_token_there_is_no_api(sqlite_url: str) -> None:
-    """Its addresses are like any that nothing is at."""
+async def test_where_no_token_was_made_nobody_comes_in(sqlite_url: str) -> None:
+    """The addresses are there, for a token that is made at any time."""
     async with play_pair(sqlite_url) as pair:
-        assert 404 == (await ask(pair, "POST", json=BODY))[0]
+        assert 401 == (await ask(pair, "POST", json=BODY))[0]
 
 
 @pytest.mark.parametrize("token", ["", TOKEN[:-1], TOKEN + "x", "é" * 36])

@@ -18,6 +18,7 @@ from headrace.store.sql.schema import pulse
 from headrace.store.state.due import claim_batch
 from headrace.testing import eventually
 from headrace.web.programs.metrics import Metrics
+from headrace.workflows.chores.counting import HourTally
 from headrace.workflows.chores.heartbeat import Heartbeat
 from pair import Pair, play_pair
 
@@ -91,7 +92,7 @@ async def test_a_sweep_that_is_stuck_is_told_everywhere(database_url: str) -> No
         await pair.settle()
         at = clock.now() + timedelta(seconds=70)
         await pair.parts.database.write(claim_batch, "left behind", now=at, limit=9, lease=timedelta(days=1))
-        heartbeat = Heartbeat(pair.parts, heroku=pair.parts.client, stuck_after=0.0)
+        heartbeat = Heartbeat(pair.parts, heroku=pair.parts.client, tally=HourTally(), stuck_after=0.0)
         well = heartbeat.find_problem()
         clock.advance(LATE)
         await heartbeat.beat()
@@ -130,7 +131,7 @@ async def test_clocks_that_differ_from_herokus_are_told_everywhere(sqlite_url: s
 async def test_a_clock_that_differs_from_the_databases_is_told(postgres_url: str) -> None:
     """Of two processes on two machines: what they have in common is the database's."""
     async with play_pair(postgres_url, has_worker=False, service_clock=lambda: read_clock() + LATE) as pair:
-        await Heartbeat(pair.parts, heroku=pair.parts.client).beat()
+        await Heartbeat(pair.parts, heroku=pair.parts.client, tally=HourTally()).beat()
         _, told = await _ask(pair)
         found = await _examine(pair, "clocks")
 

@@ -59,12 +59,14 @@ def _made_newer(url: str, table: tuple[str, str, str]) -> Iterator[Callable[[], 
     if not database.is_sqlite:
         name = f"{database.place.engine if table is THE_ENGINES else database.place.tables}.{name}"
     with database.transaction() as connection:
-        before = connection.execute(sa.text(f"SELECT {column} FROM {name}")).scalar_one()
-        connection.execute(sa.text(f"UPDATE {name} SET {column} = {newer}"))
+        before = connection.execute(sa.text(f"SELECT max({column}) FROM {name}")).scalar_one()
+        connection.execute(sa.text(f"UPDATE {name} SET {column} = {newer} WHERE {column} = :was"), {"was": before})
 
     def undo() -> None:
         with database.transaction() as connection:
-            connection.execute(sa.text(f"UPDATE {name} SET {column} = :before"), {"before": before})
+            newest = f"(SELECT max({column}) FROM {name})"
+            undone = sa.text(f"UPDATE {name} SET {column} = :before WHERE {column} = {newest}")
+            connection.execute(undone, {"before": before})
 
     yield undo
     database.close()

@@ -21,7 +21,7 @@ from headrace.doctor import Level, examine_workflows
 from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
 from headrace.store.sql.database import Database
-from headrace.store.sql.migrate import ALEMBIC_VERSION, migrate
+from headrace.store.sql.migrate import migrate
 from headrace.store.state.notices import list_open_notices
 from headrace.testing import eventually
 from headrace.workflows.chores.upkeep import Upkeep
@@ -30,6 +30,7 @@ from headrace.workflows.engine.ledger import Status, workflow_status
 from headrace.workflows.engine.port import Engine
 from headrace.workflows.engine.run import Run
 from headrace.workflows.engine.takeover import Takeover
+from installations import set_version
 from lab.kit.databases import start_postgres
 from pair import QUICK_RETRIES, play_pair
 from workers import ACME, Site, prepare_site, read_calls, serve_process, work_process
@@ -329,7 +330,7 @@ async def test_a_worker_that_does_not_work_is_not_ready(sqlite_url: str) -> None
         await pair.parts.engine.stop()
         stopped = await _ask_ready(pair.http, pair.url)
         with pair.parts.database.transaction() as connection:
-            connection.execute(sa.update(ALEMBIC_VERSION).values(version_num="0001"))
+            set_version(connection, "0001")
         outdated = await _ask_ready(pair.http, pair.url)
 
     assert (200, {"status": "ready"}) == ready

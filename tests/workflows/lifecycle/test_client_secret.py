@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from headrace.assembly import Parts
-from headrace.doctor import Level, examine
+from headrace.doctor import Finding, Level, examine
 from headrace.emulator import Clock, Emulator, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.encryption import make_key
@@ -100,6 +100,36 @@ async def test_a_removal_does_not_wait_for_the_right_client_secret(sqlite_url: s
 
         assert State.DEPROVISIONED == await _find_state(parts, addon.id)
         assert [] == await parts.database.read(list_open_notices)
+
+
+async def test_two_client_secrets_do_while_one_is_rotated(sqlite_url: str) -> None:
+    """Whichever is in force, nothing waits; the doctor says which that is, and when the old one can go."""
+    async with _heroku() as heroku:
+        right = describe(heroku).addon_services[0].settings["HEADRACE_CLIENT_SECRET"]
+        async with _deployed(heroku, sqlite_url, secret=f"{OTHER},{right}") as parts:
+            untried = await _ask_doctor(parts)
+            addon = await heroku.create_addon("shop", f"{SLUG}:free")
+            await _settle(heroku, parts)
+            before = await _ask_doctor(parts)
+        async with _deployed(heroku, sqlite_url, secret=f"{heroku.reset_secret(SLUG).reveal()},{right}") as parts:
+            await parts.inspector.inspect_all([addon.id])
+            after = await _ask_doctor(parts)
+        async with _deployed(heroku, sqlite_url, secret=f"{right},{OTHER}") as parts:
+            neither = await _ask_doctor(parts)
+
+        assert State.PROVISIONED is addon.state
+        assert [Level.WARN, Level.WARN, Level.OK, Level.WARN] == [
+            each.level for each in (untried, before, after, neither)
+        ]
+        assert "no token is there" in untried.text
+        assert "takes the second in HEADRACE_CLIENT_SECRET" in before.text
+        assert "the second can be taken out" in after.text
+        assert "which is right is not known: The client secret is wrong" in neither.text
+
+
+async def _ask_doctor(parts: Parts) -> Finding:
+    (found,) = [each for each in await examine(parts) if each.subject == "client secret"]
+    return found
 
 
 @asynccontextmanager

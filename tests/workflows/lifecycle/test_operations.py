@@ -7,6 +7,7 @@ from headrace.errors import NothingToDo, UnknownResource
 from headrace.models import State
 from headrace.protocol.retries import NEVER, PROVISION_LIMIT, TABLE
 from headrace.store.state.notices import list_notices_of, list_open_notices
+from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, settle_plan_change
 from pair import Acme, Pair, play_pair
 
 # A step that fails has failed for good.
@@ -62,13 +63,14 @@ async def test_a_failed_deprovision_is_tried_again(sqlite_url: str) -> None:
 
 
 async def test_a_failed_plan_change_is_tried_again(sqlite_url: str) -> None:
-    """What Heroku was told would happen later happens."""
+    """What Heroku was told would happen later happens, also where the first order to try it again fails too."""
     acme = Acme()
-    async with play_pair(sqlite_url, acme=acme, retries=NEVER_AGAIN) as pair:
+    async with play_pair(sqlite_url, acme=acme, retries=NEVER_AGAIN, HEADRACE_ANSWER_SECONDS="0.2") as pair:
         addon = await pair.heroku.create_addon("shop", "acme-search:free")
         await pair.settle()
-        acme.error, acme.failures_left = RuntimeError("Our cloud is away."), 1
-        await pair.call("PUT", f"/{addon.id}", json={"plan": "basic"})
+        acme.error, acme.failures_left = RuntimeError("Our cloud is away."), 2
+        await promise_plan(pair, addon.id, "basic")
+        await pair.parts.operations.retry(addon.id)
         await pair.settle()
         failed = (await pair.find(addon.id)).plan, await _list_kinds(pair)
         what = await pair.parts.operations.retry(addon.id)
@@ -77,6 +79,54 @@ async def test_a_failed_plan_change_is_tried_again(sqlite_url: str) -> None:
         assert ("free", ["plan_change.failed"], "plan change") == (*failed, what)
         assert "basic" == (await pair.find(addon.id)).plan
         assert [] == await _list_kinds(pair)
+
+
+async def test_a_plan_change_that_heroku_was_told_has_failed_is_not_tried_again(sqlite_url: str) -> None:
+    """It keeps the old plan: done here, the customer would pay for one and have another. Asked for anew, it is done."""
+    acme = Acme()
+    async with play_pair(sqlite_url, acme=acme, retries=NEVER_AGAIN) as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await pair.settle()
+        acme.error, acme.failures_left = RuntimeError("Our cloud is away."), 1
+        await pair.call("PUT", f"/{addon.id}", json={"plan": "basic"})
+        await pair.settle()
+        [notice] = await pair.parts.database.read(list_open_notices)
+        with pytest.raises(NothingToDo, match=r"Heroku keeps .* on free"):
+            await pair.parts.operations.retry(addon.id)
+
+        assert ("basic", "free", False) == (
+            notice.detail["plan"],
+            notice.detail["heroku_shows"],
+            notice.is_of_retriable_change,
+        )
+        assert ("free", "free") == ((await pair.find(addon.id)).plan, addon.plan.name)
+
+
+async def test_a_retry_goes_to_the_plan_that_heroku_shows(sqlite_url: str) -> None:
+    """Promised one plan and then asked for another that failed, it shows the promised one."""
+    acme = Acme()
+    async with play_pair(sqlite_url, acme=acme, retries=NEVER_AGAIN, HEADRACE_ANSWER_SECONDS="0.2") as pair:
+        addon = await pair.heroku.create_addon("shop", "acme-search:free")
+        await pair.settle()
+        acme.error, acme.failures_left = RuntimeError("Our cloud is away."), 1
+        await promise_plan(pair, addon.id, "basic")
+        with pair.parts.database.transaction() as connection:
+            number = add_plan_change(connection, addon.id, old_plan="free", new_plan="tiny", now=pair.parts.clock())
+            failed = PlanChangeOutcome.FAILED
+            settle_plan_change(connection, addon.id, number, outcome=failed, message=None, now=pair.parts.clock())
+        await pair.parts.operations.retry(addon.id)
+        await pair.settle()
+
+        assert "basic" == (await pair.find(addon.id)).plan
+
+
+async def promise_plan(pair: Pair, uuid: str, plan: str) -> None:
+    """Have Heroku answered 202, after which it shows the plan, and then let the hook go on."""
+    pair.acme.may_go_on.clear()
+    status, _ = await pair.call("PUT", f"/{uuid}", json={"plan": plan})
+    pair.acme.may_go_on.set()
+    await pair.settle()
+    assert 202 == status
 
 
 async def test_what_heroku_was_told_has_failed_cannot_be_tried_again(sqlite_url: str) -> None:

@@ -1,7 +1,6 @@
 """A call of the Platform API and its endpoint: what is named, looked up and checked against what the token may see."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -20,14 +19,13 @@ from headrace.models import Stage
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiAnswer:
+class ApiAnswer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What an endpoint answers: a body, or a listing of which only the page that is asked for is rendered."""
 
     body: Any = None
     status: int = 200
     listing: Listing[Any] | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
 
 
 def listing(things: Iterable[T], render: Callable[[T], Json], *, by: Keys | Sequence[str] = ("id",)) -> ApiAnswer:
@@ -40,8 +38,7 @@ def created(body: dict[str, Any]) -> ApiAnswer:
     return ApiAnswer(body=body, status=201)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A request whose token is known. Every look-up raises Declined: 404 for nothing there, 403 for not yours."""
 
     heroku: Heroku
@@ -76,7 +73,8 @@ class Call:
         return str(self.request.path_params[name])
 
     def header_words(self, name: str) -> set[str]:
-        return {word.strip() for word in self.request.headers.get(name, "").split(",")}
+        header = self.request.headers.get(name)
+        return {word.strip() for word in header.split(",")} if header else set()
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object that was sent; no body is an empty one."""
@@ -197,8 +195,7 @@ class Partner(Enum):
     EXTRA = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """A row of the Platform API; one that is free costs nothing of the rate pool."""
 
     method: str

@@ -1,9 +1,10 @@
 """Platform API: an app's domains, its formation and its dynos."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
+
+import msgspec
 
 from headrace.emulator.api.call import ApiAnswer, Call, Endpoint, Partner, created, listing, read_reference
 from headrace.emulator.kit.catalogue import find_dyno_size
@@ -183,8 +184,7 @@ def _find_process(app: App, key: str) -> Process:
     raise not_found("process type")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Update:
+class _Update(msgspec.Struct, frozen=True, kw_only=True):
     """What a process type is to be; None leaves it as it is."""
 
     process: Process

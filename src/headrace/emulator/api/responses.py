@@ -1,6 +1,7 @@
 """An endpoint's answer as an HTTP response: pages, ETags, and the conditions that a client may set (contract §9)."""
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 from starlette.responses import Response
@@ -8,23 +9,24 @@ from starlette.responses import Response
 from headrace.emulator.api.call import ApiAnswer
 from headrace.emulator.kit.errors import Declined
 from headrace.emulator.kit.paging import cut_page
+from headrace.emulator.kit.rendered import RawHeader, Rendered, answer_json
 from headrace.emulator.kit.whole_request import WholeRequest
 
 
 def build_response(request: WholeRequest, answer: ApiAnswer) -> Response:
     """Return the response; what a client has already, it is not sent again."""
-    body, status, headers = answer.body, answer.status, dict(answer.headers)
+    body, status, headers = answer.body, answer.status, _spell(answer.headers)
     if answer.listing is not None:
         page = cut_page(answer.listing, header=request.headers.get("range"))
         body, status = page.items, page.status
-        headers |= page.headers
+        headers += _spell(page.headers)
     raw = msgspec.json.encode(body)
     if request.method in {"GET", "HEAD"}:
-        headers["ETag"] = _compute_etag(raw)
-        known = request.headers.get("if-none-match")
-        if status == 200 and known is not None and _is_among(headers["ETag"], known):
-            return Response(status_code=304, headers=headers)
-    return Response(raw, status_code=status, headers=headers, media_type="application/json")
+        etag, known = _compute_etag(raw), request.headers.get("if-none-match")
+        headers.append((b"etag", etag.encode()))
+        if status == 200 and known is not None and _is_among(etag, known):
+            return Rendered(b"", status=304, headers=headers)
+    return answer_json(raw, status=status, headers=headers)
 
 
 def require_match(request: WholeRequest, current: ApiAnswer) -> None:
@@ -37,6 +39,10 @@ def require_match(request: WholeRequest, current: ApiAnswer) -> None:
     response = build_response(request, current)
     if not _is_among(_compute_etag(bytes(response.body)), request.headers["if-match"]):
         raise Declined(412, "precondition_failed", "It has been changed: If-Match does not name its present ETag.")
+
+
+def _spell(headers: Mapping[str, str]) -> list[RawHeader]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _compute_etag(raw: bytes) -> str:

@@ -105,10 +105,15 @@ def plan_stale_check(heroku: Heroku, review_app: ReviewApp) -> None:
         return
     at = review_app.updated_at + timedelta(days=flow.config.stale_days)
 
+    # By its id: what is gone by then is not kept until then.
+    review_app_id = review_app.id
+
     def look() -> None:
-        is_stale = review_app.is_open and review_app.updated_at + timedelta(days=1) <= heroku.clock.now()
-        if is_stale and flow.config is not None and flow.config.destroys_stale:
-            delete_review_app(heroku, review_app)
+        old = flow.review_apps.get(review_app_id)
+        if old is None or not old.is_open or old.updated_at + timedelta(days=1) > heroku.clock.now():
+            return
+        if flow.config is not None and flow.config.destroys_stale:
+            delete_review_app(heroku, old)
 
     heroku.agenda.add(at, look)
 

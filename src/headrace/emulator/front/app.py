@@ -29,6 +29,7 @@ from headrace.emulator.kit.callers import (
 from headrace.emulator.kit.errors import Declined, forbidden
 from headrace.emulator.kit.faults import Fault
 from headrace.emulator.kit.paths import PathTree
+from headrace.emulator.kit.rendered import answer_json
 from headrace.emulator.kit.whole_request import WholeRequest, read_whole
 from headrace.emulator.world.traffic import Exchange, mask_path
 
@@ -55,7 +56,10 @@ def build_app(heroku: Heroku, answer_local: Callable[[WholeRequest], Awaitable[R
             await heroku.agenda.close()
             await heroku.partner.close()
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await router(scope, receive, send)
+            return
         try:
             request = await read_whole(scope, receive)
             if request.path == LOCAL_PREFIX or request.path.startswith(f"{LOCAL_PREFIX}/"):
@@ -65,9 +69,6 @@ def build_app(heroku: Heroku, answer_local: Callable[[WholeRequest], Awaitable[R
         except Declined as declined:
             response = _render_declined(declined)
         await response(scope, receive, send)
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await (answer if scope["type"] == "http" else router)(scope, receive, send)
 
     router = Router(lifespan=lifespan)
     return app
@@ -97,10 +98,14 @@ PATHS = _build_paths()
 async def _serve(heroku: Heroku, request: WholeRequest) -> Response:
     at, began, method = heroku.clock.now(), time.perf_counter(), find_method(request)
     heroku.agenda.run_due()
-    answer = partial(_answer, heroku, request, _find(request, method))
+    answerer = _find(request, method)
     faults = heroku.faults.draw("to Heroku", method, request.path)
     try:
-        response = await (answer_with_faults(heroku, request, faults, answer) if faults else answer())
+        if faults:
+            answer = partial(_answer, heroku, request, answerer)
+            response = await answer_with_faults(heroku, request, faults, answer)
+        else:
+            response = await _answer(heroku, request, answerer)
     except Declined as declined:
         response = _render_declined(declined)
     add_headers(heroku, request, response)
@@ -109,10 +114,10 @@ async def _serve(heroku: Heroku, request: WholeRequest) -> Response:
             direction="to Heroku",
             method=method,
             path=mask_path(request.path),
-            status=_find_status(response, faults),
+            status=_find_status(response, faults) if faults else response.status_code,
             at=at,
             ms=(time.perf_counter() - began) * 1000,
-            fault=", ".join(map(str, faults)),
+            fault=", ".join(map(str, faults)) if faults else "",
             raw_request=request.raw,
             raw_response=bytes(response.body),
             addon_id=request.addon_id,
@@ -163,4 +168,4 @@ async def _find_nothing(_heroku: Heroku, request: WholeRequest) -> Response:
 
 
 def _render_declined(declined: Declined) -> Response:
-    return Response(msgspec.json.encode(declined.to_body()), status_code=declined.status, media_type="application/json")
+    return answer_json(msgspec.json.encode(declined.to_body()), status=declined.status)

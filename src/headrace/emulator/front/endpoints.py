@@ -1,6 +1,7 @@
 """The Platform API: every endpoint, and the way a request takes to it (contract §6, §9, §10.1)."""
 
 import re
+from functools import lru_cache
 
 from starlette.responses import Response
 
@@ -68,7 +69,7 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: WholeRequest) 
     # The answer shows what is left, a refusal too; one that the pool itself refuses finds it empty.
     request.pool_left = 0
     request.pool_left = (heroku.rates.remaining if endpoint.is_free else heroku.rates.spend)(scope.owner_id)
-    if heroku.switches.needs_accept and not VERSION_3.match(request.headers.get("accept", "")):
+    if heroku.switches.needs_accept and not _accepts_version_3(request.headers.get("accept", "")):
         raise Declined(406, "not_acceptable", "Ask for application/vnd.heroku+json; version=3.")
     if scope.addon is not None:
         _check_partner(heroku, endpoint.partner)
@@ -80,6 +81,12 @@ async def answer_api(endpoint: Endpoint, heroku: Heroku, request: WholeRequest) 
     with acting(scope.actor):
         answer = await _ask(endpoint, call)
     return build_response(request, answer)
+
+
+# Every request is asked about: the same few headers again and again.
+@lru_cache
+def _accepts_version_3(accept: str) -> bool:
+    return VERSION_3.match(accept) is not None
 
 
 async def _ask(endpoint: Endpoint, call: Call) -> ApiAnswer:

@@ -9,13 +9,20 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from headrace.emulator.heroku.assembly import Heroku
+from headrace.emulator.kit.rendered import RawHeader
 from headrace.emulator.kit.whole_request import WholeRequest
 
 # Every request has a uuid of its own: the beginning is this process's, the end a number.
 REQUEST_IDS = str(uuid4())[:-12].encode()
 _numbers = count(1)
 OVERRIDABLE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
-EXPOSED = b"Accept-Ranges, Content-Range, ETag, Next-Range, RateLimit-Remaining, Request-Id"
+ALWAYS: tuple[RawHeader, ...] = ((b"x-content-type-options", b"nosniff"), (b"vary", b"Accept-Encoding"))
+UNCACHED: RawHeader = (b"cache-control", b"private, no-cache")
+ANY_ORIGIN: RawHeader = (b"access-control-allow-origin", b"*")
+EXPOSED: RawHeader = (
+    b"access-control-expose-headers",
+    b"Accept-Ranges, Content-Range, ETag, Next-Range, RateLimit-Remaining, Request-Id",
+)
 
 
 def find_method(request: WholeRequest) -> str:
@@ -49,18 +56,15 @@ def spell_date(second: datetime) -> bytes:
 
 
 def add_headers(heroku: Heroku, request: WholeRequest, response: Response) -> None:
-    added = [
-        (b"date", spell_date(heroku.clock.now().replace(microsecond=0))),
-        (b"request-id", b"%s%012x" % (REQUEST_IDS, next(_numbers))),
-        (b"x-content-type-options", b"nosniff"),
-        (b"vary", b"Accept-Encoding"),
-    ]
-    if b"cache-control" not in dict(response.raw_headers):
-        added.append((b"cache-control", b"private, no-cache"))
+    headers = response.raw_headers
+    if b"cache-control" not in dict(headers):
+        headers.append(UNCACHED)
+    headers += ALWAYS
+    headers.append((b"date", spell_date(heroku.clock.now().replace(microsecond=0))))
+    headers.append((b"request-id", b"%s%012x" % (REQUEST_IDS, next(_numbers))))
     if request.is_cross_origin and "origin" in request.headers:
-        added += [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED)]
+        headers += (ANY_ORIGIN, EXPOSED)
     if request.retry_after is not None:
-        added.append((b"retry-after", str(request.retry_after).encode()))
+        headers.append((b"retry-after", b"%d" % request.retry_after))
     if request.pool_left is not None:
-        added.append((b"ratelimit-remaining", str(request.pool_left).encode()))
-    response.raw_headers += added
+        headers.append((b"ratelimit-remaining", b"%d" % request.pool_left))

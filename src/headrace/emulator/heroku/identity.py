@@ -2,13 +2,16 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from headrace.emulator.heroku.assembly import Heroku
 from headrace.emulator.kit.errors import bad_request, invalid, unauthorized
+from headrace.emulator.kit.rendered import answer_json
 from headrace.emulator.kit.whole_request import WholeRequest
 from headrace.emulator.render.oauth import render_token
 from headrace.emulator.world.records import AddonService
@@ -39,20 +42,24 @@ class _TokenBody(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: _RefreshTokenMember = _RefreshTokenMember()
 
 
-async def issue_token(heroku: Heroku, request: WholeRequest) -> JSONResponse:
+async def issue_token(heroku: Heroku, request: WholeRequest) -> Response:
     """Values may stand in the form or in the query, the secret in a Basic header too (contract §2.1)."""
     form = request.query_params | _read_form(request.raw)
     token = _issue(heroku, form, request)
-    return JSONResponse(_render_token(token), headers={"Cache-Control": "no-store"})
+    return _answer(_render_token(token))
 
 
-async def create_token(heroku: Heroku, request: WholeRequest) -> JSONResponse:
+async def create_token(heroku: Heroku, request: WholeRequest) -> Response:
     """Do the same on the API host, where the id host asks: JSON in and out, 201 (contract §2.3)."""
     form = _read_json(request.raw)
     token = _issue(heroku, form, request)
     grant = {"code": form.get("code", ""), "type": form.get("grant_type", "authorization_code")}
     body = render_token(token, grant=grant, now=heroku.clock.now())
-    return JSONResponse(body, 201, headers={"Cache-Control": "no-store"})
+    return _answer(body, status=201)
+
+
+def _answer(body: Mapping[str, Any], *, status: int = 200) -> Response:
+    return answer_json(msgspec.json.encode(body), status=status, headers=[(b"cache-control", b"no-store")])
 
 
 def _issue(heroku: Heroku, form: dict[str, str], request: WholeRequest) -> IssuedToken:

@@ -157,6 +157,7 @@ def detach(heroku: Heroku, attachment: Attachment, *, by: User | Team) -> None:
 def remove(heroku: Heroku, addon: Addon) -> None:
     """Take an add-on away; its tokens die with it (contract §1.4)."""
     heroku.tokens.revoke(addon)
+    heroku.rates.forget(addon.id)
     heroku.registry.remove_addon(addon)
 
 
@@ -230,10 +231,13 @@ def _await_partner(heroku: Heroku, addon: Addon, *, limit: timedelta) -> None:
 
 def _plan_end(heroku: Heroku, addon: Addon, deadline: datetime) -> None:
     """Remove an add-on when its deadline comes, unless it has none by then or a later one."""
+    # By its id: what is gone by then is not kept until then.
+    addon_id = addon.id
 
     def give_up() -> None:
-        if addon.deadline is not None and addon.deadline <= heroku.clock.now():
-            remove(heroku, addon)
+        late = heroku.registry.addons.get(addon_id)
+        if late is not None and late.deadline is not None and late.deadline <= heroku.clock.now():
+            remove(heroku, late)
 
     heroku.agenda.add(deadline, give_up)
 

@@ -1,8 +1,9 @@
 """What a token may see: a user's own world, or the narrow one of an add-on (contract §6.1)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from headrace.emulator.heroku.assembly import Heroku
 from headrace.emulator.heroku.identity import read_token
@@ -28,8 +29,7 @@ class Scope(Protocol):
     def can_see_team(self, team: Team) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class UserScope:
+class UserScope(msgspec.Struct, frozen=True, eq=False):
     """A user sees the apps they own, work on, or share a team with, and what hangs on those."""
 
     user: User
@@ -79,8 +79,7 @@ class UserScope:
         return owner is self.user or (isinstance(owner, Team) and self.user.id in owner.roles)
 
 
-@dataclass(frozen=True, slots=True)
-class AddonScope:
+class AddonScope(msgspec.Struct, frozen=True, eq=False):
     """A partner's token sees its add-on, the apps that have it, and the same service's add-ons on those apps."""
 
     own: Addon

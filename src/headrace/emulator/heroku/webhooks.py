@@ -1,9 +1,10 @@
 """The rules of webhooks: who hears of what, and when a delivery is tried again (contract §8)."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from headrace.emulator.kit.paging import Json
 from headrace.emulator.render.addons import render_addon, render_attachment
@@ -73,8 +74,7 @@ def _render_release(release: Release, app: App) -> Json:
     return shown | {"app": shown["app"] | tier, "pstable": {}, "stack": app.stack}
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(msgspec.Struct, frozen=True):
     """What a kind of thing is to subscriptions, and how their events show it."""
 
     name: str

@@ -117,6 +117,8 @@ class FaultBook:
         self, direction: Direction, method: str, path: str, kinds: Collection[Kind] | None = None
     ) -> tuple[Fault, ...]:
         """Return the faults that hit a call, of which one at most is its end; `kinds` are those decided before it."""
+        if not self._rules:
+            return ()
         drawn: list[Fault] = []
         kinds = WITH_A_CALL[direction] if kinds is None else kinds
         for rule in list(self._rules.values()):

@@ -2,8 +2,10 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from headrace.protocol.platform import Range, parse_range
 
@@ -16,15 +18,13 @@ Keys = Mapping[str, Key]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing(Generic[T]):
+class Listing(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     things: Iterable[T]
     render: Callable[[T], Json]
     keys: Keys
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     items: list[Json]
     status: int
     headers: dict[str, str]

@@ -50,15 +50,20 @@ def _walk(
     node: _Node[T], segments: list[str], at: int, method: str, texts: list[str]
 ) -> tuple[T, tuple[str, ...]] | None:
     """Walk on from a segment, and leave in `texts` what stands for the parameters of the way that was found."""
-    if at == len(segments):
-        return node.values.get(method)
-    segment = segments[at]
-    if segment in node.exact and (found := _walk(node.exact[segment], segments, at + 1, method, texts)):
-        return found
-    if node.parameter is None or not segment:
-        return None
-    texts.append(segment)
-    found = _walk(node.parameter, segments, at + 1, method, texts)
-    if found is None:
-        texts.pop()
-    return found
+    while at < len(segments):
+        segment = segments[at]
+        at += 1
+        exact = node.exact.get(segment)
+        if exact is not None and node.parameter is None:
+            node = exact
+            continue
+        if exact is not None:
+            known = len(texts)
+            if found := _walk(exact, segments, at, method, texts):
+                return found
+            del texts[known:]
+        if node.parameter is None or not segment:
+            return None
+        texts.append(segment)
+        node = node.parameter
+    return node.values.get(method)

@@ -1,9 +1,9 @@
 """A request as the emulator has it: whole, with what it gathers on its way to an answer and a record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
@@ -13,8 +13,7 @@ from headrace.emulator.kit.errors import Declined
 BODY_LIMIT = 1_000_000
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class WholeRequest:
+class WholeRequest(msgspec.Struct, kw_only=True, eq=False):
     """What came: `raw_path` is percent-encoded still, `headers` are by their names in small letters.
 
     `path_params` are found with its endpoint. `pool_left` is how many requests are left in the rate pool that it came
@@ -27,7 +26,7 @@ class WholeRequest:
     raw_path: str
     headers: Mapping[str, str]
     raw: bytes
-    path_params: Mapping[str, str] = field(default_factory=dict)
+    path_params: Mapping[str, str] = {}
     pool_left: int | None = None
     retry_after: int | None = None
     is_cross_origin: bool = False
@@ -36,7 +35,8 @@ class WholeRequest:
     @property
     def query_params(self) -> dict[str, str]:
         """Return the values of the query; the last of those that have one name."""
-        return dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        query = self.scope["query_string"]
+        return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
 
 
 async def read_whole(scope: Scope, receive: Receive) -> WholeRequest:

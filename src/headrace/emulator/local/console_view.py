@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -46,16 +45,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     refresh: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Apps of one pipeline, or of none, as far as they are on the page."""
 
     pipeline: Pipeline | None
     apps: Sequence[App]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppPage:
+class AppPage(msgspec.Struct, frozen=True, kw_only=True):
     """`found` apps match the search; `following` names the app that the next page comes after."""
 
     groups: Sequence[Group]
@@ -63,8 +60,7 @@ class AppPage:
     following: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuickFault:
+class QuickFault(msgspec.Struct, frozen=True, kw_only=True):
     """A fault that is one click away; `rule_id` is set while it is on."""
 
     label: str
@@ -73,8 +69,7 @@ class QuickFault:
     rule_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchField:
+class SwitchField(msgspec.Struct, frozen=True, kw_only=True):
     """A switch as a field: `choices` to select from, or a text, be it a number of seconds."""
 
     name: str
@@ -89,8 +84,7 @@ class SwitchField:
         return self.value == self.default
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeEntry:
+class ExchangeEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An exchange with its bodies laid out."""
 
     exchange: Exchange
@@ -99,8 +93,7 @@ class ExchangeEntry:
     response: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrafficPage:
+class TrafficPage(msgspec.Struct, frozen=True, kw_only=True):
     """`counts` tells how many exchanges each filter finds; `older` is the number that the next page is before."""
 
     counts: dict[Calls, int]

@@ -1,7 +1,6 @@
 """One instruction to the emulator itself, read from JSON, a form or a query, and the operation that carries it out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,8 +11,7 @@ from headrace.emulator.local.emulated import EmulatedHeroku
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
+class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     """What is wanted of an emulator: `parts` of the path, and the members of what was sent with it."""
 
     emulator: EmulatedHeroku
@@ -28,8 +26,7 @@ class Instruction:
             raise invalid(f"{error}.") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(msgspec.Struct, frozen=True):
     """One operation of the control API; what `carry_out` returns, or what it waits for, is the answer."""
 
     method: str

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from headrace.emulator.world.records import (
     Addon,
@@ -28,8 +29,7 @@ Action = Literal["create", "update", "destroy"]
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """`app` is where the thing stands, `before` a copy of what it was before an update."""
 
     action: Action

@@ -36,14 +36,22 @@ class RatePools:
         pool.level -= 1
         return int(pool.level)
 
+    def forget(self, owner: str) -> None:
+        """Let go of the pool of whoever is gone."""
+        self._pools.pop(owner, None)
+
     def fill(self) -> None:
         """Make every pool full."""
         self._pools.clear()
 
     def _refilled(self, owner: str) -> Pool:
         now, full = self.clock.now(), float(self.switches.rate_limit)
-        pool = self._pools.setdefault(owner, Pool(full, now))
+        pool = self._pools.get(owner)
+        if pool is None:
+            pool = self._pools[owner] = Pool(full, now)
         passed = (now - pool.at).total_seconds()
-        pool.level = min(full, pool.level + max(0.0, passed) * REFILL_PER_SECOND)
+        # A clock that was put back refills nothing.
+        level = pool.level + passed * REFILL_PER_SECOND if passed > 0 else pool.level
+        pool.level = min(full, level)
         pool.at = now
         return pool

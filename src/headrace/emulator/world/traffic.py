@@ -3,7 +3,6 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -47,9 +46,7 @@ class _Refusal(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-# Not frozen, which would take several times as long: every call makes one.
-@dataclass(kw_only=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One request and its answer. `status` is None when no answer came, `path` carries no query.
 
     `request` and `response` are masked text; what is raw is for those in this process who verify it.
@@ -64,10 +61,10 @@ class Exchange:
     ms: float
     fault: str = ""
     addon_id: str = ""
-    raw_request: bytes = field(default=b"", repr=False)
-    raw_response: bytes = field(default=b"", repr=False)
-    raw_request_headers: RawHeaders = field(default=(), repr=False)
-    raw_response_headers: RawHeaders = field(default=(), repr=False)
+    raw_request: bytes = b""
+    raw_response: bytes = b""
+    raw_request_headers: RawHeaders = ()
+    raw_response_headers: RawHeaders = ()
 
     @cached_property
     def request(self) -> str:
@@ -99,6 +96,10 @@ class Exchange:
     def __str__(self) -> str:
         line = f"{self.direction:10}  {self.method:6} {self.path}  {self.status or 'no answer'}  {self.ms:.0f} ms"
         return "  ".join([line, *(f"({why})" for why in (self.fault, self.detail) if why)])
+
+    def __repr__(self) -> str:
+        """Without what is raw, in which secrets are."""
+        return f"Exchange({self})"
 
 
 class Traffic(deque[Exchange]):

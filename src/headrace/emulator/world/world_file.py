@@ -4,7 +4,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import NAMESPACE_DNS, uuid4, uuid5
@@ -18,7 +18,7 @@ from headrace.errors import ConfigurationError
 from headrace.models import Stage
 from headrace.protocol.manifest import Manifest, parse_manifest, strip_mark
 
-BUILT_IN_WORLD: str = files(__package__).joinpath("world.toml").read_text("utf-8")
+BUILT_IN_WORLD: str = Path(__file__).with_name("world.toml").read_text("utf-8")
 """The text of the world that an emulator begins with unless it is given another one."""
 
 # Ids are made from names in this namespace, so that every run of a world has the same ones.
@@ -171,6 +171,8 @@ def load_world(toml_text: str, *, directory: Path | None = None) -> World:
     return world
 
 
+# The same few names of regions, stacks, generations and partners stand in one answer after another.
+@lru_cache(maxsize=4096)
 def derive_id(kind: str, name: str) -> str:
     return str(uuid5(NAMESPACE, f"{kind}:{name}"))
 

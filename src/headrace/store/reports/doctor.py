@@ -22,9 +22,11 @@ class TokenCounts:
     refused: int
 
 
+HAS_TOKEN = sa.exists().where(secret.c.resource_uuid == resource.c.uuid, secret.c.kind == TOKEN)
+
+
 def count_tokens(connection: sa.Connection) -> TokenCounts:
-    has_token = sa.exists().where(secret.c.resource_uuid == resource.c.uuid, secret.c.kind == TOKEN)
-    missing = sa.select(sa.func.count()).select_from(resource).where(resource.c.state == State.PROVISIONED, ~has_token)
+    missing = sa.select(sa.func.count()).select_from(resource).where(resource.c.state == State.PROVISIONED, ~HAS_TOKEN)
     refused = (
         sa.select(sa.func.count())
         .select_from(placement_check)
@@ -34,3 +36,9 @@ def count_tokens(connection: sa.Connection) -> TokenCounts:
     return TokenCounts(
         missing=connection.execute(missing).scalar_one(), refused=connection.execute(refused).scalar_one()
     )
+
+
+def list_with_token(connection: sa.Connection, *, limit: int) -> list[str]:
+    """Return the latest provisioned resources with a token."""
+    found = sa.select(resource.c.uuid).where(resource.c.state == State.PROVISIONED, HAS_TOKEN)
+    return list(connection.execute(found.order_by(resource.c.created_at.desc()).limit(limit)).scalars())

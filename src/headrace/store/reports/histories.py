@@ -101,3 +101,10 @@ def list_lifecycle(
     if since is not None:
         query = query.where(sa.tuple_(*order) < since if is_newest_first else sa.tuple_(*order) > since)
     return [LifecycleRow(id=row.id, at=row.at, name=row.name, detail=row.detail) for row in connection.execute(query)]
+
+
+def count_lifecycle(connection: sa.Connection, uuid: str) -> dict[str, int]:
+    """Return how often each thing happened to a resource, by its name in the timeline."""
+    name = lifecycle_event.c.name
+    query = sa.select(name, sa.func.count()).where(lifecycle_event.c.resource_uuid == uuid).group_by(name)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(name))}

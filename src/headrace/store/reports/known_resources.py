@@ -76,6 +76,7 @@ class KnownRow:
     pipeline_name: str | None
     stage: str | None
     placed_at: datetime | None
+    left_at: datetime | None
     checked_at: datetime | None
     created_at: datetime
     provisioned_at: datetime | None
@@ -115,6 +116,7 @@ class _Columns:
                 self.app_name.label("app_name"),
                 *(placement.c.pipeline_id, pipeline.c.name.label("pipeline_name"), placement.c.stage),
                 placement.c.valid_from.label("placed_at"),
+                placement.c.valid_to.label("left_at"),
                 placement_check.c.checked_at,
             )
             .select_from(resource)

@@ -104,10 +104,13 @@ def find_counted_at(connection: sa.Connection, day: date) -> datetime | None:
     return connection.execute(sa.select(counted_day.c.counted_at).where(counted_day.c.day == day)).scalar()
 
 
-def forget_days(connection: sa.Connection, *, since: date) -> int:
-    """Have these days counted anew, as after an import of what was provisioned in them; return how many."""
-    connection.execute(sa.delete(day_count).where(day_count.c.day >= since))
-    return connection.execute(sa.delete(counted_day).where(counted_day.c.day >= since)).rowcount
+def make_uncounted(connection: sa.Connection, *, since: date) -> int:
+    """Have these days counted anew, as after an import of what was provisioned in them; return how many.
+
+    What they were counted as stands until then, each day's until its own is there: a counter never falls.
+    """
+    days = sa.update(counted_day).where(counted_day.c.day >= since)
+    return connection.execute(days.values(counted_at=_begin(since))).rowcount
 
 
 def select_moves(among: sa.FromClause = placement) -> tuple[sa.FromClause, sa.Select[Any]]:

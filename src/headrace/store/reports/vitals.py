@@ -68,16 +68,22 @@ def load_vitals(connection: sa.Connection, *, now: datetime) -> Vitals:
     """Look at what there is; `now` is by the clock of whoever asks."""
     at_database = read_database_clock(connection)
     pulses = list_pulses(connection)
-    waiting = sa.select(sa.func.min(resource.c.created_at)).where(resource.c.state == State.PROVISIONING)
-    running = sa.select(sa.func.count()).select_from(resource).where(resource.c.running.is_not(None))
+    running, waiting_since = measure_work(connection)
     return Vitals(
         now=now,
         pulses=[each for each in pulses if at_database - each.at < ALIVE_FOR],
         silent_for=max(at_database - pulses[0].at, timedelta(0)) if pulses else None,
-        waiting_since=connection.execute(waiting).scalar(),
+        waiting_since=waiting_since,
         due_since=find_longest_due(connection),
-        running=connection.execute(running).scalar_one(),
+        running=running,
     )
+
+
+def measure_work(connection: sa.Connection) -> tuple[int, datetime | None]:
+    """Return how many resources have a workflow that runs or waits, and since when the oldest provision waits."""
+    waiting = sa.select(sa.func.min(resource.c.created_at)).where(resource.c.state == State.PROVISIONING)
+    running = sa.select(sa.func.count()).select_from(resource).where(resource.c.running.is_not(None))
+    return connection.execute(running).scalar_one(), connection.execute(waiting).scalar()
 
 
 def find_silence(pulses: Iterable[Pulse], *, now: datetime) -> datetime | None:

@@ -15,6 +15,10 @@ from headrace.store.sql.schemas import make_schemas
 ALEMBIC_VERSION = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION = re.compile(r"[0-9]{4}")
+# The build before 0.1 looks for its own number among the rows. Where it is missing, it answers `/ready` with 503
+# in the middle of a deployment, and does not start again; beside a newer one it serves on, because what was added since
+# it does without. Later ones compare numbers, and need no row.
+BEFORE_COMPARING = "0004"
 
 
 def migrate(database: Database) -> None:
@@ -96,6 +100,20 @@ def find_newer(connection: sa.Connection) -> str | None:
     if version is None or version <= head:
         return None
     return f"the database is a newer release's (version {version}, and this one knows {head}); run that release again"
+
+
+def keep_newest(connection: sa.Connection) -> None:
+    """Leave alembic the row that it goes by, of which it expects one."""
+    if sa.inspect(connection).has_table(ALEMBIC_VERSION.name, schema=name_schema(connection)):
+        newest = sa.select(sa.func.max(ALEMBIC_VERSION.c.version_num)).scalar_subquery()
+        connection.execute(sa.delete(ALEMBIC_VERSION).where(ALEMBIC_VERSION.c.version_num != newest))
+
+
+def keep_for_older(connection: sa.Connection) -> None:
+    """Put the row of the build before 0.1 beside the newest."""
+    version = _find_version(connection)
+    if version is not None and version > BEFORE_COMPARING:
+        connection.execute(sa.insert(ALEMBIC_VERSION).values(version_num=BEFORE_COMPARING))
 
 
 def _find_version(connection: sa.Connection) -> str | None:

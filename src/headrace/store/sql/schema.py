@@ -1,10 +1,8 @@
 """The one schema, for SQLite and PostgreSQL alike. Times are UTC; secrets stand only in `secret`, sealed."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
+
+from headrace.store.sql.columns import Moment, Name, index_some, of_resource, uuid_column
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -15,49 +13,9 @@ METADATA = sa.MetaData(
     }
 )
 
-
-class Moment(sa.TypeDecorator[datetime]):
-    """An aware datetime, always UTC; SQLite keeps no time zone of its own."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("A moment without a time zone could mean anything.")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-# Names are compared code by code, on PostgreSQL too: so an index finds those that begin with a text, and both
-# databases sort alike. Heroku's names are in lower case (contract §6.4, §7.1).
-Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-
 # What an inspection has to tell an operator of: it brought no answer, or one that says nothing of the place, or it has
 # never been made. SQLite uses a partial index for a query that has these very words, and no others.
 IS_TROUBLED = sa.text("(error IS NOT NULL OR outcome IS NULL OR outcome IN ('forbidden', 'app_hidden'))")
-
-
-def _uuid(name: str, **options: Any) -> sa.Column[str]:
-    return sa.Column(name, sa.String(36), **options)
-
-
-def _of_resource(**options: Any) -> sa.Column[str]:
-    return sa.Column("resource_uuid", sa.String(36), sa.ForeignKey("resource.uuid"), nullable=False, **options)
-
-
-def _index_some(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
-    """Index the rows alone of which a condition holds."""
-    holds = sa.text(where)
-    return sa.Index(name, *columns, unique=unique, sqlite_where=holds, postgresql_where=holds)
-
 
 # `plan` moves with plan changes, `requested_plan` stays what was first asked for: by it a repeat is told from
 # another request. `running` is the id of the one workflow that may run now, `workflow_count` numbers them.
@@ -65,7 +23,7 @@ def _index_some(name: str, *columns: str, where: str, unique: bool = False) -> s
 resource = sa.Table(
     "resource",
     METADATA,
-    _uuid("uuid", primary_key=True),
+    uuid_column("uuid", primary_key=True),
     sa.Column("name", Name, nullable=False),
     sa.Column("plan", sa.Text, nullable=False),
     sa.Column("requested_plan", sa.Text, nullable=False),
@@ -77,7 +35,7 @@ resource = sa.Table(
     sa.Column("is_synchronous", sa.Boolean, nullable=False),
     sa.Column("running", sa.Text),
     sa.Column("workflow_count", sa.Integer, nullable=False, default=0),
-    _uuid("app_id"),
+    uuid_column("app_id"),
     sa.Column("app_name", Name),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("provisioned_at", Moment),
@@ -89,7 +47,7 @@ resource = sa.Table(
     sa.Index(None, "state", "created_at", "uuid"),
     sa.Index(None, "plan", "created_at", "uuid"),
     sa.Index(None, "created_at", "uuid"),
-    _index_some("ix_resource_running", "uuid", where="running IS NOT NULL"),
+    index_some("ix_resource_running", "uuid", where="running IS NOT NULL"),
 )
 
 # Waiting while `outcome` is null; `number` counts up from 1 for each resource. `overtaken_at` is set when Heroku then
@@ -97,7 +55,7 @@ resource = sa.Table(
 plan_change = sa.Table(
     "plan_change",
     METADATA,
-    _of_resource(primary_key=True),
+    of_resource(primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("old_plan", sa.Text, nullable=False),
     sa.Column("new_plan", sa.Text, nullable=False),
@@ -112,7 +70,7 @@ plan_change = sa.Table(
 config_job = sa.Table(
     "config_job",
     METADATA,
-    _uuid("id", primary_key=True),
+    uuid_column("id", primary_key=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("names", sa.JSON, nullable=False),
     sa.Column("ordered_by", sa.String(60), nullable=False),
@@ -127,7 +85,7 @@ config_job = sa.Table(
 config_change = sa.Table(
     "config_change",
     METADATA,
-    _of_resource(primary_key=True),
+    of_resource(primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("names", sa.JSON, nullable=False),
@@ -142,8 +100,8 @@ config_change = sa.Table(
     sa.Column("reason", sa.String(100)),
     sa.Column("settled_at", Moment),
     sa.Index(None, "job_id", "outcome", "resource_uuid"),
-    _index_some("ix_config_change_waiting", "resource_uuid", where="outcome IS NULL"),
-    _index_some("ix_config_change_waits_until", "waits_until", where="waits_until IS NOT NULL"),
+    index_some("ix_config_change_waiting", "resource_uuid", where="outcome IS NULL"),
+    index_some("ix_config_change_waits_until", "waits_until", where="waits_until IS NOT NULL"),
 )
 
 # What hooks keep each other away from, by a name that the partner gave it.
@@ -151,7 +109,7 @@ hook_lock = sa.Table(
     "hook_lock",
     METADATA,
     sa.Column("name", sa.String(200), primary_key=True),
-    _uuid("holder", nullable=False),
+    uuid_column("holder", nullable=False),
     sa.Column("held_until", Moment, nullable=False),
 )
 
@@ -159,7 +117,7 @@ hook_lock = sa.Table(
 secret = sa.Table(
     "secret",
     METADATA,
-    _of_resource(primary_key=True),
+    of_resource(primary_key=True),
     sa.Column("kind", sa.String(200), primary_key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("expires_at", Moment),
@@ -169,9 +127,9 @@ secret = sa.Table(
 pipeline = sa.Table(
     "pipeline",
     METADATA,
-    _uuid("id", primary_key=True),
+    uuid_column("id", primary_key=True),
     sa.Column("name", Name),
-    _uuid("owner_id", index=True),
+    uuid_column("owner_id", index=True),
     sa.Column("owner_type", sa.String(20)),
     sa.Column("generation", sa.Text),
     sa.Column("observed_at", Moment, nullable=False),
@@ -186,20 +144,20 @@ placement = sa.Table(
     "placement",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    _of_resource(),
-    _uuid("app_id", nullable=False),
+    of_resource(),
+    uuid_column("app_id", nullable=False),
     sa.Column("app_name", sa.Text),
     sa.Column("pipeline_id", sa.String(36), sa.ForeignKey("pipeline.id")),
     sa.Column("stage", sa.Text),
     sa.Column("valid_from", Moment, nullable=False),
     sa.Column("valid_to", Moment),
     sa.Column("told_at", Moment),
-    _index_some("uq_placement_current", "resource_uuid", where="valid_to IS NULL", unique=True),
+    index_some("uq_placement_current", "resource_uuid", where="valid_to IS NULL", unique=True),
     sa.Index(None, "resource_uuid", "valid_from"),
     sa.Index(None, "pipeline_id"),
     # What stands in a pipeline now, and what stands at a stage: however much has come and gone there.
-    _index_some("ix_placement_current_pipeline", "pipeline_id", "valid_from", "stage", where="valid_to IS NULL"),
-    _index_some("ix_placement_current_stage", "stage", "valid_from", "id", where="valid_to IS NULL"),
+    index_some("ix_placement_current_pipeline", "pipeline_id", "valid_from", "stage", where="valid_to IS NULL"),
+    index_some("ix_placement_current_stage", "stage", "valid_from", "id", where="valid_to IS NULL"),
 )
 
 # `checked_at` is when Heroku last answered, `tried_at` when it was last asked; `wanted_at` is when a webhook last
@@ -209,7 +167,7 @@ placement = sa.Table(
 placement_check = sa.Table(
     "placement_check",
     METADATA,
-    _of_resource(primary_key=True),
+    of_resource(primary_key=True),
     sa.Column("outcome", sa.String(20)),
     sa.Column("error", sa.Text),
     sa.Column("checked_at", Moment),
@@ -219,12 +177,12 @@ placement_check = sa.Table(
     sa.Column("read_whole_at", Moment),
     sa.Column("etag", sa.Text),
     sa.Column("etag_path", sa.Text),
-    _uuid("batch"),
+    uuid_column("batch"),
     sa.Column("due_since", Moment),
     sa.Index(None, "next_check_at"),
-    _index_some("ix_placement_check_batch", "batch", where="batch IS NOT NULL"),
-    _index_some("ix_placement_check_due_since", "due_since", where="batch IS NOT NULL"),
-    _index_some("ix_placement_check_troubled", "error", "resource_uuid", "outcome", where=IS_TROUBLED.text),
+    index_some("ix_placement_check_batch", "batch", where="batch IS NOT NULL"),
+    index_some("ix_placement_check_due_since", "due_since", where="batch IS NOT NULL"),
+    index_some("ix_placement_check_troubled", "error", "resource_uuid", "outcome", where=IS_TROUBLED.text),
 )
 
 # What was inspected because somebody asked for it, and who asked: neither is again for some seconds after `at`.
@@ -240,7 +198,7 @@ inspection_claim = sa.Table(
 access = sa.Table(
     "access",
     METADATA,
-    _uuid("app_id", primary_key=True),
+    uuid_column("app_id", primary_key=True),
     sa.Column("person", sa.String(320), primary_key=True),
     sa.Index(None, "person"),
 )
@@ -249,19 +207,45 @@ access = sa.Table(
 access_check = sa.Table(
     "access_check",
     METADATA,
-    _uuid("app_id", primary_key=True),
+    uuid_column("app_id", primary_key=True),
     sa.Column("checked_at", Moment, nullable=False),
     sa.Column("doubted_at", Moment),
 )
 
+# Its `position` is given to a line once it is committed, by whoever asks for changes: see store/state/changes.py.
 lifecycle_event = sa.Table(
     "lifecycle_event",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    _of_resource(index=True),
+    of_resource(index=True),
     sa.Column("at", Moment, nullable=False),
     sa.Column("name", sa.String(60), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("position", sa.BigInteger),
+    sa.Index(None, "position", unique=True),
+    index_some("ix_lifecycle_event_unnumbered", "id", where="position IS NULL"),
+)
+
+# The last position that was given. Whoever gives some holds this row, and so nobody else does.
+change_count = sa.Table(
+    "change_count",
+    METADATA,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+
+# Who may ask and order, beside whoever has what the settings say: by the digest of a token, which nobody has but who
+# was given it. A name has one token at a time.
+api_token = sa.Table(
+    "api_token",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("revoked_at", Moment),
+    index_some("uq_api_token_name", "name", where="revoked_at IS NULL", unique=True),
 )
 
 # What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time.
@@ -269,13 +253,13 @@ notice = sa.Table(
     "notice",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    _of_resource(),
+    of_resource(),
     sa.Column("kind", sa.String(60), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
     sa.Column("raised_at", Moment, nullable=False),
     sa.Column("settled_at", Moment),
     sa.Column("settled_by", sa.String(60)),
-    _index_some("uq_notice_open", "resource_uuid", "kind", where="settled_at IS NULL", unique=True),
+    index_some("uq_notice_open", "resource_uuid", "kind", where="settled_at IS NULL", unique=True),
 )
 
 # What Heroku was asked to tell of a resource, or is about to be while `subscribed_at` is null; `number` counts how
@@ -284,14 +268,14 @@ notice = sa.Table(
 webhook_subscription = sa.Table(
     "webhook_subscription",
     METADATA,
-    _of_resource(primary_key=True),
+    of_resource(primary_key=True),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("include", sa.Text, nullable=False),
     sa.Column("asked_at", Moment, nullable=False),
     sa.Column("subscribed_at", Moment),
     sa.Column("authorization_digest", sa.String(64)),
-    _index_some("ix_webhook_subscription_unanswered", "asked_at", "resource_uuid", where="subscribed_at IS NULL"),
+    index_some("ix_webhook_subscription_unanswered", "asked_at", "resource_uuid", where="subscribed_at IS NULL"),
 )
 
 # Heroku delivers at least once: an event that stands here was taken already (contract §8.4). It stands here for as
@@ -299,7 +283,7 @@ webhook_subscription = sa.Table(
 webhook_event = sa.Table(
     "webhook_event",
     METADATA,
-    _of_resource(primary_key=True),
+    of_resource(primary_key=True),
     sa.Column("event_id", sa.String(60), primary_key=True),
     sa.Column("entity", sa.String(60), nullable=False),
     sa.Column("action", sa.String(60), nullable=False),
@@ -332,7 +316,7 @@ ended_session = sa.Table(
 pulse = sa.Table(
     "pulse",
     METADATA,
-    _uuid("process_id", primary_key=True),
+    uuid_column("process_id", primary_key=True),
     sa.Column("is_worker", sa.Boolean, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("ahead_of_database", sa.Float, nullable=False),
@@ -370,4 +354,13 @@ counted_day = sa.Table(
     METADATA,
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("counted_at", Moment, nullable=False),
+)
+
+# What each hour counted: sums and highest values, for some days.
+hour_count = sa.Table(
+    "hour_count",
+    METADATA,
+    sa.Column("begins_at", Moment, primary_key=True),
+    *(sa.Column(name, sa.String(30), primary_key=True) for name in ("figure", "label")),
+    sa.Column("value", sa.Float, nullable=False),
 )

@@ -22,6 +22,20 @@ _LOOK = sa.text(
     """
 )
 
+# What older releases stop at.
+TOMBSTONE = "placement_check"
+_LOOK_FOR_OLDER = sa.text(
+    """
+    SELECT
+        current_schema()::text AS name,
+        EXISTS (
+            SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+            WHERE n.nspname = current_schema() AND t.typname = :name
+        ) AS is_taken,
+        has_schema_privilege(current_schema(), 'CREATE') AS may_create
+    """
+)
+
 
 def make_schemas(database: Database) -> None:
     """Make the schemas of our tables and of the engine's, together; SQLite has none.
@@ -35,6 +49,22 @@ def make_schemas(database: Database) -> None:
     with database.transaction() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(place.derive_number("schemas", bits=64))))
         make_in(connection, place)
+        _keep_out_older(connection, place)
+
+
+def _keep_out_older(connection: sa.Connection, place: Place) -> None:
+    """Have releases fail that know of no schema, in place of making tables of their own where they look for them.
+
+    It is a view, which no Alembic of another program looks at. It has the name of a table of ours that nobody else is
+    likely to have, stands where such a release would make that table, and is left out where the role may make none.
+    """
+    found = connection.execute(_LOOK_FOR_OLDER, {"name": TOMBSTONE}).one()
+    if place.is_old or found.name is None or found.name == place.tables or found.is_taken or not found.may_create:
+        return
+    view = f"{connection.dialect.identifier_preparer.quote(found.name)}.{TOMBSTONE}"
+    connection.exec_driver_sql(f"CREATE VIEW {view} AS SELECT 'in a schema of its own'::text AS headrace")
+    told = "headrace has its tables in a schema of its own. This view keeps older releases out; drop it later."
+    connection.exec_driver_sql(f"COMMENT ON VIEW {view} IS '{told}'")
 
 
 def make_in(connection: sa.Connection, place: Place) -> None:

@@ -41,6 +41,16 @@ def upsert_all(
     connection.execute(_build_upsert(table, connection.dialect.name, changes), rows)
 
 
+def add_up(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], column: str) -> None:
+    """Insert one row or more of one shape, or add a column's values to those of the rows that have their keys."""
+    connection.execute(_build_add_up(table, connection.dialect.name, column), rows)
+
+
+def raise_to(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], column: str) -> None:
+    """Do the same, but the higher of the two values stays."""
+    connection.execute(_build_raise_to(table, connection.dialect.name, column), rows)
+
+
 def upsert_as_table(
     connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, changes: tuple[str, ...]
 ) -> None:
@@ -80,6 +90,23 @@ def _build_insert_silently(table: sa.Table, dialect: str) -> Any:
 @cache
 def _build_upsert(table: sa.Table, dialect: str, changes: tuple[str, ...]) -> Any:
     return _change_known(_insert(table, dialect), table, changes)
+
+
+@cache
+def _build_add_up(table: sa.Table, dialect: str, column: str) -> Any:
+    insert = _insert(table, dialect)
+    return _combine(insert, table, column, table.c[column] + insert.excluded[column])
+
+
+@cache
+def _build_raise_to(table: sa.Table, dialect: str, column: str) -> Any:
+    insert = _insert(table, dialect)
+    old, new = table.c[column], insert.excluded[column]
+    return _combine(insert, table, column, sa.case((old > new, old), else_=new))
+
+
+def _combine(insert: Any, table: sa.Table, column: str, value: sa.ColumnElement[Any]) -> Any:
+    return insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_={column: value})
 
 
 @cache

@@ -1,5 +1,6 @@
 """Queries of the sweep: which placements are due, in batches, and what a batch found out, in one write."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,9 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
+from headrace.store.sql.columns import Moment
 from headrace.store.sql.database import plan_anew
 from headrace.store.sql.rows import pass_rows, rows_as_table
-from headrace.store.sql.schema import Moment, pipeline, placement, placement_check, resource
+from headrace.store.sql.schema import pipeline, placement, placement_check, resource
+from headrace.store.state.hour_counts import HourFigure, save_hour_counts
 from headrace.store.state.placements import LIVE
 from headrace.store.state.resources import lock_resources
 
@@ -165,6 +168,8 @@ def save_failed(connection: sa.Connection, found: Sequence[Failed]) -> None:
     """Record that Heroku was asked and did not answer; what was known stays."""
     if found:
         connection.execute(_FAIL, [_as_parameters(each) for each in found])
+        kinds = Counter((HourFigure.FAILED_CHECKS, each.error) for each in found)
+        save_hour_counts(connection, kinds, now=max(each.tried_at for each in found))
 
 
 def make_due(connection: sa.Connection, uuids: Collection[str], *, now: datetime) -> None:

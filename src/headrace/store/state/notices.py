@@ -78,9 +78,10 @@ MEANINGS = {
     ),
     NoticeKind.DEPROVISION_FAILED: Meaning("Your hook failed for an hour.", "Mend it, `retry`."),
     NoticeKind.PLAN_CHANGE_FAILED: Meaning(
-        "Heroku may show the new plan, and your side has the old one: the hook failed, or refused when Heroku had been "
-        "answered 202.",
-        "Mend it, `retry`; or the customer changes the plan back.",
+        "Your side has the old plan: the hook failed, or refused when Heroku had been answered 202. `heroku_shows` is "
+        "the plan that Heroku shows.",
+        "Where that is the new plan: mend it, `retry`; or the customer changes the plan back. Where it is the old one: "
+        "mend it; the customer asks again, and that is a new change.",
     ),
     NoticeKind.CONFIG_FAILED: Meaning(
         "Config vars that you ordered could not be set: the app has those that it had.", "Mend it, order them again."
@@ -145,6 +146,14 @@ class NoticeRow:
     raised_at: datetime
     settled_at: datetime | None
     settled_by: str | None
+
+    @property
+    def is_of_retriable_change(self) -> bool:
+        """Whether it tells of a plan change that Heroku shows as done, so that trying it again brings both together."""
+        is_of_change = self.kind == NoticeKind.PLAN_CHANGE_FAILED
+        # An older release did not say what Heroku shows: the order itself knows.
+        wanted = self.detail.get("plan")
+        return is_of_change and self.detail.get("heroku_shows", wanted) == wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

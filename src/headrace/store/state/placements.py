@@ -13,6 +13,7 @@ from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
 from headrace.store.sql.rows import pass_rows, rows_as_table
 from headrace.store.sql.schema import pipeline, placement, placement_check, resource
 from headrace.store.sql.upsert import insert_all_new, insert_as_table, upsert_all, upsert_as_table
+from headrace.store.state.hour_counts import HourFigure, save_hour_counts
 from headrace.store.state.resources import lock_resources
 
 # Only these have a place worth asking for: the token of a resource that is gone is dead.
@@ -175,6 +176,7 @@ def save_failed_inspection(
     """Record that Heroku was asked and did not answer; what was known stays."""
     failed = {"resource_uuid": uuid, "error": error, "tried_at": now, "next_check_at": next_check_at}
     _save_inspections(connection, [failed])
+    save_hour_counts(connection, {(HourFigure.FAILED_CHECKS, error): 1}, now=now)
 
 
 def want_inspection(connection: sa.Connection, uuid: str, *, now: datetime) -> None:

@@ -70,6 +70,13 @@ def find_last_plan_change(connection: sa.Connection, uuid: str) -> PlanChangeRow
     return None if row is None else _read_change(row)
 
 
+def list_settled_plan_changes(connection: sa.Connection, uuid: str) -> list[PlanChangeRow]:
+    """Return the plan changes of which it is known what became of them, the latest first."""
+    settled = plan_change.c.resource_uuid == uuid, plan_change.c.outcome.is_not(None)
+    query = sa.select(plan_change).where(*settled).order_by(plan_change.c.number.desc())
+    return [_read_change(row) for row in connection.execute(query)]
+
+
 def find_plan_change(connection: sa.Connection, uuid: str, number: int) -> PlanChangeRow:
     query = sa.select(plan_change).where(plan_change.c.resource_uuid == uuid, plan_change.c.number == number)
     return _read_change(connection.execute(query).one())

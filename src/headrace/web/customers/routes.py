@@ -21,6 +21,7 @@ from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
 from headrace.store.state.logins import claim_login
 from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
+from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.faces import Faces
 from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form, read_own_form
@@ -99,6 +100,18 @@ SHOW_BOARD_JSON = Operation(
         403: show_json("This person has lost access to the app they came from."),
     },
 )
+COMPARE_STAGES = Operation(
+    id="compare_stages",
+    summary="Show the stages of one pipeline beside each other, of what this person may see.",
+    scheme=Scheme.CUSTOMER,
+    query={"on": {"type": "string", "description": "The day to show; any other text means now."}},
+    replies={
+        200: show_page("The comparison."),
+        401: show_page("There is no session, or it has ended."),
+        403: show_page("This person has lost access to the app they came from."),
+        404: show_page("No app that this person may see has stood in such a pipeline."),
+    },
+)
 CHECK_NOW = Operation(
     id="check_now",
     summary="Ask Heroku again about everything on this person's board that was not asked about moments ago.",
@@ -142,6 +155,7 @@ class Customers:
         return [
             DescribedRoute("/board", self.show_board, "GET", SHOW_BOARD),
             DescribedRoute("/board.json", self.show_board_json, "GET", SHOW_BOARD_JSON),
+            DescribedRoute("/board/pipelines/{id}", self.compare_stages, "GET", COMPARE_STAGES),
             DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
             DescribedRoute("/board/logout", self.log_out, "POST", LOG_OUT),
             *self.faces.routes(),
@@ -198,6 +212,15 @@ class Customers:
         response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
         self.sessions.forget(request, response)
         return response
+
+    async def compare_stages(self, request: Request) -> Response:
+        """Show the stages of one pipeline beside each other, now or on a day."""
+        found = await self._find_visible(request)
+        if isinstance(found, Response):
+            return found
+        session, seen = found
+        comparing = Comparing(boards=self.boards, service_name=self.manifest.name, find_face=self.faces.find_face)
+        return await comparing.show(request, session, seen, _link_back(session.app) if session.app else None)
 
     async def check_now(self, request: Request) -> Response:
         """Ask Heroku again about everything on this person's board, and say what that came to."""

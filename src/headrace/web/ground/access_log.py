@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from urllib.parse import quote
@@ -20,6 +20,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 LONGEST_PATH = 300
 # What a path may hold as it is (RFC 3986), beside letters and digits.
 PLAIN = "/:@!$&'()*+,;=~"
+# Where a scope has its path as a log may show it.
+SHOWN_PATH = "headrace.shown_path"
 
 
 @contextmanager
@@ -29,6 +31,7 @@ def watch_request(scope: Scope, send: Send, *, secrets: Sequence[str]) -> Iterat
     Nothing that was logged about the request before, on the same connection say, is said of this one.
     """
     began_at, statuses = monotonic(), list[int]()
+    scope[SHOWN_PATH] = mask_path(scope["path"], secrets)
 
     async def send_on(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -39,9 +42,14 @@ def watch_request(scope: Scope, send: Send, *, secrets: Sequence[str]) -> Iterat
         try:
             yield send_on
         finally:
-            answered = {"method": scope["method"], "path": mask_path(scope["path"], secrets)}
+            answered = {"method": scope["method"], "path": scope[SHOWN_PATH]}
             status, took = next(iter(statuses), None), round((monotonic() - began_at) * 1000)
             log.info(LogName.REQUEST_ANSWERED, extra={**answered, "status": status, "ms": took})
+
+
+def find_shown_path(scope: Mapping[str, object]) -> str:
+    """Return the path of a request as a log may show it, also where nobody has begun to answer it."""
+    return str(scope.get(SHOWN_PATH) or mask_path(str(scope["path"]), ()))
 
 
 def mask_path(path: str, secrets: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from headrace.logs import LogName
+from headrace.web.ground.access_log import find_shown_path
 
 log = logging.getLogger(__name__)
 
@@ -242,7 +243,8 @@ class BoundedHttp(HttpToolsProtocol):
             return bool(waited >= self._shorten(getattr(self.limits, self._state.value)))
         if self.cycle.response_started or waited < self.limits.answer:
             return False
-        log.error(LogName.REQUEST_UNANSWERED, extra={"method": self.scope["method"], "path": self.scope["path"]})
+        about = {"method": self.scope["method"], "path": find_shown_path(self.scope)}
+        log.error(LogName.REQUEST_UNANSWERED, extra=about)
         return True
 
     def _shorten(self, limit: float) -> float:

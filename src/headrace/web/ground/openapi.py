@@ -58,6 +58,8 @@ class Operation:
     summary: str
     replies: Mapping[int, Reply]
     scheme: Scheme | None = None
+    # Another way in, for whoever has not the first.
+    other_scheme: Scheme | None = None
     body: tuple[str, Any] | None = None
     path: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
@@ -188,7 +190,7 @@ def _describe(route: DescribedRoute, schemas: _Schemas) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": _describe_parameters(route),
         "responses": {str(status): _describe_reply(reply, schemas) for status, reply in operation.replies.items()},
-        "security": [] if operation.scheme is None else [{str(operation.scheme): []}],
+        "security": [{str(scheme): []} for scheme in (operation.scheme, operation.other_scheme) if scheme],
     }
     if operation.body is not None:
         media_type, shape = operation.body
@@ -239,7 +241,12 @@ def _describe_schemes(cookie_prefix: str) -> dict[str, Any]:
             "description": "What the webhook subscription was made with.",
         },
         Scheme.SCRAPER: {"type": "http", "scheme": "bearer", "description": "HEADRACE_METRICS_TOKEN."},
-        Scheme.PROGRAM: {"type": "http", "scheme": "bearer", "description": "HEADRACE_API_TOKEN."},
+        Scheme.PROGRAM: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of `headrace tokens new`, with the scope that the operation takes; or "
+            "HEADRACE_API_TOKEN, which may read and write.",
+        },
         Scheme.CUSTOMER: _describe_cookie(f"{cookie_prefix}headrace_session", "Heroku's single sign-on gives it."),
         Scheme.OPERATOR: _describe_cookie(f"{cookie_prefix}headrace_operator", "The operators' login gives it."),
     }

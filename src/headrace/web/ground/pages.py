@@ -244,6 +244,7 @@ def mark_names(text: str) -> Markup:
 # What a template calls beside its context's own values.
 _CALLED = {
     "count_failed": count_failed,
+    "comparison_day": lambda day: f"{spell_date(day)} {day.year}",
     "draw_sparkline": draw_sparkline,
     "find_on_heroku": find_on_heroku,
     "find_oldest_check": find_oldest_check,

@@ -25,6 +25,8 @@ from headrace.web.ground.csrf import make_csrf
 from headrace.web.ground.origin import is_secure
 
 GOOD_FOR = timedelta(hours=1)
+# Who gave an order, where all operators share a secret.
+OPERATOR = "operator"
 # A browser takes a cookie of the first kind of name from https and from this very host only: no neighbour can plant
 # one. It belongs to the whole host, though; where we share that, the second kind, taken from https, has our own path.
 HOST_PREFIX, SHARED_HOST_PREFIX = "__Host-", "__Secure-"
@@ -59,9 +61,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSession:
-    """Somebody who knew the operators' secret."""
+    """Somebody who knew the operators' secret, or had a token of their own: then `by` is its name."""
 
     csrf: str
+    by: str = OPERATOR
+    token_id: int | None = None
 
 
 T = TypeVar("T", Session, OperatorSession)

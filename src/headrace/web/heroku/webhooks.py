@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from headrace.errors import DeliveryRejected, Malformed, Rejected
 from headrace.logs import LogName
-from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import BODY_LIMIT
 from headrace.protocol.webhooks import SIGNATURE_HEADER, Event, parse_event, verify_authorization, verify_delivery
 from headrace.store.sql.outage import DATABASE_ERRORS
@@ -42,15 +41,15 @@ DELIVER = Operation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
-    """What the route works with, below a prefix; `count` is told what became of each delivery."""
+    """What the route works with, below a prefix: Heroku delivers to `url`, and `count` is told what became of it."""
 
     events: Events
-    manifest: Manifest
+    url: str
     prefix: str
     count: Callable[[str], None]
 
     def routes(self) -> list[DescribedRoute]:
-        path = cut(urlsplit(self.manifest.webhooks_url).path, self.prefix)
+        path = cut(urlsplit(self.url).path, self.prefix)
         return [DescribedRoute(f"{path}/{{uuid:uuid}}", self.receive, "POST", DELIVER)]
 
     async def receive(self, request: Request) -> Response:

@@ -13,6 +13,7 @@ from headrace.clock import Clock
 from headrace.errors import Rejected
 from headrace.fleet.overview import MOST_NOTICES
 from headrace.store.sql.database import Database
+from headrace.store.state.api_tokens import Scope, is_api_token_good
 from headrace.store.state.notices import count_up_to
 from headrace.web.ground.addresses import Page, Redirect
 from headrace.web.ground.bodies import read_own_form
@@ -20,6 +21,7 @@ from headrace.web.ground.csrf import mask_csrf
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Reply
 from headrace.web.ground.pages import MessageContext, show_message
 from headrace.web.ground.sessions import OperatorSession, Sessions
+from headrace.web.ground.tokens import Tokens, brings_token
 from headrace.web.operators.pages import Frame, OperatorContext, render_page
 from headrace.web.operators.views import Problem, View
 
@@ -42,6 +44,7 @@ class Guard:
     service_name: str
     clock: Clock
     database: Database
+    tokens: Tokens
     find_silence: Callable[[], datetime | None] = lambda: None
 
     def view(
@@ -58,7 +61,7 @@ class Guard:
                 return self.show_message(loaded.title, loaded.text, status=loaded.status)
             return await self.show(session, await show(request, loaded))
 
-        async def show_json(request: Request, _session: OperatorSession) -> Response:
+        async def show_json(request: Request) -> Response:
             loaded = await load(request)
             if isinstance(loaded, Problem):
                 return JSONResponse({"message": loaded.text}, status_code=loaded.status)
@@ -71,23 +74,26 @@ class Guard:
 
     def page(self, endpoint: Endpoint) -> Respond:
         async def respond(request: Request) -> Response:
-            session = await self.sessions.find(request)
+            session = await self.find_session(request)
             return Redirect(LOGIN, status_code=303) if session is None else await endpoint(request, session)
 
         return respond
 
-    def json(self, endpoint: Endpoint) -> Respond:
+    def json(self, respond_to: Respond) -> Respond:
         async def respond(request: Request) -> Response:
-            session = await self.sessions.find(request)
-            if session is None:
-                return JSONResponse({"message": "Log in as an operator first."}, status_code=401)
-            return await endpoint(request, session)
+            if brings_token(request):
+                caller = await self.tokens.require(request, Scope.READ)
+                return caller if isinstance(caller, Response) else await respond_to(request)
+            if await self.find_session(request) is None:
+                message = "Log in as an operator first, or send a token that may read."
+                return JSONResponse({"message": message}, status_code=401)
+            return await respond_to(request)
 
         return respond
 
     def form(self, endpoint: Endpoint) -> Respond:
         async def respond(request: Request) -> Response:
-            session = await self.sessions.find(request)
+            session = await self.find_session(request)
             if session is None:
                 return Redirect(LOGIN, status_code=303)
             try:
@@ -98,10 +104,18 @@ class Guard:
 
         return respond
 
+    async def find_session(self, request: Request) -> OperatorSession | None:
+        """Return the session of a request, if it is good; one that began with a token ends when that is revoked."""
+        session = await self.sessions.find(request)
+        if session is None or session.token_id is None:
+            return session
+        return session if await self.database.read(is_api_token_good, session.token_id) else None
+
     async def show(self, session: OperatorSession, context: OperatorContext) -> Response:
         frame = Frame(
             service_name=self.service_name,
             csrf=mask_csrf(session.csrf),
+            by=session.by,
             now=self.clock(),
             heroku_silent_since=self.find_silence(),
             open_notices=await self.database.read(count_up_to, MOST_NOTICES),

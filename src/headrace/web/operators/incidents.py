@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -69,8 +69,8 @@ WILL_DO = {
     ),
 }
 OF_PLAN_CHANGES = (
-    "Where Heroku was answered that a change failed, it keeps the old plan, and only your side gets the new one.",
-    "Run `headrace reconcile` afterwards, which tells of any that differ.",
+    "Only changes that Heroku shows as done are tried again.",
+    "Where it was answered that a change failed, it keeps the old plan, and so does your side.",
 )
 
 
@@ -186,7 +186,7 @@ class OperatorIncidents:
         )
         return await self.guard.show(session, context)
 
-    async def give(self, request: Request, _session: OperatorSession) -> Response:
+    async def give(self, request: Request, session: OperatorSession) -> Response:
         """Give the order for one after the other, and say for how many it was not to be."""
         order, group = _require_order(request)
         found = await self.database.read(list_open_of_group, group)
@@ -194,18 +194,17 @@ class OperatorIncidents:
         for notice_id, uuid in found:
             if asyncio.get_running_loop().time() >= until:
                 break
-            done += await self._give_one(order, notice_id, uuid)
-        log.info(LogName.OPERATOR_ORDERED, extra={"order": f"{order} all", "kind": group.kind, "count": done})
+            done += await self._give_one(order, notice_id, uuid, by=session.by)
+        told = {"order": f"{order} all", "kind": group.kind, "count": done, "by": session.by}
+        log.info(LogName.OPERATOR_ORDERED, extra=told)
         return Redirect(f"{INCIDENTS.path}?done={done}&left={len(found) - done}", status_code=303)
 
-    async def _give_one(self, order: GroupOrder, notice_id: int, uuid: str) -> bool:
+    async def _give_one(self, order: GroupOrder, notice_id: int, uuid: str, *, by: str) -> bool:
         if order is GroupOrder.SETTLE:
-            return await self.database.write(settle_notice, notice_id, by="operator", now=self.clock())
-        give: Callable[[str], Awaitable[object]] = (
-            self.operations.retry if order is GroupOrder.RETRY else self.operations.abandon
-        )
+            return await self.database.write(settle_notice, notice_id, by=by, now=self.clock())
+        give = self.operations.retry if order is GroupOrder.RETRY else self.operations.abandon
         try:
-            await give(uuid)
+            await give(uuid, by=by)
         except NothingToDo:
             return False
         return True

@@ -15,6 +15,7 @@ from headrace.errors import NotOurForm, Rejected
 from headrace.logs import LogName
 from headrace.models import Secret
 from headrace.store.sql.database import Database
+from headrace.store.state.api_tokens import Scope
 from headrace.store.state.logins import add_attempt, count_attempts, forget_attempts
 from headrace.web.ground.addresses import Page, Redirect
 from headrace.web.ground.bodies import OwnForm, read_form
@@ -35,7 +36,7 @@ LONGEST_CLIENT = 60
 
 
 class LoginForm(TypedDict, total=False):
-    """What the operators' login sends."""
+    """What the operators' login sends: the secret that all share, or a token of their own."""
 
     secret: str
 
@@ -45,7 +46,7 @@ SHOW_LOGIN = Operation(
 )
 LOG_IN = Operation(
     id="log_operator_in",
-    summary="Let in whoever knows the operators' secret.",
+    summary="Let in whoever knows the operators' secret, or has a token that may operate.",
     body=(FORM_TYPE, LoginForm),
     replies=FORM_REJECTED
     | {
@@ -65,7 +66,7 @@ LOG_OUT = Operation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginContext(Context):
-    """The login; `is_refused` says that the secret was wrong."""
+    """The login; `is_refused` says that what was given was wrong."""
 
     template: ClassVar[str] = "operator_login.html"
 
@@ -75,7 +76,10 @@ class LoginContext(Context):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorLogin:
-    """Lets in whoever knows the secret; no client, and not all together, may try it too often."""
+    """Lets in whoever knows the secret, or has a token that may operate.
+
+    No client, and not all together, may try it too often.
+    """
 
     guard: Guard
     database: Database
@@ -93,7 +97,7 @@ class OperatorLogin:
         return self._show_form()
 
     async def log_in(self, request: Request) -> Response:
-        """Let in whoever knows the secret. An attempt counts before it is judged, so that many at once count too."""
+        """Let in whoever may. An attempt counts before it is judged, so that many at once count too."""
         try:
             form = await read_form(request)
             if not is_same_origin(request):
@@ -104,19 +108,29 @@ class OperatorLogin:
         if not await self._may_try(client):
             log.warning(LogName.OPERATOR_HELD_OFF, extra={"client": client})
             return self._show_held_off()
-        if not _is_same(form.get("secret", ""), self.secret):
+        session = await self._find_session(form.get("secret", "").strip())
+        if session is None:
             log.warning(LogName.OPERATOR_REFUSED, extra={"client": client})
             return self._show_form(is_refused=True)
         await self.database.write(forget_attempts, client)
-        log.info(LogName.OPERATOR_LOGGED_IN, extra={"client": client})
+        log.info(LogName.OPERATOR_LOGGED_IN, extra={"client": client, "by": session.by})
         response = Redirect(HOME, status_code=303)
-        self.guard.sessions.save(request, response, OperatorSession(csrf=make_csrf()))
+        self.guard.sessions.save(request, response, session)
         return response
 
     async def log_out(self, request: Request, session: OperatorSession) -> Response:
         response = Redirect(LOGIN, status_code=303)
         await self.guard.sessions.end(request, response, session)
         return response
+
+    async def _find_session(self, given: str) -> OperatorSession | None:
+        """Return the session of whoever gives the secret or a token of theirs; None of anybody else."""
+        if _is_same(given, self.secret):
+            return OperatorSession(csrf=make_csrf())
+        caller = await self.guard.tokens.find(given)
+        if caller is None or Scope.OPERATE not in caller.scopes:
+            return None
+        return OperatorSession(csrf=make_csrf(), by=caller.name, token_id=caller.token_id)
 
     async def _may_try(self, client: str) -> bool:
         after = self.clock() - ATTEMPTS_COUNT_FOR

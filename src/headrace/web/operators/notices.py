@@ -110,9 +110,9 @@ class OperatorNotices:
         group = read_group(request)
         return NoticesContext(open=loaded, open_count=open_count, is_first=_read_before(request) is None, group=group)
 
-    async def settle(self, request: Request, _session: OperatorSession) -> Response:
+    async def settle(self, request: Request, session: OperatorSession) -> Response:
         """Settle a notice; one that somebody has settled meanwhile is as good."""
-        await self.database.write(settle_notice, request.path_params["id"], by="operator", now=self.clock())
+        await self.database.write(settle_notice, request.path_params["id"], by=session.by, now=self.clock())
         return Redirect(NOTICES.path, status_code=303)
 
 

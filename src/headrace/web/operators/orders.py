@@ -13,7 +13,7 @@ from headrace.errors import NothingToDo
 from headrace.logs import LogName
 from headrace.models import State
 from headrace.store.sql.database import Database
-from headrace.store.state.notices import NoticeKind, NoticeRow
+from headrace.store.state.notices import NoticeRow
 from headrace.store.state.resources import ResourceRow
 from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
@@ -93,14 +93,15 @@ class OperatorOrders:
         resource = await require_resource(request, self.database)
         return await self.guard.show(session, OrderContext(order=order, what=MEANINGS[order], resource=resource))
 
-    async def give_order(self, request: Request, _session: OperatorSession) -> Response:
+    async def give_order(self, request: Request, session: OperatorSession) -> Response:
         order = _require_order(request)
         resource = await require_resource(request, self.database)
         try:
-            await (self.operations.retry if order is Order.RETRY else self.operations.abandon)(resource.uuid)
+            give = self.operations.retry if order is Order.RETRY else self.operations.abandon
+            await give(resource.uuid, by=session.by)
         except NothingToDo as error:
             return self.guard.show_message("Nothing was done", str(error), status=409)
-        log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid})
+        log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid, "by": session.by})
         return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
 
@@ -108,7 +109,7 @@ def list_orders(state: State, notices: Sequence[NoticeRow]) -> list[Order]:
     """Return the orders that may help a resource of this state, with these open notices."""
     if state is State.FAILED:
         return [*Order]
-    return [Order.RETRY] if any(notice.kind == NoticeKind.PLAN_CHANGE_FAILED for notice in notices) else []
+    return [Order.RETRY] if any(notice.is_of_retriable_change for notice in notices) else []
 
 
 def _require_order(request: Request) -> Order:

@@ -18,7 +18,7 @@ from headrace.store.sql.database import Database
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.drawing.charts import BandChart, LineChart
-from headrace.web.operators.drawing.hours import HourChart, draw_hours
+from headrace.web.operators.drawing.hours import Tracks, count_failed_answers, draw_day
 from headrace.web.operators.drawing.overview_charts import (
     CrossTable,
     cross,
@@ -97,7 +97,8 @@ class OverviewContext(OperatorContext):
     small_plans: Sequence[str]
     slug: str
     days: int
-    hours: HourChart
+    tracks: Tracks
+    failed_answers: int
     windows: Sequence[int] = WINDOWS
     most_rows: int = MOST_ROWS
 
@@ -155,7 +156,8 @@ class OperatorOverview:
             by_region=cross(figures.by_stage_and_region),
             small_plans=sorted(self.small_plans),
             slug=self.slug,
-            hours=draw_hours(overview.health.hours),
+            tracks=draw_day(overview.health.day),
+            failed_answers=count_failed_answers(overview.health.day.answers),
             days=_read_days(request),
         )
 

@@ -12,8 +12,10 @@ from headrace.fleet.definitions import DEFINITIONS
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import name_place
+from headrace.web.operators.drawing.hours import count_failed_answers
 from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
-from headrace.web.operators.timelines import spell_title
+from headrace.web.operators.story.lines import spell_title
+from headrace.web.operators.story.runs import drop_seconds, spell_step
 from headrace.wording import spell_seconds
 
 # What the bar of every page leads to.
@@ -37,13 +39,14 @@ class OperatorContext(Context):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every page has besides: whose forms bring back which token, and the moment of its ages.
+    """What every page has besides: who looks, what forms bring back, and the moment of its ages.
 
     `heroku_silent_since` is since when Heroku has answered nobody, `open_notices` how many there are, up to a bound.
     """
 
     service_name: str
     csrf: str
+    by: str
     now: datetime
     heroku_silent_since: datetime | None = None
     open_notices: int = 0
@@ -55,6 +58,7 @@ def render_page(context: OperatorContext, frame: Frame) -> str:
         here=context.here,
         service_name=frame.service_name,
         csrf=frame.csrf,
+        by=frame.by,
         now=frame.now,
         heroku_silent_since=frame.heroku_silent_since,
         open_notices=frame.open_notices,
@@ -66,15 +70,19 @@ def render_page(context: OperatorContext, frame: Frame) -> str:
 def load_operator_pages() -> Environment:
     """Return the templates, with what those of the operators may call besides; they are read once."""
     pages = load_pages().overlay()
+    pages.filters = {**pages.filters, "seconds": spell_seconds}
     pages.globals = {
         **pages.globals,
         "OPERATOR_PAGES": OPERATOR_PAGES,
         "DEFINITIONS": DEFINITIONS,
         "headrace_version": version("headrace"),
+        "count_failed_answers": count_failed_answers,
         "name_place": name_place,
         "spell_seconds": spell_seconds,
         "spell_kind": spell_kind,
+        "spell_step": spell_step,
         "spell_title": spell_title,
+        "drop_seconds": drop_seconds,
         "list_group_orders": list_group_orders,
         "write_group": write_group,
         "MEANINGS": MEANINGS,

@@ -1,6 +1,6 @@
 """One resource for operators: what is known of it, and its timeline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -17,6 +17,7 @@ from headrace.store.reports.deliveries import DeliveryRow, list_deliveries_of
 from headrace.store.reports.histories import (
     LookRow,
     TokenHealth,
+    count_lifecycle,
     find_latest_inspection,
     find_token_health,
     list_latest_placements,
@@ -35,10 +36,12 @@ from headrace.web.operators.lists import Address, find_next, read_address, read_
 from headrace.web.operators.orders import list_orders
 from headrace.web.operators.pages import OperatorContext
 from headrace.web.operators.resource_list import RESOURCES
-from headrace.web.operators.timelines import PAGE, Fold, Line, Source, build_key, fold_lines, join_lines
+from headrace.web.operators.story.lines import PAGE, Fold, Line, Source, build_key, join_lines
+from headrace.web.operators.story.runs import Run, go_on, tell_story
 from headrace.web.operators.views import View, require_resource
 from headrace.workflows.engine.attempts import list_attempts
-from headrace.workflows.engine.ids import build_id
+from headrace.workflows.engine.ids import build_id, read_kind
+from headrace.workflows.engine.ledger import Status, find_statuses
 from headrace.workflows.lifecycle.operations import Order
 
 # Of so many places and workflows, the latest, everything is told; of older ones only what the timeline has.
@@ -73,7 +76,8 @@ class ShownResource:
 class Timeline:
     """One resource: where its app has been, the latest first, how it is looked at, and a page of what happened to it.
 
-    `next` is the address of the next page; `notices` has what was noted, settled or not.
+    `next` is the address of the next page; `notices` has what was noted, settled or not. `totals` has how often each
+    thing happened, by its name, and `is_enqueued` tells that its workflow waits for a worker.
     """
 
     resource: ShownResource
@@ -84,6 +88,8 @@ class Timeline:
     events: Sequence[Line]
     next: str | None
     notices: Sequence[NoticeRow]
+    totals: Mapping[str, int]
+    is_enqueued: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +127,7 @@ class ResourceContext(OperatorContext):
     resource: ShownResource
     place: PlacementRow | None
     stays: Sequence[Stay]
-    folds: Sequence[Fold]
+    story: Sequence[Run | Fold]
     siblings: PipelineRow | None
     stages: Sequence[str]
     notices: Sequence[NoticeRow]
@@ -158,7 +164,7 @@ class OperatorResources:
             resource=resource,
             place=place,
             stays=draw_strip(timeline.placements[::-1], now=now),
-            folds=fold_lines(timeline.events),
+            story=_tell(timeline, address, now=now),
             siblings=siblings,
             stages=sort_stages(siblings.stages) if siblings else [],
             notices=open_notices,
@@ -188,7 +194,26 @@ def _load_timeline(connection: sa.Connection, resource: ResourceRow, address: Ad
         events=lines[:PAGE],
         next=find_next(address, "after", lines, _spell_position, most=PAGE),
         notices=list_notices_of(connection, resource.uuid),
+        totals=count_lifecycle(connection, resource.uuid),
+        is_enqueued=_is_enqueued(connection, resource.running),
     )
+
+
+def _is_enqueued(connection: sa.Connection, workflow_id: str | None) -> bool:
+    return workflow_id is not None and find_statuses(connection, [workflow_id]).get(workflow_id) is Status.ENQUEUED
+
+
+def _tell(timeline: Timeline, address: Address, *, now: datetime) -> list[Run | Fold]:
+    """Return what the page tells, in its order, with what the latest run is doing now."""
+    story, is_newest_first = tell_story(timeline.events), _is_newest_first(address)
+    has_latest = address.is_first if is_newest_first else timeline.next is None
+    if timeline.resource.running and has_latest:
+        going = [at for at, each in enumerate(story) if isinstance(each, Run) and each.ended_at is None]
+        for at in going[-1:]:
+            run = story[at]
+            if isinstance(run, Run) and read_kind(timeline.resource.running) == run.kind:
+                story[at] = go_on(run, is_waiting=timeline.is_enqueued, now=now)
+    return story[::-1] if is_newest_first else story
 
 
 def _list_lines(

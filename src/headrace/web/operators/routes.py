@@ -10,6 +10,7 @@ from headrace.protocol.manifest import Manifest
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import OperatorSession, Sessions
+from headrace.web.ground.tokens import Tokens
 from headrace.web.operators.deliveries import OperatorDeliveries
 from headrace.web.operators.exports import OperatorExports
 from headrace.web.operators.guard import Guard
@@ -39,6 +40,7 @@ class Operators:
     recheck_every: timedelta
     clock: Clock
     find_silence: Callable[[], datetime | None]
+    tokens: Tokens
 
     def routes(self) -> list[DescribedRoute]:
         database, small_plans, clock = self.database, self.small_plans, self.clock
@@ -47,6 +49,7 @@ class Operators:
             service_name=self.manifest.name,
             clock=clock,
             database=database,
+            tokens=self.tokens,
             find_silence=self.find_silence,
         )
         parts = (

@@ -175,18 +175,18 @@ class OperatorSync:
     async def ask_check_everything(self, _request: Request, session: OperatorSession) -> Response:
         return await self.guard.show(session, CheckContext())
 
-    async def check_everything(self, _request: Request, _session: OperatorSession) -> Response:
+    async def check_everything(self, _request: Request, session: OperatorSession) -> Response:
         """Make every look due, once this is answered: a large fleet takes minutes, and a proxy waits for seconds."""
-        log.info(LogName.OPERATOR_ORDERED, extra={"order": "look at everything"})
+        log.info(LogName.OPERATOR_ORDERED, extra={"order": "look at everything", "by": session.by})
         return Redirect(SYNC.path, status_code=303, background=BackgroundTask(self._want_every_look))
 
-    async def check_resource(self, request: Request, _session: OperatorSession) -> Response:
+    async def check_resource(self, request: Request, session: OperatorSession) -> Response:
         resource = await require_resource(request, self.database)
         if resource.state not in LIVE:
             text = f"{resource.name} is {resource.state}: its app's place is not asked for any more."
             return self.guard.show_message("Nothing was done", text, status=409)
         await self.database.write(want_inspection, resource.uuid, now=self.clock())
-        log.info(LogName.OPERATOR_ORDERED, extra={"order": "look", "resource": resource.uuid})
+        log.info(LogName.OPERATOR_ORDERED, extra={"order": "look", "resource": resource.uuid, "by": session.by})
         return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
     async def _list_troubled(self, address: Address, kind: str | None) -> tuple[Sequence[TroubledRow], str | None]:

@@ -1,7 +1,7 @@
 """A page and the same for programs, described once; and what an address is about."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -14,7 +14,10 @@ from headrace.store.state.resources import ResourceRow, find_resource
 from headrace.web.ground.openapi import NOT_FOUND, Operation, Reply, Scheme, show_json, show_page
 
 LOG_IN_FIRST = {303: Reply("Nobody is logged in: on to the login.")}
-NO_SESSION = {401: show_json("Nobody is logged in.")}
+NO_SESSION = {
+    401: show_json("Nobody is logged in, and there is no token that is good."),
+    403: show_json("The token may not read."),
+}
 
 T = TypeVar("T")
 
@@ -44,7 +47,8 @@ class View(Generic[T]):
     @property
     def json(self) -> Operation:
         reply, wrong = show_json(self.tells, self.shape), show_json(self.problem)
-        return self._describe(f"{self.id}_json", self.json_summary, NO_SESSION, reply, wrong)
+        described = self._describe(f"{self.id}_json", self.json_summary, NO_SESSION, reply, wrong)
+        return replace(described, other_scheme=Scheme.PROGRAM)
 
     def _describe(
         self, id_: str, summary: str, no_session: Mapping[int, Reply], reply: Reply, wrong: Reply

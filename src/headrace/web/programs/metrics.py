@@ -1,6 +1,7 @@
 """`/metrics`: what the store holds, counted at each scrape, and what this process did, counted as it happens."""
 
 import asyncio
+import gzip
 import hmac
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from headrace.store.reports.metrics import FleetCounts, load_fleet_counts
 from headrace.store.reports.vitals import Vitals, find_troubles, load_vitals
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import TEXT_TYPE, DescribedRoute, Operation, Reply, Scheme
+from headrace.web.programs.placed import render_placed
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds from the request to the mark: a hook that makes something small, to one that builds a cluster.
@@ -33,6 +35,8 @@ QUICK_SECONDS = 0.05
 REST = 19.0
 # Whoever scrapes gives up after ten seconds, as Prometheus has it of itself, and would hear nothing at all.
 ANSWERS_WITHIN_SECONDS = 5.0
+# What is longer is compressed on a thread, and least: pages, which all are smaller, are compressed where they pass.
+LARGE = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class Metrics:
         *,
         clock: Clock,
         small_plans: Collection[str],
+        placed_series: int = 0,
         recheck_every: timedelta = timedelta(minutes=5),
         is_working: Callable[[], bool | None] = lambda: None,
         stopwatch: Callable[[], float] = monotonic,
@@ -71,6 +76,7 @@ class Metrics:
     ) -> None:
         """`is_working` says whether the worker of this process works, or None in a process without one.
 
+        `placed_series` is of how many resources it is told where each of them is.
         `answers_within` is for how many seconds a database that hangs is waited for.
         """
         self._database = database
@@ -79,6 +85,7 @@ class Metrics:
         self._is_working = is_working
         self._clock = clock
         self._small_plans = small_plans
+        self._placed_series = placed_series
         self._recheck_every = recheck_every
         self._stored: Stored | None = None
         self._good_until = 0.0
@@ -121,6 +128,7 @@ class Metrics:
         """Return everything; of a database that hangs, what this process knows by itself."""
         registry = CollectorRegistry()
         now = self._clock()
+        placed = b""
         try:
             async with asyncio.timeout(self._answers_within):
                 vitals = await self._database.read(load_vitals, now=now)
@@ -128,8 +136,11 @@ class Metrics:
             pass
         else:
             registry.register(_Collector(await self._load(), vitals, now=now, recheck_every=self._recheck_every))
+            if self._placed_series:
+                placed = await self._database.read(render_placed, limit=self._placed_series)
         self._tell_of_process(registry)
-        return generate_latest(registry) + generate_latest(self._registry)
+        registry.register(_Counted(self._registry))
+        return generate_latest(registry) + placed
 
     def _tell_of_process(self, registry: CollectorRegistry) -> None:
         what = "For how long the read or write of this process that waits longest has waited for the database."
@@ -147,6 +158,18 @@ class Metrics:
             took = ended - began
             self._good_until = ended + (REST * took if took > QUICK_SECONDS else 0.0)
         return self._stored
+
+
+class _Counted:
+    """A collector of what this process counted, without a series of when it began to count each."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
 
 
 class _Collector:
@@ -295,7 +318,12 @@ def metrics_route(metrics: Metrics, *, token: Secret | None, is_local: bool) -> 
             return PlainTextResponse(
                 "Send HEADRACE_METRICS_TOKEN as a bearer token.\n", status_code=401, headers=headers
             )
-        return Response(await metrics.render(), media_type=CONTENT_TYPE)
+        text = await metrics.render()
+        headers = {}
+        if len(text) > LARGE and "gzip" in request.headers.get("accept-encoding", ""):
+            text = await asyncio.to_thread(gzip.compress, text, compresslevel=1)
+            headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(text, headers=headers, media_type=CONTENT_TYPE)
 
     return DescribedRoute("/metrics", show, "GET", SCRAPE)
 

@@ -4,8 +4,7 @@ Nothing is copied, and it is all or nothing: whoever asks a moment later finds e
 meanwhile goes on asking in the old one, and says that it has to be restarted.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from time import monotonic, sleep
 
 import sqlalchemy as sa
 
@@ -22,16 +21,18 @@ from headrace.store.sql.place import (
     name_place,
 )
 from headrace.store.sql.schema import METADATA
-from headrace.store.sql.schemas import make_in
+from headrace.store.sql.schemas import TOMBSTONE, make_in
 from headrace.workflows.engine.ledger import workflow_status
 from headrace.workflows.engine.port import APPLICATION
 
-# Whoever comes meanwhile waits behind this.
-LOCKS_WITHIN = "5s"
-# Of what PostgreSQL calls it when somebody else would not let go of a table.
+# How long a try waits for a table, with everybody else behind it: less than PostgreSQL's `deadlock_timeout`, so that
+# where two wait for each other's tables it is the move that gives way, and never a worker.
+LOCK_TIMEOUT = "500ms"
+# How long it is tried, and the pause in which the others get on.
+TRY_SECONDS = 10
+PAUSE_SECONDS = 0.25
+# What PostgreSQL calls it when somebody else would not let go of a table.
 HELD = ("55P03", "40P01")
-# Releases that know of no schema refuse a database in which they find a table of this name and none of versions.
-TOMBSTONE = "placement_check"
 
 
 def move_to_schema(database: Database) -> Place | None:
@@ -42,14 +43,35 @@ def move_to_schema(database: Database) -> Place | None:
     """
     if database.is_sqlite:
         raise ConfigurationError([f"{database.setting}: SQLite has no schemas, so there is nothing to move."])
-    with _explained(), database.transaction() as connection:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCKS_WITHIN}'")
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(OLD_MIGRATION_LOCK)))
-        source, target = _find_source(database, connection), name_place(database.whereabouts.schema)
-        if source is not None:
-            _move(connection, source, target)
+    target = name_place(database.whereabouts.schema)
+    source = _move_when_free(database, target)
     database.whereabouts.go_to(target)
     database.whereabouts.left_out = None
+    return source
+
+
+def _move_when_free(database: Database, target: Place) -> Place | None:
+    """Try until nobody holds a table; every try is all or nothing."""
+    until = monotonic() + TRY_SECONDS
+    while True:
+        try:
+            return _try_to_move(database, target)
+        except sa.exc.DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in HELD:
+                raise
+        if monotonic() > until:
+            what = f"somebody would not let go of a table within {TRY_SECONDS} s"
+            raise ConfigurationError([f"nothing was moved: {what}; try again, or stop the worker meanwhile."])
+        sleep(PAUSE_SECONDS)
+
+
+def _try_to_move(database: Database, target: Place) -> Place | None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(OLD_MIGRATION_LOCK)))
+        source = _find_source(database, connection)
+        if source is not None:
+            _move(connection, source, target)
     return source
 
 
@@ -110,14 +132,3 @@ def _rewrite_functions(connection: sa.Connection, old: str, new: str) -> None:
     )
     for text in connection.execute(query, {"schema": new}).scalars().all():
         connection.exec_driver_sql(text.replace(f'"{old}".', f'"{new}".').replace("%", "%%"))
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) not in HELD:
-            raise
-        what = f"somebody would not let go of a table within {LOCKS_WITHIN}"
-        raise ConfigurationError([f"nothing was moved: {what}; try again, or stop the worker meanwhile."]) from None

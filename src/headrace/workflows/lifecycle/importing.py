@@ -15,6 +15,9 @@ from headrace.store.state.timeline import TimelineName, add_event
 from headrace.store.state.webhooks import retire_credentials
 from headrace.workflows.lifecycle.core import Core
 
+# Who says so, where nobody is named.
+BY = "import"
+
 
 class Change(StrEnum):
     """What importing a resource came to. `KEPT`: it is ours, and we know better."""
@@ -34,55 +37,58 @@ class Imports:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def take(self, resource: Imported) -> Change:
-        """Import one resource."""
-        return await self._core.database.write(self._take, resource)
+    async def take(self, resource: Imported, *, by: str = BY) -> Change:
+        """Import one resource; `by` says in its timeline who ordered it."""
+        return await self._core.database.write(self._take, resource, by)
 
-    async def take_all(self, resources: Iterable[Imported], *, is_rehearsal: bool = False) -> Counter[Change]:
+    async def take_all(
+        self, resources: Iterable[Imported], *, by: str = BY, is_rehearsal: bool = False
+    ) -> Counter[Change]:
         """Import many, in one transaction; a rehearsal only tells what would come of it."""
-        return await self._core.database.write(self._take_all, resources, is_rehearsal)
+        return await self._core.database.write(self._take_all, resources, by, is_rehearsal)
 
     def _take_all(
         self,
         connection: sa.Connection,
         resources: Iterable[Imported],
+        by: str,
         is_rehearsal: bool,  # noqa: FBT001
     ) -> Counter[Change]:
         # A savepoint, because the transaction may be others' too (store/sql/group_commit.py).
         with connection.begin_nested() as savepoint:
-            changes = Counter(self._take(connection, resource) for resource in resources)
+            changes = Counter(self._take(connection, resource, by) for resource in resources)
             if is_rehearsal:
                 savepoint.rollback()
         return changes
 
-    def _take(self, connection: sa.Connection, resource: Imported) -> Change:
+    def _take(self, connection: sa.Connection, resource: Imported, by: str) -> Change:
         known = lock_resource(connection, resource.uuid)
         if known is None:
-            return self._add(connection, resource)
+            return self._add(connection, resource, by)
         if known.imported_at is None or known.state is State.DEPROVISIONED:
             is_said_again = known.imported_at is not None and resource.state is known.state
             return Change.SAME if is_said_again else Change.KEPT
-        return self._change(connection, resource, known)
+        return self._change(connection, resource, known, by)
 
-    def _add(self, connection: sa.Connection, resource: Imported) -> Change:
+    def _add(self, connection: sa.Connection, resource: Imported, by: str) -> Change:
         now = self._core.clock()
         insert_imported(connection, resource, now=now)
-        detail = {"plan": resource.plan, "region": resource.region, "token": resource.token is not None}
+        detail = {"plan": resource.plan, "region": resource.region, "token": resource.token is not None, "by": by}
         add_event(connection, resource.uuid, TimelineName.RESOURCE_IMPORTED, now=now, **detail)
         if resource.state is State.PROVISIONED:
             self._keep_token(connection, resource)
             make_first_due(connection, resource.uuid, now=now)
         return Change.NEW
 
-    def _change(self, connection: sa.Connection, resource: Imported, known: ResourceRow) -> Change:
+    def _change(self, connection: sa.Connection, resource: Imported, known: ResourceRow, by: str) -> Change:
         now = self._core.clock()
         if resource.state is State.DEPROVISIONED:
             retire_credentials(connection, self._core.secrets, resource.uuid)
             self._core.secrets.delete_all(connection, resource.uuid)
             close_placement(connection, resource.uuid, now=now)
             remove_resource(connection, known, now=now)
-            settle_notices(connection, resource.uuid, by="import", now=now)
-            add_event(connection, resource.uuid, TimelineName.DEPROVISION_IMPORTED, now=now)
+            settle_notices(connection, resource.uuid, by=by, now=now)
+            add_event(connection, resource.uuid, TimelineName.DEPROVISION_IMPORTED, now=now, by=by)
             return Change.CHANGED
         has_new_plan = resource.plan != known.plan
         if has_new_plan:
@@ -94,6 +100,7 @@ class Imports:
                 now=now,
                 old_plan=known.plan,
                 plan=resource.plan,
+                by=by,
             )
         has_new_token = self._keep_token(connection, resource)
         if has_new_token:

@@ -15,6 +15,7 @@ from headrace.store.state.timeline import TimelineName, add_event, find_last_eve
 from headrace.store.state.webhooks import retire_credentials
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import start_due
+from headrace.workflows.lifecycle.plan_changes import find_shown_plan
 
 ENDINGS = (TimelineName.PROVISION_FAILED, TimelineName.PROVISION_EXPIRED, TimelineName.DEPROVISION_FAILED)
 
@@ -63,9 +64,10 @@ class Operations:
         what = self._decide(connection, row)
         now = self._core.clock()
         if what is Retried.PLAN_CHANGE:
-            last = find_last_plan_change(connection, uuid)
-            if last is not None:
-                add_plan_change(connection, uuid, old_plan=row.plan, new_plan=last.new_plan, now=now)
+            plan = _require_shown_plan(connection, row)
+            number = add_plan_change(connection, uuid, old_plan=row.plan, new_plan=plan, now=now)
+            # Heroku shows it already, so a hook that refuses is for an operator again.
+            add_event(connection, uuid, TimelineName.PLAN_CHANGE_PROMISED, now=now, number=number)
         else:
             state = State.PROVISIONING if what is Retried.PROVISION else State.DEPROVISIONING
             update_resource(connection, uuid, state=state, message=None)
@@ -79,9 +81,7 @@ class Operations:
 
     def _decide(self, connection: sa.Connection, row: ResourceRow) -> Retried:
         if row.state is State.PROVISIONED:
-            last = find_last_plan_change(connection, row.uuid)
-            if last is None or last.outcome is not PlanChangeOutcome.FAILED:
-                raise NothingToDo(f"{row.name} is provisioned, and its last plan change did not fail.")
+            _require_shown_plan(connection, row)
             return Retried.PLAN_CHANGE
         if row.state is not State.FAILED:
             raise NothingToDo(f"{row.name} is {row.state}: nothing of it has failed.")
@@ -105,6 +105,20 @@ class Operations:
         remove_resource(connection, row, now=now)
         settle_notices(connection, uuid, by=by, now=now)
         add_event(connection, uuid, TimelineName.OPERATOR_ABANDONED, now=now, by=by)
+
+
+def _require_shown_plan(connection: sa.Connection, row: ResourceRow) -> str:
+    """Return the plan that Heroku shows and that a failed change did not bring: to no other may we go."""
+    last = find_last_plan_change(connection, row.uuid)
+    if last is None or last.outcome is not PlanChangeOutcome.FAILED:
+        raise NothingToDo(f"{row.name} is provisioned, and its last plan change did not fail.")
+    shown = find_shown_plan(connection, row.uuid)
+    if shown is None or shown == row.plan:
+        raise NothingToDo(
+            f"Heroku keeps {row.name} on {row.plan}: it was answered that the change to {last.new_plan} failed, or has "
+            "asked for another plan since. Settle the notice; when the customer asks again, that is a new change."
+        )
+    return shown
 
 
 def _lock(connection: sa.Connection, uuid: str) -> ResourceRow:

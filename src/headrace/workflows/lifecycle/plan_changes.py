@@ -18,6 +18,7 @@ from headrace.store.state.plan_changes import (
     PlanChangeOutcome,
     PlanChangeRow,
     find_plan_change,
+    list_settled_plan_changes,
     settle_plan_change,
 )
 from headrace.store.state.resources import lock_resource, update_resource
@@ -138,7 +139,11 @@ class PlanChanges:
         detail = {"step": failure.step, "reason": failure.reason, "plan": change.new_plan}
         add_event(connection, uuid, REFUSED[outcome], now=now, **detail)
         if outcome is PlanChangeOutcome.FAILED:
-            raise_notice(connection, uuid, NoticeKind.PLAN_CHANGE_FAILED, now=now, **detail)
+            shown = find_shown_plan(connection, uuid) or change.old_plan
+            # One of an earlier change would tell of another plan.
+            kind = NoticeKind.PLAN_CHANGE_FAILED
+            settle_notices(connection, uuid, by="plan change", now=now, kinds=[kind])
+            raise_notice(connection, uuid, kind, now=now, **detail, heroku_shows=shown)
 
 
 def _find_unsettled(connection: sa.Connection, uuid: str, *, number: int) -> PlanChangeRow | None:
@@ -150,6 +155,19 @@ def is_promised(connection: sa.Connection, uuid: str, number: int) -> bool:
     """Whether Heroku was told of this plan change that it will be."""
     promised = list_events(connection, uuid, names=[TimelineName.PLAN_CHANGE_PROMISED])
     return any(event.detail["number"] == number for event in promised)
+
+
+def find_shown_plan(connection: sa.Connection, uuid: str) -> str | None:
+    """Return the plan that Heroku shows by what it was answered last, or None where it is as it was first asked for.
+
+    A change that it was promised it shows, whatever became of it here; one that it was answered to have failed, not.
+    """
+    for change in list_settled_plan_changes(connection, uuid):
+        if change.overtaken_at is not None:
+            return change.old_plan
+        if change.outcome is PlanChangeOutcome.DONE or is_promised(connection, uuid, change.number):
+            return change.new_plan
+    return None
 
 
 def _name_scope(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -81,7 +82,7 @@ class Provisions:
         """Create a resource. Without a grant nothing can be asked of Heroku or told it: only the hook runs."""
         mark = self._mark_provisioned if not is_synchronous else self._record_provisioned
         steps: dict[str, Step | Traced] = {
-            "exchange_grant": Traced(look=self._find_unspent, act=self._exchange_grant),
+            "exchange_grant": Traced(look=self._find_unspent, act=partial(self._exchange_grant, run)),
             "inspect": Traced(look=_find_unlooked, act=self._inspect),
             "run_hook": Traced(look=self._find_uncalled, act=self._run_hook),
             "set_config": Traced(look=self._find_unset, act=self._set_config),
@@ -125,23 +126,28 @@ class Provisions:
             raise GrantError(f"Resource {uuid} has neither a token nor a grant.", reason="missing")
         return grant
 
-    async def _exchange_grant(self, uuid: str, grant: Grant) -> None:
-        """The code works once: the token is stored within the step."""
-        await self._core.database.write(self._record_exchanged, uuid, await self._exchange(uuid, grant))
+    async def _exchange_grant(self, run: Run, uuid: str, grant: Grant) -> None:
+        """The code works once: the token is stored within the step, with when it was first tried to get it."""
+        past = await run.journal.recall("exchange_grant")
+        began_at = past[0].began_at if past else self._core.clock()
+        token = await self._exchange(uuid, grant)
+        await self._core.database.write(self._record_exchanged, uuid, token, began_at)
 
-    def _record_exchanged(self, connection: sa.Connection, uuid: str, token: Token) -> None:
+    def _record_exchanged(self, connection: sa.Connection, uuid: str, token: Token, began_at: datetime) -> None:
         now, kinds = self._core.clock(), [NoticeKind.CLIENT_SECRET_REFUSED]
         self._core.secrets.save_token(connection, uuid, token)
         settle_notices(connection, uuid, by="provision", now=now, kinds=kinds)
-        add_event(connection, uuid, TimelineName.GRANT_EXCHANGED, now=now)
+        seconds = (now - began_at).total_seconds()
+        add_event(connection, uuid, TimelineName.GRANT_EXCHANGED, now=now, seconds=seconds)
 
     async def _exchange(self, uuid: str, grant: Grant) -> Token:
         """Exchange a grant; one that expired, or that a crash burnt before its token was stored, is asked for anew."""
-        manifest = self._core.manifest
         try:
             return await self._client.exchange(grant)
         except GrantError:
-            fresh = await self._client.ask_for_grant(uuid, slug=manifest.id, password=manifest.password)
+            manifest = self._core.manifest
+            passwords = manifest.list_passwords(self._core.clock())
+            fresh = await self._client.ask_for_grant(uuid, slug=manifest.id, passwords=passwords)
             if fresh is None:
                 raise
             # Kept, for when this one is not taken for the client secret's sake.

@@ -54,6 +54,7 @@ def describe_known(core: Core, row: KnownRow) -> KnownResource:
         provisioned_at=row.provisioned_at,
         deprovisioned_at=row.deprovisioned_at,
         placed_at=row.placed_at,
+        left_at=row.left_at,
         checked_at=row.checked_at,
         _steps=StepBook(refuse_steps),
         _company=build_company(core, row.uuid),

@@ -43,15 +43,17 @@ RETRY_AFTER = timedelta(days=1)
 class Subscriptions:
     """Asks Heroku to tell us of what concerns a resource; that it declines never keeps a resource from working."""
 
-    def __init__(self, core: Core, hooks: Hooks, client: HerokuClient) -> None:
+    def __init__(self, core: Core, hooks: Hooks, client: HerokuClient, *, url: str | None) -> None:
+        """`url` is where Heroku is to deliver, with each resource's uuid behind it; without one it is asked nothing."""
         self._core = core
         self._hooks = hooks
         self._client = client
+        self.url = url
         core.engine.register(WorkflowKind.SUBSCRIBE, self.subscribe)
 
     async def run_once(self) -> int:
         """Start subscribing some of the resources that are not, or not to all that is wanted; return how many."""
-        return await self._core.database.write(self._enqueue)
+        return 0 if self.url is None else await self._core.database.write(self._enqueue, self.url)
 
     async def subscribe(self, run: Run, uuid: str, number: Any) -> None:
         """Subscribe one resource."""
@@ -61,10 +63,10 @@ class Subscriptions:
             kind = NoticeKind.SUBSCRIPTION_FAILED
             await run.step("record", partial(record_notice, self._core, uuid, kind, reason=failure.reason))
 
-    def _enqueue(self, connection: sa.Connection) -> int:
+    def _enqueue(self, connection: sa.Connection, url: str) -> int:
         claimed = claim_unsubscribed(
             connection,
-            url=self._core.manifest.webhooks_url,
+            url=url,
             include=list_wanted(self._hooks),
             now=self._core.clock(),
             retry_after=RETRY_AFTER,

@@ -83,7 +83,8 @@ class Asking:
         if self._refusals >= REFUSALS and not self._grants:
             return False
         try:
-            grant = await self._client.ask_for_grant(uuid, slug=manifest.id, password=manifest.password)
+            passwords = manifest.list_passwords(self._core.clock())
+            grant = await self._client.ask_for_grant(uuid, slug=manifest.id, passwords=passwords)
             token = None if grant is None else await self._client.exchange(grant)
         except (GrantError, PlatformError):
             token = None

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from headrace.store.sql.migrate import keep_for_older, keep_newest
 from headrace.store.sql.place import read_place
 from headrace.store.sql.schema import METADATA
 
@@ -24,5 +25,7 @@ with engine.connect() as connection:
         compare_type=True,
     )
     with context.begin_transaction():
+        keep_newest(connection)
         context.run_migrations()
+        keep_for_older(connection)
     connection.commit()

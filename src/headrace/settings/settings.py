@@ -4,220 +4,88 @@ A setting is one field of `Settings`: its type, and beside it its name, how it i
 `./dev draw` writes .env.example and docs/settings.md from there.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from difflib import get_close_matches
-from enum import StrEnum
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
-from headrace.database_urls import DATABASE_SCHEMA, Address, read_database_url, read_schema
-from headrace.encryption import KeyRing, derive_key
+from headrace.database_urls import DATABASE_SCHEMA, Address, read_schema
+from headrace.encryption import KeyRing
 from headrace.errors import ConfigurationError
 from headrace.face import Accent, Link, Logo, read_accent, read_home, read_links, read_logo
 from headrace.models import Secret
-from headrace.protocol.manifest import Manifest, is_loopback, parse_manifest, read_origin
+from headrace.protocol.manifest import Manifest, is_emulated
+from headrace.protocol.oauth import read_client_secrets
+from headrace.settings.declaring import EMULATOR_HOST, Given, Needed, Setting, declare
+from headrace.settings.texts import (
+    COMMON_DATABASE,
+    OWN_DATABASE,
+    read_common_database,
+    read_connections,
+    read_days,
+    read_keys,
+    read_long_secret,
+    read_manifest,
+    read_names,
+    read_own_database,
+    read_seconds,
+    read_series,
+    read_url,
+)
 
-SHORTEST_SECRET = 32
 OURS = "HEADRACE_"
-OWN_DATABASE, COMMON_DATABASE = "HEADRACE_DATABASE_URL", "DATABASE_URL"
 NEEDS_POSTGRES = (
     "a dyno's disk is emptied at every restart, and SQLite's file with it. "
     "`heroku addons:create heroku-postgresql:essential-0` makes a PostgreSQL and sets this."
 )
-LONGEST = timedelta(days=10_000)
-# With fewer a worker has none left to work with, once it holds the two that show others that it lives.
-FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
 MAKE_SECRET = "At least 32 characters: `headrace secrets new-key` makes such a text."
-T = TypeVar("T")
-
-
-class Needed(StrEnum):
-    """When a service cannot start without a setting."""
-
-    ALWAYS = "always"
-    WITH_HEROKU = "with real Heroku"
-    NEVER = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A setting's name, and what every setting is set to: its default where nothing is, or nothing."""
-
-    name: str
-    texts: Mapping[str, str]
-
-    @property
-    def text(self) -> str:
-        return self.texts[self.name]
-
-    @property
-    def is_local(self) -> bool:
-        """Whether Heroku is an emulator on this machine."""
-        return is_loopback(self.texts["HEROKU_API_URL"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One environment variable: what it is, and `more`, such as where a partner finds it.
-
-    `read` raises ConfigurationError with what is wrong, without the name.
-    """
-
-    name: str
-    read: Callable[[Given], Any]
-    what: str
-    more: str
-    default: str
-    needed: Needed
-
-    @property
-    def is_required(self) -> bool:
-        return self.needed is not Needed.NEVER
-
-    @property
-    def help(self) -> str:
-        default = f" (default: {self.default})" if self.default else ""
-        return f"{self.name}: {self.what}{default}. {self.more}".rstrip()
-
-    def is_missing(self, given: Given) -> bool:
-        is_needed = self.needed is Needed.ALWAYS or (self.needed is Needed.WITH_HEROKU and not given.is_local)
-        return is_needed and not given.text
-
-
-def _setting(
-    name: str,
-    read: Callable[[Given], T],
-    *,
-    what: str,
-    more: str = "",
-    default: str = "",
-    needed: Needed = Needed.NEVER,
-    is_shown: bool = True,
-) -> T:
-    """Declare a field of `Settings`; its type is that of the value, which is what `read` returns."""
-    setting = Setting(name=name, read=read, what=what, more=more, default=default, needed=needed)
-    return cast("T", field(repr=is_shown, metadata={"setting": setting}))
-
-
-def _read_manifest(given: Given) -> Manifest:
-    try:
-        text = given.text if given.text.startswith("{") else Path(given.text).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError([f"{given.text} cannot be read: {error.strerror}."]) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError([f"{given.text} is not a text file in UTF-8."]) from None
-    return parse_manifest(text, environment="test" if given.is_local else "production")
-
-
-def _read_long_secret(given: Given) -> Secret | None:
-    if given.text and len(given.text) < SHORTEST_SECRET:
-        problem = f"has {len(given.text)} characters, {SHORTEST_SECRET} are needed"
-        raise ConfigurationError([f"{problem}; make one with `headrace secrets new-key`."])
-    return Secret(given.text) if given.text else None
-
-
-def _read_keys(given: Given) -> KeyRing:
-    """Read the keys, or derive one: an emulator on this machine has nothing to lose."""
-    if not given.text:
-        return KeyRing([derive_key(given.texts["HEADRACE_CLIENT_SECRET"].encode(), "an emulator on this machine")])
-    try:
-        return KeyRing.parse(given.text)
-    except ValueError as error:
-        raise ConfigurationError([str(error)]) from None
-
-
-def _read_own_database(given: Given) -> str:
-    return read_database_url(given.text) if given.text else ""
-
-
-def _read_common_database(given: Given) -> str:
-    """Read what an application beside this one may have set for itself, unless there is one of headrace's own."""
-    return "" if given.texts[OWN_DATABASE] else read_database_url(given.text)
-
-
-def _read_connections(given: Given) -> int:
-    fewest, most = FEWEST_CONNECTIONS, MOST_CONNECTIONS
-    if not given.text.isdecimal() or not fewest <= int(given.text) <= most:
-        raise ConfigurationError([f"{given.text} is not a number from {fewest} to {most}."])
-    return int(given.text)
-
-
-def _read_url(given: Given) -> str:
-    url = given.text.rstrip("/")
-    scheme, host = read_origin(url)
-    is_good = bool(host) and (scheme == "https" or (scheme == "http" and is_loopback(url)))
-    if not is_good:
-        raise ConfigurationError(["must be an address that begins with https:// (http:// on this machine)."])
-    return url
-
-
-def _read_seconds(given: Given) -> timedelta:
-    return _read_duration(given.text, unit="seconds")
-
-
-def _read_days(given: Given) -> timedelta:
-    return _read_duration(given.text, unit="days")
-
-
-def _read_duration(text: str, *, unit: str) -> timedelta:
-    try:
-        duration = timedelta(**{unit: float(text)})
-    except (ValueError, OverflowError):
-        duration = timedelta(0)
-    if not timedelta(0) < duration < LONGEST:
-        raise ConfigurationError([f"{text} is not a number of {unit} above zero."])
-    return duration
-
-
-def _read_names(given: Given) -> frozenset[str]:
-    return frozenset(name.strip() for name in given.text.split(",") if name.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that a running service needs to know. Build it with `read_settings`."""
 
-    manifest: Manifest = _setting(
+    manifest: Manifest = declare(
         "HEADRACE_MANIFEST",
-        _read_manifest,
+        read_manifest,
         needed=Needed.ALWAYS,
         what="the add-on manifest, as a path or as its JSON text",
         more="The Partner Portal shows it under your add-on's settings; "
         "`heroku addons:admin:manifest:pull SLUG` writes it to addon-manifest.json.",
     )
-    client_secret: Secret = _setting(
+    client_secrets: tuple[Secret, ...] = declare(
         "HEADRACE_CLIENT_SECRET",
-        lambda given: Secret(given.text),
+        lambda given: read_client_secrets(given.text),
         needed=Needed.ALWAYS,
         what="the add-on's OAuth client secret",
-        more="The Partner Portal shows it under your add-on's settings, OAuth.",
+        more="The Partner Portal shows it under your add-on's settings, OAuth. To rotate, put the new one in front, "
+        "parted by a comma: Heroku is asked with the new one, and with the old one where it refuses that.",
     )
-    keys: KeyRing = _setting(
+    keys: KeyRing = declare(
         "HEADRACE_KEYS",
-        _read_keys,
+        read_keys,
         needed=Needed.WITH_HEROKU,
         what="the key that seals stored tokens and signs sessions",
         more="Make one with `headrace secrets new-key`; to rotate, put the new one in front, parted by a comma. "
         "Not needed with an emulator on this machine.",
     )
-    own_database_url: str = _setting(
+    own_database_url: str = declare(
         OWN_DATABASE,
-        _read_own_database,
+        read_own_database,
         is_shown=False,
         what="the same as `DATABASE_URL`, and read before it",
         more="For an application beside headrace that has a `DATABASE_URL` of its own.",
     )
-    common_database_url: str = _setting(
+    common_database_url: str = declare(
         COMMON_DATABASE,
-        _read_common_database,
+        read_common_database,
         default="sqlite:///headrace.db",
         is_shown=False,
         what="where resources are kept: `sqlite:///FILE` or `postgres://USER:PASSWORD@HOST/NAME`",
         more="Heroku Postgres sets it by itself.",
     )
-    database_schema: str = _setting(
+    database_schema: str = declare(
         "HEADRACE_DATABASE_SCHEMA",
         lambda given: read_schema(given.text),
         default=DATABASE_SCHEMA,
@@ -225,97 +93,118 @@ class Settings:
         more="The workflow engine's stand in another one, whose name has `_engine` after it. Two services in one "
         "database have a schema each. docs/own-database.md says more.",
     )
-    database_connections: int = _setting(
+    database_connections: int = declare(
         "HEADRACE_DATABASE_CONNECTIONS",
-        _read_connections,
+        read_connections,
         default="5",
         what="how many connections to PostgreSQL a process may open",
         more="A worker's lease is one of them, so a web opens one less.",
     )
-    metrics_token: Secret | None = _setting(
+    metrics_token: Secret | None = declare(
         "HEADRACE_METRICS_TOKEN",
-        _read_long_secret,
+        read_long_secret,
         what="the bearer token for `/metrics`",
         more=f"Without one, `/metrics` is open with an emulator on this machine and closed otherwise. {MAKE_SECRET}",
     )
-    api_token: Secret | None = _setting(
-        "HEADRACE_API_TOKEN",
-        _read_long_secret,
-        what="the bearer token for `/api`",
-        more=f"Without one there is no such address. {MAKE_SECRET}",
+    placed_series: int = declare(
+        "HEADRACE_PLACED_SERIES",
+        read_series,
+        default="0",
+        what="of how many resources `/metrics` tells where each of them is, so that your own series can be grouped by "
+        "stage",
+        more="Of none by default: they are as many series, with your customers' names of apps and pipelines. "
+        "docs/metrics.md says more.",
     )
-    operator_secret: Secret | None = _setting(
+    api_token: Secret | None = declare(
+        "HEADRACE_API_TOKEN",
+        read_long_secret,
+        what="a bearer token for `/api` that may read and write",
+        more=f"`headrace tokens new` makes others, each with a name. {MAKE_SECRET}",
+    )
+    operator_secret: Secret | None = declare(
         "HEADRACE_OPERATOR_SECRET",
-        _read_long_secret,
-        what="what operators log in with at `/operators`",
+        read_long_secret,
+        what="what operators log in with at `/operators`, or each with a token of their own",
         more=f"Without one there are no such pages. A new one ends every operator's session. {MAKE_SECRET}",
     )
-    recheck_every: timedelta = _setting(
+    recheck_every: timedelta = declare(
         "HEADRACE_RECHECK_SECONDS",
-        _read_seconds,
+        read_seconds,
         default="300",
         what="how old a placement may get before Heroku is asked again, in seconds",
     )
-    answer_within: timedelta = _setting(
+    answer_within: timedelta = declare(
         "HEADRACE_ANSWER_SECONDS",
-        _read_seconds,
+        read_seconds,
         default="20",
         what="how long a plan change may keep Heroku waiting for your hook before it is answered 202, in seconds",
         more="Heroku gives up after 25.",
     )
-    keep_finished: timedelta = _setting(
+    keep_finished: timedelta = declare(
         "HEADRACE_KEEP_DAYS",
-        _read_days,
+        read_days,
         default="30",
         what="how many days the steps of finished workflows are kept",
         more="Timelines and placements are kept for good.",
     )
-    retire_after: timedelta = _setting(
+    retire_after: timedelta = declare(
         "HEADRACE_RETIRE_SECONDS",
-        _read_seconds,
+        read_seconds,
         default="3600",
         what="how long credentials go on working that a rotation has replaced, in seconds",
         more="Then your `on_retire` hook is called.",
     )
-    small_plans: frozenset[str] = _setting(
+    small_plans: frozenset[str] = declare(
         "HEADRACE_SMALL_PLANS",
-        _read_names,
+        read_names,
         default="free",
         what="plans that are too small for production, parted by commas",
         more="A resource on one of them in production is an opportunity.",
     )
-    logo: Logo | None = _setting(
+    logo: Logo | None = declare(
         "HEADRACE_LOGO",
         lambda given: read_logo(given.text),
         what="your logo on the board, as the path of an SVG or a PNG",
         more="It is shown 20 pixels high, by day and by night.",
     )
-    accent: Accent | None = _setting(
+    accent: Accent | None = declare(
         "HEADRACE_ACCENT",
         lambda given: read_accent(given.text),
         what="your colour on the board, as `#0b5fff`, and a second one by night",
         more="It is the colour of links and of what is marked; one that could not be read is refused.",
     )
-    product_url: str = _setting(
+    product_url: str = declare(
         "HEADRACE_PRODUCT_URL",
         lambda given: read_home(given.text),
         what="where your name on the board leads to",
     )
-    links: tuple[Link, ...] = _setting(
+    links: tuple[Link, ...] = declare(
         "HEADRACE_LINKS",
         lambda given: read_links(given.text),
         what="up to four links in the board's bar, parted by commas: `Docs https://acme.example/docs, …`",
     )
-    api_url: str = _setting(
+    emulator_host: str = declare(
+        EMULATOR_HOST,
+        lambda given: given.text,
+        what="the name of another machine that has the emulator, such as a container's",
+        more="Plain http is fine to it, and all else is as with an emulator on this machine. Real Heroku goes without.",
+    )
+    own_url: str = declare(
+        "HEADRACE_URL",
+        lambda given: read_url(given) if given.text else "",
+        what="the address at which Heroku reaches headrace itself, where it runs without MODULE",
+        more="Webhooks are subscribed there; without it none are.",
+    )
+    api_url: str = declare(
         "HEROKU_API_URL",
-        _read_url,
+        read_url,
         default="https://api.heroku.com",
         what="the Platform API",
         more="An emulator prints its own.",
     )
-    id_url: str = _setting(
+    id_url: str = declare(
         "HEROKU_ID_URL",
-        _read_url,
+        read_url,
         default="https://id.heroku.com",
         what="where tokens come from",
         more="An emulator prints its own.",
@@ -330,13 +219,13 @@ class Settings:
     def secrets(self) -> list[Secret]:
         """Every text that is secret, but for keys and the database's password."""
         given = (self.metrics_token, self.api_token, self.operator_secret)
-        always = (self.client_secret, *self.manifest.secrets)
+        always = (*self.client_secrets, *self.manifest.secrets)
         return [*always, *(secret for secret in given if secret is not None)]
 
     @property
     def is_local(self) -> bool:
         """Whether Heroku is an emulator on this machine."""
-        return is_loopback(self.api_url)
+        return is_emulated(self.api_url, self.emulator_host)
 
 
 def _name_database(own_database_url: str, common_database_url: str, database_schema: str) -> Address:
@@ -382,7 +271,7 @@ def _read(environment: Mapping[str, str], wanted: Mapping[str, Setting]) -> dict
         except ConfigurationError as error:
             problems += [f"{setting.name}: {problem}" for problem in error.problems]
     # With an emulator beside it, a service on a dyno is a trial that leaves nothing.
-    is_trial = is_loopback(texts["HEROKU_API_URL"])
+    is_trial = is_emulated(texts["HEROKU_API_URL"], texts[EMULATOR_HOST])
     is_sqlite = any(str(values.get(name)).startswith("sqlite") for name in _OF_DATABASE)
     if environment.get("DYNO") and not is_trial and is_sqlite:
         problems.append(f"{OWN_DATABASE if values.get('own_database_url') else COMMON_DATABASE}: {NEEDS_POSTGRES}")

@@ -101,6 +101,8 @@ def test_the_help_of_a_setting_shows_its_default() -> None:
         ("HEADRACE_METRICS_TOKEN", "guessable", "has 9 characters, 32 are needed"),
         ("HEADRACE_API_TOKEN", "guessable", "has 9 characters, 32 are needed"),
         ("HEADRACE_OPERATOR_SECRET", "guessable", "has 9 characters, 32 are needed"),
+        ("HEADRACE_CLIENT_SECRET", "new,", "has a comma with no client secret on one side"),
+        ("HEADRACE_CLIENT_SECRET", "new,old,older", "has 3 client secrets; the new one and the old one"),
         ("HEADRACE_ANSWER_SECONDS", "-1", "-1 is not a number of seconds above zero"),
     ],
 )
@@ -183,6 +185,19 @@ def test_a_process_opens_as_many_connections_as_it_is_allowed() -> None:
     assert [5, 4] == allowed
 
 
+def test_the_client_secret_may_be_the_new_one_and_the_old_one() -> None:
+    """Neither is shown, and with an emulator what the old one sealed is opened still."""
+    environment = {**GOOD, **LOCAL}
+    del environment["HEADRACE_KEYS"]
+    before = read_settings(environment)
+    rotated = read_settings({**environment, "HEADRACE_CLIENT_SECRET": "the-next-secret, the-client-secret"})
+
+    assert (Secret("the-next-secret"), Secret("the-client-secret")) == rotated.client_secrets
+    assert "hello" == rotated.keys.open(before.keys.seal("hello", row="r"), row="r")
+    assert set(rotated.client_secrets) <= set(rotated.secrets)
+    assert "the-next-secret" not in repr(rotated)
+
+
 def test_with_an_emulator_on_this_machine_no_key_is_needed() -> None:
     """One is derived, the same each time, and another for another secret; real Heroku requires a real one."""
     environment = {**GOOD, **LOCAL}
@@ -253,3 +268,14 @@ def test_a_schema_that_can_be_none_of_ours_is_refused(schema: str, problem: str)
 
     assert found.startswith("HEADRACE_DATABASE_SCHEMA: ")
     assert problem in found
+
+
+def test_an_emulator_on_another_machine_is_one_by_its_name() -> None:
+    """Plain http goes to the machine that was named, and to no other."""
+    there = {"HEROKU_API_URL": "http://emulator:4999", "HEROKU_ID_URL": "http://emulator:4999"}
+    settings = read_settings({**GOOD, **there, "HEADRACE_EMULATOR_HOST": "emulator"})
+    problems = find_problems({**GOOD, **there, "HEADRACE_EMULATOR_HOST": "emulator.example"})
+
+    assert settings.is_local
+    assert not read_settings({**GOOD, "HEADRACE_EMULATOR_HOST": "emulator"}).is_local
+    assert 2 == len(problems)

@@ -7,7 +7,7 @@ import pytest
 
 from headrace.store.reports.deliveries import DeliveryRow
 from headrace.store.reports.histories import LifecycleRow
-from headrace.web.operators.timelines import Source, fold_lines, join_lines, spell_title
+from headrace.web.operators.story.lines import Source, fold_lines, join_lines, spell_title
 from headrace.workflows.engine.attempts import Attempt
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)

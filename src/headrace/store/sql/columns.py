@@ -1,0 +1,46 @@
+"""What columns and indexes are made of, on SQLite and PostgreSQL alike. Times are UTC."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """An aware datetime, always UTC; SQLite keeps no time zone of its own."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A moment without a time zone could mean anything.")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+# Names are compared code by code, on PostgreSQL too: so an index finds those that begin with a text, and both
+# databases sort alike. Heroku's names are in lower case (contract §6.4, §7.1).
+Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def uuid_column(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.String(36), **options)
+
+
+def of_resource(**options: Any) -> sa.Column[str]:
+    return sa.Column("resource_uuid", sa.String(36), sa.ForeignKey("resource.uuid"), nullable=False, **options)
+
+
+def index_some(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    """Index the rows alone of which a condition holds."""
+    holds = sa.text(where)
+    return sa.Index(name, *columns, unique=unique, sqlite_where=holds, postgresql_where=holds)

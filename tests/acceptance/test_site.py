@@ -1,0 +1,116 @@
+"""The documentation as a site: made whole, without a link that leads nowhere, and without anybody else's server."""
+
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from playwright.sync_api import Browser
+
+from house.reading import DOCS
+from house.rooms import ROOT
+
+pytestmark = pytest.mark.acceptance
+
+# What a page loads by itself, and not when somebody follows a link.
+LOADING = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src")}
+SHOWN = ("docs/index", "docs/settings", "docs/reference", "docs/tutorial", "README")
+# A phone, and a screen with room for the navigation.
+WIDTHS = (390, 1280)
+WHOLE_SITE = ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY")
+
+
+class Reader(HTMLParser):
+    """What a page links to, what it loads, and where in it a link may lead."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.loads: set[str] = set()
+        self.ids: set[str] = {""}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        for name, value in attributes:
+            if name == "id" and value:
+                self.ids.add(value)
+            elif (tag, name) in LOADING and value:
+                self.loads.add(value)
+            elif (tag, name) == ("a", "href") and value:
+                self.links.add(value)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as `./dev docs` makes it; a warning of the generator's ends it."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run([ROOT / "dev", "docs", folder], check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    return folder / "html"
+
+
+def test_every_page_is_there_and_every_link_leads_somewhere(site: Path) -> None:
+    """To a page, a file, or a place in a page; what a page loads is the site's own."""
+    pages = {path: Reader(path) for path in site.rglob("*.html") if "_downloads" not in path.parts}
+    broken = []
+    for path, page in pages.items():
+        for link in page.links | page.loads:
+            if re.match(r"https?:|mailto:", link):
+                continue
+            target, _, place = unquote(link).partition("#")
+            there = (path.parent / target.partition("?")[0]).resolve() if target else path
+            if not there.exists() or (place and there in pages and place not in pages[there].ids):
+                broken.append(f"{path.relative_to(site)}: {link}")
+
+    wanted = {site / f"docs/{page.stem}.html" for page in DOCS} | {site / f"{name}.html" for name in WHOLE_SITE}
+    assert [] == sorted(broken)
+    assert set() == wanted - pages.keys()
+    assert [] == [link for page in pages.values() for link in page.loads if re.match(r"(https?:)?//", link)]
+
+
+def test_the_site_is_read_and_searched_without_a_network(site: Path, browser: Browser) -> None:
+    """From the disk: nothing is asked of any host, no page is wider than its screen, and a search finds a page."""
+    asked: list[str] = []
+    too_wide = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        for width, name in product(WIDTHS, SHOWN):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(f"{site.as_uri()}/{name}.html")
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                too_wide.append((name, width))
+        page.get_by_placeholder("Search").first.fill("client secret")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Settings", exact=True).first.wait_for()
+        found = page.locator("#search-results").inner_text()
+        parts = page.locator(".sidebar-tree .caption").all_inner_texts()
+
+    assert [] == [url for url in asked if not url.startswith(("file:", "data:"))]
+    assert [] == too_wide
+    assert "Settings" in found
+    assert ["Tutorial", "How to", "Reference", "Explanation", "The project"] == [part.capitalize() for part in parts]
+
+
+def test_a_link_that_leads_nowhere_keeps_the_site_from_being_made(tmp_path: Path) -> None:
+    """So a page that is renamed is noticed where others lead to it."""
+    for name in ("dev", "pyproject.toml", "requirements", "docs", ".venv-docs", *(f"{page}.md" for page in WHOLE_SITE)):
+        if name in {"docs", "requirements"}:
+            shutil.copytree(ROOT / name, tmp_path / name)
+        elif name == ".venv-docs":
+            (tmp_path / name).symlink_to(ROOT / name)
+        else:
+            shutil.copy(ROOT / name, tmp_path)
+    page = tmp_path / "docs" / "enrich.md"
+    page.write_text(
+        page.read_text(encoding="utf-8") + "\n[Gone](gone.md), [lost](settings.md#lost)\n", encoding="utf-8"
+    )
+    made = subprocess.run([tmp_path / "dev", "docs"], capture_output=True, text=True, check=False)
+
+    assert 0 != made.returncode
+    assert "gone.md" in made.stderr
+    assert "lost" in made.stderr
