@@ -191,7 +191,8 @@ def list_unfinished(
 ) -> list[Unfinished]:
     """Return what runs or waits to in these queues, what has waited longest first."""
     rows = workflow_status
-    found: list[Unfinished] = []
+    # By id: one that is taken between the looks at what waits and at what runs is found by both, and runs.
+    found: dict[str, Unfinished] = {}
     for queue in queues:
         for status in IN_FLIGHT:
             query = (
@@ -203,9 +204,9 @@ def list_unfinished(
             )
             if after is not None:
                 query = query.where(rows.c.created_at >= spell_moment(after[0]))
-            found += [_read_unfinished(row) for row in connection.execute(query)]
-    found.sort(key=lambda each: each.key)
-    return [each for each in found if after is None or each.key > after][:limit]
+            found |= {row.workflow_uuid: _read_unfinished(row) for row in connection.execute(query)}
+    in_order = sorted(found.values(), key=lambda each: each.key)
+    return [each for each in in_order if after is None or each.key > after][:limit]
 
 
 def measure_queue(connection: sa.Connection, queue: str) -> Depth:
