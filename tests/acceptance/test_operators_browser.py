@@ -15,6 +15,7 @@ from acceptance.test_browser import ADA
 from acceptance.test_every_page import SECRET
 from browsing import provision
 from headrace.errors import MisuseError
+from headrace.models import State
 from headrace.store.reports.exports import EXPORTS
 from pair import Acme, play_pair
 
@@ -130,16 +131,16 @@ def download_all(page: Page, address: str) -> dict[str, list[list[str]]]:
 
 
 async def test_an_operator_has_a_failed_workflow_tried_again(sqlite_url: str) -> None:
-    """The hook failed for good, and was mended; the order asks whether it is meant, and the plan is changed."""
-    acme = Acme(error=MisuseError("The index cannot be resized."), failures_left=0)
+    """The hook failed for good, and was mended; the order asks whether it is meant, and the resource goes."""
+    acme = Acme(drop_error=MisuseError("The index cannot be dropped."))
     async with (
         play_pair(sqlite_url, acme=acme, HEADRACE_OPERATOR_SECRET=SECRET) as pair,
         async_playwright() as playwright,
     ):
         addon = await provision(pair)
-        acme.failures_left = 1
-        await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
+        await pair.heroku.deprovision(addon)
         await pair.settle()
+        acme.drop_error = None
         page = await (await launch_async(playwright)).new_page()
         await page.goto(f"{pair.url}/operators/login")
         await page.get_by_label("Secret").fill(SECRET)
@@ -147,14 +148,14 @@ async def test_an_operator_has_a_failed_workflow_tried_again(sqlite_url: str) ->
         await page.get_by_role("link", name="Workflows").click()
         await page.get_by_role("link", name="Retry …").click()
         await expect_async(page.get_by_text("What failed is tried again, from its first step")).to_be_visible()
-        assert "basic" == (await pair.find(addon.id)).plan
+        assert State.FAILED == (await pair.find(addon.id)).state
         await page.get_by_role("button", name="Retry").click()
         await expect_async(page).to_have_url(f"{pair.url}/operators/resources/{addon.id}")
         await pair.settle()
         await page.get_by_role("link", name="Workflows").click()
 
         await expect_async(page.get_by_text("Nothing has failed that is not settled.")).to_be_visible()
-        assert "free" == (await pair.find(addon.id)).plan
+        assert State.DEPROVISIONED == (await pair.find(addon.id)).state
 
 
 def test_lists_that_are_full_fit_a_phone(town: Town, browser: Browser) -> None:
