@@ -49,6 +49,7 @@ class Parts(Core):
 
     settings: Settings
     client: HerokuClient
+    tokens: StoredTokens
     inspector: Inspector
     calls: Calls
     events: Events
@@ -76,20 +77,20 @@ def assemble(
 ) -> Parts:
     """Put the parts of a service together; nothing is opened or started by it."""
     core, redaction = _build_core(settings, clock=clock, retries=retries)
-    database = core.database
-    metrics = _build_metrics(settings, core)
-    client = _build_client(settings, core, observe=metrics.observe, tally=(tally := HourTally()))
+    metrics, tokens = _build_metrics(settings, core), StoredTokens(core.database, core.secrets, clock=clock)
+    client = _build_client(settings, core, tokens, observe=metrics.observe, tally=(tally := HourTally()))
     moves, every = StageChanges(core, hooks), settings.recheck_every
-    inspector = Inspector(database, client, clock=clock, recheck_every=every, on_move=moves.note)
+    inspector = Inspector(core.database, client, clock=clock, recheck_every=every, on_move=moves.note)
     _register_workflows(core, hooks, client, settings, inspector=inspector, moves=moves)
     return Parts(
         manifest=core.manifest,
-        database=database,
+        database=core.database,
         secrets=core.secrets,
         engine=core.engine,
         clock=clock,
         settings=settings,
         client=client,
+        tokens=tokens,
         inspector=inspector,
         calls=Calls(core, answer_within=settings.answer_within),
         events=Events(core, hooks),
@@ -100,7 +101,7 @@ def assemble(
         feeding=Feeding(core),
         upkeep=Upkeep(core, keep_finished=settings.keep_finished, recheck_every=every),
         heartbeat=Heartbeat(core, heroku=client, tally=tally, read_clock=database_clock),
-        roll_up=RollUp(database, clock=clock),
+        roll_up=RollUp(core.database, clock=clock),
         panels=Panels(core, hooks, redaction, _watch_hooks(core, hooks, redaction)),
         redaction=redaction,
         metrics=metrics,
@@ -175,10 +176,12 @@ def _build_metrics(settings: Settings, core: Core) -> Metrics:
     )
 
 
-def _build_client(settings: Settings, core: Core, *, observe: Observe, tally: HourTally) -> HerokuClient:
+def _build_client(
+    settings: Settings, core: Core, tokens: StoredTokens, *, observe: Observe, tally: HourTally
+) -> HerokuClient:
     return HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
-        tokens=StoredTokens(core.database, core.secrets, clock=core.clock),
+        tokens=tokens,
         client_secrets=settings.client_secrets,
         clock=core.clock,
         observe=_tell_both(observe, tally.observe),

@@ -137,7 +137,7 @@ async def _examine_tokens(parts: Parts) -> Finding:
 async def _examine_client_secret(parts: Parts) -> Finding:
     """Say which of two client secrets is the right one: Heroku tells with the refresh of a token, and not else."""
     if len(parts.settings.client_secrets) == 1:
-        return _ok("client secret", "one is set")
+        return _ok("oauth", "one client secret is set")
     problem = "no token is there to try them with"
     for uuid in await parts.database.read(list_with_token, limit=TRIED_TOKENS):
         try:
@@ -147,14 +147,16 @@ async def _examine_client_secret(parts: Parts) -> Finding:
         else:
             if right is not None:
                 return _tell_right_secret(right)
-    return _warn("client secret", f"two are set, and which is right is not known: {problem}")
+    return _warn("oauth", f"two client secrets are set, and which is right is not known: {problem}")
 
 
 def _tell_right_secret(place: int) -> Finding:
     setting = "HEADRACE_CLIENT_SECRET"
     if place == 0:
-        return _ok("client secret", f"Heroku takes the first in {setting}; the second can be taken out of it")
-    return _warn("client secret", f"Heroku takes the second in {setting} and refuses the first; look at the first.")
+        return _ok("oauth", f"Heroku takes the first client secret in {setting}; the second can be taken out of it")
+    return _warn(
+        "oauth", f"Heroku takes the second client secret in {setting} and refuses the first; look at the first."
+    )
 
 
 async def _examine_placements(parts: Parts) -> Finding:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from time import monotonic
 
@@ -14,7 +14,7 @@ from headrace.logs import LogName
 from headrace.store.reports.vitals import load_troubles
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import find_newer, is_migrated, migrate
-from headrace.store.sql.outage import OutageLog, is_brief, is_outage, read_said
+from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog, is_brief, is_outage, read_said
 from headrace.store.sql.usable import explained, require_usable
 from headrace.wording import spell_seconds
 from headrace.workflows.engine.lease import WorkerLease
@@ -29,6 +29,7 @@ UPKEEP_PAUSE_SECONDS = 5.0
 ROLL_UP_PAUSE_SECONDS = 5.0
 WATCH_PAUSE_SECONDS = 3.0
 BEAT_PAUSE_SECONDS = 5.0
+GIVES_BACK_WITHIN_SECONDS = 2.0
 READY_WITHIN_SECONDS = 2.0
 TRIAL_WITHIN_SECONDS = 1.0
 TRIED_EVERY_SECONDS = 3.0
@@ -106,6 +107,10 @@ async def close(parts: Parts) -> None:
     # The client first: its connections belong to event loops that end with the engine.
     await parts.client.close()
     await parts.engine.stop()
+    # Where the database does not answer, the lease ends by itself.
+    with suppress(TimeoutError, *DATABASE_ERRORS):
+        async with asyncio.timeout(GIVES_BACK_WITHIN_SECONDS):
+            await parts.tokens.give_back()
     try:
         await parts.hooks.finish()
     except Exception:

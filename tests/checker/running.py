@@ -16,9 +16,9 @@ from headrace.protocol.manifest import Manifest
 from headrace.testing import eventually
 
 # Long for a provider in the same process, and short for a test.
-QUICK = Limits(soon=0.4, patience=3.0, wait=0.8)
+QUICK = Limits(soon=1.0, patience=4.0, wait=0.8)
 # For a provider that never answers, where it is asked little.
-IMPATIENT = replace(QUICK, patience=1.0)
+IMPATIENT = replace(QUICK, patience=2.5)
 
 
 @asynccontextmanager

@@ -221,7 +221,7 @@ async def test_of_a_token_only_its_health_is_told(database: Database) -> None:
         states.append(find_token_health(connection, uuid, now=NOON))
         secrets.save_token(connection, uuid, token)
         states.append(find_token_health(connection, uuid, now=NOON))
-        assert secrets.claim_refresh(connection, uuid, token, now=NOON, lease=HOUR)
+        assert secrets.claim_refresh(connection, uuid, token, now=NOON, until=NOON + HOUR)
         states.append(find_token_health(connection, uuid, now=NOON))
         states.append(find_token_health(connection, uuid, now=NOON + 2 * HOUR))
 

@@ -10,7 +10,7 @@ import pytest
 
 from headrace.assembly import Parts
 from headrace.doctor import Finding, Level, examine
-from headrace.emulator import Clock, Emulator, describe, load_world
+from headrace.emulator import Clock, Emulator, Fault, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.encryption import make_key
 from headrace.logs import LogName
@@ -19,6 +19,7 @@ from headrace.protocol.retries import TABLE, Policy
 from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
+from headrace.store.reports.histories import find_token_health
 from headrace.store.state.notices import NoticeKind, list_notices_of, list_open_notices
 from headrace.store.state.resources import find_resource, list_running
 from headrace.testing import eventually
@@ -90,6 +91,25 @@ async def test_a_refresh_waits_for_the_right_client_secret_and_says_so(sqlite_ur
         assert "HEADRACE_CLIENT_SECRET" in tokens.text
 
 
+async def test_a_stop_in_the_middle_of_a_refresh_keeps_nobody_waiting(sqlite_url: str) -> None:
+    """Whoever goes on with it refreshes at once, and not when the lease of the other ends."""
+    async with _heroku() as heroku:
+        async with _deployed(heroku, sqlite_url) as parts:
+            addon = await heroku.create_addon("shop", f"{SLUG}:free")
+            await _settle(heroku, parts)
+        heroku.expire_tokens(addon)
+        slow = heroku.faults.add(Fault(kind="latency", path="/oauth/token", seconds=3600))
+        async with _deployed(heroku, sqlite_url, HEADRACE_ANSWER_SECONDS="0.2") as parts:
+            await heroku.change_plan(addon, "basic")
+            await eventually(lambda: _is_refreshing(parts, addon.id))
+        heroku.faults.remove(slow)
+        async with _deployed(heroku, sqlite_url) as parts:
+            assert not await _is_refreshing(parts, addon.id)
+            await _settle(heroku, parts)
+
+        assert "basic" == addon.plan.name
+
+
 async def test_a_removal_does_not_wait_for_the_right_client_secret(sqlite_url: str) -> None:
     """Nothing of it needs Heroku."""
     async with _heroku() as heroku, _deployed(heroku, sqlite_url, secret=OTHER) as parts:
@@ -122,13 +142,13 @@ async def test_two_client_secrets_do_while_one_is_rotated(sqlite_url: str) -> No
             each.level for each in (untried, before, after, neither)
         ]
         assert "no token is there" in untried.text
-        assert "takes the second in HEADRACE_CLIENT_SECRET" in before.text
+        assert "takes the second client secret in HEADRACE_CLIENT_SECRET" in before.text
         assert "the second can be taken out" in after.text
         assert "which is right is not known: The client secret is wrong" in neither.text
 
 
 async def _ask_doctor(parts: Parts) -> Finding:
-    (found,) = [each for each in await examine(parts) if each.subject == "client secret"]
+    (found,) = [each for each in await examine(parts) if each.subject == "oauth"]
     return found
 
 
@@ -180,6 +200,10 @@ def _register(service: AddonService) -> None:
 async def _count_refused(parts: Parts, count: int) -> bool:
     notices = await parts.database.read(list_open_notices)
     return [NoticeKind.CLIENT_SECRET_REFUSED] * count == [each.kind for each in notices]
+
+
+async def _is_refreshing(parts: Parts, uuid: str) -> bool:
+    return (await parts.database.read(find_token_health, uuid, now=parts.clock())).is_being_refreshed
 
 
 async def _find_state(parts: Parts, uuid: str) -> State:

@@ -1,9 +1,9 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -149,7 +149,7 @@ class SecretStore:
         return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
 
     def claim_refresh(
-        self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, lease: timedelta
+        self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, until: datetime
     ) -> bool:
         """Claim the right to refresh this very token; False while another has it, or when the token is a newer one."""
         is_free = sa.or_(secret.c.claimed_until.is_(None), secret.c.claimed_until < now)
@@ -160,11 +160,17 @@ class SecretStore:
         )
         if connection.execute(query).first() is None or self.find_token(connection, uuid) != stale:
             return False
-        self._set_claim(connection, uuid, now + lease)
+        self._set_claim(connection, uuid, until)
         return True
 
     def release_refresh(self, connection: sa.Connection, uuid: str) -> None:
         self._set_claim(connection, uuid, None)
+
+    def give_back_refreshes(self, connection: sa.Connection, claims: Iterable[tuple[str, datetime]]) -> None:
+        """Release these claims of resources, each where it is the one until that moment: else it is another's."""
+        for uuid, until in claims:
+            is_it = sa.and_(secret.c.resource_uuid == uuid, secret.c.kind == TOKEN, secret.c.claimed_until == until)
+            connection.execute(sa.update(secret).where(is_it).values(claimed_until=None))
 
     def _set_claim(self, connection: sa.Connection, uuid: str, until: datetime | None) -> None:
         connection.execute(

@@ -1,6 +1,6 @@
 """Where the client's tokens live between requests: in the store, sealed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -21,6 +21,8 @@ class StoredTokens:
         self._database = database
         self._secrets = secrets
         self._clock = clock
+        # What this process claims, or has claimed, and until when.
+        self._claims: set[tuple[str, datetime]] = set()
 
     async def find_token(self, uuid: str) -> Token | None:
         # Asked for before each call of Heroku: a workflow that was taken over makes none.
@@ -34,9 +36,23 @@ class StoredTokens:
         settle_notices(connection, uuid, by="headrace", now=self._clock(), kinds=[NoticeKind.TOKEN_REFUSED])
 
     async def claim_refresh(self, uuid: str, stale: Token) -> bool:
-        return await self._database.write(
-            self._secrets.claim_refresh, uuid, stale, now=self._clock(), lease=REFRESH_LEASE
-        )
+        now = self._clock()
+        claim = (uuid, now + REFRESH_LEASE)
+        # Noted before: whoever is stopped while it is written may have it.
+        self._claims.add(claim)
+        is_claimed = await self._database.write(self._secrets.claim_refresh, uuid, stale, now=now, until=claim[1])
+        if not is_claimed:
+            self._claims.discard(claim)
+        return is_claimed
 
     async def release_refresh(self, uuid: str) -> None:
         await self._database.write(self._secrets.release_refresh, uuid)
+        self._claims = {claim for claim in self._claims if claim[0] != uuid}
+
+    async def give_back(self) -> None:
+        """Release what is claimed still, when nobody in this process refreshes any more.
+
+        A workflow that a stop has caught in a refresh would else wait for the lease's end, wherever it goes on.
+        """
+        if self._claims:
+            await self._database.write(self._secrets.give_back_refreshes, self._claims)
