@@ -14,6 +14,7 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.schema import secret
 from headrace.store.state.timeline import list_events
 from headrace.testing import eventually
+from headrace.workflows.engine.ledger import IS_IN_FLIGHT, workflow_status
 from workers import Process, Site, end_sessions, prepare_site, serve_process, work_process
 
 LONG = timedelta(seconds=180)
@@ -77,6 +78,8 @@ async def test_what_wakes_up_after_a_takeover_writes_nothing_and_is_cleaned_up_a
             await eventually(lambda: "deprovision.done" in _look(postgres_url, addon.id)[0], within=LONG)
             sleeper.send_signal(signal.SIGCONT)
             await eventually(lambda: _read(tmp_path).count("drop") == 2, within=LONG)
+            # What a stop catches before it is on record is done once more.
+            await eventually(lambda: _is_at_rest(postgres_url), within=LONG)
             names, kept = _look(postgres_url, addon.id)
 
     assert ["begin", "begin", "create", "drop", "create", "drop"] == _read(tmp_path)
@@ -107,6 +110,14 @@ def _look(url: str, uuid: str) -> tuple[list[str], list[str]]:
         kinds = connection.execute(sa.select(secret.c.kind).where(secret.c.resource_uuid == uuid)).scalars().all()
     database.close()
     return names, list(kinds)
+
+
+def _is_at_rest(url: str) -> bool:
+    database = Database(url)
+    with database.engine.connect() as connection:
+        found = connection.execute(sa.select(workflow_status.c.workflow_uuid).where(IS_IN_FLIGHT)).first()
+    database.close()
+    return found is None
 
 
 def _read(folder: Path) -> list[str]:
