@@ -1,5 +1,6 @@
 """What an open board costs: its script names the version it has, and is sent a page only when there is another."""
 
+import gzip
 import json
 from datetime import timedelta
 
@@ -10,7 +11,9 @@ from headrace.hooks.panel import Panel
 from headrace.inspector.inspector import ACCESS_GOOD_FOR
 from headrace.models import Stage
 from headrace.store.reports.vitals import SILENT_AFTER
+from headrace.web.ground.app import COMPRESSION
 from pair import ADA, GRACE, Acme, Pair, play_pair
+from scenes import render_scene
 
 
 async def look(pair: Pair, cookie: str, version: str) -> Page:
@@ -38,6 +41,14 @@ async def test_a_board_that_is_known_is_not_sent_again(sqlite_url: str) -> None:
         assert first.headers["ETag"] == again.headers["ETag"]
         assert first.headers["ETag"].strip('"') in first.text
         assert [addon.id] == asked
+
+
+def test_a_board_of_300_review_apps_is_light() -> None:
+    """At most 20 KB on the wire, compressed as the service does it."""
+    page = render_scene("300-review-apps").encode()
+
+    assert 305 == page.count(b'class="card')
+    assert len(gzip.compress(page, COMPRESSION)) <= 20_000
 
 
 async def test_a_move_makes_another_version(sqlite_url: str) -> None:

@@ -45,6 +45,7 @@ SECURITY_HEADERS = {
 STRICT_TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
 # An answer below this fits a packet as it is.
 SMALL = 1000
+COMPRESSION = 6
 # What comes after a body that was not read to its end is not a request.
 UNREAD = (408, 413)
 
@@ -123,7 +124,7 @@ def _list_middleware() -> list[Middleware]:
     return [
         Middleware(PlainStart),
         Middleware(_SecurityHeaders),
-        Middleware(GZipMiddleware, minimum_size=SMALL, compresslevel=6),
+        Middleware(GZipMiddleware, minimum_size=SMALL, compresslevel=COMPRESSION),
     ]
 
 
