@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab.bench.ack import run_ack
 from lab.bench.boards import run_boards
+from lab.bench.burst import run_burst
 from lab.bench.drain import run_drain
 from lab.bench.emulator import run_emulator
 from lab.bench.enriching import run_enrich
@@ -21,6 +22,7 @@ BENCHES = {
     "million": run_million,
     "ack": run_ack,
     "drain": run_drain,
+    "burst": run_burst,
     "idle": run_idle,
     "boards": run_boards,
     "emulator": run_emulator,
