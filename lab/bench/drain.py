@@ -3,22 +3,30 @@
 Heroku is `lab.kit.heroku`, in a process of its own: it takes every grant and answers at once. The provisions are
 acknowledged by the build's own web process while its workers, which are ready, are stopped; the hook returns one config
 var at once. The rate counts from the moment when they go on to the last that is done, and the processor seconds are
-those of their processes meanwhile.
+those of their processes meanwhile. On PostgreSQL stands beside them what procrastinate makes of the same requests.
 """
 
+import json
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
+from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+import sqlalchemy as sa
+
+from lab.bench.peers import install_peers
 from lab.bench.sites import BEFORE, PATIENCE_SECONDS, Site, make_site, provision
 from lab.kit.builds import Build, check_out, read_cpu
-from lab.kit.databases import DATABASES
+from lab.kit.databases import DATABASES, make_blank_database
+from lab.kit.heroku import name_id
+from lab.kit.processes import module, start
 
 COUNT, ROUNDS = 600, 3
 AGAIN_SECONDS = 0.1
@@ -42,6 +50,7 @@ def run_drain() -> dict[str, Any]:
     with check_out(BEFORE) as builds:
         for database in DATABASES:
             found[database] = _measure_database(builds, database)
+    found["procrastinate"] = _measure_peer(Drained(**found["postgresql"]["now, 1"]))
     return found
 
 
@@ -73,6 +82,29 @@ def _measure(build: Build, database: str, workers: int) -> Drained:
         cpu = sum(read_cpu(worker.pid) for worker in started) - spent
         seconds = (max(site.read_moments("provision.done").values()) - began_at).total_seconds()
     return Drained(per_second=COUNT / seconds, cpu=cpu / COUNT)
+
+
+def _measure_peer(ours: Drained) -> dict[str, float]:
+    rounds = sorted((_run_peer() for _ in range(ROUNDS)), key=attrgetter("per_second"))
+    peer = rounds[ROUNDS // 2]
+    print(
+        f"  {'postgresql, procrastinate, 1 worker':<38} {peer.per_second:>10.1f} {'':>9} {peer.cpu * 1000:>12.1f}\n"
+        f"  headrace has {ours.per_second / peer.per_second:.2f} of its rate for {ours.cpu / peer.cpu:.2f} of its time",
+        flush=True,
+    )
+    return asdict(peer)
+
+
+def _run_peer() -> Drained:
+    """Have procrastinate do as many, which see nothing of headrace."""
+    script = Path(__file__).with_name("procrastinated.py")
+    uuids = "\n".join(name_id("resource", number) for number in range(COUNT))
+    with make_blank_database("postgresql") as url, start(module("lab.kit.heroku", "hidden")) as port:
+        database = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        command: list[str | Path] = [install_peers() / "python", script, database, f"http://127.0.0.1:{int(port)}"]
+        said = subprocess.run(command, input=uuids, stdout=subprocess.PIPE, text=True, check=True)
+    took = json.loads(said.stdout.splitlines()[-1])
+    return Drained(per_second=COUNT / took["seconds"], cpu=took["cpu"] / COUNT)
 
 
 @contextmanager
