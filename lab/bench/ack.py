@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
 from headrace.store.sql.database import Database
-from lab.bench.served import PASSWORD, POSTGRES_WRITERS, SLUG
+from lab.bench.apart.served import PASSWORD, POSTGRES_WRITERS, SLUG
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.load import Load, build_request, measure
 from lab.kit.processes import module, read_mebibytes, serving
@@ -121,9 +121,9 @@ def _measure_way(way: Way, database: str) -> Round:
 def _measure_round(way: Way, database: str) -> Round:
     with ExitStack() as stack:
         url = stack.enter_context(make_database(database))
-        server, port = stack.enter_context(serving(module("lab.bench.served", way.kind, url)))
+        server, port = stack.enter_context(serving(module("lab.bench.apart.served", way.kind, url)))
         if way.has_worker:
-            stack.enter_context(serving(module("lab.bench.served", "worker", url)))
+            stack.enter_context(serving(module("lab.bench.apart.served", "worker", url)))
         peak = _measure(port)
         half = _measure(port, per_second=peak.per_second / 2)
         return Round(peak=peak, half=half, mebibytes=read_mebibytes(server.pid))

@@ -25,8 +25,8 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.schema import access, access_check, pipeline, placement, placement_check, resource
 from headrace.web.ground.sessions import GOOD_FOR, Session, build_signer
 from lab.bench.ack import CONNECTIONS, ROUNDS, build_provision
-from lab.bench.polling import ALL_OPEN, read_pace
-from lab.bench.served import build_settings
+from lab.bench.apart.polling import ALL_OPEN, read_pace
+from lab.bench.apart.served import build_settings
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import settle
 from lab.kit.load import Load, measure
@@ -54,11 +54,11 @@ def run_boards() -> dict[str, Any]:
 
 
 def _measure(name: str) -> dict[str, Any]:
-    with make_database(name) as url, serving(module("lab.bench.served", "floor", url)) as (_, port):
+    with make_database(name) as url, serving(module("lab.bench.apart.served", "floor", url)) as (_, port):
         floor = _measure_acknowledging(port)
     with make_database(name) as url, _opened(url) as database:
         cookies = _fill(database, url)
-        with serving(module("lab.bench.served", "web", url)) as (server, port):
+        with serving(module("lab.bench.apart.served", "web", url)) as (server, port):
             figures = _measure_service(port, server, database, cookies)
     figures["floor"] = floor
     _print_table(name, figures)
@@ -68,7 +68,7 @@ def _measure(name: str) -> dict[str, Any]:
 def _measure_service(port: int, server: Popen[str], database: Database, cookies: list[str]) -> dict[str, Any]:
     without = _measure_acknowledging(port)
     idle = _measure_cpu(server.pid, QUIET_SECONDS)
-    with running(module("lab.bench.polling", str(port), str(POLLING_SECONDS))) as polling:
+    with running(module("lab.bench.apart.polling", str(port), str(POLLING_SECONDS))) as polling:
         assert polling.stdin is not None
         assert polling.stdout is not None
         polling.stdin.write(json.dumps(cookies) + "\n")

@@ -97,7 +97,7 @@ def _measure_peer(ours: Drained) -> dict[str, float]:
 
 def _run_peer() -> Drained:
     """Have procrastinate do as many, which see nothing of headrace."""
-    script = Path(__file__).with_name("procrastinated.py")
+    script = Path(__file__).with_name("apart") / "procrastinated.py"
     uuids = "\n".join(name_id("resource", number) for number in range(COUNT))
     with make_blank_database("postgresql") as url, start(module("lab.kit.heroku", "hidden")) as port:
         database = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from lab.bench.emulated import AskedAddon, Emulated
+from lab.bench.apart.emulated import AskedAddon, Emulated
 from lab.bench.moto import build_get_parameter, serve_moto
 from lab.kit.load import Load, ask, build_request, measure
 from lab.kit.processes import find_command, module, serving, start
@@ -102,7 +102,7 @@ def _measure_loads() -> Loads:
     with (
         _serve_emulator(APP_COUNT) as large,
         _serve_emulator(SMALL_APP_COUNT) as small,
-        serving(module("lab.bench.emulated", "floor"), asked="/0") as (_, floor),
+        serving(module("lab.bench.apart.emulated", "floor"), asked="/0") as (_, floor),
         serve_moto() as moto,
     ):
         targets = {
@@ -123,7 +123,7 @@ def _measure_loads() -> Loads:
 
 @contextmanager
 def _serve_emulator(app_count: int) -> Iterator[tuple[int, list[Partner]]]:
-    with start(module("lab.bench.emulated", "emulator", str(app_count))) as line:
+    with start(module("lab.bench.apart.emulated", "emulator", str(app_count))) as line:
         served = msgspec.json.decode(line, type=Emulated)
         yield served.port, [_exchange_grant(served.port, addon) for addon in served.addons]
 

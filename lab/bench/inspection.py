@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from headrace.encryption import KeyRing, make_key
-from lab.bench.askers import Asked
-from lab.bench.served import MANIFEST
+from lab.bench.apart.askers import Asked
+from lab.bench.apart.served import MANIFEST
 from lab.kit.databases import make_database
 from lab.kit.fleets import fill
 from lab.kit.processes import find_command, module, read_mebibytes, start
@@ -93,7 +93,7 @@ def _print_row(name: str, per_second: float, cpu: float, requests: float, ratios
 
 
 def _ask(way: str, url: str, count: int) -> Asked:
-    command = module("lab.bench.askers", way, url, str(count))
+    command = module("lab.bench.apart.askers", way, url, str(count))
     return msgspec.json.decode(subprocess.run(command, capture_output=True, check=True).stdout, type=Asked)
 
 

@@ -20,7 +20,7 @@ from headrace.store.reports.resource_list import WantedResources, list_resources
 from headrace.store.reports.roll_up import DayCount, FleetFigure, count_day, save_day
 from headrace.store.sql.database import Database
 from headrace.store.sql.schema import access, access_check, pipeline, placement, placement_check, resource
-from lab.bench.served import API_TOKEN, OPERATOR_SECRET
+from lab.bench.apart.served import API_TOKEN, OPERATOR_SECRET
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import insert, settle
 from lab.kit.processes import module, serving
@@ -89,7 +89,7 @@ def _measure_store(url: str, size: int) -> dict[str, float]:
 def _measure_answers(url: str, size: int) -> dict[str, float]:
     """Ask the service, in a process of its own, for whole pages; return the 95th percentile of each."""
     opened = _id_of("r", OPENED)
-    with serving(module("lab.bench.served", "web", url)) as (_, port):
+    with serving(module("lab.bench.apart.served", "web", url)) as (_, port):
         visitor = _Visitor(port)
         pages = {
             "/operators": "/operators",

@@ -18,7 +18,7 @@ from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
 from headrace.store.sql.database import Database
 from headrace.store.sql.schema import lifecycle_event, resource
-from lab.bench.served import PASSWORD, SLUG
+from lab.bench.apart.served import PASSWORD, SLUG
 from lab.kit.builds import Build
 from lab.kit.databases import make_blank_database
 from lab.kit.heroku import name_id
@@ -37,7 +37,7 @@ MANIFEST = {
         "test": "http://127.0.0.1:5050",
     },
 }
-SERVICE = "lab.bench.drained:service"
+SERVICE = "lab.bench.apart.drained:service"
 CUSTOMERS = 8
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 900.0

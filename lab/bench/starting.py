@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.bench.served import MANIFEST
+from lab.bench.apart.served import MANIFEST
 from lab.kit.processes import find_command
 
 ROUNDS = 7

@@ -1,4 +1,4 @@
-"""Open boards, as their script keeps them current: `python -m lab.bench.polling PORT SECONDS`, with cookies as JSON.
+"""Open boards, as their script keeps them current: `python -m lab.bench.apart.polling PORT SECONDS`; cookies as JSON.
 
 Each has a connection of its own, asks with the version that it has, and waits as long as the script does. A line says
 when all of them have been answered once. At the end one line of JSON tells how long answers took, in seconds, how often

@@ -1,4 +1,4 @@
-"""What is compared, run as `python -m lab.bench.served KIND DATABASE_URL`: the floor, the web, the worker, or both.
+"""What is compared, `python -m lab.bench.apart.served KIND DATABASE_URL`: the floor, the web, the worker, or both.
 
 A server prints its port.
 """

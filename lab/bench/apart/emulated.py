@@ -1,4 +1,4 @@
-"""The emulator and its floor, each as a server: run as `python -m lab.bench.emulated emulator APPS` or `… floor`."""
+"""The emulator and its floor, each a server: run as `python -m lab.bench.apart.emulated emulator APPS` or `… floor`."""
 
 import asyncio
 import logging

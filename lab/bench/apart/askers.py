@@ -1,4 +1,4 @@
-"""Other ways to ask Heroku where resources are, each a process: `python -m lab.bench.askers WAY URL COUNT`.
+"""Other ways to ask Heroku where resources are, each a process: `python -m lab.bench.apart.askers WAY URL COUNT`.
 
 None of them stores anything. Prints what it came to as JSON.
 """

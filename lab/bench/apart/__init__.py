@@ -1,0 +1,1 @@
+"""What a bench runs in processes of their own: services, floors, peers, and who asks them."""
