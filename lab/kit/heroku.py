@@ -3,7 +3,7 @@
 What it says of a resource follows from the resource's number, so a million of them take no memory, and answering
 costs a small part of what asking does. Five apps stand in a pipeline, one at each stage. Bodies, ETags and headers
 are those of the contract; `hidden` refuses to list a pipeline's apps, as Heroku may (contract §7.2). Every grant is
-taken, and whatever is asked to be changed counts as changed.
+taken, whatever is asked to be changed counts as changed, and nobody is subscribed to anything yet.
 """
 
 import asyncio
@@ -49,6 +49,8 @@ def answer(method: str, path: str, *, is_conditional: bool, is_hidden: bool) -> 
         return _REFUSED
     if is_conditional:
         return _UNCHANGED
+    if kind == "addons" and rest == ["webhooks"]:
+        return _DONE
     if kind == "account":
         return _respond('{"remaining":4500}')
     if kind == "apps" and rest != ["pipeline-couplings"]:
