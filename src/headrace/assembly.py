@@ -102,7 +102,7 @@ def assemble(
         upkeep=Upkeep(core, keep_finished=settings.keep_finished, recheck_every=every),
         heartbeat=Heartbeat(core, heroku=client, tally=tally, read_clock=database_clock),
         roll_up=RollUp(core.database, clock=clock),
-        panels=Panels(core, hooks, redaction, _watch_hooks(core, hooks, redaction)),
+        panels=_build_panels(settings, core, hooks, redaction),
         redaction=redaction,
         metrics=metrics,
         hooks=hooks,
@@ -130,6 +130,11 @@ def _watch_hooks(core: Core, hooks: Hooks, redaction: Redaction) -> Failures:
     core.engine.tell_failures(failures.tell)
     core.engine.watch_loop(lambda: hooks.loop.running)
     return failures
+
+
+def _build_panels(settings: Settings, core: Core, hooks: Hooks, redaction: Redaction) -> Panels:
+    failures = _watch_hooks(core, hooks, redaction)
+    return Panels(core, hooks, redaction, failures, keep=settings.panel_metrics_for)
 
 
 def _build_core(

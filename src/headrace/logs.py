@@ -37,6 +37,7 @@ class LogName(StrEnum):
     INSPECTION_FAILED = "inspection.failed"
     ACCESS_FAILED = "access.failed"
     PANEL_FAILED = "panel.failed"
+    PANEL_METRICS_FAILED = "panel_metrics.failed"
     ON_ERROR_FAILED = "on_error.failed"
     LIFESPAN_FAILED = "lifespan.failed"
     PROCESS_CRASHED = "process.crashed"
@@ -90,6 +91,9 @@ LOGGED = {
     LogName.INSPECTION_FAILED: Logged("WARNING", "Heroku did not tell where an app is; it is asked again."),
     LogName.ACCESS_FAILED: Logged("WARNING", "Heroku did not tell who may see an app; it is asked again."),
     LogName.PANEL_FAILED: Logged("ERROR", "Your panel hook failed; the card is shown without it."),
+    LogName.PANEL_METRICS_FAILED: Logged(
+        "ERROR", "Panels could not be asked for the day's numbers; they are asked again within ten minutes."
+    ),
     LogName.ON_ERROR_FAILED: Logged("ERROR", "Your on_error hook failed, and was not told of a failure."),
     LogName.LIFESPAN_FAILED: Logged("ERROR", "What your lifespan opened could not be closed."),
     LogName.PROCESS_CRASHED: Logged("ERROR", "The web process or the worker of `serve` ended; it is started again."),

@@ -27,6 +27,7 @@ LONGEST_SWEEP_PAUSE_SECONDS = 5.0
 FEEDING_PAUSE_SECONDS = 1.0
 UPKEEP_PAUSE_SECONDS = 5.0
 ROLL_UP_PAUSE_SECONDS = 5.0
+PANEL_METRICS_PAUSE_SECONDS = 1.0
 WATCH_PAUSE_SECONDS = 3.0
 BEAT_PAUSE_SECONDS = 5.0
 GIVES_BACK_WITHIN_SECONDS = 2.0
@@ -86,6 +87,7 @@ async def working(parts: Parts) -> AsyncIterator[None]:
             start(LogName.FEEDING_FAILED, parts.feeding.run_once, pause=FEEDING_PAUSE_SECONDS),
             start(LogName.UPKEEP_FAILED, parts.upkeep.run_once, pause=UPKEEP_PAUSE_SECONDS),
             start(LogName.ROLL_UP_FAILED, parts.roll_up.run_once, pause=ROLL_UP_PAUSE_SECONDS),
+            start(LogName.PANEL_METRICS_FAILED, parts.panels.run_once, pause=PANEL_METRICS_PAUSE_SECONDS),
         ]
         yield
         for chore in chores:

@@ -94,3 +94,26 @@ def test_a_panel_never_links_to_anything_else(href: str) -> None:
     """The error shows a link that would do."""
     with pytest.raises(MisuseError, match="https://"):
         Panel(href=href)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"Documents": 1}, "cannot be named 'Documents'"),
+        ({"": 1}, "cannot be named ''"),
+        ({"d" * 31: 1}, "up to 30 small letters"),
+        ({"documents": float("nan")}, '"documents" of a Panel cannot be nan'),
+        ({"documents": True}, "Give a finite number"),
+        ({"documents": "12"}, "cannot be '12'"),
+        ({f"m{number}": 1 for number in range(9)}, "has 9 metrics. Give 8"),
+    ],
+)
+def test_a_metric_is_a_number_with_a_name(metrics: dict[str, float], said: str) -> None:
+    """Which can be a column or a label anywhere."""
+    with pytest.raises(MisuseError, match=said):
+        Panel(metrics=metrics)
+
+
+def test_a_panel_may_have_nothing_but_metrics() -> None:
+    """No card shows them."""
+    assert {"documents": 12} == Panel(metrics={"documents": 12}).metrics

@@ -337,6 +337,17 @@ _LISTED = (
         ),
     ),
     Definition(
+        id="own-metrics",
+        name="Your own metrics by stage",
+        paths=("own_metrics",),
+        text=(
+            "What your panel hook gave as `Panel.metrics`, summed over the resources that gave it, by the stage at "
+            "which each app stood when it was asked. It is that of the latest day that is over, or of today where "
+            "there is no other (`is_over` tells). The change is from the same sum a week earlier; null where none was "
+            "kept then."
+        ),
+    ),
+    Definition(
         id="largest-pipelines",
         name="Pipelines with most resources",
         paths=("figures.largest_pipelines",),

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from headrace.fleet.counting import load_insights
 from headrace.fleet.health import Health, load_health
 from headrace.fleet.insights import Insights, Move, find_percentile
+from headrace.fleet.own_metrics import OwnMetric, load_own_metrics
 from headrace.models import Stage
 from headrace.store.reports.insights import LatestMove, list_latest_moves, list_provision_times
 from headrace.store.state.due import find_longest_due
@@ -40,6 +41,7 @@ class Overview:
     provisions: Provisions
     sync_lag_seconds: float | None
     open_notices: int
+    own_metrics: tuple[OwnMetric, ...]
 
 
 def load_overview(
@@ -56,6 +58,7 @@ def load_overview(
         provisions=_load_provisions(connection, since=now - PROVISIONS_OF),
         sync_lag_seconds=None if due_since is None else max(0.0, (now - due_since).total_seconds()),
         open_notices=count_up_to(connection, MOST_NOTICES),
+        own_metrics=load_own_metrics(connection, now=now),
     )
 
 

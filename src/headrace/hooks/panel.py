@@ -1,13 +1,17 @@
 """What a card on the board shows of the partner's own content, as the partner's hook returns it."""
 
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from headrace.errors import MisuseError
 
 MOST_FIGURES = 2
 MOST_POINTS = 100
+MOST_METRICS = 8
+METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 LONGEST_LABEL = 40
 LONGEST_VALUE = 24
 LONGEST_SENTENCE = 200
@@ -47,17 +51,22 @@ class Figure:
 class Panel:
     """Up to two figures or one sentence, and `href`, a link to the resource in the partner's product.
 
+    `metrics` are up to eight numbers by name, such as `{"documents": 12408}`. No card shows them: they are kept per day
+    where `HEADRACE_PANEL_METRICS_DAYS` says so, and summed by stage.
+
     Raises:
-        MisuseError: there is nothing to show, or more than a card has room for, or the link is unsafe.
+        MisuseError: there is nothing to show or keep, or more than there is room for, or the link is unsafe.
 
     """
 
     figures: tuple[Figure, ...] = ()
     sentence: str | None = None
     href: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.figures and self.sentence is None and self.href is None:
+        _check_metrics(self.metrics)
+        if not self.figures and self.sentence is None and self.href is None and not self.metrics:
             raise MisuseError("This Panel shows nothing. Give it figures, a sentence or an href, or return None.")
         if self.figures and self.sentence is not None:
             raise MisuseError("A Panel shows figures or a sentence. Leave one of them out.")
@@ -86,6 +95,18 @@ def format_number(number: float) -> str:
     return f"{_trim(f'{scaled:,.2f}')} {unit}"
 
 
+def format_change(change: float) -> str:
+    """Return `+38`, `0`, or a fall with a minus that is as wide as a plus."""
+    if not change:
+        return "0"
+    return f"+{format_number(change)}" if change > 0 else f"\u2212{format_number(-change)}"
+
+
+def spell_metric(name: str) -> str:
+    """Return a metric's name as a label: `Kept documents` of `kept_documents`."""
+    return name.replace("_", " ").capitalize()
+
+
 def _trim(decimals: str) -> str:
     return decimals.rstrip("0").rstrip(".")
 
@@ -104,6 +125,19 @@ def _check_trend(label: str, trend: tuple[float, ...]) -> None:
         )
     if not all(math.isfinite(point) for point in trend):
         raise MisuseError(f'The trend of figure "{label}" holds a value that is no number. Leave such points out.')
+
+
+def _check_metrics(metrics: Mapping[str, float]) -> None:
+    if len(metrics) > MOST_METRICS:
+        raise MisuseError(f"A Panel has {len(metrics)} metrics. Give {MOST_METRICS} at the most.")
+    for name, value in metrics.items():
+        if not METRIC_NAME.fullmatch(name):
+            raise MisuseError(
+                f"A metric of a Panel cannot be named {name!r}. "
+                "Give up to 30 small letters, digits and _, a letter first."
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise MisuseError(f'Metric "{name}" of a Panel cannot be {value!r}. Give a finite number.')
 
 
 def _is_safe(href: str) -> bool:

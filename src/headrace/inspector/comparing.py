@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from headrace.hooks.panel import Figure, format_number
+from headrace.hooks.panel import Figure, format_change, format_number, spell_metric
 from headrace.inspector.board import FLOW, PlacedResource
 from headrace.models import PASSING, Stage
 from headrace.store.reports.pipeline_history import Past, Stretch
@@ -12,15 +12,21 @@ from headrace.wording import spell_age, spell_day
 
 MOST_CHANGES = 60
 # Figures that are as near as this to each other are the same; from twice on it is said how many times.
+# The numbers of resources on one day, by their names.
+Kept = Mapping[str, Mapping[str, float]]
 SAME_SHARE, TIMES_FROM = 0.001, 2.0
-TIMES, MINUS = "\u00d7", "\u2212"
+TIMES = "\u00d7"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An app at a stage at a moment; `since` is when it came there, `came` when it first came to each stage."""
+    """An app at a stage at a moment; `since` is when it came there, `came` when it first came to each stage.
+
+    `figures` are the partner's: as the panel has them, or as they were kept of that day.
+    """
 
     resource: PlacedResource
+    figures: Sequence[Figure]
     stage: str
     since: datetime
     plan: str
@@ -84,6 +90,7 @@ class Comparison:
     rows: Sequence[Row]
     lasting: Sequence[tuple[PlacedResource, Past]]
     changes: Sequence[Change]
+    has_kept: bool
 
     @property
     def differing(self) -> int:
@@ -96,13 +103,23 @@ class Comparison:
 
 
 def compare(
-    pipeline_id: str, resources: Sequence[PlacedResource], pasts: Mapping[str, Past], *, as_of: datetime
+    pipeline_id: str,
+    resources: Sequence[PlacedResource],
+    pasts: Mapping[str, Past],
+    *,
+    as_of: datetime,
+    kept: Kept | None = None,
 ) -> Comparison:
-    """Return a pipeline as it stood, of the resources that have ever stood there."""
+    """Return a pipeline as it stood, of the resources that have ever stood there.
+
+    `kept` has the numbers of that day by resource and name; where it has none at all, the panels' of today stand.
+    """
+    kept = kept or {}
     own = [each for each in resources if any(s.pipeline_id == pipeline_id for s in pasts[each.uuid].stretches)]
     standing: dict[str, list[Standing]] = {}
     for each in sorted(own, key=lambda resource: (resource.app.name or "", resource.uuid)):
-        if found := _find_standing(pipeline_id, each, pasts[each.uuid], as_of):
+        figures = _list_kept(kept.get(each.uuid, {})) if kept else _list_figures(each)
+        if found := _find_standing(pipeline_id, each, pasts[each.uuid], as_of, figures):
             standing.setdefault(found.stage, []).append(found)
     stages = {stage: standing[stage] for stage in (*FLOW, *sorted(standing.keys() - {*FLOW})) if stage in standing}
     lasting = [(each, pasts[each.uuid]) for each in own if _is_lasting(pipeline_id, pasts[each.uuid])]
@@ -111,6 +128,7 @@ def compare(
         stages=stages,
         rows=_build_rows(stages, as_of),
         lasting=lasting,
+        has_kept=bool(kept),
         changes=sorted(_list_changes(pipeline_id, lasting), key=lambda change: change.at, reverse=True)[:MOST_CHANGES],
     )
 
@@ -120,7 +138,9 @@ def find_plan(resource: PlacedResource, past: Past, as_of: datetime) -> str:
     return next((step.old for step in past.plans if step.at > as_of), resource.plan)
 
 
-def _find_standing(pipeline_id: str, resource: PlacedResource, past: Past, as_of: datetime) -> Standing | None:
+def _find_standing(
+    pipeline_id: str, resource: PlacedResource, past: Past, as_of: datetime, figures: Sequence[Figure]
+) -> Standing | None:
     there = [each for each in past.stretches if each.began_at <= as_of]
     last = there[-1] if there else None
     if last is None or last.pipeline_id != pipeline_id or last.stage is None:
@@ -129,6 +149,7 @@ def _find_standing(pipeline_id: str, resource: PlacedResource, past: Past, as_of
         return None
     return Standing(
         resource=resource,
+        figures=figures,
         stage=last.stage,
         since=last.began_at,
         plan=find_plan(resource, past, as_of),
@@ -185,14 +206,14 @@ def _build_rows(stages: Mapping[str, Sequence[Standing]], as_of: datetime) -> li
             compares=False,
         ),
     ]
-    labels = dict.fromkeys(figure.label for apps in stages.values() for a in apps for figure in _list_figures(a))
+    labels = dict.fromkeys(figure.label for apps in stages.values() for a in apps for figure in a.figures)
     return [*rows, *(_build_figures(label, stages) for label in labels)]
 
 
 def _build_figures(label: str, stages: Mapping[str, Sequence[Standing]]) -> Row:
     """A figure of the partner's at each stage, on one scale, with its change from the stage before."""
     known = {
-        stage: [(a.app, figure) for a in apps for figure in _list_figures(a) if figure.label == label]
+        stage: [(a.app, figure) for a in apps for figure in a.figures if figure.label == label]
         for stage, apps in stages.items()
     }
     numbers = [abs(f.value) for found in known.values() for _, f in found if not isinstance(f.value, str)]
@@ -224,11 +245,19 @@ def spell_change(before: Figure | None, after: Figure) -> str:
         return "same"
     if before.value > 0 and after.value / before.value >= TIMES_FROM:
         return f"{TIMES}{format_number(round(after.value / before.value, 1))}"
-    return f"+{format_number(change)}" if change > 0 else f"{MINUS}{format_number(-change)}"
+    return format_change(change)
 
 
-def _list_figures(standing: Standing) -> tuple[Figure, ...]:
-    return standing.resource.panel.figures if standing.resource.panel else ()
+def _list_figures(resource: PlacedResource) -> list[Figure]:
+    """Return what a card shows, and the panel's other numbers."""
+    if resource.panel is None:
+        return []
+    shown = {figure.label for figure in resource.panel.figures}
+    return [*resource.panel.figures, *(each for each in _list_kept(resource.panel.metrics) if each.label not in shown)]
+
+
+def _list_kept(metrics: Mapping[str, float]) -> list[Figure]:
+    return [Figure(label=spell_metric(name), value=value) for name, value in metrics.items()]
 
 
 def _find_share(figure: Figure, highest: float) -> float | None:

@@ -24,6 +24,7 @@ from headrace.settings.texts import (
     read_common_database,
     read_connections,
     read_days,
+    read_kept_days,
     read_keys,
     read_long_secret,
     read_manifest,
@@ -114,6 +115,14 @@ class Settings:
         "stage",
         more="Of none by default: they are as many series, with your customers' names of apps and pipelines. "
         "docs/metrics.md says more.",
+    )
+    panel_metrics_for: timedelta = declare(
+        "HEADRACE_PANEL_METRICS_DAYS",
+        read_kept_days,
+        default="0",
+        what="for how many days the numbers of panels (`Panel.metrics`) are kept, so that they can be told by stage",
+        more="None by default. Where they are kept, your panel hook is called once a day for each resource. "
+        "docs/hooks.md says more.",
     )
     api_token: Secret | None = declare(
         "HEADRACE_API_TOKEN",

@@ -6,10 +6,13 @@ import pytest
 
 from browsing import log_in, provision, visit
 from headrace.emulator import Clock
+from headrace.hooks.panel import Figure, Panel
 from headrace.models import Stage
+from headrace.store.state.panel_metrics import save_panel_metrics
 from headrace.web.customers.comparing import LONGEST, draw_ticks, read_day
-from pair import GRACE, play_pair
+from pair import GRACE, Acme, play_pair
 
+DAYS = ("", "?on=2026-11-02", "?on=2026-11-03")
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
@@ -35,6 +38,31 @@ async def test_stages_are_compared_now_and_on_a_day(database_url: str) -> None:
         assert (200, True) == (monday.status, "on 2 Nov 2026" in monday.text)
         assert "There is no staging beside production" not in monday.text
         assert "?on=2026-11-03" in today.text
+
+
+async def test_on_a_day_of_the_past_the_numbers_stand_that_were_kept_of_it(sqlite_url: str) -> None:
+    """And those of today where none is kept; a figure on the card and a metric of one name are one row."""
+    documents = Figure(label="Documents", value=20)
+    panel = Panel(figures=(documents,), metrics={"documents": 20, "queries": 3})
+    clock = Clock()
+    clock.set(MONDAY)
+    async with play_pair(sqlite_url, acme=Acme(panel=lambda _: panel), clock=clock) as pair:
+        staging, _ = await provision(pair, "shop-staging"), await provision(pair, "shop")
+        coupling = pair.heroku.state.apps["shop"].coupling
+        assert coupling is not None
+        kept = {"documents": 7}
+        await pair.parts.database.write(save_panel_metrics, staging.id, MONDAY.date(), kept)
+        clock.advance(timedelta(days=2))
+        cookie = await log_in(pair, staging)
+        path = f"/board/pipelines/{coupling.pipeline.id}"
+        pages = [(await visit(pair, f"{path}{day}", cookie=cookie)).text for day in DAYS]
+        now, monday, tuesday = (page[page.index("Side by side") :] for page in pages)
+
+        assert (1, True) == (now.count(">Documents</th>"), ">Queries</th>" in now)
+        assert (True, False) == (">7<" in monday, ">20<" in monday)
+        assert "are those that were kept of the day" in monday
+        assert ">20<" in tuesday
+        assert "none is kept of the day" in tuesday
 
 
 async def test_a_pipeline_that_somebody_may_not_see_is_none(sqlite_url: str) -> None:

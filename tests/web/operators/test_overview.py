@@ -14,12 +14,14 @@ from headrace.fleet.insights import DAY
 from headrace.fleet.overview import Overview
 from headrace.models import State
 from headrace.store.state.notices import NoticeKind, raise_notice
+from headrace.store.state.panel_metrics import save_panel_metrics
 from headrace.store.state.placements import save_inspection
 from pair import Pair, play_pair
 from store.making import HOUR, NOON, add_resource, place
 from web.operators.small_fleet import look, make_fleet, play
 
 PATH = "/operators.json"
+MINUS = "\u2212"
 DEFINITION = re.compile(r'href="/operators/definitions#([^"]+)"')
 
 
@@ -80,6 +82,29 @@ async def test_the_page_shows_what_its_json_tells(database_url: str) -> None:
         assert not re.search(r"<[^>]+ style=", page.text)
 
 
+async def test_a_partners_own_numbers_stand_by_stage(sqlite_url: str) -> None:
+    """Of the latest day that is over, with the change in a week; without any there is no such table."""
+    async with play(sqlite_url) as (pair, cookie):
+        await make_fleet(pair)
+        before = await look(pair, cookie, "/operators")
+        with pair.parts.database.transaction() as connection:
+            uuid = add_resource(connection, "kept", state=State.PROVISIONED, provisioned_at=NOON)
+            save_inspection(connection, place("kept", "shop", "production"), next_check_at=NOON)
+            for days, value in ((1, 12_408), (8, 13_000)):
+                day = pair.parts.clock().date() - days * DAY
+                save_panel_metrics(connection, uuid, day, {"kept_documents": value})
+        await pair.parts.roll_up.count_all()
+        page = await look(pair, cookie, "/operators")
+        _, told = await ask(pair, cookie)
+
+        assert "Your own metrics by stage" not in before.text
+        assert '<th scope="row">Kept documents</th><td class="num">12,408</td>' in page.text
+        assert f'<td class="num">{MINUS}592</td>' in page.text
+        assert [({"production": 12_408.0}, 13_000.0)] == [
+            (each["by_stage"], each["week_earlier"]) for each in told["own_metrics"]
+        ]
+
+
 async def test_every_figure_leads_to_its_definition(sqlite_url: str) -> None:
     """The overview names every figure, and all that it links to is there."""
     async with play(sqlite_url) as (pair, cookie):
@@ -90,6 +115,7 @@ async def test_every_figure_leads_to_its_definition(sqlite_url: str) -> None:
             for inspection in (place("mover", "shop", "staging"), move):
                 save_inspection(connection, inspection, next_check_at=NOON)
             raise_notice(connection, uuid, NoticeKind.EVENT_FAILED, now=NOON)
+            save_panel_metrics(connection, uuid, NOON.date(), {"documents": 12})
         await pair.parts.roll_up.count_all()
         await pair.parts.roll_up.count(pair.parts.clock().date() - DAY)
         page = await look(pair, cookie, "/operators?days=731")

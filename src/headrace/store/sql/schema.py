@@ -364,3 +364,22 @@ hour_count = sa.Table(
     *(sa.Column(name, sa.String(30), primary_key=True) for name in ("figure", "label")),
     sa.Column("value", sa.Float, nullable=False),
 )
+
+# What panels said in numbers: one value a day of each resource and name, with where its app stood then.
+panel_metric = sa.Table(
+    "panel_metric",
+    METADATA,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("name", sa.String(30), primary_key=True),
+    of_resource(primary_key=True, index=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+)
+
+# The last day for which a resource's panel was asked for numbers.
+panel_read = sa.Table(
+    "panel_read",
+    METADATA,
+    of_resource(primary_key=True),
+    sa.Column("day", sa.Date, nullable=False),
+)

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headrace.inspector.board import PlacedResource
-from headrace.inspector.comparing import Comparison, compare, find_arrivals
+from headrace.inspector.comparing import Comparison, Kept, compare, find_arrivals
 from headrace.inspector.visibility import Seen
 from headrace.models import NO_PIPELINE, Stage
 from headrace.store.reports.pipeline_history import Past, load_pasts
+from headrace.store.state.panel_metrics import find_panel_metrics
 from headrace.web.customers.boards import Boards
 from headrace.web.ground.addresses import Page
 from headrace.web.ground.pages import BackLink, Context, Face, MessageContext, render, show_message
@@ -109,7 +110,8 @@ class Comparing:
         whole = await self.boards.build_whole(session.viewer, replace(seen, resources=own))
         resources = [card.resource for card in whole.cards]
         as_of = now if day is None else min(now, datetime.combine(day + timedelta(days=1), time(), UTC))
-        comparison = compare(pipeline_id, resources, pasts, as_of=as_of)
+        kept = await self._find_kept(uuids, day) if day else None
+        comparison = compare(pipeline_id, resources, pasts, as_of=as_of, kept=kept)
         named = (each.pipeline for each in resources if each.pipeline and each.pipeline.id == pipeline_id)
         context = CompareContext(
             title=next((ref.name for ref in named if ref.name), pipeline_id[:8]),
@@ -125,6 +127,10 @@ class Comparing:
             now=now,
         )
         return Page(render(context))
+
+    async def _find_kept(self, uuids: Sequence[str], day: date) -> Kept:
+        """Return the partner's numbers of a day, where any are kept."""
+        return await self.boards.database.read(find_panel_metrics, uuids, day)
 
     def _show_nothing(self) -> Response:
         context = MessageContext(

@@ -27,6 +27,7 @@ from headrace.web.operators.drawing.overview_charts import (
     draw_per_pipeline,
     draw_stage_mix,
 )
+from headrace.web.operators.drawing.own_metrics import OwnTable, draw_own_metrics
 from headrace.web.operators.guard import HOME, Guard
 from headrace.web.operators.pages import OperatorContext
 from headrace.web.operators.views import Problem, View
@@ -99,6 +100,7 @@ class OverviewContext(OperatorContext):
     days: int
     tracks: Tracks
     failed_answers: int
+    own_metrics: OwnTable | None
     windows: Sequence[int] = WINDOWS
     most_rows: int = MOST_ROWS
 
@@ -157,6 +159,7 @@ class OperatorOverview:
             small_plans=sorted(self.small_plans),
             slug=self.slug,
             tracks=draw_day(overview.health.day),
+            own_metrics=draw_own_metrics(overview.own_metrics),
             failed_answers=count_failed_answers(overview.health.day.answers),
             days=_read_days(request),
         )
