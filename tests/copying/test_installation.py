@@ -119,7 +119,7 @@ async def live_a_while(home: Home, url: str) -> tuple[Addon, Addon, str, list[di
 
 
 async def is_on_board(pair: Pair, addon: Addon, apps: set[str]) -> bool:
-    """Whether a person's board has the apps: where Heroku has not confirmed yet who may see one, it comes a look later."""
+    """Whether a person has these on the board; one that Heroku has not confirmed yet comes a look later."""
     page = await visit(pair, "/board", cookie=await log_in(pair, addon, ADA))
     return apps <= set(re.findall(r"[a-z-]+", page.text))
 
