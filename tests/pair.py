@@ -226,21 +226,55 @@ async def play_pair(
 
     `prefix` is where the service is on its host, and `mount` puts it into an application that has it there.
     """
-    partner = acme or Acme()
     read_clock = service_clock or (clock.now if clock else None)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         logins = None if sso_path is None else prefix + sso_path
         world = load_world(write_world(url, base_path=prefix + base_path, sso_path=logins, requires=requires))
-        async with run_emulator(world, switches=switches, clock=clock) as heroku, aiohttp.ClientSession() as http:
-            settings = describe(heroku).addon_services[0].settings
-            service = AddonService(read_settings({**settings, "DATABASE_URL": database_url, **environment}))
-            assembly = find_assembly(service)
-            assembly.retries = retries
-            if read_clock is not None:
-                # The database's clock goes with it: that they differ is what some tests are about, and not these.
-                assembly.clock, assembly.database_clock = read_clock, lambda _connection: read_clock()
-            partner.register(service)
-            async with serving(mount(service.asgi(prefix=prefix, has_worker=has_worker)), bound):
-                yield Pair(heroku=heroku, parts=assembly.assemble(), acme=partner, url=url, http=http)
+        async with (
+            run_emulator(world, switches=switches, clock=clock) as heroku,
+            serve_pair(
+                heroku,
+                bound,
+                database_url,
+                acme=acme,
+                read_clock=read_clock,
+                retries=retries,
+                has_worker=has_worker,
+                prefix=prefix,
+                mount=mount,
+                **environment,
+            ) as pair,
+        ):
+            yield pair
+
+
+@asynccontextmanager
+async def serve_pair(
+    heroku: Emulator,
+    bound: socket.socket,
+    database_url: str,
+    *,
+    acme: Acme | None = None,
+    read_clock: Callable[[], datetime] | None = None,
+    retries: dict[type[BaseException], Policy] = QUICK_RETRIES,
+    has_worker: bool = True,
+    prefix: str = "",
+    mount: Callable[[Application], ASGIApp] = lambda app: app,
+    **environment: str,
+) -> AsyncIterator[Pair]:
+    """Run the service for a Heroku that is there already, which goes on when the block ends."""
+    partner = acme or Acme()
+    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    settings = describe(heroku).addon_services[0].settings
+    service = AddonService(read_settings({**settings, "DATABASE_URL": database_url, **environment}))
+    assembly = find_assembly(service)
+    assembly.retries = retries
+    if read_clock is not None:
+        # The database's clock goes with it: that they differ is what some tests are about, and not these.
+        assembly.clock, assembly.database_clock = read_clock, lambda _connection: read_clock()
+    partner.register(service)
+    app = mount(service.asgi(prefix=prefix, has_worker=has_worker))
+    async with serving(app, bound), aiohttp.ClientSession() as http:
+        yield Pair(heroku=heroku, parts=assembly.assemble(), acme=partner, url=url, http=http)

@@ -92,7 +92,7 @@ def assemble(
         client=client,
         tokens=tokens,
         inspector=inspector,
-        calls=Calls(core, answer_within=settings.answer_within),
+        calls=Calls(core, answer_within=settings.answer_within, removes_later=settings.async_deprovision),
         events=Events(core, hooks),
         subscriptions=Subscriptions(core, hooks, client, url=_find_webhooks_url(settings, hooks)),
         operations=Operations(core),
@@ -155,7 +155,7 @@ def _register_workflows(
     core: Core, hooks: Hooks, client: HerokuClient, settings: Settings, *, inspector: Inspector, moves: StageChanges
 ) -> None:
     """Have the engine know what it calls when workflows are due."""
-    deprovisions = Deprovisions(core, hooks)
+    deprovisions = Deprovisions(core, hooks, client)
     Provisions(core, hooks, client, inspector=inspector, deprovisions=deprovisions, stage_changes=moves)
     Leftovers(core, hooks, deprovisions)
     PlanChanges(core, hooks, client)

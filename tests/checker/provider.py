@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -236,7 +236,11 @@ class Provider:
         return {"PIPESCOPE_URL": f"https://in.pipescope.example/{resource.uuid}", "PIPESCOPE_TOKEN": "t0ken"}
 
     def start(self, resource: Resource, code: str) -> None:
-        task = asyncio.create_task(self.finish(resource, code))
+        self.keep(self.finish(resource, code))
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done in the background, at the latest until the provider is stopped."""
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -48,6 +48,22 @@ class IsSlowerTheSecondTime(SynchronousProvider):
 
 
 @unusual
+class RemovesLater(Provider):
+    """Answers a deprovision 202, which is a beta of Heroku's, and says when it is done."""
+
+    async def deprovision(self, uuid: str) -> Response:
+        resource = self.find(uuid)
+        resource.is_removed = True
+        self.keep(self.tell(resource))
+        return JSONResponse({"message": "PipeScope is being removed."}, 202)
+
+    async def tell(self, resource: Resource) -> None:
+        if resource.access_token:
+            async with aiohttp.ClientSession() as http:
+                await self.ask(http, resource, "POST", f"/addons/{resource.uuid}/actions/deprovision")
+
+
+@unusual
 class AnswersCreated(SynchronousProvider):
     async def provision(self, body: dict[str, Any]) -> Response:
         answer = await super().provision(body)

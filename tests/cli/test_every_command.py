@@ -48,8 +48,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "enrich": ("enrich", "rows.csv", "--uuid", "uuid", "--at", "at"),
     "count": ("count",),
 }
-# What needs no database: `demo` and `dev` bring their own, the others play Heroku, ask it, or make a key or an add-on.
-WITHOUT = {"demo", "dev", "emulate", "check", "init", "replay", "secrets new-key"}
+# What needs no database of the settings: `demo` and `dev` bring their own, `db copy` is told its two in
+# test_databases.py, the others play Heroku, ask it, or make a key or an add-on.
+WITHOUT = {"demo", "dev", "db copy", "emulate", "check", "init", "replay", "secrets new-key"}
 TRIGGERS = ("deprovision", "move", "plan-change", "promote", "provision", "sso", "webhook")
 # About a file here, and the manifest at Heroku.
 MANIFESTS = ("check", "diff", "new", "pull", "push", "rotate-password", "show")
@@ -60,7 +61,7 @@ MIGRATES = {"serve", "worker", "migrate"}
 
 def test_every_command_is_tried() -> None:
     """A new one has its line above."""
-    groups = ("secrets", "tokens", "config", "trigger", "manifest")
+    groups = ("secrets", "tokens", "config", "db", "trigger", "manifest")
     names = set(main.commands) - {*groups}
     names |= {f"{group} {name}" for group in groups for name in main.commands[group].commands}  # type: ignore[attr-defined]
 
@@ -140,7 +141,7 @@ def test_every_command_and_option_says_what_it_is_in_a_sentence() -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, *sorted(WITHOUT), "secrets", "config"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, *sorted(WITHOUT), "secrets", "config", "db"])
 def test_help_is_in_whole_sentences(command: str) -> None:
     """At the width of any terminal: a sentence goes on in the next line."""
     result = invoke(*command.split(), "--help", COLUMNS="80")

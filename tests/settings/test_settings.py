@@ -279,3 +279,15 @@ def test_an_emulator_on_another_machine_is_one_by_its_name() -> None:
     assert settings.is_local
     assert not read_settings({**GOOD, "HEADRACE_EMULATOR_HOST": "emulator"}).is_local
     assert 2 == len(problems)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("on", True), ("off", False), ("", False)])
+def test_a_removal_is_promised_only_where_it_is_switched_on(*, text: str, expected: bool) -> None:
+    """It is a beta of Heroku's, which is opened to one add-on and not to another."""
+    assert expected is read_settings({**GOOD, "HEADRACE_ASYNC_DEPROVISION": text}).async_deprovision
+
+
+def test_a_switch_is_on_or_off() -> None:
+    problems = find_problems({**GOOD, "HEADRACE_ASYNC_DEPROVISION": "1"})
+
+    assert ("HEADRACE_ASYNC_DEPROVISION: 1 is neither on nor off.",) == problems

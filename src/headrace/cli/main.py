@@ -8,6 +8,7 @@ import click
 
 from headrace.cli import (
     config,
+    databases,
     enriching,
     fleet,
     heroku,
@@ -58,6 +59,7 @@ for subject in (
     run,
     heroku,
     operate,
+    databases,
     tokens,
     config,
     fleet,

@@ -35,7 +35,7 @@ class Reply(StrEnum):
     ACCEPTED = "202, or what the hook says when nobody can be told later"
     OUTCOME = "200, 422 or 202: what the hook says within the time budget"
     UNCHANGED = "200"
-    REMOVED = "204"
+    REMOVED = "204, or 202 where Heroku waits for the end"
     FAILED = "422 with the reason"
     CONFLICT = "409"
     UNKNOWN = "404"

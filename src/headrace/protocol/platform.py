@@ -106,7 +106,10 @@ def build_provision_action(uuid: str) -> Request:
 
 
 def build_deprovision_action(uuid: str) -> Request:
-    """Give up on a provision: Heroku removes the add-on and charges nobody (contract §3)."""
+    """Give up on a provision: Heroku removes the add-on and charges nobody (contract §3).
+
+    After a deprovision that was answered 202 it says that there is nothing any more (contract §1.4).
+    """
     return _action(uuid, "deprovision")
 
 

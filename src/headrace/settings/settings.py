@@ -32,6 +32,7 @@ from headrace.settings.texts import (
     read_own_database,
     read_seconds,
     read_series,
+    read_switch,
     read_url,
 )
 
@@ -148,6 +149,14 @@ class Settings:
         default="20",
         what="how long a plan change may keep Heroku waiting for your hook before it is answered 202, in seconds",
         more="Heroku gives up after 25.",
+    )
+    async_deprovision: bool = declare(
+        "HEADRACE_ASYNC_DEPROVISION",
+        read_switch,
+        default="off",
+        what="`on`, where Heroku has opened asynchronous deprovisioning to your add-on, a beta",
+        more="A removal is then answered 202, and Heroku told when your hook is done: until then the customer's app "
+        "keeps its config vars.",
     )
     keep_finished: timedelta = declare(
         "HEADRACE_KEEP_DAYS",

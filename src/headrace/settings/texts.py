@@ -105,5 +105,11 @@ def _read_duration(text: str, *, unit: str) -> timedelta:
     return duration
 
 
+def read_switch(given: Given) -> bool:
+    if given.text not in ("on", "off"):
+        raise ConfigurationError([f"{given.text} is neither on nor off."])
+    return given.text == "on"
+
+
 def read_names(given: Given) -> frozenset[str]:
     return frozenset(name.strip() for name in given.text.split(",") if name.strip())

@@ -3,6 +3,7 @@
 from typing import Any
 
 import aiohttp
+from starlette.responses import JSONResponse, Response
 
 from checker.provider import Provider, Resource
 from checker.wrong import caught_by
@@ -47,3 +48,10 @@ class UsesAnotherResourcesToken(Provider):
 @caught_by("asynchronous.asks-for-version-3")
 class AsksForNoVersion(Provider):
     accept = "application/json"
+
+
+@caught_by("asynchronous.removal-ended")
+class PromisesAnEndAndNeverTells(Provider):
+    async def deprovision(self, uuid: str) -> Response:
+        await super().deprovision(uuid)
+        return JSONResponse({"message": "PipeScope is being removed."}, 202)

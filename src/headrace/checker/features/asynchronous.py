@@ -1,6 +1,6 @@
-"""What a provider does after a 202: grant, config vars, and then the word that the add-on is provisioned."""
+"""What a provider does after a 202: grant, config vars, and then the word that the add-on is provisioned, or gone."""
 
-from headrace.checker.kit.articles import ASYNCHRONOUS, PARTNERS, PLATFORM_API
+from headrace.checker.kit.articles import ASYNCHRONOUS, LATER_REMOVAL, PARTNERS, PLATFORM_API
 from headrace.checker.kit.calls import describe, is_action, is_config, is_done, is_token, read_config_vars
 from headrace.checker.kit.fact import Complaint, Feature, NotJudged, Sureness, Why
 from headrace.checker.kit.harness import Harness, Resource
@@ -77,6 +77,20 @@ async def asks_for_version_3(harness: Harness) -> Complaint | None:
     addon = await begin_another(harness)
     with harness.switched(needs_accept=True):
         return await complain_unless_provisioned(harness, addon)
+
+
+@asynchronous.should(LATER_REMOVAL, Sureness.UNCERTAIN)
+async def removal_ended(harness: Harness) -> Complaint | None:
+    """A deprovision that is answered 202, in Heroku's beta for it, is ended with `actions/deprovision`."""
+    resource = await harness.provisioned()
+    with harness.switched(async_deprovision=True):
+        answer = await harness.deprovision(resource)
+        if answer.status != 202:
+            raise NotJudged(Why.NOT_DECLARED, "the provider answers a deprovision at once")
+        if await harness.until_gone(resource):
+            return None
+    expected = f"POST /addons/{resource.uuid}/actions/deprovision within {harness.limits.wait:g} s"
+    return complain_of_calls(harness, resource, expected)
 
 
 async def begin_another(harness: Harness) -> Addon:

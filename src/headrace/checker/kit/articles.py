@@ -12,6 +12,7 @@ ASYNCHRONOUS = Article(
     "Getting Started with Asynchronous Provisioning",
     f"{DEV_CENTER}/getting-started-with-asynchronous-provisioning",
 )
+LATER_REMOVAL = Article("Asynchronous Deprovisioning of Add-ons", f"{DEV_CENTER}/asynchronous-deprovisioning-of-addons")
 PARTNERS = Article("Platform API for Partners", f"{DEV_CENTER}/platform-api-for-partners")
 PLATFORM_API = Article("Platform API Reference", f"{DEV_CENTER}/platform-api-reference")
 SSO = Article("Add-on Single Sign-on", f"{DEV_CENTER}/add-on-single-sign-on")

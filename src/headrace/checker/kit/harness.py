@@ -184,6 +184,13 @@ class Harness:
         await self.until(lambda: resource.addon.state is not State.PROVISIONING)
         return resource.addon.state is State.PROVISIONED
 
+    async def until_gone(self, resource: Resource) -> bool:
+        """Wait until the provider tells that there is nothing any more; what it leaves is taken away without it."""
+        is_gone = await self.until(lambda: resource.uuid not in self.heroku.state.addons)
+        if not is_gone:
+            self.heroku.remove_addon(resource.addon)
+        return is_gone
+
     async def until(self, condition: Callable[[], bool], *, within: float | None = None) -> bool:
         """Wait for something that calls to Heroku bring about, and tell whether it came within the limit."""
         try:
@@ -205,7 +212,11 @@ class Harness:
     async def deprovision(self, resource: Resource) -> ProviderAnswer:
         answer = await self.provider.call("DELETE", resource.path)
         self._claims.release(resource.uuid, answer)
-        if (answer.is_success or answer.status in {404, 410}) and resource.uuid in self.heroku.state.addons:
+        if resource.uuid not in self.heroku.state.addons:
+            return answer
+        if answer.status == 202 and self.heroku.switches.async_deprovision:
+            self.heroku.state.begin_removal(resource.addon)
+        elif answer.is_success or answer.status in {404, 410}:
             self.heroku.remove_addon(resource.addon)
         return answer
 

@@ -52,6 +52,8 @@ class TimelineName(StrEnum):
     PLAN_CHANGE_REFUSED = "plan_change.refused"
     PLAN_CHANGE_FAILED = "plan_change.failed"
     DEPROVISION_REQUESTED = "deprovision.requested"
+    DEPROVISION_PROMISED = "deprovision.promised"
+    DEPROVISION_TOLD = "deprovision.told"
     DEPROVISION_DONE = "deprovision.done"
     DEPROVISION_FAILED = "deprovision.failed"
     PLACEMENT_MOVED = "placement.moved"
@@ -125,9 +127,9 @@ TOLD = {
     TimelineName.PROVISION_FAILED: "The provision was given up: the step, and the kind of its error.",
     TimelineName.PROVISION_EXPIRED: "The provision has passed eleven hours.",
     TimelineName.HEROKU_ASKED: "Heroku is being asked to remove a failed add-on.",
-    TimelineName.HEROKU_REFUSED: "Heroku refused the token with which it was asked.",
+    TimelineName.HEROKU_REFUSED: "Heroku refused the token with which it was asked, or has no such add-on.",
     TimelineName.HEROKU_TOLD: "Heroku was told that the provision failed.",
-    TimelineName.TELL_HEROKU_FAILED: "Heroku could not be told that the provision failed.",
+    TimelineName.TELL_HEROKU_FAILED: "Heroku could not be told that the provision failed, or that the removal is done.",
     TimelineName.CLEAN_UP_FAILED: "Your deprovision hook did not remove what a failed provision made.",
     TimelineName.PLAN_CHANGE_REQUESTED: "Heroku asked for another plan.",
     TimelineName.PLAN_CHANGE_PROMISED: "Heroku was answered 202: it shows the new plan from here on.",
@@ -135,6 +137,8 @@ TOLD = {
     TimelineName.PLAN_CHANGE_REFUSED: "Your hook refused, and the customer was told why.",
     TimelineName.PLAN_CHANGE_FAILED: "The plan change was given up: the step, and the kind of its error.",
     TimelineName.DEPROVISION_REQUESTED: "Heroku asked to remove the resource.",
+    TimelineName.DEPROVISION_PROMISED: "Heroku was answered 202: it keeps the add-on until it is told of the end.",
+    TimelineName.DEPROVISION_TOLD: "Heroku was told that the removal is done.",
     TimelineName.DEPROVISION_DONE: "Your hook is done, and the resource's secrets are forgotten.",
     TimelineName.DEPROVISION_FAILED: "The deprovision was given up: the step, and the kind of its error.",
     TimelineName.PLACEMENT_MOVED: "The app stands in another pipeline or at another stage.",

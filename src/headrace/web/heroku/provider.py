@@ -88,6 +88,7 @@ DEPROVISION = Operation(
     summary="Remove a resource.",
     scheme=Scheme.HEROKU,
     replies={
+        202: show_json("The resource is being removed, and Heroku is told of the end.", Answered),
         204: Reply("The resource is being removed."),
         400: _REJECTED[400],
         401: _REJECTED[401],

@@ -27,7 +27,7 @@ from headrace.store.state.timeline import TimelineName, add_event, add_events
 from headrace.telemetry.context import carry, keep_context
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.lifecycle.core import Core
-from headrace.workflows.lifecycle.deprovisions import begin_deprovision
+from headrace.workflows.lifecycle.deprovisions import begin_deprovision, is_end_promised
 from headrace.workflows.lifecycle.handover import start_due
 from headrace.workflows.lifecycle.plan_changes import is_promised
 
@@ -60,14 +60,18 @@ class _Recorded:
     reply: Reply
     resource: ResourceRow | None
     change: PlanChangeRow | None = None
+    # Of a deprovision: whether Heroku waits for its end.
+    is_promised: bool = False
 
 
 class Calls:
     """Answers Heroku's calls. A reply of 2xx means that the call is on disk, whatever happens next."""
 
-    def __init__(self, core: Core, *, answer_within: timedelta) -> None:
+    def __init__(self, core: Core, *, answer_within: timedelta, removes_later: bool = False) -> None:
+        """`removes_later` tells that a deprovision may be answered 202, and Heroku be told of its end."""
         self._core = core
         self._answer_within = answer_within
+        self._removes_later = removes_later
 
     async def provision(self, request: ProvisionRequest) -> Answer:
         """Create a resource, or answer a repeat as the first time.
@@ -113,12 +117,17 @@ class Calls:
     async def deprovision(self, uuid: str) -> Answer:
         """Remove a resource; the hook runs in the background.
 
+        With 204 Heroku takes the add-on away at once. With 202, which is a beta of Heroku's, it waits until it is told
+        that the hook is done, and the customer's app goes on meanwhile (contract §1.4).
+
         Raises:
             ResourceGone: there is no such resource, or no more.
         """
         recorded = await self._core.database.write(keep_context(self._record_deprovision), uuid)
         if recorded.reply is Reply.GONE:
             raise ResourceGone(uuid)
+        if recorded.is_promised:
+            return Answer(status=202, message=f"{self._core.manifest.name} is being removed.")
         return Answer(status=204)
 
     def _record_provisions(
@@ -202,9 +211,15 @@ class Calls:
         row = lock_resource(connection, uuid)
         transition = TABLE[row.state if row else None, Call.DEPROVISION]
         if row is None or transition.state is None or transition.state is row.state:
-            return _Recorded(reply=transition.reply, resource=row)
+            # A repeat is answered as the first time, whatever is set by now.
+            is_promised = is_end_promised(connection, uuid)
+            return _Recorded(reply=transition.reply, resource=row, is_promised=is_promised)
         changed = begin_deprovision(connection, self._core, row, event=TimelineName.DEPROVISION_REQUESTED)
-        return _Recorded(reply=transition.reply, resource=changed)
+        # Without a token nobody could tell of the end.
+        is_promised = self._removes_later and self._core.secrets.find_token(connection, uuid) is not None
+        if is_promised:
+            add_event(connection, uuid, TimelineName.DEPROVISION_PROMISED, now=self._core.clock())
+        return _Recorded(reply=transition.reply, resource=changed, is_promised=is_promised)
 
     async def _answer_synchronously(self, uuid: str) -> Answer:
         row = await self._wait(lambda connection: _find_settled(connection, uuid))

@@ -33,6 +33,7 @@ ENDS = frozenset(
 MEMBERS = frozenset(
     {
         *(Name.GRANT_EXCHANGED, Name.PLACEMENT_FOUND, Name.HOOK_RETURNED, Name.CONFIG_SET, Name.LOG_DRAIN_SET),
+        *(Name.DEPROVISION_PROMISED, Name.DEPROVISION_TOLD),
         *(Name.PLAN_CHANGE_PROMISED, Name.HEROKU_ASKED, Name.HEROKU_REFUSED, Name.HEROKU_TOLD),
         Name.TELL_HEROKU_FAILED,
     }
@@ -47,6 +48,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
     "set_log_drain": (Name.LOG_DRAIN_SET,),
     "mark_provisioned": (Name.PROVISION_DONE,),
     "settle": (Name.PLAN_CHANGE_DONE,),
+    "mark_deprovisioned": (Name.DEPROVISION_TOLD,),
     "forget": (Name.DEPROVISION_DONE,),
     "tell_heroku": (Name.HEROKU_TOLD,),
 }
@@ -64,6 +66,7 @@ SPELLED = {
     "set_log_drain": "Set the log drain",
     "mark_provisioned": "Tell Heroku that it is provisioned",
     "settle": "Settle the plan",
+    "mark_deprovisioned": "Tell Heroku that it is gone",
     "forget": "Forget its secrets",
     "tell_heroku": "Tell Heroku that it failed",
     "clean_up": "Remove what the hook made",
