@@ -4,7 +4,7 @@ Structs (msgspec) cross the wire; dataclasses are ours. Unknown members are igno
 enum values survive as text, because Heroku may add either at any time (contract §1.1, §7.1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, final, get_args
@@ -87,6 +87,8 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=36, pattern=WITHOUT_NU
 Name = Annotated[str, msgspec.Meta(max_length=255, pattern=WITHOUT_NUL)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254, pattern=WITHOUT_NUL)]
 Word = Annotated[str, msgspec.Meta(max_length=20, pattern=WITHOUT_NUL)]
+# When something happened, as Heroku says: with its time zone.
+Told = Annotated[datetime, msgspec.Meta(tz=True)]
 # Of a member that may be absent: its absence says something, so that another form of it may not be taken for that.
 NEEDED = msgspec.Meta(extra={"is_needed": True})
 
@@ -127,6 +129,8 @@ class PipelineCoupling(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Ref
     stage: Name
     id: Id | None = None
+    created_at: Told | None = None
+    updated_at: Told | None = None
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,12 +237,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """An app's place: the pipeline and the stage. `pipeline.name` is None when Heroku would not tell it."""
+    """An app's place: the pipeline and the stage. `pipeline.name` is None when Heroku would not tell it.
+
+    `coupled_at` is when Heroku says that the app came to this stage, which we learnt some time later, or None; places
+    are compared without it.
+    """
 
     pipeline: Ref
     stage: Stage | str
     owner: Owner | None = None
     generation: str | None = None
+    coupled_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

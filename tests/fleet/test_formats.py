@@ -178,7 +178,7 @@ def test_the_command_offers_all_there_is() -> None:
     """The lists stand in the command too, so that `--help` imports nothing."""
     what, form, *_ = main.commands["export"].params
 
-    assert (list(EXPORTS), list(FORMATS)) == (list(what.type.choices), list(form.type.choices))  # type: ignore[attr-defined]
+    assert ([*EXPORTS, "changes"], list(FORMATS)) == (list(what.type.choices), list(form.type.choices))  # type: ignore[attr-defined]
 
 
 def test_the_command_writes_to_standard_output_or_a_file(fleet: Database, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from headrace.logs import LOGGED
 from headrace.models import Outcome
 from headrace.protocol.lifecycle import TABLE
 from headrace.settings import SETTINGS, Setting
+from headrace.store.sql.views import VIEWS
 from headrace.store.state.notices import MEANINGS
 from headrace.store.state.plan_changes import PlanChangeOutcome
 from headrace.store.state.timeline import TOLD
@@ -129,6 +130,15 @@ def read_decisions() -> list[tuple[str, str]]:
     return re.findall(r"^### (.+)\n\n20\d\d-\d\d-\d\d · (.+)$", page, re.MULTILINE)
 
 
+def render_views() -> str:
+    """Draw the views of docs/warehouse.md."""
+    lines = []
+    for view in VIEWS:
+        lines += ["", f"### `{view.name}`", "", view.row, "", "| column | is |", "|---|---|"]
+        lines += [f"| `{column}` | {text} |" for column, text in view.columns.items()]
+    return "\n".join([*lines, "", ""])
+
+
 def render_decisions() -> str:
     """Draw the index of decisions by topic."""
     decisions = read_decisions()
@@ -167,6 +177,7 @@ DRAWINGS: Mapping[str, tuple[Path, Callable[[], str]]] = {
     "the decisions": (DOCS / "decisions.md", render_decisions),
     "the imports": (ROOT / "ARCHITECTURE.md", render_rooms),
     "the meanings of notices": (DOCS / "reliability.md", render_notices),
+    "the views": (DOCS / "warehouse.md", render_views),
     "the timeline": (DOCS / "reliability.md", render_timeline),
     "the log": (DOCS / "reliability.md", render_logs),
     "the outcomes and orders": (DOCS / "reliability.md", render_outcomes),

@@ -137,6 +137,28 @@ def test_all_five_stages_are_known(stage: str) -> None:
     assert Stage(stage) is inspection.placement.stage
 
 
+@pytest.mark.parametrize(
+    ("told", "coupled_at"),
+    [
+        (
+            {"created_at": "2026-10-01T08:00:00Z", "updated_at": "2026-11-02T09:31:00+01:00"},
+            "2026-11-02T08:31:00+00:00",
+        ),
+        ({"created_at": "2026-10-01T08:00:00Z"}, "2026-10-01T08:00:00+00:00"),
+        ({"created_at": None, "updated_at": "yesterday"}, None),
+        ({"updated_at": "2026-11-02T09:31:00"}, None),
+        ({"updated_at": "0001-01-01T00:00:00+14:00"}, None),
+        ({}, None),
+    ],
+)
+def test_heroku_says_when_an_app_came_to_its_stage(told: dict[str, Any], coupled_at: str | None) -> None:
+    """A move changes the coupling, and a new coupling has not been changed; what is odd is left out."""
+    placement = run(ADDON, answer([coupling(**told)]), PIPELINE).placement
+
+    assert placement is not None
+    assert (None if coupled_at is None else datetime.fromisoformat(coupled_at)) == placement.coupled_at
+
+
 def test_an_unknown_stage_survives() -> None:
     """A stage that Heroku adds later is shown as it is."""
     inspection = run(ADDON, answer(coupling(stage="canary")), PIPELINE)

@@ -49,6 +49,7 @@ def place(
     app: str = "shop",
     at: datetime = NOON,
     is_named: bool = True,
+    coupled_at: datetime | None = None,
 ) -> Inspection:
     """What Heroku says of a resource whose app is in this pipeline, or in none."""
     placement = None
@@ -57,6 +58,7 @@ def place(
             pipeline=Ref(id=id_of(pipeline), name=pipeline if is_named else None),
             stage=read_stage(stage),
             owner=Owner(id=id_of("lumen"), type="team") if is_named else None,
+            coupled_at=coupled_at,
         )
     outcome = Outcome.PLACED if placement else Outcome.UNCOUPLED
     return Inspection(addon=_make_addon(name, app), outcome=outcome, placement=placement, looked_up_at=at)

@@ -140,7 +140,16 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
 @click.argument(
     "what",
     type=click.Choice(
-        ["resources", "placements", "moves", "stage-mix", "figures", "production-on-small-plan", "one-ended-pipelines"]
+        [
+            "resources",
+            "placements",
+            "moves",
+            "stage-mix",
+            "figures",
+            "production-on-small-plan",
+            "one-ended-pipelines",
+            "changes",
+        ]
     ),
 )
 @click.option(
@@ -152,15 +161,27 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
     help="What to write.",
 )
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here (default: standard output)."
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write here (default: standard output); changes go into a folder, by day.",
 )
+@click.option("--since", metavar="CURSOR", help="Of changes, those behind this cursor (default: all there ever were).")
 @env_file
-def export(what: str, form: str, output: Path | None, env_file: str | None) -> None:
-    """Write rows to analyse elsewhere. WHAT they are: docs/metrics.md says what stands in each column."""
+def export(what: str, form: str, output: Path | None, since: str | None, env_file: str | None) -> None:
+    """Write rows to analyse elsewhere. WHAT they are: docs/metrics.md says what stands in each column.
+
+    Changes in a folder are written by day, and then the cursor to go on from is printed, for the next --since.
+    """
     import asyncio
 
     from headrace.fleet.formats import export as write_export
     from headrace.fleet.formats import writing
+
+    if what == "changes":
+        _export_changes(form, output, since or "", env_file)
+        return
+    if since is not None:
+        raise click.UsageError("--since is for changes: every other export is of one moment.")
 
     async def run(parts: "Parts") -> int:
         with writing(output) if output else nullcontext(sys.stdout.buffer) as out:
@@ -170,6 +191,27 @@ def export(what: str, form: str, output: Path | None, env_file: str | None) -> N
     count = with_parts(env_file, run)
     if output:
         click.echo(f"Wrote {spell_count(count, 'row')} to {output}.")
+
+
+def _export_changes(form: str, folder: Path | None, since: str, env_file: str | None) -> None:
+    import asyncio
+
+    from headrace.fleet.change_files import export_changes, require_cursor, write_changes
+    from headrace.store.state.changes import write_change_cursor
+
+    def write(parts: "Parts") -> None:
+        cursor = require_cursor(parts.database, since)
+        if folder is None:
+            write_changes(parts.database, form, sys.stdout.buffer, since=cursor)
+            return
+        count, following = export_changes(parts.database, folder, form, since=cursor)
+        click.echo(f"Wrote {spell_count(count, 'row')} to {folder}.", err=True)
+        click.echo(write_change_cursor(following) if following else "")
+
+    async def run(parts: "Parts") -> None:
+        await asyncio.to_thread(write, parts)
+
+    with_parts(env_file, run)
 
 
 @commands.command()

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,9 @@ ROWS_AT_ONCE = 20_000
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 Columns = Mapping[str, sa.types.TypeEngine[Any]]
-Write = Callable[[Columns, sa.CursorResult[Any], IO[bytes]], int]
+# Some rows at a time, each with a value for each column.
+Batches = Iterable[Sequence[Sequence[Any]]]
+Write = Callable[[Columns, Batches, IO[bytes]], int]
 
 
 def export(database: Database, what: str, form: str, out: IO[bytes], *, small_plans: Collection[str]) -> int:
@@ -32,7 +35,7 @@ def export(database: Database, what: str, form: str, out: IO[bytes], *, small_pl
         MisuseError: Parquet without pyarrow.
     """
     with _reading(database, what, small_plans) as (columns, result):
-        return FORMATS[form](columns, result, out)
+        return FORMATS[form](columns, result.partitions(ROWS_AT_ONCE), out)
 
 
 def stream_csv(database: Database, what: str, *, small_plans: Collection[str]) -> Generator[bytes]:
@@ -50,10 +53,13 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         MisuseError: there is no such folder, nothing may be written there, or no more.
     """
-    partial = path.with_name(f"{path.name}.partial")
+    # What begins with a dot is no part of a folder for whoever reads it whole.
+    partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as out:
             yield out
+            out.flush()
+            os.fsync(out.fileno())
         partial.replace(path)
     except BaseException as error:
         with suppress(OSError):
@@ -73,10 +79,10 @@ def _reading(
         yield columns, result
 
 
-def _write_csv(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:
+def _write_csv(columns: Columns, batches: Batches, out: IO[bytes]) -> int:
     out.write(_spell_rows([columns]))
     count = 0
-    for rows in result.partitions():
+    for rows in batches:
         out.write(_spell_rows(rows))
         count += len(rows)
     return count
@@ -84,8 +90,13 @@ def _write_csv(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -
 
 def _spell_rows(rows: Iterable[Iterable[Any]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([_defuse(_spell(value)) for value in row] for row in rows)
+    csv.writer(text).writerows([_defuse(_spell_cell(value)) for value in row] for row in rows)
     return text.getvalue().encode()
+
+
+def _spell_cell(value: Any) -> Any:
+    """A list in a cell is JSON."""
+    return msgspec.json.encode(value).decode() if isinstance(value, list) else _spell(value)
 
 
 def _defuse(value: Any) -> Any:
@@ -93,28 +104,35 @@ def _defuse(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
 
 
-def _write_jsonl(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:
+def _write_jsonl(columns: Columns, batches: Batches, out: IO[bytes]) -> int:
     encoder, line, count = msgspec.json.Encoder(), bytearray(), 0
-    for row in result:
-        encoder.encode_into({name: _spell(value) for name, value in zip(columns, row, strict=True)}, line)
-        out.write(line + b"\n")
-        count += 1
+    for rows in batches:
+        for row in rows:
+            encoder.encode_into({name: _spell(value) for name, value in zip(columns, row, strict=True)}, line)
+            out.write(line + b"\n")
+        count += len(rows)
     return count
 
 
-def _write_parquet(columns: Columns, result: sa.CursorResult[Any], out: IO[bytes]) -> int:
+def _write_parquet(columns: Columns, batches: Batches, out: IO[bytes]) -> int:
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise MisuseError("Parquet needs pyarrow: pip install 'headrace[parquet]'.") from None
-    kinds = {Moment: pa.timestamp("us", tz="UTC"), sa.Date: pa.date32(), sa.Integer: pa.int64(), sa.String: pa.string()}
+    kinds = {
+        Moment: pa.timestamp("us", tz="UTC"),
+        sa.Date: pa.date32(),
+        sa.Integer: pa.int64(),
+        sa.String: pa.string(),
+        sa.ARRAY: pa.list_(pa.string()),
+    }
     schema = pa.schema(
         [(name, next(kinds[each] for each in kinds if isinstance(kind, each))) for name, kind in columns.items()]
     )
     count = 0
     with parquet.ParquetWriter(out, schema) as writer:
-        for rows in result.partitions(ROWS_AT_ONCE):
+        for rows in batches:
             values = [dict(zip(columns, row, strict=True)) for row in rows]
             writer.write_batch(pa.RecordBatch.from_pylist(values, schema=schema))
             count += len(rows)

@@ -41,7 +41,7 @@ from headrace.protocol.platform import (
     read_pipeline,
     with_etag,
 )
-from headrace.protocol.wire import Request, Response
+from headrace.protocol.wire import Request, Response, is_storable
 
 
 def inspect(uuid: str, *, now: datetime) -> Generator[Request, Response, Inspection]:
@@ -233,4 +233,11 @@ def build_placement(coupling: PipelineCoupling, pipeline: Pipeline | None) -> Pl
         stage=read_stage(coupling.stage),
         owner=known.owner,
         generation=known.generation_name,
+        coupled_at=_find_moment(coupling),
     )
+
+
+def _find_moment(coupling: PipelineCoupling) -> datetime | None:
+    """When a coupling came to its stage: a move within the pipeline changes it and makes no new one (contract §7.5)."""
+    told = coupling.updated_at or coupling.created_at
+    return told if told is not None and is_storable(told) else None

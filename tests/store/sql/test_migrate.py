@@ -13,6 +13,7 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import ALEMBIC_VERSION, BEFORE_COMPARING, MIGRATIONS, is_migrated, migrate
 from headrace.store.sql.place import read_place
 from headrace.store.sql.schema import METADATA
+from headrace.store.sql.views import VIEWS
 from headrace.store.state.resources import find_resource
 from installations import set_version
 from store.making import add_resource, id_of
@@ -83,6 +84,10 @@ def test_processes_that_start_at_the_same_moment_both_succeed(database: Database
 
 
 def _empty(database: Database) -> None:
+    with database.transaction() as connection:
+        schema = "" if database.is_sqlite else f"{database.place.tables}."
+        for view in VIEWS:
+            connection.exec_driver_sql(f"DROP VIEW {schema}{view.name}")
     METADATA.drop_all(database.engine)
     ALEMBIC_VERSION.drop(database.engine)
 

@@ -18,6 +18,7 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.place import OLD_ENGINE, Place, name_place
 from headrace.store.sql.schema import METADATA
 from headrace.store.sql.usable import require_usable
+from headrace.store.sql.views import VIEWS
 from headrace.store.state.resources import find_resource
 from headrace.testing import eventually
 from headrace.workflows.engine.ledger import workflow_status
@@ -87,9 +88,13 @@ async def test_a_worker_that_began_before_the_move_ends_in_order(
 
 
 def test_what_was_moved_is_as_if_it_had_been_made_there(old_url: str, postgres_url: str) -> None:
-    """Tables, versions, and functions of the engine that name their schema."""
+    """Tables, views, versions, and functions of the engine that name their schema."""
     assert 0 == invoke("migrate", "--to-schema", DATABASE_URL=old_url).exit_code
 
+    with beside(old_url) as connection:
+        inspector = sa.inspect(connection)
+        views = [set(inspector.get_view_names(schema=schema)) for schema in ("headrace", "public")]
+    assert [{view.name for view in VIEWS}, set()] == views
     assert METADATA.tables.keys() | {"alembic_version"} == list_tables(old_url, "headrace")
     assert {"placement_check"} == list_tables(old_url, "public")
     assert OLD_ENGINE not in _list_schemas(old_url)

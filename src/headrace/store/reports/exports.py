@@ -47,7 +47,7 @@ def select_placements(_small_plans: Collection[str]) -> sa.Select[Any]:
         sa.select(
             *(placement.c[name] for name in ("resource_uuid", "app_id", "app_name", "pipeline_id")),
             pipeline.c.name.label("pipeline_name"),
-            *(placement.c[name] for name in ("stage", "valid_from", "valid_to")),
+            *(placement.c[name] for name in ("stage", "valid_from", "valid_to", "coupled_at")),
         )
         .outerjoin(pipeline, pipeline.c.id == placement.c.pipeline_id)
         .order_by(placement.c.id)

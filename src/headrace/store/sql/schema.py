@@ -138,8 +138,9 @@ pipeline = sa.Table(
     sa.Index(None, "name", "id"),
 )
 
-# A row without a pipeline says that Heroku said "in no pipeline"; rows are closed, never rewritten. `told_at` is set
-# when the hook of a provision has been called with this place.
+# A row without a pipeline says that Heroku said "in no pipeline"; rows are closed, never rewritten. It begins when we
+# learnt of it; `coupled_at` is when Heroku says that it began. `told_at` is set when the hook of a provision has been
+# called with this place.
 placement = sa.Table(
     "placement",
     METADATA,
@@ -152,6 +153,7 @@ placement = sa.Table(
     sa.Column("valid_from", Moment, nullable=False),
     sa.Column("valid_to", Moment),
     sa.Column("told_at", Moment),
+    sa.Column("coupled_at", Moment),
     index_some("uq_placement_current", "resource_uuid", where="valid_to IS NULL", unique=True),
     sa.Index(None, "resource_uuid", "valid_from"),
     sa.Index(None, "pipeline_id"),

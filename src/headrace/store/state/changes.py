@@ -7,6 +7,7 @@ database that was restored gives positions anew; a cursor also says when its lin
 history.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -83,23 +84,42 @@ def is_of_this_history(connection: sa.Connection, cursor: ChangeCursor) -> bool:
     return connection.execute(query).scalar() == cursor.at
 
 
+def find_change_cursor(connection: sa.Connection, *, until: int | None = None) -> ChangeCursor | None:
+    """Return the cursor behind the last line that has a position, or behind the last up to one; None without any."""
+    query = sa.select(lifecycle_event.c.position, lifecycle_event.c.at).where(lifecycle_event.c.position.is_not(None))
+    if until is not None:
+        query = query.where(lifecycle_event.c.position <= until)
+    row = connection.execute(query.order_by(lifecycle_event.c.position.desc()).limit(1)).first()
+    return None if row is None else ChangeCursor(row.position, row.at)
+
+
 def list_changes(connection: sa.Connection, *, after: int, limit: int) -> list[ChangeRow]:
     """Return what happened behind a position, in order."""
-    query = (
-        sa.select(
-            lifecycle_event.c.position,
-            lifecycle_event.c.at,
-            lifecycle_event.c.resource_uuid,
-            resource.c.name.label("resource_name"),
-            lifecycle_event.c.name,
-            lifecycle_event.c.detail,
-        )
-        .join(resource, resource.c.uuid == lifecycle_event.c.resource_uuid)
-        .where(lifecycle_event.c.position > after)
-        .order_by(lifecycle_event.c.position)
-        .limit(limit)
-    )
-    return [ChangeRow(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
+    query = _CHANGES.where(lifecycle_event.c.position > after).order_by(lifecycle_event.c.position).limit(limit)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def read_changes(connection: sa.Connection, *, after: int, until: int) -> Iterator[ChangeRow]:
+    """Yield what happened behind a position and up to another, by the moment, as it is asked for."""
+    is_between = sa.and_(lifecycle_event.c.position > after, lifecycle_event.c.position <= until)
+    query = _CHANGES.where(is_between).order_by(lifecycle_event.c.at, lifecycle_event.c.position)
+    with connection.execution_options(yield_per=BATCH).execute(query) as result:
+        for row in result:
+            yield _read(row)
+
+
+_CHANGES: sa.Select[Any] = sa.select(
+    lifecycle_event.c.position,
+    lifecycle_event.c.at,
+    lifecycle_event.c.resource_uuid,
+    resource.c.name.label("resource_name"),
+    lifecycle_event.c.name,
+    lifecycle_event.c.detail,
+).join(resource, resource.c.uuid == lifecycle_event.c.resource_uuid)
+
+
+def _read(row: sa.Row[Any]) -> ChangeRow:
+    return ChangeRow(**row._mapping)  # noqa: SLF001
 
 
 def write_change_cursor(cursor: ChangeCursor) -> str:

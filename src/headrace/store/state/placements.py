@@ -319,6 +319,7 @@ def _describe_place(found: Found) -> dict[str, Any]:
         **_name_app(found),
         "pipeline_id": placed.pipeline.id if placed else None,
         "stage": str(placed.stage) if placed else None,
+        "coupled_at": placed.coupled_at if placed else None,
         "valid_from": found.inspected_at,
     }
 

@@ -1,16 +1,14 @@
 """What happened, by `/api/changes`: in order, from a cursor on, waited for where nothing new is there yet."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from headrace.errors import Malformed
+from headrace.fleet.changes import ResourceChange, describe_change
 from headrace.store.sql.database import Database
 from headrace.store.state.api_tokens import Scope
 from headrace.store.state.changes import (
@@ -23,7 +21,6 @@ from headrace.store.state.changes import (
     read_change_cursor,
     write_change_cursor,
 )
-from headrace.store.state.timeline import TOLD, TimelineName
 from headrace.web.ground.openapi import DescribedRoute, Operation, Scheme, show_json
 from headrace.web.ground.tokens import Caller
 from headrace.web.programs.gate import BAD_REQUEST, Gate, describe, read_count, respond
@@ -34,37 +31,6 @@ LONGEST_WAIT_SECONDS = 25
 POLL_SECONDS = 0.5
 
 
-class ResourceChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to a resource; `cursor` is the `after` that goes on behind it.
-
-    `type` is a word such as `provision.done`, and `means` says it in a sentence; there may be new words. `by` is who
-    ordered it. What else is known stands in its member, which is null where it is not about that: `plan` and `old_plan`
-    are bare names, `config_vars` names, `order` is its number and `job` its id, `step` and `reason` tell of a failure.
-    """
-
-    cursor: str
-    at: datetime
-    uuid: str
-    resource: str
-    type: str
-    means: str
-    by: str | None
-    plan: str | None
-    old_plan: str | None
-    pipeline: str | None
-    pipeline_id: str | None
-    old_pipeline_id: str | None
-    stage: str | None
-    old_stage: str | None
-    config_vars: list[str] | None
-    removed_config_vars: list[str] | None
-    order: int | None
-    job: str | None
-    retried: str | None
-    step: str | None
-    reason: str | None
-
-
 class ChangePage(msgspec.Struct, frozen=True, kw_only=True):
     """What happened, in order; `next` is the `after` of the next request, also where nothing is new."""
 
@@ -72,24 +38,6 @@ class ChangePage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-# In a line of a timeline, what each member is called, the first that is there.
-MEMBERS: Mapping[str, tuple[str, ...]] = {
-    "by": ("by",),
-    "plan": ("new_plan", "plan"),
-    "old_plan": ("old_plan",),
-    "pipeline": ("pipeline",),
-    "pipeline_id": ("new_pipeline",),
-    "old_pipeline_id": ("old_pipeline",),
-    "stage": ("stage", "to"),
-    "old_stage": ("from",),
-    "config_vars": ("config_vars",),
-    "removed_config_vars": ("removed",),
-    "job": ("job",),
-    "step": ("step",),
-    "reason": ("reason",),
-}
-# What these lines tell of is an order, and `number` is its number; those of plan changes have others.
-OF_ORDERS = ("config.", "log_drain.", "credentials.", "retirement.")
 FOLLOW = Operation(
     id="follow_changes",
     summary="Return what happened to resources behind a cursor, or wait until something does.",
@@ -139,7 +87,7 @@ class Changes:
             return JSONResponse({"message": message}, status_code=409)
         rows = await self._wait_for(cursor.position if cursor else 0, limit=limit, seconds=wait)
         following = write_change_cursor(rows[-1].cursor) if rows else query.get("after")
-        return respond(ChangePage(changes=[_describe(row) for row in rows], next=following))
+        return respond(ChangePage(changes=[describe_change(row) for row in rows], next=following))
 
     async def _wait_for(self, after: int, *, limit: int, seconds: int) -> list[ChangeRow]:
         """Look until something has happened, or the time is up."""
@@ -162,21 +110,3 @@ def _read_cursor(text: str | None) -> ChangeCursor | None:
     if text is not None and cursor is None:
         raise Malformed("after: is no cursor. Give the `next` of an answer as it is.", field="after")
     return cursor
-
-
-def _describe(row: ChangeRow) -> ResourceChange:
-    known: dict[str, Any] = {
-        member: next((row.detail[name] for name in names if row.detail.get(name) is not None), None)
-        for member, names in MEMBERS.items()
-    }
-    return ResourceChange(
-        cursor=write_change_cursor(row.cursor),
-        at=row.at,
-        uuid=row.resource_uuid,
-        resource=row.resource_name,
-        type=row.name,
-        means=TOLD[TimelineName(row.name)] if row.name in list(TimelineName) else "",
-        order=row.detail.get("number") if row.name.startswith(OF_ORDERS) else None,
-        retried=row.detail.get("what") if row.name == TimelineName.OPERATOR_RETRIED else None,
-        **known,
-    )

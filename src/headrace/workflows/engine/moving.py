@@ -22,6 +22,7 @@ from headrace.store.sql.place import (
 )
 from headrace.store.sql.schema import METADATA
 from headrace.store.sql.schemas import TOMBSTONE, make_in
+from headrace.store.sql.views import VIEWS
 from headrace.workflows.engine.ledger import workflow_status
 from headrace.workflows.engine.port import APPLICATION
 
@@ -112,12 +113,14 @@ def _require_unshared(connection: sa.Connection) -> None:
 
 
 def _move_tables(connection: sa.Connection, old: str, new: str) -> None:
-    """Move our tables; indexes and sequences go with them."""
+    """Move our tables and views; indexes and sequences go with them, and what was granted stays granted."""
     quote = connection.dialect.identifier_preparer.quote
-    there = set(sa.inspect(connection).get_table_names(schema=old))
-    for name in (*METADATA.tables, ALEMBIC_VERSION.name):
+    inspector = sa.inspect(connection)
+    there = {*inspector.get_table_names(schema=old), *inspector.get_view_names(schema=old)}
+    tables = [("TABLE", name) for name in (*METADATA.tables, ALEMBIC_VERSION.name)]
+    for kind, name in (*tables, *(("VIEW", view.name) for view in VIEWS)):
         if name in there:
-            connection.exec_driver_sql(f"ALTER TABLE {quote(old)}.{name} SET SCHEMA {quote(new)}")
+            connection.exec_driver_sql(f"ALTER {kind} {quote(old)}.{name} SET SCHEMA {quote(new)}")
     left = f"{quote(old)}.{TOMBSTONE}"
     connection.exec_driver_sql(f"CREATE TABLE {left} (moved_to text)")
     told = f"headrace has its tables in the schema {new}. This one keeps older releases out; drop it later."

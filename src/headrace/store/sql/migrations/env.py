@@ -5,6 +5,7 @@ from alembic import context
 from headrace.store.sql.migrate import keep_for_older, keep_newest
 from headrace.store.sql.place import read_place
 from headrace.store.sql.schema import METADATA
+from headrace.store.sql.views import drop_views, make_views
 
 # Two processes may start at the same moment: one of them waits for the other, by a lock on PostgreSQL and by SQLite's
 # own, taken before the version is read.
@@ -26,6 +27,8 @@ with engine.connect() as connection:
     )
     with context.begin_transaction():
         keep_newest(connection)
+        drop_views(connection)
         context.run_migrations()
+        make_views(connection)
         keep_for_older(connection)
     connection.commit()
