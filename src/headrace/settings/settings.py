@@ -24,6 +24,7 @@ from headrace.settings.texts import (
     read_common_database,
     read_connections,
     read_days,
+    read_days_or_none,
     read_keys,
     read_long_secret,
     read_manifest,
@@ -146,6 +147,13 @@ class Settings:
         default="30",
         what="how many days the steps of finished workflows are kept",
         more="Timelines and placements are kept for good.",
+    )
+    keep_requests: timedelta = declare(
+        "HEADRACE_KEEP_REQUESTS_DAYS",
+        read_days_or_none,
+        default="7",
+        what="how many days requests with Heroku are kept for operators, without what is secret in them; 0: none are",
+        more="Those that failed, and those of orders: at most 200 of a resource, and 50,000 in all.",
     )
     retire_after: timedelta = declare(
         "HEADRACE_RETIRE_SECONDS",

@@ -89,6 +89,11 @@ def read_days(given: Given) -> timedelta:
     return _read_duration(given.text, unit="days")
 
 
+def read_days_or_none(given: Given) -> timedelta:
+    """Read days, of which there may be none."""
+    return timedelta(0) if given.text == "0" else read_days(given)
+
+
 def _read_duration(text: str, *, unit: str) -> timedelta:
     try:
         duration = timedelta(**{unit: float(text)})
