@@ -94,7 +94,8 @@ async def test_pages_stand_still_and_the_past_is_scrubbed_through(sqlite_url: st
         await page.add_init_script(SUM_SHIFTS)
         compare = f"{pair.url}/board/pipelines/{pipeline}"
         addresses = [f"{pair.url}{path}" for path in ("/board", "/operators", f"/operators/resources/{uuid}")]
-        moved, scripts = {}, 0
+        moved: dict[tuple[int, str], float] = {}
+        scripts = 0
         for width in (DESK, PHONE):
             await page.set_viewport_size({"width": width, "height": 844})
             for address in (compare, f"{compare}?on=2026-11-09", *addresses):
