@@ -359,7 +359,7 @@ async def test_the_observer_is_told_of_every_request_with_its_status() -> None:
     gone = Unreachable("no answer", request="GET /")
     client = make_client(
         FakeTransport([UNAUTHORIZED, REFRESHED, OK, gone]),
-        observe=lambda request, status, seconds: told.append((request.endpoint, status if seconds >= 0 else -1)),
+        observe=lambda request, response, _seconds: told.append((request.endpoint, response and response.status)),
     )
     await client.send(ONE, GET_ADDON)
     with pytest.raises(Unreachable):

@@ -10,7 +10,7 @@ from headrace.hooks.registry import Hooks
 from headrace.inspector.batches import BatchInspector
 from headrace.inspector.inspector import Inspector
 from headrace.protocol.retries import TABLE, Policy
-from headrace.protocol.wire import Request
+from headrace.protocol.wire import Request, Response
 from headrace.settings import Settings
 from headrace.store.sql.database import Database
 from headrace.store.state.pulses import read_database_clock
@@ -19,6 +19,7 @@ from headrace.store.state.tokens import StoredTokens
 from headrace.web.programs.metrics import Metrics
 from headrace.workflows.chores.counting import HourTally
 from headrace.workflows.chores.heartbeat import DatabaseClock, Heartbeat
+from headrace.workflows.chores.keeping import RequestKeeper
 from headrace.workflows.chores.sweep import Sweep
 from headrace.workflows.chores.upkeep import Upkeep
 from headrace.workflows.config.changes import ConfigChanges
@@ -65,6 +66,20 @@ class Parts(Core):
     redaction: Redaction
     hooks: Hooks
     metrics: Metrics
+    requests: RequestKeeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watchers:
+    """Who is told of each request to Heroku: all of them, one after the other."""
+
+    metrics: Metrics
+    tally: HourTally
+    requests: RequestKeeper
+
+    def observe(self, request: Request, response: Response | None, seconds: float) -> None:
+        for observe in (self.metrics.observe, self.tally.observe, self.requests.observe):
+            observe(request, response, seconds)
 
 
 def assemble(
@@ -77,17 +92,17 @@ def assemble(
 ) -> Parts:
     """Put the parts of a service together; nothing is opened or started by it."""
     core, redaction = _build_core(settings, clock=clock, retries=retries)
-    metrics, tokens = _build_metrics(settings, core), StoredTokens(core.database, core.secrets, clock=clock)
-    client = _build_client(settings, core, tokens, observe=metrics.observe, tally=(tally := HourTally()))
+    watchers, tokens = _build_watchers(settings, core), StoredTokens(core.database, core.secrets, clock=clock)
+    client = _build_client(settings, core, tokens, observe=watchers.observe)
     moves, every = StageChanges(core, hooks), settings.recheck_every
-    inspector = Inspector(core.database, client, clock=clock, recheck_every=every, on_move=moves.note)
-    _register_workflows(core, hooks, client, settings, inspector=inspector, moves=moves)
+    inspector = _build_inspector(core, hooks, client, settings, moves=moves)
     return Parts(
         manifest=core.manifest,
         database=core.database,
         secrets=core.secrets,
         engine=core.engine,
         clock=clock,
+        requests=watchers.requests,
         settings=settings,
         client=client,
         tokens=tokens,
@@ -100,11 +115,11 @@ def assemble(
         sweep=_build_sweep(core, client, every=every, moves=moves),
         feeding=Feeding(core),
         upkeep=Upkeep(core, keep_finished=settings.keep_finished, recheck_every=every),
-        heartbeat=Heartbeat(core, heroku=client, tally=tally, read_clock=database_clock),
+        heartbeat=Heartbeat(core, heroku=client, tally=watchers.tally, read_clock=database_clock),
         roll_up=RollUp(core.database, clock=clock),
         panels=_build_panels(settings, core, hooks, redaction),
         redaction=redaction,
-        metrics=metrics,
+        metrics=watchers.metrics,
         hooks=hooks,
     )
 
@@ -114,14 +129,6 @@ def _find_webhooks_url(settings: Settings, hooks: Hooks) -> str | None:
     if not hooks.is_of_fleet:
         return settings.manifest.webhooks_url
     return f"{settings.own_url}{FLEET_WEBHOOKS}" if settings.own_url else None
-
-
-def _tell_both(one: Observe, other: Observe) -> Observe:
-    def observe(request: Request, status: int | None, seconds: float) -> None:
-        one(request, status, seconds)
-        other(request, status, seconds)
-
-    return observe
 
 
 def _watch_hooks(core: Core, hooks: Hooks, redaction: Redaction) -> Failures:
@@ -151,15 +158,19 @@ def _build_core(
     return core, redaction
 
 
-def _register_workflows(
-    core: Core, hooks: Hooks, client: HerokuClient, settings: Settings, *, inspector: Inspector, moves: StageChanges
-) -> None:
-    """Have the engine know what it calls when workflows are due."""
+def _build_inspector(
+    core: Core, hooks: Hooks, client: HerokuClient, settings: Settings, *, moves: StageChanges
+) -> Inspector:
+    """Have the engine know what it calls when workflows are due, and return what inspects in them as elsewhere."""
+    inspector = Inspector(
+        core.database, client, clock=core.clock, recheck_every=settings.recheck_every, on_move=moves.note
+    )
     deprovisions = Deprovisions(core, hooks, client)
     Provisions(core, hooks, client, inspector=inspector, deprovisions=deprovisions, stage_changes=moves)
     Leftovers(core, hooks, deprovisions)
     PlanChanges(core, hooks, client)
     ConfigChanges(core, hooks, client, retire_after=settings.retire_after)
+    return inspector
 
 
 def _build_sweep(core: Core, client: HerokuClient, *, every: timedelta, moves: StageChanges) -> Sweep:
@@ -170,8 +181,8 @@ def _build_sweep(core: Core, client: HerokuClient, *, every: timedelta, moves: S
     return Sweep(core, batches)
 
 
-def _build_metrics(settings: Settings, core: Core) -> Metrics:
-    return Metrics(
+def _build_watchers(settings: Settings, core: Core) -> _Watchers:
+    metrics = Metrics(
         core.database,
         clock=core.clock,
         small_plans=settings.small_plans,
@@ -179,15 +190,15 @@ def _build_metrics(settings: Settings, core: Core) -> Metrics:
         recheck_every=settings.recheck_every,
         is_working=core.engine.is_working,
     )
+    requests = RequestKeeper(core.database, clock=core.clock, kept_for=settings.keep_requests, secrets=settings.secrets)
+    return _Watchers(metrics=metrics, tally=HourTally(), requests=requests)
 
 
-def _build_client(
-    settings: Settings, core: Core, tokens: StoredTokens, *, observe: Observe, tally: HourTally
-) -> HerokuClient:
+def _build_client(settings: Settings, core: Core, tokens: StoredTokens, *, observe: Observe) -> HerokuClient:
     return HerokuClient(
         AiohttpTransport(api_url=settings.api_url, id_url=settings.id_url),
         tokens=tokens,
         client_secrets=settings.client_secrets,
         clock=core.clock,
-        observe=_tell_both(observe, tally.observe),
+        observe=observe,
     )

@@ -22,6 +22,7 @@ from headrace.protocol.oauth import TokenChain, build_backfill, exchange, read_b
 from headrace.protocol.pipelines import inspect
 from headrace.protocol.platform import raise_for_status, read_date, read_rate_remaining
 from headrace.protocol.wire import Host, Request, Response
+from headrace.telemetry.context import about
 from headrace.telemetry.tracing import span
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ KEPT_FOR_ACCESS = 50
 # Then whatever else would be sent is held off for so long, in which 75 come back (contract §9).
 HELD_OFF = timedelta(minutes=1)
 
-Observe = Callable[[Request, int | None, float], None]
+Observe = Callable[[Request, Response | None, float], None]
 
 
 class Transport(Protocol):
@@ -145,7 +146,7 @@ async def _read_body(answer: aiohttp.ClientResponse, request: Request) -> bytes:
 class HerokuClient:
     """Speaks to Heroku for many resources, each with its own token.
 
-    `observe` is told of every request: its status (None when no answer came) and how many seconds it took.
+    `observe` is told of every request: its answer (None when none came) and how many seconds it took.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class HerokuClient:
         tokens: TokenKeeper,
         client_secrets: Sequence[Secret],
         clock: Clock,
-        observe: Observe = lambda _request, _status, _seconds: None,
+        observe: Observe = lambda _request, _response, _seconds: None,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
@@ -260,12 +261,13 @@ class HerokuClient:
         if not may_use_kept:
             self._require_pool(uuid, request)
         token = token or await self._find_token(uuid)
-        if token.expires_within(REFRESH_MARGIN, now=self._clock()):
-            token = await self._refresh(uuid, token)
-        response = await self._send(_authorize(request, token), token.access, token.refresh)
-        if response.status == 401:
-            token = await self._refresh(uuid, token)
+        with about(resource=uuid):
+            if token.expires_within(REFRESH_MARGIN, now=self._clock()):
+                token = await self._refresh(uuid, token)
             response = await self._send(_authorize(request, token), token.access, token.refresh)
+            if response.status == 401:
+                token = await self._refresh(uuid, token)
+                response = await self._send(_authorize(request, token), token.access, token.refresh)
         self._note_pool(uuid, response)
         return response, token
 
@@ -319,8 +321,7 @@ class HerokuClient:
             self._kept_until[uuid] = self._clock() + HELD_OFF
 
     async def _find_token(self, uuid: str) -> Token:
-        token = await self._tokens.find_token(uuid)
-        if token is None:
+        if (token := await self._tokens.find_token(uuid)) is None:
             raise GrantError(f"Resource {uuid} has no token: its grant was never exchanged.", reason="missing")
         return token
 
@@ -362,23 +363,22 @@ class HerokuClient:
     async def _send(self, request: Request, *secrets: Secret) -> Response:
         """Send one request. An answer that becomes an error's text holds none of the secrets that it was sent with."""
         started = perf_counter()
-        status: int | None = None
+        response: Response | None = None
         try:
             with span(
                 f"{request.method} {request.endpoint}", kind="CLIENT", http_request_method=request.method
             ) as traced:
                 response = await self._transport.send(request)
-                status = response.status
-                traced.tell({"http.response.status_code": status})
+                traced.tell({"http.response.status_code": response.status})
             self._last_answer = (response, self._clock())
-            return _redact(response, [*self._client_secrets, *secrets])
+            return (response := _redact(response, [*self._client_secrets, *secrets]))
         finally:
-            self._note_answer(status)
-            self._observe(request, status, perf_counter() - started)
+            self._note_answer(response)
+            self._observe(request, response, perf_counter() - started)
 
-    def _note_answer(self, status: int | None) -> None:
+    def _note_answer(self, response: Response | None) -> None:
         now = self._clock()
-        if status is not None and status < 500:
+        if response is not None and response.status < 500:
             self._failures, self._answered_at = None, now
         else:
             self._failures = (self._failures[0] if self._failures else now, now)

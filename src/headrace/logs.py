@@ -34,6 +34,7 @@ class LogName(StrEnum):
     UPKEEP_FAILED = "upkeep.failed"
     ROLL_UP_FAILED = "roll_up.failed"
     HEARTBEAT_FAILED = "heartbeat.failed"
+    KEEPING_FAILED = "keeping.failed"
     INSPECTION_FAILED = "inspection.failed"
     ACCESS_FAILED = "access.failed"
     PANEL_FAILED = "panel.failed"
@@ -88,6 +89,7 @@ LOGGED = {
     LogName.UPKEEP_FAILED: Logged("ERROR", "A round of upkeep failed; the next one tries again."),
     LogName.ROLL_UP_FAILED: Logged("ERROR", "Counting the fleet's days failed; the next round tries again."),
     LogName.HEARTBEAT_FAILED: Logged("ERROR", "This process could not write that it lives; `/ready` says so too."),
+    LogName.KEEPING_FAILED: Logged("ERROR", "Requests with Heroku could not be kept; the next round tries again."),
     LogName.INSPECTION_FAILED: Logged("WARNING", "Heroku did not tell where an app is; it is asked again."),
     LogName.ACCESS_FAILED: Logged("WARNING", "Heroku did not tell who may see an app; it is asked again."),
     LogName.PANEL_FAILED: Logged("ERROR", "Your panel hook failed; the card is shown without it."),

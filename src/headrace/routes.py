@@ -9,6 +9,7 @@ from headrace.inspector.visibility import Visibility
 from headrace.web.customers.boards import Boards
 from headrace.web.customers.faces import Faces
 from headrace.web.customers.routes import Customers
+from headrace.web.ground.kept import Kept
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import keep_customers, keep_operators
 from headrace.web.ground.tokens import Tokens
@@ -47,14 +48,21 @@ def _build_partner_api(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
     """A fleet has none: another provider answers Heroku's calls."""
     if parts.hooks.is_of_fleet:
         return []
-    return PartnerApi(calls=parts.calls, manifest=parts.manifest, clock=parts.clock, prefix=prefix).routes()
+    return PartnerApi(
+        calls=parts.calls, manifest=parts.manifest, clock=parts.clock, prefix=prefix, kept=_build_kept(parts)
+    ).routes()
 
 
 def _build_webhooks(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:
     url = parts.subscriptions.url
     if url is None:
         return []
-    return Webhooks(events=parts.events, url=url, prefix=prefix, count=parts.metrics.count_delivery).routes()
+    count = parts.metrics.count_delivery
+    return Webhooks(events=parts.events, url=url, prefix=prefix, count=count, kept=_build_kept(parts)).routes()
+
+
+def _build_kept(parts: Parts) -> Kept:
+    return Kept(keep=parts.requests.keep, clock=parts.clock)
 
 
 def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
@@ -62,7 +70,13 @@ def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
     settings = parts.settings
     faces = Faces(logo=settings.logo, accent=settings.accent, home=settings.product_url, links=settings.links)
     return Customers(
-        boards=boards, sessions=sessions, manifest=parts.manifest, prefix=prefix, clock=parts.clock, faces=faces
+        boards=boards,
+        sessions=sessions,
+        manifest=parts.manifest,
+        prefix=prefix,
+        clock=parts.clock,
+        kept=_build_kept(parts),
+        faces=faces,
     )
 
 
@@ -79,6 +93,7 @@ def _build_operators(parts: Parts, tokens: Tokens) -> Sequence[DescribedRoute]:
         manifest=parts.manifest,
         small_plans=parts.settings.small_plans,
         recheck_every=parts.settings.recheck_every,
+        keep_requests=parts.settings.keep_requests,
         clock=parts.clock,
         find_silence=lambda: parts.heartbeat.heroku_silent_since,
         tokens=tokens,

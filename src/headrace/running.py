@@ -30,6 +30,8 @@ ROLL_UP_PAUSE_SECONDS = 5.0
 PANEL_METRICS_PAUSE_SECONDS = 1.0
 WATCH_PAUSE_SECONDS = 3.0
 BEAT_PAUSE_SECONDS = 5.0
+KEEPING_PAUSE_SECONDS = 2.0
+FORGETTING_PAUSE_SECONDS = 60.0
 GIVES_BACK_WITHIN_SECONDS = 2.0
 READY_WITHIN_SECONDS = 2.0
 TRIAL_WITHIN_SECONDS = 1.0
@@ -88,6 +90,7 @@ async def working(parts: Parts) -> AsyncIterator[None]:
             start(LogName.UPKEEP_FAILED, parts.upkeep.run_once, pause=UPKEEP_PAUSE_SECONDS),
             start(LogName.ROLL_UP_FAILED, parts.roll_up.run_once, pause=ROLL_UP_PAUSE_SECONDS),
             start(LogName.PANEL_METRICS_FAILED, parts.panels.run_once, pause=PANEL_METRICS_PAUSE_SECONDS),
+            start(LogName.KEEPING_FAILED, parts.requests.forget, pause=FORGETTING_PAUSE_SECONDS),
         ]
         yield
         for chore in chores:
@@ -96,12 +99,16 @@ async def working(parts: Parts) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def beating(parts: Parts) -> AsyncIterator[None]:
-    """Tell that this process lives, a worker or not, until the context ends."""
+    """Tell that this process lives, a worker or not, and what it asked and was asked, until the context ends."""
     async with asyncio.TaskGroup() as tasks:
         repeat = partial(_repeat, parts.database.outages)
-        heart = tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS))
+        chores = [
+            tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS)),
+            tasks.create_task(repeat(LogName.KEEPING_FAILED, parts.requests.flush, pause=KEEPING_PAUSE_SECONDS)),
+        ]
         yield
-        heart.cancel()
+        for chore in chores:
+            chore.cancel()
 
 
 async def close(parts: Parts) -> None:
@@ -113,6 +120,7 @@ async def close(parts: Parts) -> None:
     with suppress(TimeoutError, *DATABASE_ERRORS):
         async with asyncio.timeout(GIVES_BACK_WITHIN_SECONDS):
             await parts.tokens.give_back()
+            await parts.requests.flush()
     try:
         await parts.hooks.finish()
     except Exception:

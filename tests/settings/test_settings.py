@@ -98,6 +98,7 @@ def test_the_help_of_a_setting_shows_its_default() -> None:
         ("HEADRACE_RECHECK_SECONDS", "nan", "nan is not a number of seconds above zero"),
         ("HEADRACE_RECHECK_SECONDS", "inf", "inf is not a number of seconds above zero"),
         ("HEADRACE_KEEP_DAYS", "never", "never is not a number of days above zero"),
+        ("HEADRACE_KEEP_REQUESTS_DAYS", "-1", "-1 is not a number of days above zero"),
         ("HEADRACE_METRICS_TOKEN", "guessable", "has 9 characters, 32 are needed"),
         ("HEADRACE_API_TOKEN", "guessable", "has 9 characters, 32 are needed"),
         ("HEADRACE_OPERATOR_SECRET", "guessable", "has 9 characters, 32 are needed"),
@@ -113,6 +114,13 @@ def test_a_bad_value_is_named_and_explained(name: str, value: str, problem: str)
     assert found.startswith(f"{name}: ")
     with pytest.raises(ConfigurationError, match=problem):
         read_settings({**GOOD, name: value})
+
+
+def test_requests_are_kept_for_a_week_or_for_no_time() -> None:
+    """0 is a number of days like others there, and nowhere else."""
+    kept = [read_settings({**GOOD, "HEADRACE_KEEP_REQUESTS_DAYS": days}).keep_requests for days in ("", "0", "1.5")]
+
+    assert [timedelta(days=7), timedelta(0), timedelta(days=1.5)] == kept
 
 
 def test_several_bad_values_are_reported_together() -> None:

@@ -137,7 +137,7 @@ async def live_through_bad_days(pair: Pair) -> tuple[dict[str, str], str]:
     login = await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET}, name=OPERATOR_COOKIE)
     operators = login.cookie.value if login.cookie else ""
     await visit(pair, "/operators/login", form={"secret": OPERATOR_SECRET[:-1]})
-    lists = ("pipelines", "resources", "workflows", "deliveries", "sync", f"resources/{addon.id}")
+    lists = ("pipelines", "resources", "requests", "workflows", "deliveries", "sync", f"resources/{addon.id}")
     paths = ["", ".json", f"/resources/{addon.id}/retry"]
     paths += [f"/{path}{ending}" for path in lists for ending in ("", ".json")]
     place = await pair.parts.database.read(find_current_placement, addon.id)
@@ -177,6 +177,7 @@ async def test_bad_days_leave_no_secret_anywhere(database_url: str) -> None:
     with capture_log() as out:
         async with play(database_url, acme) as pair:
             found, answers = await live_through_bad_days(pair)
+            await pair.parts.requests.flush()
             columns = await pair.parts.database.read(dump)
     secrets = {**SECRETS, **found}
     log = out.getvalue()
@@ -187,6 +188,7 @@ async def test_bad_days_leave_no_secret_anywhere(database_url: str) -> None:
     assert "inspection.failed" in log
     assert UUID in "".join(columns.values())
     assert any(column.startswith("workflow_status.") for column in columns)
+    assert "client_secret=•••" in columns["kept_request.asked"]
     leaks = [f"{what} in {place}" for place, text in places.items() for what, value in secrets.items() if value in text]
     assert [] == leaks
     assert [] == [place for place, text in places.items() if HOOK_SECRET in text and place != "the log"]

@@ -24,7 +24,7 @@ from headrace.settings.texts import (
     read_common_database,
     read_connections,
     read_days,
-    read_kept_days,
+    read_days_or_none,
     read_keys,
     read_long_secret,
     read_manifest,
@@ -119,7 +119,7 @@ class Settings:
     )
     panel_metrics_for: timedelta = declare(
         "HEADRACE_PANEL_METRICS_DAYS",
-        read_kept_days,
+        read_days_or_none,
         default="0",
         what="for how many days the numbers of panels (`Panel.metrics`) are kept, so that they can be told by stage",
         more="None by default. Where they are kept, your panel hook is called once a day for each resource. "
@@ -164,6 +164,13 @@ class Settings:
         default="30",
         what="how many days the steps of finished workflows are kept",
         more="Timelines and placements are kept for good.",
+    )
+    keep_requests: timedelta = declare(
+        "HEADRACE_KEEP_REQUESTS_DAYS",
+        read_days_or_none,
+        default="7",
+        what="how many days requests with Heroku are kept for operators, without what is secret in them; 0: none are",
+        more="Those that failed, and those of orders: at most 200 of a resource, and 50,000 in all.",
     )
     retire_after: timedelta = declare(
         "HEADRACE_RETIRE_SECONDS",

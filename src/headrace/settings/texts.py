@@ -17,7 +17,6 @@ LONGEST = timedelta(days=10_000)
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
 # A million series are some 240 MB at each scrape.
 MOST_SERIES = 1_000_000
-MOST_DAYS = 3_660
 
 
 def read_manifest(given: Given) -> Manifest:
@@ -86,13 +85,13 @@ def read_seconds(given: Given) -> timedelta:
     return _read_duration(given.text, unit="seconds")
 
 
-def read_kept_days(given: Given) -> timedelta:
-    """Read a number of days, of which there may be none."""
-    return timedelta(days=_read_number(given.text, 0, MOST_DAYS))
-
-
 def read_days(given: Given) -> timedelta:
     return _read_duration(given.text, unit="days")
+
+
+def read_days_or_none(given: Given) -> timedelta:
+    """Read days, of which there may be none."""
+    return timedelta(0) if given.text == "0" else read_days(given)
 
 
 def _read_duration(text: str, *, unit: str) -> timedelta:

@@ -12,7 +12,9 @@ from pair import Acme, Pair, play_pair
 
 SECRET = "planted-operator-secret-of-36-letters"
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
-LISTS = tuple(f"/operators/{name}" for name in ("pipelines", "resources", "workflows", "deliveries", "sync"))
+LISTS = tuple(
+    f"/operators/{name}" for name in ("pipelines", "resources", "requests", "workflows", "deliveries", "sync")
+)
 PAGES = (
     "/operators",
     "/operators/definitions",

@@ -7,7 +7,7 @@ from browsing import OPERATOR_COOKIE, Page, visit
 from pair import Pair, play_pair
 
 SECRET = "planted-operator-secret-of-36-letters"
-LISTS = ("pipelines", "resources", "workflows", "deliveries", "sync")
+LISTS = ("pipelines", "resources", "requests", "workflows", "deliveries", "sync")
 
 
 def play(database_url: str, **options: Any) -> Any:

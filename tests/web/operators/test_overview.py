@@ -1,21 +1,26 @@
 """What the fleet tells operators and their programs, from the resources of customers to the figures."""
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import is_dataclass
+from datetime import timedelta
 from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import quote
 
 import pytest
+import sqlalchemy as sa
 
+from headrace.clock import read_clock
 from headrace.fleet.definitions import DEFINITIONS
 from headrace.fleet.insights import DAY
 from headrace.fleet.overview import Overview
-from headrace.models import State
+from headrace.models import Stage, State
 from headrace.store.state.notices import NoticeKind, raise_notice
 from headrace.store.state.panel_metrics import save_panel_metrics
 from headrace.store.state.placements import save_inspection
+from headrace.web.ground.app import COMPRESSION
 from pair import Pair, play_pair
 from store.making import HOUR, NOON, add_resource, place
 from web.operators.small_fleet import look, make_fleet, play
@@ -189,3 +194,32 @@ async def test_nobody_else_is_told(sqlite_url: str) -> None:
         assert 401 == (await ask(pair, cookie[:-2]))[0]
     async with play_pair(sqlite_url) as pair:
         assert 404 == (await ask(pair, cookie))[0]
+
+
+async def test_an_overview_with_weeks_of_history_is_light(sqlite_url: str) -> None:
+    """At most 30 KB on the wire, compressed as the service does it; also with figures of many digits, for a year."""
+    async with play(sqlite_url) as (pair, cookie):
+        await pair.parts.database.write(live_for_weeks)
+        await pair.parts.roll_up.count_all()
+        pages = [(await look(pair, cookie, f"/operators{days}")).text for days in ("", "?days=365")]
+
+    assert all("a-partner-with-a-long-name" in page for page in pages)
+    assert [] == [size for page in pages if (size := len(gzip.compress(page.encode(), COMPRESSION))) > 30_000]
+
+
+def live_for_weeks(connection: sa.Connection) -> None:
+    """Sixty weeks of apps that come to pipelines at every stage, move on, and go; some provisions failed."""
+    now = read_clock()
+    for number in range(840):
+        at = now - timedelta(hours=12 * number)
+        name, stage = f"acme-{number}", (*Stage, "a-stage-of-tomorrow")[number % 6]
+        pipeline = f"a-partner-with-a-long-name-{number % 40}" if number % 7 else None
+        failed = {"state": State.FAILED} if number % 50 == 0 else {"state": State.PROVISIONED, "provisioned_at": at}
+        uuid = add_resource(connection, name, at=at, plan=f"plan-{number % 9}", **failed)
+        save_inspection(connection, place(name, pipeline, stage, app=f"app-{number}", at=at), next_check_at=now)
+        later = at + timedelta(hours=11)
+        if number % 3 == 0 and later < now:
+            found = place(name, pipeline, "production", app=f"app-{number}", at=later)
+            save_inspection(connection, found, next_check_at=now)
+        if number % 50 == 0:
+            raise_notice(connection, uuid, NoticeKind.PROVISION_FAILED, now=at, step="run_hook", reason="RuntimeError")

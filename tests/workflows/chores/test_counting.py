@@ -6,7 +6,7 @@ from headrace.clock import read_clock
 from headrace.emulator import Fault
 from headrace.errors import HerokuBroken
 from headrace.fleet.day import load_day
-from headrace.protocol.wire import Request
+from headrace.protocol.wire import Request, Response
 from headrace.workflows.chores.counting import HourTally, name_class
 from headrace.workflows.chores.heartbeat import Heartbeat
 from pair import play_pair
@@ -23,7 +23,7 @@ async def test_what_could_not_be_written_down_is_counted_the_next_time(database_
     """Heroku's failures too; nothing is counted twice."""
     async with play_pair(database_url, has_worker=False) as pair:
         tally = HourTally()
-        tally.observe(ASKED, 503, 0.3)
+        tally.observe(ASKED, Response(status=503), 0.3)
         tally.put_back(tally.take())
         tally.observe(ASKED, None, 0.3)
         await Heartbeat(pair.parts, heroku=pair.parts.client, tally=tally).beat()

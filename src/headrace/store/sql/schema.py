@@ -385,3 +385,26 @@ panel_read = sa.Table(
     of_resource(primary_key=True),
     sa.Column("day", sa.Date, nullable=False),
 )
+
+# Requests with Heroku, either way, without what is secret: those that failed, and those that belong to orders. What is
+# about a resource that was never made stands here too.
+kept_request = sa.Table(
+    "kept_request",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    uuid_column("resource_uuid"),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("direction", sa.String(4), nullable=False),
+    sa.Column("purpose", sa.String(30), nullable=False),
+    sa.Column("method", sa.String(10), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("ms", sa.Integer, nullable=False),
+    sa.Column("request_id", sa.String(200), nullable=False),
+    sa.Column("workflow", sa.Text),
+    sa.Column("step", sa.String(60)),
+    sa.Column("asked", sa.Text, nullable=False),
+    sa.Column("answered", sa.Text, nullable=False),
+    sa.Index(None, "at", "id"),
+    sa.Index(None, "resource_uuid", "at", "id"),
+)

@@ -18,7 +18,8 @@ class HourFigure(StrEnum):
 
     `ANSWERS` are Heroku's, by class; `ANSWERED_WITHIN` has them by the bound in seconds that they kept within, and
     `FAILED_CHECKS` is by the kind of the error. Of `IN_WORK`, resources with a workflow, and `OLDEST`, the seconds for
-    which the oldest provision had waited, the highest of the hour stands.
+    which the oldest provision had waited, the highest of the hour stands. `NOT_KEPT` are requests with Heroku of
+    which there were more than are written down.
     """
 
     ANSWERS = "answers"
@@ -26,9 +27,10 @@ class HourFigure(StrEnum):
     FAILED_CHECKS = "failed_checks"
     IN_WORK = "in_work"
     OLDEST = "oldest"
+    NOT_KEPT = "not_kept"
 
 
-SUMS = (HourFigure.ANSWERS, HourFigure.ANSWERED_WITHIN, HourFigure.FAILED_CHECKS)
+SUMS = (HourFigure.ANSWERS, HourFigure.ANSWERED_WITHIN, HourFigure.FAILED_CHECKS, HourFigure.NOT_KEPT)
 Counts = Mapping[tuple[HourFigure, str], float]
 
 

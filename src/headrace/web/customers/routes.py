@@ -20,12 +20,14 @@ from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
 from headrace.store.state.logins import claim_login
+from headrace.telemetry.context import note
 from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
 from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.faces import Faces
 from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form, read_own_form
 from headrace.web.ground.csrf import mask_csrf
+from headrace.web.ground.kept import Kept
 from headrace.web.ground.openapi import (
     FORM_REJECTED,
     FORM_TYPE,
@@ -43,6 +45,8 @@ from headrace.web.ground.sessions import GOOD_FOR, Session, Sessions, start_sess
 log = logging.getLogger(__name__)
 
 LARGE_BOARD = 200
+# What a login was for, as it is kept.
+SSO = "sso"
 # Base64url, and no longer than a cookie may be.
 NAV_COOKIE, NAV_DATA = "heroku-nav-data", re.compile(r"[A-Za-z0-9_-]{1,3000}={0,2}", re.ASCII)
 
@@ -144,12 +148,15 @@ class Customers:
     manifest: Manifest
     prefix: str
     clock: Clock
+    kept: Kept
     faces: Faces = field(default_factory=Faces)
 
     def login_routes(self) -> list[DescribedRoute]:
         """The address of the manifest's `sso_url`, wherever that is; there is none without single sign-on."""
         path = self.manifest.sso_path
-        return [DescribedRoute(cut(path, self.prefix), self.log_in, "POST", LOG_IN)] if path else []
+        if not path:
+            return []
+        return [DescribedRoute(cut(path, self.prefix), self.kept.of(SSO, path, self.log_in), "POST", LOG_IN)]
 
     def routes(self) -> list[DescribedRoute]:
         return [
@@ -168,6 +175,7 @@ class Customers:
             form = await read_form(request)
             login = verify_sso(form, salt=self.manifest.sso_salt, now=self.clock())
             uuid = await self._find_resource(login.resource_id)
+            note(resource=uuid)
             if not await self.boards.database.write(claim_login, login.digests, expires_at=login.forgotten_at):
                 raise SsoRejected(reason="replayed")
         except Rejected as error:

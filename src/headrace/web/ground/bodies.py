@@ -13,6 +13,8 @@ from headrace.web.ground.origin import is_same_origin
 FORM_LIMIT = 64 * 1024
 MOST_FIELDS = 100
 READ_WITHIN_SECONDS = 10.0
+# Where a scope has the body that was read.
+BODY = "headrace.body"
 
 
 class OwnForm(TypedDict):
@@ -40,7 +42,14 @@ async def read_body(request: Request, *, limit: int, within: float = READ_WITHIN
         raise TooSlow(within) from None
     except ClientDisconnect:
         raise Malformed("The body ended too early.") from None
-    return bytes(body)
+    request.scope[BODY] = bytes(body)
+    return find_body(request)
+
+
+def find_body(request: Request) -> bytes:
+    """Return the body again, as far as it was read."""
+    body: bytes = request.scope.get(BODY, b"")
+    return body
 
 
 async def read_form(request: Request) -> dict[str, str]:

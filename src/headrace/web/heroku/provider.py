@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from headrace.clock import Clock
 from headrace.errors import Rejected
 from headrace.logs import LogName
+from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import (
     BODY_LIMIT,
@@ -29,6 +30,7 @@ from headrace.protocol.partner import (
 from headrace.telemetry.context import note
 from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
+from headrace.web.ground.kept import Kept, Respond
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.workflows.lifecycle.calls import Calls
 
@@ -99,7 +101,8 @@ DEPROVISION = Operation(
 )
 
 Endpoint = Callable[[Request], Awaitable[Answer]]
-Respond = Callable[[Request], Awaitable[Response]]
+# What was asked of the Partner API that it has not.
+OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +113,19 @@ class PartnerApi:
     manifest: Manifest
     clock: Clock
     prefix: str
+    kept: Kept
 
     def routes(self) -> list[Route]:
         base = cut(self.manifest.resources_path, self.prefix)
         one = f"{base}/{{uuid}}"
         return [
-            DescribedRoute(base, self.guard(self.provision), "POST", PROVISION),
-            DescribedRoute(one, self.guard(self.change_plan), "PUT", CHANGE_PLAN),
-            DescribedRoute(one, self.guard(self.deprovision), "DELETE", DEPROVISION),
+            DescribedRoute(base, self.guard(self.provision, WorkflowKind.PROVISION), "POST", PROVISION),
+            DescribedRoute(one, self.guard(self.change_plan, WorkflowKind.PLAN_CHANGE), "PUT", CHANGE_PLAN),
+            DescribedRoute(one, self.guard(self.deprovision, WorkflowKind.DEPROVISION), "DELETE", DEPROVISION),
             # Whatever else is asked for here: who does not know the password learns nothing of what there is.
-            Route(base, _AnyMethod(self.guard(_decline(405)))),
-            Route(one, _AnyMethod(self.guard(_decline(405)))),
-            Route(f"{base}/{{rest:path}}", _AnyMethod(self.guard(_decline(404)))),
+            Route(base, _AnyMethod(self.guard(_decline(405), OTHER))),
+            Route(one, _AnyMethod(self.guard(_decline(405), OTHER))),
+            Route(f"{base}/{{rest:path}}", _AnyMethod(self.guard(_decline(404), OTHER))),
         ]
 
     async def provision(self, request: Request) -> Answer:
@@ -139,8 +143,11 @@ class PartnerApi:
         note(resource=uuid)
         return await self.calls.deprovision(uuid)
 
-    def guard(self, endpoint: Endpoint) -> Respond:
-        """Check who is calling before anything of the call is read; answer what went wrong as Heroku expects it."""
+    def guard(self, endpoint: Endpoint, purpose: str) -> Respond:
+        """Check who is calling before anything of the call is read; answer what went wrong as Heroku expects it.
+
+        What was asked, and answered, is kept with its purpose.
+        """
         manifest = self.manifest
 
         async def respond(request: Request) -> Response:
@@ -156,7 +163,7 @@ class PartnerApi:
                 return respond_rejected(error)
             return Response(answer.encode(), status_code=answer.status, media_type=JSON_TYPE)
 
-        return respond
+        return self.kept.of(purpose, manifest.resources_path, respond)
 
 
 def _decline(status: int) -> Endpoint:

@@ -16,11 +16,15 @@ from headrace.store.sql.outage import DATABASE_ERRORS
 from headrace.telemetry.context import note
 from headrace.web.ground.addresses import cut
 from headrace.web.ground.bodies import read_body
+from headrace.web.ground.kept import Kept
 from headrace.web.ground.openapi import JSON_TYPE, NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.heroku.provider import respond_rejected
 from headrace.workflows.lifecycle.events import Events, Taken
 
 log = logging.getLogger(__name__)
+
+# What a delivery was for, as it is kept.
+WEBHOOK = "webhook"
 
 DELIVER = Operation(
     id="deliver",
@@ -47,10 +51,12 @@ class Webhooks:
     url: str
     prefix: str
     count: Callable[[str], None]
+    kept: Kept
 
     def routes(self) -> list[DescribedRoute]:
-        path = cut(urlsplit(self.url).path, self.prefix)
-        return [DescribedRoute(f"{path}/{{uuid:uuid}}", self.receive, "POST", DELIVER)]
+        path = urlsplit(self.url).path
+        receive = self.kept.of(WEBHOOK, path, self.receive)
+        return [DescribedRoute(f"{cut(path, self.prefix)}/{{uuid:uuid}}", receive, "POST", DELIVER)]
 
     async def receive(self, request: Request) -> Response:
         try:

@@ -9,12 +9,14 @@ from typing import ClassVar
 from jinja2 import Environment
 
 from headrace.fleet.definitions import DEFINITIONS
+from headrace.protocol.kept_requests import MASK
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
 from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
 from headrace.web.operators.story.lines import spell_title
+from headrace.web.operators.story.requests import lay_out
 from headrace.web.operators.story.runs import drop_seconds, spell_step
 from headrace.wording import spell_seconds
 
@@ -24,6 +26,7 @@ OPERATOR_PAGES = {
     "/operators/incidents": "Incidents",
     "/operators/pipelines": "Pipelines",
     "/operators/resources": "Resources",
+    "/operators/requests": "Requests",
     "/operators/workflows": "Workflows",
     "/operators/deliveries": "Deliveries",
     "/operators/sync": "Sync",
@@ -83,6 +86,8 @@ def load_operator_pages() -> Environment:
         "spell_step": spell_step,
         "spell_title": spell_title,
         "drop_seconds": drop_seconds,
+        "lay_out": lay_out,
+        "MASK": MASK,
         "list_group_orders": list_group_orders,
         "write_group": write_group,
         "MEANINGS": MEANINGS,

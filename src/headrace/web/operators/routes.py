@@ -20,6 +20,7 @@ from headrace.web.operators.notices import OperatorNotices
 from headrace.web.operators.orders import OperatorOrders
 from headrace.web.operators.overview import OperatorOverview
 from headrace.web.operators.pipelines import OperatorPipelines
+from headrace.web.operators.requests import OperatorRequests
 from headrace.web.operators.resource_list import OperatorResourceList
 from headrace.web.operators.resources import OperatorResources
 from headrace.web.operators.sync import OperatorSync
@@ -38,6 +39,7 @@ class Operators:
     manifest: Manifest
     small_plans: Collection[str]
     recheck_every: timedelta
+    keep_requests: timedelta
     clock: Clock
     find_silence: Callable[[], datetime | None]
     tokens: Tokens
@@ -67,6 +69,7 @@ class Operators:
             OperatorSync(guard=guard, database=database, recheck_every=self.recheck_every, clock=clock),
             OperatorResources(guard=guard, database=database, clock=clock),
             OperatorOrders(guard=guard, database=database, operations=self.operations),
+            OperatorRequests(guard=guard, database=database, kept_for=self.keep_requests, clock=clock),
             OperatorWorkflows(guard=guard, database=database),
             OperatorDeliveries(guard=guard, database=database),
             OperatorIncidents(

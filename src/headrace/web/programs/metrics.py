@@ -110,8 +110,9 @@ class Metrics:
             registry=self._registry,
         )
 
-    def observe(self, request: wire.Request, status: int | None, seconds: float) -> None:
+    def observe(self, request: wire.Request, response: wire.Response | None, seconds: float) -> None:
         """Count one request to Heroku: the client's observer."""
+        status = response.status if response is not None else None
         kind = (request.method, request.endpoint, status)
         if kind not in self._counted:
             # Found once: to find them takes longer than to count.

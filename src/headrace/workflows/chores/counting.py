@@ -3,7 +3,7 @@
 from collections import Counter
 from threading import Lock
 
-from headrace.protocol.wire import Request
+from headrace.protocol.wire import Request, Response
 from headrace.store.state.hour_counts import Counts, HourFigure
 
 # Seconds within which an answer came; the last bound takes the rest.
@@ -19,12 +19,12 @@ class HourTally:
         self._lock = Lock()
         self._counts: Counter[tuple[HourFigure, str]] = Counter()
 
-    def observe(self, _request: Request, status: int | None, seconds: float) -> None:
+    def observe(self, _request: Request, response: Response | None, seconds: float) -> None:
         """Count one answer of Heroku's, or that none came."""
         within = next((str(bound) for bound in BOUNDS if seconds <= bound), LATER)
         with self._lock:
-            self._counts[HourFigure.ANSWERS, name_class(status)] += 1
-            if status is not None:
+            self._counts[HourFigure.ANSWERS, name_class(response.status if response else None)] += 1
+            if response is not None:
                 self._counts[HourFigure.ANSWERED_WITHIN, within] += 1
 
     def take(self) -> Counts:
