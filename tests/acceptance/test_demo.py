@@ -1,6 +1,8 @@
 """`headrace demo` as whoever tries headrace first runs it."""
 
 import json
+import os
+import pty
 import signal
 
 import httpx2
@@ -51,17 +53,22 @@ def test_once_as_json_prints_what_programs_read(processes: Processes) -> None:
     assert UNCOUPLED == [card["app"] for card in board["uncoupled"]]
 
 
-def test_the_demo_plays_until_it_is_interrupted(processes: Processes) -> None:
-    """It tells where the board is, an app moves while you watch, and Ctrl-C ends it quietly."""
-    demo = processes.headrace("demo")
+def test_the_tour_is_played_by_keys_until_it_is_interrupted(processes: Processes) -> None:
+    """It tells where everything is, a key in the terminal has an app move on the board, and Ctrl-C ends it quietly."""
+    keys, terminal = pty.openpty()
+    demo = processes.headrace("demo", stdin=terminal)
     address = demo.wait_for_line(r"http://\S+/sso/apps/\S+")[0]
+    demo.wait_for_line(r"^Ctrl-C stops")
     with httpx2.Client() as browser:
         first = log_in(address, browser)
-        demo.wait_for_line(r"^ +moved +ledger-api-staging to production")
+        os.write(keys, b"x1")
+        demo.wait_for_line(r"^ +1 +Moved ledger-api-staging to production")
         later = browser.get(str(first.url))
 
     demo.send_signal(signal.SIGINT)
     status = demo.wait(within=QUICK_SECONDS)
+    os.close(keys)
+    os.close(terminal)
 
     assert (200, "/board") == (first.status_code, first.url.path)
     assert 'Staging <b class="counted">1</b>' in first.text
