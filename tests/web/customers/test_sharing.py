@@ -63,7 +63,7 @@ async def test_a_colleague_sees_what_the_giver_sees_and_can_do_nothing(database_
         assert [None, 0] == [shared.cookie, len(re.findall(r'method="post"|csrf|"/board|acme\.example', shared.text))]
         assert ("no-referrer", True) == (shared.headers["Referrer-Policy"], "noindex" in shared.headers["X-Robots-Tag"])
         assert [401, 401, 401] == [page.status for page in refused]
-        assert f"Shared by <bdi>{ADA}</bdi>" in shared.text
+        assert f"shared by <bdi>{ADA}</bdi>" in shared.text
         assert "acme.example/enter" in own.text
 
 
