@@ -57,6 +57,8 @@ class LogName(StrEnum):
     OPERATOR_REFUSED = "operator.refused"
     OPERATOR_HELD_OFF = "operator.held_off"
     OPERATOR_ORDERED = "operator.ordered"
+    LINK_GIVEN = "link.given"
+    LINK_REVOKED = "link.revoked"
     EXPORT_STALLED = "export.stalled"
 
 
@@ -114,6 +116,8 @@ LOGGED = {
     LogName.OPERATOR_REFUSED: Logged("WARNING", "The operators' secret was wrong."),
     LogName.OPERATOR_HELD_OFF: Logged("WARNING", "There were too many wrong secrets."),
     LogName.OPERATOR_ORDERED: Logged("INFO", "An operator ordered something; what, and about which resource."),
+    LogName.LINK_GIVEN: Logged("INFO", "A customer made a link that shows their board; of which resource."),
+    LogName.LINK_REVOKED: Logged("INFO", "A link that shows a board was revoked; of which resource, and by whom."),
     LogName.EXPORT_STALLED: Logged("WARNING", "Whoever asked for an export did not read on; it was ended."),
 }
 

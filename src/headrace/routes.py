@@ -7,8 +7,10 @@ from starlette.routing import BaseRoute
 from headrace.assembly import Parts
 from headrace.inspector.visibility import Visibility
 from headrace.web.customers.boards import Boards
+from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
 from headrace.web.customers.routes import Customers
+from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.kept import Kept
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import keep_customers, keep_operators
@@ -69,15 +71,9 @@ def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
     sessions = keep_customers(parts.settings.keys, database=parts.database, clock=parts.clock)
     settings = parts.settings
     faces = Faces(logo=settings.logo, accent=settings.accent, home=settings.product_url, links=settings.links)
-    return Customers(
-        boards=boards,
-        sessions=sessions,
-        manifest=parts.manifest,
-        prefix=prefix,
-        clock=parts.clock,
-        kept=_build_kept(parts),
-        faces=faces,
-    )
+    door = Door(boards=boards, sessions=sessions, manifest=parts.manifest)
+    sharing = Sharing(door=door, keys=settings.keys, lasts=settings.share_for, find_face=faces.find_face)
+    return Customers(door=door, prefix=prefix, clock=parts.clock, kept=_build_kept(parts), faces=faces, sharing=sharing)
 
 
 def _build_operators(parts: Parts, tokens: Tokens) -> Sequence[DescribedRoute]:

@@ -31,7 +31,14 @@ OURS = ("HEADRACE_", "HEROKU_", "DATABASE_URL", "PORT")
 class Running:
     """A process under test. What it writes is read by threads, so that waiting for a line needs no sleep."""
 
-    def __init__(self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
         self.command = " ".join(str(part) for part in command)
         self.out: list[str] = []
         self.err: list[str] = []
@@ -42,7 +49,7 @@ class Running:
             env=env,
             cwd=cwd,
             text=True,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -108,9 +115,10 @@ class Processes:
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
         command: Path = HEADRACE,
+        stdin: int = subprocess.DEVNULL,
     ) -> Running:
-        """Start a command of this headrace, or of another one."""
-        process = Running([command, *arguments], env=build_environment(**(environment or {})), cwd=cwd)
+        """Start a command of this headrace, or of another one; `stdin` is a descriptor."""
+        process = Running([command, *arguments], env=build_environment(**(environment or {})), cwd=cwd, stdin=stdin)
         self.running.append(process)
         return process
 

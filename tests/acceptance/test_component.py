@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from acceptance.judging import Watch, find_overflow, find_violations
 from acceptance.stand import Stand
-from scenes import SCENES
+from scenes import SCENES, make_id
 
 pytestmark = pytest.mark.acceptance
 
@@ -57,6 +57,23 @@ def test_the_component_groups_as_the_board_does(browser: Browser) -> None:
     expect(page.locator("[data-origin]")).to_have_count(1)
     expect(shop.locator("[data-stage=production] dl")).to_have_text("Documents12,408Queries, last day222,222")
     expect(shop.locator("[data-stage=production] svg polyline")).to_have_count(1)
+
+
+def test_the_component_finds_cards_and_leads_to_heroku(browser: Browser) -> None:
+    """Every word that is typed has to be there, the stage's and the pipeline's too; what matches nothing is said."""
+    _, page = open_stand(browser)
+    search, shown = page.get_by_role("searchbox"), page.locator(".card:visible h4 bdi, .card:visible h3 bdi")
+    search.fill("billing staging")
+    expect(shown).to_have_text(["billing-staging-0"])
+    expect(find_lane(page, "billing").get_by_role("link", name="Pipeline billing on Heroku")).to_have_attribute(
+        "href", f"https://dashboard.heroku.com/pipelines/{make_id('billing')}"
+    )
+    expect(page.get_by_role("link", name="billing-staging-0 on Heroku")).to_have_attribute(
+        "href", "https://dashboard.heroku.com/apps/billing-staging-0"
+    )
+    search.fill("billing nowhere")
+    expect(shown).to_have_count(0)
+    expect(page.get_by_text("Nothing shown here matches.")).to_be_visible()
 
 
 def test_the_component_says_what_is_not_known(browser: Browser) -> None:
@@ -191,6 +208,17 @@ def test_the_page_says_how_the_component_looks(browser: Browser) -> None:
     light = card.evaluate(read, "color")
     stand.page.evaluate("document.querySelector('headrace-board').dataset.theme = 'dark'")
     assert light != card.evaluate(read, "color")
+
+
+@pytest.mark.parametrize(("ground", "ink"), [("rgb(17, 24, 29)", "white"), ("oklch(0.96 0.01 80)", "black")])
+def test_the_component_fits_the_ground_of_a_page_that_says_nothing(browser: Browser, ground: str, ink: str) -> None:
+    """Such a page has no `color-scheme`, whatever its visitor likes; a text is read on its own ground all the same."""
+    stand = Stand(browser.new_page(color_scheme="dark"), style=f"body {{ background: {ground}; color: {ink} }}")
+    stand.show("one")
+    stand.open()
+    expect(stand.page.locator(".card")).to_be_visible()
+
+    assert [] == find_violations(stand.page)
 
 
 def test_the_component_is_laid_out_by_its_own_width(browser: Browser) -> None:

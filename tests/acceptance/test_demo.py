@@ -1,11 +1,16 @@
 """`headrace demo` as whoever tries headrace first runs it."""
 
 import json
+import os
+import pty
 import signal
+from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.sync_api import Browser, expect
 
+from acceptance.judging import Watch, find_invalid, find_overflow, find_violations
 from acceptance.processes import Processes, log_in
 
 pytestmark = pytest.mark.acceptance
@@ -51,17 +56,43 @@ def test_once_as_json_prints_what_programs_read(processes: Processes) -> None:
     assert UNCOUPLED == [card["app"] for card in board["uncoupled"]]
 
 
-def test_the_demo_plays_until_it_is_interrupted(processes: Processes) -> None:
-    """It tells where the board is, an app moves while you watch, and Ctrl-C ends it quietly."""
+def test_the_tours_page_has_everything_and_a_button_for_each_step(
+    processes: Processes, browser: Browser, tmp_path: Path
+) -> None:
+    """Nothing is wrong with it that a program can find; a press says what came of it, and its links lead there."""
     demo = processes.headrace("demo")
+    address = demo.wait_for_line(r"^  (http://127\.0\.0\.1:\d+)$")[1]
+    page = browser.new_page()
+    watch = Watch(page)
+    page.goto(address)
+    found = [*find_violations(page), *find_overflow(page), *find_violations(page)]
+    page.get_by_role("button", name="Play step 2").click()
+    told = page.get_by_label("What step 2 has come to").inner_text()
+    fragment = page.url.partition("#")[2]
+    page.goto(str(page.get_by_role("link", name="Board, for step 2").get_attribute("href")), wait_until="commit")
+    page.wait_for_url("**/board#*")
+
+    assert ([], [], []) == (found, watch.complaints, find_invalid(tmp_path, httpx2.get(address).text))
+    assert ("step-2", True) == (fragment, told.startswith("Promoted storefront-staging: storefront is at release v"))
+    expect(page.locator(".card", has_text="Rebuilt for release")).to_contain_text("storefront")
+
+
+def test_the_tour_is_played_by_keys_until_it_is_interrupted(processes: Processes) -> None:
+    """It tells where everything is, a key in the terminal has an app move on the board, and Ctrl-C ends it quietly."""
+    keys, terminal = pty.openpty()
+    demo = processes.headrace("demo", stdin=terminal)
     address = demo.wait_for_line(r"http://\S+/sso/apps/\S+")[0]
+    demo.wait_for_line(r"^Ctrl-C stops")
     with httpx2.Client() as browser:
         first = log_in(address, browser)
-        demo.wait_for_line(r"^ +moved +ledger-api-staging to production")
+        os.write(keys, b"x1")
+        demo.wait_for_line(r"^ +1 +Moved ledger-api-staging to production")
         later = browser.get(str(first.url))
 
     demo.send_signal(signal.SIGINT)
     status = demo.wait(within=QUICK_SECONDS)
+    os.close(keys)
+    os.close(terminal)
 
     assert (200, "/board") == (first.status_code, first.url.path)
     assert 'Staging <b class="counted">1</b>' in first.text

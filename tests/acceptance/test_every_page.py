@@ -21,7 +21,7 @@ SECRET = "an-operators-secret-of-the-tests-0123"
 
 @pytest.fixture
 def town(processes: Processes) -> Town:
-    return processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=SECRET)
+    return processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=SECRET, HEADRACE_SHARE_DAYS="7")
 
 
 def visit_every_page(page: Page, town: Town) -> Iterator[str]:
@@ -46,6 +46,11 @@ def visit_every_page(page: Page, town: Town) -> Iterator[str]:
     for address in (f"/board/pipelines/{pipeline}", f"/board/pipelines/{pipeline}?on=2026-01-02"):
         page.goto(town.acme_url + address)
         yield address
+    page.goto(f"{town.acme_url}/board/links")
+    page.get_by_role("button", name="Make a link").click()
+    yield "/board/links"
+    page.goto(town.acme_url + str(page.locator("article a").first.get_attribute("href")))
+    yield "/shared"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -161,7 +161,7 @@ def worker(target: str | None, port: int | None, leash: int | None, env_file: st
 @click.option("--once", is_flag=True, help="Do the work, print the board, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: print the board as JSON.")
 def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
-    """Show the main job at work: a Heroku, an add-on and its board, on this machine, in one process."""
+    """Show the main job at work: a Heroku, an add-on and its board, on this machine, with a tour of five steps."""
     import asyncio
 
     from headrace.demo import run_demo

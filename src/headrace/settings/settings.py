@@ -32,6 +32,7 @@ from headrace.settings.texts import (
     read_own_database,
     read_seconds,
     read_series,
+    read_share_days,
     read_switch,
     read_url,
 )
@@ -185,6 +186,14 @@ class Settings:
         default="free",
         what="plans that are too small for production, parted by commas",
         more="A resource on one of them in production is an opportunity.",
+    )
+    share_for: timedelta = declare(
+        "HEADRACE_SHARE_DAYS",
+        read_share_days,
+        default="0",
+        what="for how many days a link is good that a customer gives to a colleague, who sees the board by it and can "
+        "do nothing; 0 is off",
+        more="90 at the most. Off, links that were given show nothing. docs/sharing.md says more.",
     )
     logo: Logo | None = declare(
         "HEADRACE_LOGO",

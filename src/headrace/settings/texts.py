@@ -17,6 +17,7 @@ LONGEST = timedelta(days=10_000)
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
 # A million series are some 240 MB at each scrape.
 MOST_SERIES = 1_000_000
+MOST_SHARE_DAYS = 90
 
 
 def read_manifest(given: Given) -> Manifest:
@@ -62,6 +63,10 @@ def read_connections(given: Given) -> int:
 
 def read_series(given: Given) -> int:
     return _read_number(given.text, 0, MOST_SERIES)
+
+
+def read_share_days(given: Given) -> timedelta:
+    return timedelta(days=_read_number(given.text, 0, MOST_SHARE_DAYS))
 
 
 def _read_number(text: str, least: int, most: int) -> int:

@@ -45,20 +45,21 @@ class HeadraceBoard extends HTMLElement {
     type: "search", placeholder: "App, stage, plan or state", "aria-label": "App, stage, plan or state", autocomplete: "off", spellcheck: "false",
   });
   #find = make("p", { class: "facets", part: "filter", hidden: "" }, make("label", { class: "field" }, this.#filter));
+  #body = make("section", { "aria-label": "Resources", hidden: "" }, this.#live, this.#find, this.#groups);
   #onVisible = () => document.hidden || this.refresh();
 
   constructor() {
     super();
     const sheet = make("link", { rel: "stylesheet", href: STYLE });
-    const body = make("section", { "aria-label": "Resources", hidden: "" }, this.#live, this.#find, this.#groups);
     this.#filter.addEventListener("input", () => this.#sift());
     // What has no style yet is not shown; nor is it hidden for ever where the sheet cannot be had.
-    for (const event of ["load", "error"]) sheet.addEventListener(event, () => (body.hidden = false));
-    this.attachShadow({ mode: "open" }).append(sheet, body);
+    for (const event of ["load", "error"]) sheet.addEventListener(event, () => (this.#body.hidden = false));
+    this.attachShadow({ mode: "open" }).append(sheet, this.#body);
   }
 
   connectedCallback() {
     this.#isOpen = true;
+    this.#fit();
     document.addEventListener("visibilitychange", this.#onVisible);
     this.refresh();
   }
@@ -88,6 +89,7 @@ class HeadraceBoard extends HTMLElement {
       this.#why = error instanceof Declined ? error.message : "";
     }
     if (asking.signal.aborted) return;
+    this.#fit();
     this.#say();
     this.#grow();
     // Boards that were opened together do not ask together.
@@ -166,6 +168,13 @@ class HeadraceBoard extends HTMLElement {
     }
     const nothing = this.shadowRoot.getElementById("nothing");
     if (nothing) nothing.hidden = !words.length || this.#groups.querySelector(".card:not([hidden])") !== null;
+  }
+
+  // Where the page does not say whether it is light or dark, the ground that the board stands on does.
+  #fit() {
+    const isSaid = this.dataset.theme || getComputedStyle(this).colorScheme !== "normal";
+    if (isSaid) delete this.#body.dataset.theme;
+    else this.#body.dataset.theme = isOnDark(this) ? "dark" : "light";
   }
 
   // A screen reader reads this line whenever it changes.
@@ -439,6 +448,23 @@ function fill(element, attributes, children) {
 
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+function isOnDark(element) {
+  for (let each = element; each; each = each.parentElement ?? each.getRootNode().host) {
+    const [red, green, blue, alpha] = readColour(getComputedStyle(each).backgroundColor);
+    if (alpha > 127) return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+  }
+  return false;
+}
+
+// However a colour is written, it can be painted.
+function readColour(colour) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const brush = canvas.getContext("2d");
+  brush.fillStyle = colour;
+  brush.fillRect(0, 0, 1, 1);
+  return brush.getImageData(0, 0, 1, 1).data;
 }
 
 function findSafe(href) {

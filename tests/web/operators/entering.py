@@ -43,6 +43,7 @@ FORMS = (
     "/operators/incidents/settle?kind=provision.failed",
     f"/operators/resources/{UUID}/retry",
     f"/operators/resources/{UUID}/abandon",
+    f"/operators/resources/{UUID}/links/revoke",
     f"/operators/sync/look/{UUID}",
     "/operators/sync/look",
 )

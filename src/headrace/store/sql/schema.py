@@ -312,6 +312,20 @@ ended_session = sa.Table(
     sa.Index(None, "forgotten_at"),
 )
 
+# A person's board from one resource, for whoever has its link: `key` with a signature, which stands nowhere. What is
+# revoked has no row any more.
+share_link = sa.Table(
+    "share_link",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    of_resource(index=True),
+    sa.Column("key", sa.String(16), nullable=False, unique=True),
+    *(sa.Column(name, sa.String(320), nullable=False) for name in ("user_id", "email")),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("ends_at", Moment, nullable=False),
+    sa.Index(None, "ends_at"),
+)
+
 # Every process tells every few seconds that it lives: `at` by the database's clock, which all of them have in common.
 # Its own is so many seconds ahead of that one, and of Heroku's; less than none: behind. `problem` is what keeps a
 # worker from working.

@@ -17,6 +17,7 @@ from headrace.store.sql.upsert import insert_new, insert_new_of
 from headrace.store.state.access import forget_people
 from headrace.store.state.config_changes import drop_waiting_config_changes
 from headrace.store.state.plan_changes import drop_waiting_plan_changes
+from headrace.store.state.share_links import revoke_share_links
 
 # Built once: building a statement costs about as much as running it.
 _FIND = sa.select(resource).where(resource.c.uuid == sa.bindparam("uuid"))
@@ -140,12 +141,13 @@ def _build_update(names: tuple[str, ...]) -> sa.Update:
 
 
 def remove_resource(connection: sa.Connection, row: ResourceRow, *, now: datetime) -> None:
-    """Note that a resource is gone, and forget what it told of people: what the customer typed, and who saw its app.
+    """Note that a resource is gone, and forget what it told of people: what they typed, who saw its app, who shared it.
 
     Its name and its places stay: of them the fleet's figures are made.
     """
     update_resource(connection, row.uuid, state=State.DEPROVISIONED, deprovisioned_at=now, options={})
     drop_waiting_config_changes(connection, row.uuid, now=now)
+    revoke_share_links(connection, row.uuid)
     if row.app_id is not None:
         forget_people(connection, row.app_id)
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from headrace.clock import Clock
-from headrace.errors import Malformed, NotOurForm, Rejected, ResourceGone, SsoRejected, UnknownResource
+from headrace.errors import Malformed, Rejected, SsoRejected, UnknownResource
 from headrace.inspector.board_filter import read_filter
 from headrace.inspector.board_json import BoardShape
 from headrace.inspector.inspector import Asked
@@ -23,9 +23,11 @@ from headrace.store.state.logins import claim_login
 from headrace.telemetry.context import note
 from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
 from headrace.web.customers.comparing import Comparing
+from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
+from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.addresses import Page, Redirect, cut
-from headrace.web.ground.bodies import OwnForm, read_form, read_own_form
+from headrace.web.ground.bodies import OwnForm, read_form
 from headrace.web.ground.csrf import mask_csrf
 from headrace.web.ground.kept import Kept
 from headrace.web.ground.openapi import (
@@ -39,8 +41,8 @@ from headrace.web.ground.openapi import (
     show_page,
 )
 from headrace.web.ground.origin import is_secure
-from headrace.web.ground.pages import BackLink, BoardContext, MessageContext, find_on_heroku, render, show_message
-from headrace.web.ground.sessions import GOOD_FOR, Session, Sessions, start_session
+from headrace.web.ground.pages import BackLink, BoardContext, find_on_heroku, render
+from headrace.web.ground.sessions import GOOD_FOR, start_session
 
 log = logging.getLogger(__name__)
 
@@ -143,13 +145,20 @@ GO_HOME = Operation(id="go_home", summary="Go to the board.", replies={307: Repl
 class Customers:
     """What the customers' routes work with, below a prefix."""
 
-    boards: Boards
-    sessions: Sessions[Session]
-    manifest: Manifest
+    door: Door
     prefix: str
     clock: Clock
     kept: Kept
+    sharing: Sharing
     faces: Faces = field(default_factory=Faces)
+
+    @property
+    def boards(self) -> Boards:
+        return self.door.boards
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.door.manifest
 
     def login_routes(self) -> list[DescribedRoute]:
         """The address of the manifest's `sso_url`, wherever that is; there is none without single sign-on."""
@@ -165,6 +174,7 @@ class Customers:
             DescribedRoute("/board/pipelines/{id}", self.compare_stages, "GET", COMPARE_STAGES),
             DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
             DescribedRoute("/board/logout", self.log_out, "POST", LOG_OUT),
+            *self.sharing.routes(),
             *self.faces.routes(),
             DescribedRoute("/", lambda _request: Redirect("/board"), "GET", GO_HOME),
         ]
@@ -180,14 +190,14 @@ class Customers:
                 raise SsoRejected(reason="replayed")
         except Rejected as error:
             log.warning(LogName.SSO_REJECTED, extra={"status": error.status, "reason": error.reason})
-            return _show_error(error, self.manifest)
+            return self.door.show_error(error)
         response = Redirect(f"/board#resource-{uuid}", status_code=303)
-        self.sessions.save(request, response, start_session(login, resource_uuid=uuid, now=self.clock()))
+        self.door.sessions.save(request, response, start_session(login, resource_uuid=uuid, now=self.clock()))
         _keep_nav_data(request, response, login.nav_data)
         return response
 
     async def show_board(self, request: Request) -> Response:
-        found = await self._find_visible(request)
+        found = await self.door.find_visible(request)
         if isinstance(found, Response):
             return found
         session, seen = found
@@ -206,6 +216,7 @@ class Customers:
             version=version,
             wanted=wanted,
             face=self.faces.find_face(),
+            may_share=self.sharing.is_on and session.is_proven,
             news=NEWS.get(request.query_params.get("found", ""), ""),
         )
         # A board of thousands takes its time, in which others are to be answered; a small one is not worth a thread.
@@ -213,17 +224,17 @@ class Customers:
         return Page(html, headers=build_etag(version))
 
     async def show_board_json(self, request: Request) -> Response:
-        found = await self._find_visible(request)
+        found = await self.door.find_visible(request)
         if not isinstance(found, Response):
             session, seen = found
             return await self.boards.answer(request, session.viewer, seen)
         response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
-        self.sessions.forget(request, response)
+        self.door.sessions.forget(request, response)
         return response
 
     async def compare_stages(self, request: Request) -> Response:
         """Show the stages of one pipeline beside each other, now or on a day."""
-        found = await self._find_visible(request)
+        found = await self.door.find_visible(request)
         if isinstance(found, Response):
             return found
         session, seen = found
@@ -232,12 +243,12 @@ class Customers:
 
     async def check_now(self, request: Request) -> Response:
         """Ask Heroku again about everything on this person's board, and say what that came to."""
-        session = await self._find_sender(request)
+        session = await self.door.find_sender(request)
         if isinstance(session, Response):
             return session
         before = await self.boards.visibility.find_seen(session.viewer)
         if before is None:
-            return await self._refuse(request, session)
+            return await self.door.refuse(request, session)
         person = next(iter(session.viewer.people), None)
         asked = await self.boards.inspector.inspect_for(person, [resource.uuid for resource in before.resources])
         after = await self.boards.visibility.find_seen(session.viewer)
@@ -246,34 +257,11 @@ class Customers:
         return Redirect(f"/board{wanted}{'&' if wanted != '?' else ''}{found}", status_code=303)
 
     async def log_out(self, request: Request) -> Response:
-        session = await self._find_sender(request)
+        session = await self.door.find_sender(request)
         if isinstance(session, Response):
             return session
         response = Redirect("/board", status_code=303)
-        await self.sessions.end(request, response, session)
-        return response
-
-    async def _find_sender(self, request: Request) -> Session | Response:
-        """Return the session of whoever sent a form of the board's own, or what to answer."""
-        session = await self.sessions.find(request)
-        if session is None:
-            return self._show_no_session()
-        try:
-            await read_own_form(request, csrf=session.csrf)
-        except Rejected as error:
-            return _show_error(error, self.manifest)
-        return session
-
-    async def _find_visible(self, request: Request) -> tuple[Session, Seen] | Response:
-        session = await self.sessions.find(request)
-        if session is None:
-            return self._show_no_session()
-        seen = await self.boards.find_seen(session.viewer)
-        return await self._refuse(request, session) if seen is None else (session, seen)
-
-    async def _refuse(self, request: Request, session: Session) -> Response:
-        response = self._show_lost_access()
-        await self.sessions.end(request, response, session)
+        await self.door.sessions.end(request, response, session)
         return response
 
     async def _find_resource(self, resource_id: str) -> str:
@@ -283,27 +271,6 @@ class Customers:
             raise UnknownResource(resource_id[:40]) from None
         await self.boards.require_open(uuid)
         return uuid
-
-    def _show_no_session(self) -> Response:
-        context = MessageContext(
-            title="Open this add-on from Heroku",
-            text="You are not logged in, or were logged in too long ago.",
-            hint=f"Open {self.manifest.name} again from the Resources tab of your app on Heroku, or with the CLI:",
-            command=f"heroku addons:open {self.manifest.id} --app your-app",
-            service_name=self.manifest.name,
-            status=401,
-        )
-        return show_message(context)
-
-    def _show_lost_access(self) -> Response:
-        context = MessageContext(
-            title="You have no access to this app any more",
-            text="Heroku says that you are no longer a collaborator of the app you came from.",
-            hint=f"Ask the app's owner, or open {self.manifest.name} from another app.",
-            service_name=self.manifest.name,
-            status=403,
-        )
-        return show_message(context)
 
 
 def _keep_nav_data(request: Request, response: Response, nav_data: str) -> None:
@@ -335,21 +302,3 @@ def _compare(asked: Asked, before: Seen, after: Seen | None) -> str:
 def _list_places(seen: Seen) -> Mapping[str, tuple[str | None, str | None]]:
     """Return the pipeline and the stage of each resource."""
     return {each.uuid: (each.pipeline.id if each.pipeline else None, each.stage) for each in seen.resources}
-
-
-_TITLES: dict[type[Rejected], str] = {
-    SsoRejected: "This login link does not work",
-    NotOurForm: "This form does not work",
-    UnknownResource: "There is no such resource",
-    ResourceGone: "This resource was removed",
-}
-
-
-def _show_error(error: Rejected, manifest: Manifest) -> Response:
-    context = MessageContext(
-        title=_TITLES.get(type(error), "This request cannot be read"),
-        text=error.message,
-        service_name=manifest.name,
-        status=error.status,
-    )
-    return show_message(context)

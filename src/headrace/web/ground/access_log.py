@@ -20,6 +20,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 LONGEST_PATH = 300
 # What a path may hold as it is (RFC 3986), beside letters and digits.
 PLAIN = "/:@!$&'()*+,;=~"
+# Whoever has all of this sees a board: the beginning tells one link from another.
+_SHARED = re.compile(r"(/shared/[^/]{4})[^/]+")
 # Where a scope has its path as a log may show it.
 SHOWN_PATH = "headrace.shown_path"
 
@@ -54,7 +56,7 @@ def find_shown_path(scope: Mapping[str, object]) -> str:
 
 def mask_path(path: str, secrets: Sequence[str]) -> str:
     """Return a path as one word of a line, without secrets that somebody has put there."""
-    word = quote(path, safe=PLAIN)
+    word = _SHARED.sub(r"\1•••", quote(path, safe=PLAIN))
     for secret in secrets:
         word = word.replace(quote(secret, safe=PLAIN), "•••")
     return word[:LONGEST_PATH]

@@ -90,7 +90,8 @@ class Context:
 class BoardContext(Context):
     """The customer's board; a move shows on it within `check_interval`, as its footer says.
 
-    Of the `board`, the cards that are `wanted` are shown. `version` is what the page's script brings back to ask
+    Of the `board`, the cards that are `wanted` are shown. Where it is `shared_by` somebody there is nothing to do
+    on it, and no link of the partner's. `version` is what the page's script brings back to ask
     whether there is a newer one; `news` is what a check found just now.
     """
 
@@ -107,6 +108,8 @@ class BoardContext(Context):
     wanted: Filter = field(default_factory=Filter)
     face: Face = field(default_factory=Face)
     news: str = ""
+    may_share: bool = False
+    shared_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

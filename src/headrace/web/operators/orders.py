@@ -15,6 +15,7 @@ from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import NoticeRow
 from headrace.store.state.resources import ResourceRow
+from headrace.store.state.share_links import revoke_share_links
 from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import (
@@ -59,6 +60,13 @@ GIVE_ORDER = Operation(
     body=(FORM_TYPE, OwnForm),
     replies=FORM_REJECTED | DONE_OR_LOG_IN | NOT_FOUND | {409: show_page("The order does not fit the resource.")},
 )
+REVOKE_LINKS = Operation(
+    id="revoke_share_links",
+    summary="Let no link that customers gave of a resource show anything from now on.",
+    scheme=Scheme.OPERATOR,
+    body=(FORM_TYPE, OwnForm),
+    replies=FORM_REJECTED | DONE_OR_LOG_IN | NOT_FOUND,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,9 @@ class OperatorOrders:
         return [
             DescribedRoute(path, self.guard.page(self.show_order), "GET", SHOW_ORDER),
             DescribedRoute(path, self.guard.form(self.give_order), "POST", GIVE_ORDER),
+            DescribedRoute(
+                f"{HOME}/resources/{{uuid}}/links/revoke", self.guard.form(self.revoke_links), "POST", REVOKE_LINKS
+            ),
         ]
 
     async def show_order(self, request: Request, session: OperatorSession) -> Response:
@@ -102,6 +113,13 @@ class OperatorOrders:
         except NothingToDo as error:
             return self.guard.show_message("Nothing was done", str(error), status=409)
         log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid, "by": session.by})
+        return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
+
+    async def revoke_links(self, request: Request, session: OperatorSession) -> Response:
+        """Revoke every link by which customers share the board that they see from a resource."""
+        resource = await require_resource(request, self.database)
+        if await self.database.write(revoke_share_links, resource.uuid):
+            log.info(LogName.LINK_REVOKED, extra={"resource": resource.uuid, "by": session.by})
         return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
 

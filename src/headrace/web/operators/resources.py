@@ -28,6 +28,7 @@ from headrace.store.sql.database import Database
 from headrace.store.state.notices import NoticeRow, list_notices_of
 from headrace.store.state.placements import LIVE, PlacementRow
 from headrace.store.state.resources import ResourceRow
+from headrace.store.state.share_links import list_share_links
 from headrace.store.state.webhooks import SubscriptionRow, find_subscription
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.drawing.channels import Stay, draw_strip, sort_stages
@@ -73,6 +74,15 @@ class ShownResource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownShare:
+    """A link by which a board is seen from the resource: who gave it, and until when it is good; not what opens it."""
+
+    given_by: str
+    made_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """One resource: where its app has been, the latest first, how it is looked at, and a page of what happened to it.
 
@@ -90,6 +100,7 @@ class Timeline:
     notices: Sequence[NoticeRow]
     totals: Mapping[str, int]
     is_enqueued: bool
+    shares: Sequence[ShownShare]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +207,10 @@ def _load_timeline(connection: sa.Connection, resource: ResourceRow, address: Ad
         notices=list_notices_of(connection, resource.uuid),
         totals=count_lifecycle(connection, resource.uuid),
         is_enqueued=_is_enqueued(connection, resource.running),
+        shares=[
+            ShownShare(given_by=link.email or link.user_id, made_at=link.made_at, ends_at=link.ends_at)
+            for link in list_share_links(connection, resource.uuid, now=now)
+        ],
     )
 
 

@@ -32,6 +32,7 @@ from headrace.store.state.resources import (
     update_resource,
 )
 from headrace.store.state.secrets import name_config_change
+from headrace.store.state.share_links import forget_share_links
 from headrace.store.state.timeline import TimelineName, add_event, count_events
 from headrace.workflows.engine.ids import build_id, read_kind, read_subject
 from headrace.workflows.engine.ledger import Status
@@ -152,8 +153,9 @@ class Upkeep:
         await database.write(bring_access_back_to_now, now=now)
 
     async def _forget_people(self) -> None:
-        """Forget what is left of people: apps that resources have moved away from, and what older releases kept."""
+        """Forget what is left of people: on apps left behind, in links that ended, and what older releases kept."""
         await self._core.database.write(forget_people)
+        await self._core.database.write(forget_share_links, ended_before=self._core.clock() - CLOCKS_DIFFER_BY)
         while await self._core.database.write(forget_options, limit=PAGE) == PAGE:
             continue
 
