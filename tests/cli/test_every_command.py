@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export": ("export", "resources"),
     "enrich": ("enrich", "rows.csv", "--uuid", "uuid", "--at", "at"),
     "count": ("count",),
+    "report": ("report",),
 }
 # What needs no database: `demo` and `dev` bring their own, the others play Heroku, ask it, or make a key or an add-on.
 WITHOUT = {"demo", "dev", "emulate", "check", "init", "replay", "secrets new-key"}

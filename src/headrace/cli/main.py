@@ -14,6 +14,7 @@ from headrace.cli import (
     manifests,
     operate,
     reconciling,
+    reporting,
     run,
     scaffolding,
     tokens,
@@ -61,6 +62,7 @@ for subject in (
     tokens,
     config,
     fleet,
+    reporting,
     enriching,
     reconciling,
 ):

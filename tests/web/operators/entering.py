@@ -16,6 +16,8 @@ LISTS = tuple(f"/operators/{name}" for name in ("pipelines", "resources", "workf
 PAGES = (
     "/operators",
     "/operators/definitions",
+    "/operators/report",
+    "/operators/report.html",
     "/operators/notices",
     "/operators/incidents",
     "/operators/incidents/retry?kind=provision.failed",
@@ -29,6 +31,7 @@ PAGES = (
 JSONS = (
     "/operators.json",
     "/operators/definitions.json",
+    "/operators/report.json",
     "/operators/notices.json",
     "/operators/incidents.json",
     *(f"{path}.json" for path in LISTS),

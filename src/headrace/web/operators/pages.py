@@ -9,9 +9,11 @@ from typing import ClassVar
 from jinja2 import Environment
 
 from headrace.fleet.definitions import DEFINITIONS
+from headrace.fleet.report_definitions import REPORT_DEFINITIONS
+from headrace.fleet.report_text import TOLD_WEEKS, list_told, spell_change, spell_proportion, spell_value
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
-from headrace.web.operators.drawing.charts import name_place
+from headrace.web.operators.drawing.charts import find_heat, name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
 from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
 from headrace.web.operators.story.lines import spell_title
@@ -21,12 +23,25 @@ from headrace.wording import spell_seconds
 # What the bar of every page leads to.
 OPERATOR_PAGES = {
     "/operators": "Overview",
+    "/operators/report": "Report",
     "/operators/incidents": "Incidents",
     "/operators/pipelines": "Pipelines",
     "/operators/resources": "Resources",
     "/operators/workflows": "Workflows",
     "/operators/deliveries": "Deliveries",
     "/operators/sync": "Sync",
+}
+
+
+# What the report's templates call.
+_OF_REPORTS = {
+    "REPORT_DEFINITIONS": REPORT_DEFINITIONS,
+    "TOLD_WEEKS": TOLD_WEEKS,
+    "find_heat": find_heat,
+    "list_told": list_told,
+    "spell_change": spell_change,
+    "spell_proportion": spell_proportion,
+    "spell_value": spell_value,
 }
 
 
@@ -86,5 +101,6 @@ def load_operator_pages() -> Environment:
         "list_group_orders": list_group_orders,
         "write_group": write_group,
         "MEANINGS": MEANINGS,
+        **_OF_REPORTS,
     }
     return pages
