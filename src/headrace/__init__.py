@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from headrace.protocol.logplex import LogBatch, LogLine, read_log_batch, write_log_batch, write_log_input
     from headrace.resources.jobs import ConfigJob, Jobs, Ordered
     from headrace.resources.known import ResourceFilters, ResourcePage
+    from headrace.resources.labels import ResourceLabels
     from headrace.resources.ordering import ConfigChange
     from headrace.resources.plain import PlainJobs, PlainResources, PlainService
     from headrace.resources.reading import Resources
@@ -125,6 +126,7 @@ __all__ = [
     "Resource",
     "ResourceFilters",
     "ResourceGone",
+    "ResourceLabels",
     "ResourcePage",
     "Resources",
     "RetireHook",
@@ -164,6 +166,7 @@ _HOMES = (
     "headrace.store.state.config_jobs",
     "headrace.resources.known",
     "headrace.resources.jobs",
+    "headrace.resources.labels",
     "headrace.resources.ordering",
     "headrace.resources.plain",
     "headrace.resources.reading",

@@ -33,6 +33,8 @@ class LogName(StrEnum):
     FEEDING_FAILED = "feeding.failed"
     UPKEEP_FAILED = "upkeep.failed"
     ROLL_UP_FAILED = "roll_up.failed"
+    LABELS_FILE_FAILED = "labels_file.failed"
+    LABELS_FILE_CUT = "labels_file.cut"
     HEARTBEAT_FAILED = "heartbeat.failed"
     KEEPING_FAILED = "keeping.failed"
     INSPECTION_FAILED = "inspection.failed"
@@ -90,6 +92,12 @@ LOGGED = {
     LogName.FEEDING_FAILED: Logged("ERROR", "Beginning what was ordered failed; the next round tries again."),
     LogName.UPKEEP_FAILED: Logged("ERROR", "A round of upkeep failed; the next one tries again."),
     LogName.ROLL_UP_FAILED: Logged("ERROR", "Counting the fleet's days failed; the next round tries again."),
+    LogName.LABELS_FILE_FAILED: Logged(
+        "ERROR", "`HEADRACE_LABELS_FILE` could not be written; said once, and tried again."
+    ),
+    LogName.LABELS_FILE_CUT: Logged(
+        "WARNING", "There are more resources than `HEADRACE_LABELS_FILE` may have; how many."
+    ),
     LogName.HEARTBEAT_FAILED: Logged("ERROR", "This process could not write that it lives; `/ready` says so too."),
     LogName.KEEPING_FAILED: Logged("ERROR", "Requests with Heroku could not be kept; the next round tries again."),
     LogName.INSPECTION_FAILED: Logged("WARNING", "Heroku did not tell where an app is; it is asked again."),

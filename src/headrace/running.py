@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from headrace.assembly import Parts
 from headrace.logs import LogName
+from headrace.resources.labels_file import LabelsFile
 from headrace.store.reports.vitals import load_troubles
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import find_newer, is_migrated, migrate
@@ -28,6 +29,7 @@ FEEDING_PAUSE_SECONDS = 1.0
 UPKEEP_PAUSE_SECONDS = 5.0
 ROLL_UP_PAUSE_SECONDS = 5.0
 PANEL_METRICS_PAUSE_SECONDS = 1.0
+LABELS_FILE_PAUSE_SECONDS = 1.0
 WATCH_PAUSE_SECONDS = 3.0
 BEAT_PAUSE_SECONDS = 5.0
 KEEPING_PAUSE_SECONDS = 2.0
@@ -92,6 +94,9 @@ async def working(parts: Parts) -> AsyncIterator[None]:
             start(LogName.PANEL_METRICS_FAILED, parts.panels.run_once, pause=PANEL_METRICS_PAUSE_SECONDS),
             start(LogName.KEEPING_FAILED, parts.requests.forget, pause=FORGETTING_PAUSE_SECONDS),
         ]
+        if parts.settings.labels_file is not None:
+            keep = LabelsFile(parts.database, parts.settings.labels_file).run_once
+            chores.append(start(LogName.LABELS_FILE_FAILED, keep, pause=LABELS_FILE_PAUSE_SECONDS))
         yield
         for chore in chores:
             chore.cancel()

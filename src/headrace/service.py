@@ -25,6 +25,7 @@ from headrace.lifetime import Assembly
 from headrace.models import Inspection
 from headrace.process.dyno import BehindRouter, alone, is_dyno
 from headrace.resources.jobs import Jobs
+from headrace.resources.labels import LabelCache, ResourceLabels
 from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
 from headrace.resources.plain import PlainService
 from headrace.resources.reading import Resources
@@ -64,6 +65,7 @@ class AddonService:
         self._assembly = Assembly(settings=settings)
         self.resources = Resources(self._assembly.find_parts)
         self.jobs = Jobs(self._assembly.find_parts, self._assembly.hooks)
+        self._labels = LabelCache(self._assembly.find_parts)
         self._orders = Orders(self._assembly.find_parts, self._assembly.hooks)
 
     @classmethod
@@ -195,6 +197,17 @@ class AddonService:
         """
         return await self._assembly.find_parts().inspector.inspect(uuid)
 
+    def labels(self, uuid: str) -> ResourceLabels:
+        """Return what a resource is now, for logs, spans and metrics: its pipeline, stage, app and plan.
+
+        It never waits: what is remembered is returned, with its age, and read anew behind it once it is half a minute
+        old. The first call tells of nothing yet, with an `age` of None, and what is no uuid is never anything else.
+
+        Raises:
+            MisuseError: no service runs in this process, and none is connected.
+        """
+        return self._labels.find(uuid)
+
     async def set_config(
         self, uuid: str, config: Mapping[str, str | None], *, by: str = CODE, wait: timedelta = AT_ONCE
     ) -> ConfigChange:
@@ -284,7 +297,7 @@ class Connection:
             self._runner.close()
             raise
         orders = self._service._orders  # noqa: SLF001 - out of partners' sight, not of ours
-        return PlainService(self._runner.run, self._service.resources, orders, self._service.jobs)
+        return PlainService(self._runner.run, self._service.resources, orders, self._service.jobs, self._service.labels)
 
     def __exit__(self, *_: object) -> None:
         """Let go of the database."""

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export": ("export", "resources"),
     "enrich": ("enrich", "rows.csv", "--uuid", "uuid", "--at", "at"),
     "count": ("count",),
+    "report": ("report",),
 }
 # What needs no database of the settings: `demo` and `dev` bring their own, `db copy` is told its two in
 # test_databases.py, the others play Heroku, ask it, or make a key or an add-on.

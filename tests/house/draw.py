@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headrace.checker.catalogue import FEATURES
 from headrace.fleet.definitions import DEFINITIONS, RULES
+from headrace.fleet.report_definitions import OWN_DEFINITIONS
 from headrace.logs import LOGGED
 from headrace.models import Outcome
 from headrace.protocol.lifecycle import TABLE
@@ -65,6 +66,12 @@ def render_definitions() -> str:
     rows = [f"| {each.name} | `{'`, `'.join(each.paths)}` | {each.text} |" for each in DEFINITIONS.values()]
     table = ["| figure | in `/operators.json` | is |", "|---|---|---|", *rows]
     return "\n".join(["", "### What counts, and when", "", *rules, "", "### Each figure", "", *table, "", ""])
+
+
+def render_report() -> str:
+    """Draw the table of what the report alone has, of docs/metrics.md."""
+    rows = [f"| {each.name} | `{'`, `'.join(each.paths)}` | {each.text} |" for each in OWN_DEFINITIONS.values()]
+    return "\n".join(["", "| figure | in `/operators/report.json` | is |", "|---|---|---|", *rows, "", ""])
 
 
 def render_notices() -> str:
@@ -174,6 +181,7 @@ DRAWINGS: Mapping[str, tuple[Path, Callable[[], str]]] = {
     "lifecycle.TABLE": (DOCS / "lifecycle.md", render_lifecycle),
     "the catalogue of facts": (DOCS / "checker.md", render_facts),
     "the definitions": (DOCS / "metrics.md", render_definitions),
+    "the report's definitions": (DOCS / "metrics.md", render_report),
     "the decisions": (DOCS / "decisions.md", render_decisions),
     "the imports": (ROOT / "ARCHITECTURE.md", render_rooms),
     "the meanings of notices": (DOCS / "reliability.md", render_notices),

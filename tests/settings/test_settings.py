@@ -194,6 +194,13 @@ def test_a_process_opens_as_many_connections_as_it_is_allowed() -> None:
     assert [5, 4] == allowed
 
 
+def test_a_file_of_labels_is_kept_where_it_is_said_and_by_default_nowhere() -> None:
+    assert None is read_settings(GOOD).labels_file
+    assert (
+        Path("/var/lib/labels.csv") == read_settings(GOOD | {"HEADRACE_LABELS_FILE": "/var/lib/labels.csv"}).labels_file
+    )
+
+
 def test_the_client_secret_may_be_the_new_one_and_the_old_one() -> None:
     """Neither is shown, and with an emulator what the old one sealed is opened still."""
     environment = {**GOOD, **LOCAL}

@@ -15,6 +15,7 @@ from headrace.cli import (
     manifests,
     operate,
     reconciling,
+    reporting,
     run,
     scaffolding,
     tokens,
@@ -63,6 +64,7 @@ for subject in (
     tokens,
     config,
     fleet,
+    reporting,
     enriching,
     reconciling,
 ):

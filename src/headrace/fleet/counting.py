@@ -63,6 +63,18 @@ def load_insights(connection: sa.Connection, *, days: int, small_plans: Collecti
     """Return what the fleet tells of so many days up to the latest that was counted."""
     until, counted_at = find_latest_day(connection) or (now.date(), None)
     since = until - timedelta(days=days - 1)
+    return load_window(connection, since=since, until=until, counted_at=counted_at, small_plans=small_plans)
+
+
+def load_window(
+    connection: sa.Connection,
+    *,
+    since: date,
+    until: date,
+    counted_at: datetime | None,
+    small_plans: Collection[str],
+) -> Insights:
+    """Return what the fleet tells from one day to another, both in it."""
     counts = load_day_counts(connection, eve=find_eve(since), since=since, until=until)
     largest = {each.label for each in counts if each.figure == FleetFigure.LARGEST_PIPELINES}
     return build_insights(

@@ -8,6 +8,7 @@ from headrace.hooks.arguments import KnownResource
 from headrace.models import Secret
 from headrace.resources.jobs import FOREVER, ConfigJob, Jobs, Ordered
 from headrace.resources.known import ResourceFilters, ResourcePage
+from headrace.resources.labels import ResourceLabels
 from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
 from headrace.resources.reading import LONGEST_PAGE, PAGE, Resources
 from headrace.store.state.config_jobs import FailedChange
@@ -120,11 +121,23 @@ class PlainJobs:
 class PlainService:
     """A connected service without `await`: what `with service.connected() as acme:` gives."""
 
-    def __init__(self, run: RunToEnd[Any], resources: Resources, orders: Orders, jobs: Jobs) -> None:
+    def __init__(
+        self,
+        run: RunToEnd[Any],
+        resources: Resources,
+        orders: Orders,
+        jobs: Jobs,
+        find_labels: Callable[[str], ResourceLabels],
+    ) -> None:
         self.resources = PlainResources(run, resources)
         self.jobs = PlainJobs(run, jobs)
         self._run = run
         self._orders = orders
+        self._find_labels = find_labels
+
+    def labels(self, uuid: str) -> ResourceLabels:
+        """Return what a resource is now, as `AddonService.labels` does."""
+        return self._find_labels(uuid)
 
     def set_config(
         self, uuid: str, config: Mapping[str, str | None], *, by: str = CODE, wait: timedelta = AT_ONCE

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from headrace.database_urls import DATABASE_SCHEMA, Address, read_schema
@@ -125,6 +126,12 @@ class Settings:
         what="for how many days the numbers of panels (`Panel.metrics`) are kept, so that they can be told by stage",
         more="None by default. Where they are kept, your panel hook is called once a day for each resource. "
         "docs/hooks.md says more.",
+    )
+    labels_file: Path | None = declare(
+        "HEADRACE_LABELS_FILE",
+        lambda given: Path(given.text) if given.text else None,
+        what="where a worker keeps a CSV file of where each provisioned resource is, for an OpenTelemetry Collector",
+        more="No such file by default: it has your customers' names of apps and pipelines. docs/labels.md says more.",
     )
     api_token: Secret | None = declare(
         "HEADRACE_API_TOKEN",

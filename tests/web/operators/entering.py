@@ -18,6 +18,8 @@ LISTS = tuple(
 PAGES = (
     "/operators",
     "/operators/definitions",
+    "/operators/report",
+    "/operators/report.html",
     "/operators/notices",
     "/operators/incidents",
     "/operators/incidents/retry?kind=provision.failed",
@@ -31,6 +33,7 @@ PAGES = (
 JSONS = (
     "/operators.json",
     "/operators/definitions.json",
+    "/operators/report.json",
     "/operators/notices.json",
     "/operators/incidents.json",
     *(f"{path}.json" for path in LISTS),

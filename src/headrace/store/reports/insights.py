@@ -45,6 +45,18 @@ def find_latest_day(connection: sa.Connection) -> tuple[date, datetime] | None:
     return None if row is None else (row.day, row.counted_at)
 
 
+def find_first_day(connection: sa.Connection) -> date | None:
+    """Return the first day that was counted with a live resource."""
+    query = sa.select(sa.func.min(day_count.c.day)).where(day_count.c.figure == FleetFigure.BY_STAGE)
+    return connection.execute(query).scalar()
+
+
+def list_counted_days(connection: sa.Connection, *, since: date, until: date) -> dict[date, datetime]:
+    """Return which of these days were counted, and when."""
+    query = sa.select(counted_day).where(counted_day.c.day.between(since, until))
+    return {row.day: row.counted_at for row in connection.execute(query)}
+
+
 def load_day_counts(connection: sa.Connection, *, eve: date, since: date, until: date) -> list[DayCount]:
     """Return the series from `eve` to `until`, the sums from `since` on, and the other figures of `until` alone."""
     key = (day_count.c.stage, day_count.c.label)

@@ -1,6 +1,6 @@
-"""Since when each provisioned resource has been what it is now: its place, and its plan."""
+"""What each resource is now, its place and its plan: of all that are provisioned since when, of some by their uuid."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.store.reports.stages import stage_of
-from headrace.store.sql.schema import pipeline, placement, plan_change, resource
+from headrace.store.sql.schema import lifecycle_event, pipeline, placement, plan_change, resource
 
 
 class Placed(NamedTuple):
@@ -36,6 +36,45 @@ def load_placed(connection: sa.Connection, *, limit: int) -> tuple[list[Placed],
         query = query.order_by(resource.c.created_at, resource.c.uuid).limit(limit)
     found = [_read(row) for row in connection.execute(query).all()]
     return found, max(there_are - len(found), 0)
+
+
+class Known(NamedTuple):
+    """A resource as it is now; `stage` is that of its placement, `none` in no pipeline, or `unknown`."""
+
+    uuid: str
+    state: State
+    plan: str
+    app_id: str | None
+    app_name: str | None
+    pipeline_id: str | None
+    pipeline_name: str | None
+    stage: str
+
+
+def find_known(connection: sa.Connection, uuids: Collection[str]) -> dict[str, Known]:
+    """Return what these resources are now; one that there never was is missing."""
+    query = (
+        sa.select(
+            *(resource.c[name] for name in ("uuid", "state", "plan")),
+            sa.func.coalesce(placement.c.app_id, resource.c.app_id),
+            sa.func.coalesce(placement.c.app_name, resource.c.app_name),
+            placement.c.pipeline_id,
+            pipeline.c.name,
+            stage_of(),
+        )
+        .select_from(resource)
+        .outerjoin(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, placement.c.valid_to.is_(None)))
+        .outerjoin(pipeline, pipeline.c.id == placement.c.pipeline_id)
+        .where(resource.c.uuid.in_(uuids))
+    )
+    return {row[0]: Known._make((row[0], State(row[1]), *row[2:])) for row in connection.execute(query)}
+
+
+def find_latest_write(connection: sa.Connection) -> tuple[int, int]:
+    """Return what is another one as soon as a resource came, went, moved or changed its plan: the latest rows' ids."""
+    ids = (sa.func.coalesce(sa.func.max(table.c.id), 0) for table in (placement, lifecycle_event))
+    latest = [connection.execute(sa.select(each)).scalar_one() for each in ids]
+    return latest[0], latest[1]
 
 
 def _select_placed() -> sa.Select[Any]:

@@ -147,12 +147,14 @@ class _Span:
             yield DayCount(figure=figure, day=self.day, stage=stage, label=str(label), value=count)
 
 
-def _is_live_at(moment: datetime) -> sa.ColumnElement[bool]:
+def is_live_at(moment: datetime) -> sa.ColumnElement[bool]:
+    """Whether a resource is live at the end of the time before a moment."""
     gone = resource.c.deprovisioned_at
     return sa.and_(resource.c.provisioned_at < moment, sa.or_(gone.is_(None), gone >= moment))
 
 
-def _is_place_at(moment: datetime) -> sa.ColumnElement[bool]:
+def is_place_at(moment: datetime) -> sa.ColumnElement[bool]:
+    """Whether a placement is the one of its resource, of which the query tells, at that moment."""
     until = placement.c.valid_to
     return sa.and_(
         placement.c.resource_uuid == resource.c.uuid,
@@ -161,7 +163,7 @@ def _is_place_at(moment: datetime) -> sa.ColumnElement[bool]:
     )
 
 
-def _is_last_place_before(moment: datetime) -> sa.ColumnElement[bool]:
+def is_last_place_before(moment: datetime) -> sa.ColumnElement[bool]:
     """As above, or the one that was closed by the deprovision."""
     until = placement.c.valid_to
     return sa.and_(
@@ -189,10 +191,10 @@ def _count_live(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
     query = (
         sa.select(stage_of().label("at_stage"), plan.label("at_plan"), resource.c.region, sa.func.count())
         .select_from(resource)
-        .outerjoin(placement, _is_place_at(span.end))
+        .outerjoin(placement, is_place_at(span.end))
         .outerjoin(later, later.c.resource_uuid == resource.c.uuid)
         .outerjoin(plan_change, first_later)
-        .where(_is_live_at(span.end))
+        .where(is_live_at(span.end))
         .group_by(sa.text("at_stage"), sa.text("at_plan"), resource.c.region)
     )
     rows = connection.execute(query).all()
@@ -210,8 +212,8 @@ def _count_pipelines(connection: sa.Connection, span: _Span) -> Iterator[DayCoun
     each = (
         sa.select(placement.c.pipeline_id, sa.func.count().label("size"), lasting.label("lasting"), *flags)
         .select_from(resource)
-        .join(placement, _is_place_at(span.end))
-        .where(_is_live_at(span.end), placement.c.pipeline_id.is_not(None))
+        .join(placement, is_place_at(span.end))
+        .where(is_live_at(span.end), placement.c.pipeline_id.is_not(None))
         .group_by(placement.c.pipeline_id)
     ).cte("each")
     shape = [each.c[flag.name] for flag in flags]
@@ -252,7 +254,7 @@ def _count_flow(
     query = (
         sa.select(stage_of().label("at_stage"), sa.literal(""), sa.func.count())
         .select_from(resource)
-        .outerjoin(placement, _is_last_place_before(span.end))
+        .outerjoin(placement, is_last_place_before(span.end))
         .where(resource.c.provisioned_at.is_not(None), span.holds(moment))
         .group_by(sa.text("at_stage"))
     )
@@ -264,7 +266,7 @@ def _count_churned(connection: sa.Connection, span: _Span) -> Iterator[DayCount]
     query = (
         sa.select(stage_of().label("at_stage"), sa.literal(""), sa.func.count())
         .select_from(resource)
-        .outerjoin(placement, _is_place_at(span.week))
+        .outerjoin(placement, is_place_at(span.week))
         .where(resource.c.provisioned_at < span.week, span.holds(resource.c.deprovisioned_at))
         .group_by(sa.text("at_stage"))
     )
@@ -284,39 +286,52 @@ def _count_moves(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
 
 def _count_to_production(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
     """Pipelines that got their first production resource on the day, by whole days since their first resource."""
+    each = select_ways(connection, since=span.start, until=span.end).cte("ways")
+    query = sa.select(sa.literal(""), each.c.days, sa.func.count()).group_by(each.c.days)
+    yield from span.count(FleetFigure.TO_PRODUCTION, connection.execute(query))
+
+
+def select_ways(connection: sa.Connection, *, since: datetime, until: datetime) -> sa.Select[Any]:
+    """Pipelines that got their first live production resource in that time, and how many whole days they took.
+
+    Columns are `pipeline_id`, `began_at`, `produced_at` and `days`.
+    """
     is_production = placement.c.stage == Stage.PRODUCTION
-    came_at = sa.case(
-        (placement.c.valid_from < resource.c.provisioned_at, resource.c.provisioned_at), else_=placement.c.valid_from
-    )
-    ended_at = sa.func.coalesce(placement.c.valid_to, span.end)
-    counts = sa.and_(came_at < span.end, ended_at > resource.c.provisioned_at)
+    came_at, counts = find_coming(until)
     placed = sa.join(placement, resource, resource.c.uuid == placement.c.resource_uuid)
-    candidates = (
-        sa.select(placement.c.pipeline_id).select_from(placed).where(is_production, counts, came_at >= span.start)
-    )
-    earlier = placement.alias("earlier")
-    was_known = sa.exists().where(
-        earlier.c.resource_uuid == placement.c.resource_uuid, earlier.c.valid_from < placement.c.valid_from
-    )
-    age = seconds_between(connection, resource.c.provisioned_at, placement.c.valid_from)
-    is_unwatched = sa.case((sa.and_(age > UNWATCHED_SECONDS, sa.not_(was_known)), 1), else_=0)
+    candidates = sa.select(placement.c.pipeline_id).select_from(placed).where(is_production, counts, came_at >= since)
     each = (
         sa.select(
+            placement.c.pipeline_id,
             sa.func.min(came_at).label("began_at"),
             sa.func.min(sa.case((is_production, came_at))).label("produced_at"),
         )
         .select_from(placed)
         .where(placement.c.pipeline_id.in_(candidates), counts)
         .group_by(placement.c.pipeline_id)
-        .having(sa.func.max(is_unwatched) == 0)
+        .having(sa.func.max(is_unwatched(connection)) == 0)
     ).cte("each")
     days = sa.cast(sa.func.floor(seconds_between(connection, each.c.began_at, each.c.produced_at) / 86_400), sa.Integer)
-    query = (
-        sa.select(sa.literal(""), days.label("days"), sa.func.count())
-        .where(each.c.produced_at >= span.start)
-        .group_by(sa.text("days"))
+    return sa.select(*each.c, days.label("days")).where(each.c.produced_at >= since)
+
+
+def find_coming(until: datetime) -> tuple[sa.ColumnElement[datetime], sa.ColumnElement[bool]]:
+    """Return when a resource came to a place, live, and whether it did before a moment."""
+    came_at = sa.case(
+        (placement.c.valid_from < resource.c.provisioned_at, resource.c.provisioned_at), else_=placement.c.valid_from
     )
-    yield from span.count(FleetFigure.TO_PRODUCTION, connection.execute(query))
+    ended_at = sa.func.coalesce(placement.c.valid_to, until)
+    return came_at, sa.and_(came_at < until, ended_at > resource.c.provisioned_at)
+
+
+def is_unwatched(connection: sa.Connection) -> sa.ColumnElement[int]:
+    """1 for a placement of a resource that was there for more than a day when its place was first told, or else 0."""
+    earlier = placement.alias("earlier")
+    was_known = sa.exists().where(
+        earlier.c.resource_uuid == placement.c.resource_uuid, earlier.c.valid_from < placement.c.valid_from
+    )
+    age = seconds_between(connection, resource.c.provisioned_at, placement.c.valid_from)
+    return sa.case((sa.and_(age > UNWATCHED_SECONDS, sa.not_(was_known)), 1), else_=0)
 
 
 def _total(rows: Iterable[tuple[str, Any, int]]) -> list[tuple[str, Any, int]]:

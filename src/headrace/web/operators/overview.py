@@ -11,6 +11,7 @@ from headrace.clock import Clock
 from headrace.fleet.definitions import DEFINITIONS, RULES, Definition, Rule
 from headrace.fleet.insights import Insights
 from headrace.fleet.overview import Overview, has_reached_production, load_overview
+from headrace.fleet.report_definitions import OWN_DEFINITIONS
 from headrace.models import Stage
 from headrace.protocol.wire import read_number
 from headrace.store.reports.roll_up import LONGEST
@@ -52,10 +53,11 @@ class NoticeMeaning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definitions:
-    """What each figure is, the rules that hold for all of them, and what notices mean."""
+    """What each figure is, and those that the report alone has; the rules for all of them, and what notices mean."""
 
     rules: tuple[Rule, ...]
     figures: tuple[Definition, ...]
+    report: tuple[Definition, ...]
     notices: tuple[NoticeMeaning, ...]
 
 
@@ -166,7 +168,12 @@ class OperatorOverview:
 
     async def define(self, _request: Request) -> Definitions:
         notices = (NoticeMeaning(kind=kind, **meaning._asdict()) for kind, meaning in MEANINGS.items())
-        return Definitions(rules=RULES, figures=tuple(DEFINITIONS.values()), notices=tuple(notices))
+        return Definitions(
+            rules=RULES,
+            figures=tuple(DEFINITIONS.values()),
+            report=tuple(OWN_DEFINITIONS.values()),
+            notices=tuple(notices),
+        )
 
     async def show_definitions(self, _request: Request, defined: Definitions) -> OperatorContext:
         return DefinitionsContext(defined=defined)

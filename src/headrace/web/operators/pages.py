@@ -10,9 +10,11 @@ from jinja2 import Environment
 
 from headrace.fleet.definitions import DEFINITIONS
 from headrace.protocol.kept_requests import MASK
+from headrace.fleet.report_definitions import REPORT_DEFINITIONS
+from headrace.fleet.report_text import TOLD_WEEKS, list_told, spell_change, spell_proportion, spell_value
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
-from headrace.web.operators.drawing.charts import name_place
+from headrace.web.operators.drawing.charts import find_heat, name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
 from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
 from headrace.web.operators.story.lines import spell_title
@@ -23,6 +25,7 @@ from headrace.wording import spell_seconds
 # What the bar of every page leads to.
 OPERATOR_PAGES = {
     "/operators": "Overview",
+    "/operators/report": "Report",
     "/operators/incidents": "Incidents",
     "/operators/pipelines": "Pipelines",
     "/operators/resources": "Resources",
@@ -30,6 +33,18 @@ OPERATOR_PAGES = {
     "/operators/workflows": "Workflows",
     "/operators/deliveries": "Deliveries",
     "/operators/sync": "Sync",
+}
+
+
+# What the report's templates call.
+_OF_REPORTS = {
+    "REPORT_DEFINITIONS": REPORT_DEFINITIONS,
+    "TOLD_WEEKS": TOLD_WEEKS,
+    "find_heat": find_heat,
+    "list_told": list_told,
+    "spell_change": spell_change,
+    "spell_proportion": spell_proportion,
+    "spell_value": spell_value,
 }
 
 
@@ -91,5 +106,6 @@ def load_operator_pages() -> Environment:
         "list_group_orders": list_group_orders,
         "write_group": write_group,
         "MEANINGS": MEANINGS,
+        **_OF_REPORTS,
     }
     return pages

@@ -20,6 +20,7 @@ from headrace.web.operators.notices import OperatorNotices
 from headrace.web.operators.orders import OperatorOrders
 from headrace.web.operators.overview import OperatorOverview
 from headrace.web.operators.pipelines import OperatorPipelines
+from headrace.web.operators.report import OperatorReport
 from headrace.web.operators.requests import OperatorRequests
 from headrace.web.operators.resource_list import OperatorResourceList
 from headrace.web.operators.resources import OperatorResources
@@ -46,14 +47,7 @@ class Operators:
 
     def routes(self) -> list[DescribedRoute]:
         database, small_plans, clock = self.database, self.small_plans, self.clock
-        guard = Guard(
-            sessions=self.sessions,
-            service_name=self.manifest.name,
-            clock=clock,
-            database=database,
-            tokens=self.tokens,
-            find_silence=self.find_silence,
-        )
+        guard = self._build_guard()
         parts = (
             OperatorLogin(guard=guard, database=database, secret=self.secret, clock=clock),
             OperatorOverview(
@@ -62,6 +56,13 @@ class Operators:
                 slug=self.manifest.id,
                 small_plans=small_plans,
                 recheck_every=self.recheck_every,
+                clock=clock,
+            ),
+            OperatorReport(
+                guard=guard,
+                database=database,
+                service_name=self.manifest.name,
+                small_plans=small_plans,
                 clock=clock,
             ),
             OperatorPipelines(guard=guard, database=database),
@@ -83,3 +84,13 @@ class Operators:
             OperatorExports(guard=guard, database=database, small_plans=small_plans),
         )
         return [route for part in parts for route in part.routes()]
+
+    def _build_guard(self) -> Guard:
+        return Guard(
+            sessions=self.sessions,
+            service_name=self.manifest.name,
+            clock=self.clock,
+            database=self.database,
+            tokens=self.tokens,
+            find_silence=self.find_silence,
+        )
