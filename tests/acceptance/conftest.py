@@ -45,9 +45,18 @@ def ada(heroku_cli: HerokuCli, heroku: Emulator) -> Terminal:
     return heroku_cli.log_in(heroku.url, ADA)
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def launched() -> Iterator[Browser]:
+    """One for the tests of a module. While it runs, this thread can run no event loop: they are all without `async`."""
     with sync_playwright() as playwright:
-        launched = launch(playwright)
-        yield launched
-        launched.close()
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(launched: Browser) -> Iterator[Browser]:
+    """A browser that knows nothing of other tests: each of its pages is of a profile of its own."""
+    yield launched
+    for profile in launched.contexts:
+        profile.close()
