@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.async_api import expect as expect_async
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from acceptance.heroku_cli import HerokuCli, Terminal
 from acceptance.installs import HEROKU_CLI, install_from_npm
@@ -13,6 +14,11 @@ from acceptance.processes import Processes
 from emulator.wire import ADA
 from headrace.emulator import Emulator
 from lab.kit.pythons import build_wheel
+
+# Playwright's own five seconds are less than a page may take on a machine that is busy with other tests.
+WITHIN_MS = 120_000
+expect.set_options(timeout=WITHIN_MS)
+expect_async.set_options(timeout=WITHIN_MS)
 
 
 @pytest.fixture
