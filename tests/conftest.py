@@ -18,9 +18,13 @@ from headrace.emulator import BUILT_IN_WORLD, Emulator, Exchange, load_world, ru
 from headrace.store.sql.database import Database
 from heroku_schema import find_unexpected
 from lab.kit.databases import make_on_server, prepare, spare_disk, start_postgres
+from scratch import keep_bytecode, use_memory
 
 # A job in the background of a shell ignores Ctrl-C, and what it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+keep_bytecode()
+use_memory()
 
 # One server for all processes of a test run; each test has a database of its own on it.
 POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.getuid()}"

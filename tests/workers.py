@@ -80,7 +80,7 @@ class Process:
             self.popen.send_signal(number)
 
     def wait(self) -> None:
-        self.popen.wait(timeout=60)
+        self.popen.wait(timeout=START_WITHIN.total_seconds())
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.async_api import expect as expect_async
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from acceptance.heroku_cli import HerokuCli, Terminal
 from acceptance.installs import HEROKU_CLI, install_from_npm
@@ -13,6 +14,11 @@ from acceptance.processes import Processes
 from emulator.wire import ADA
 from headrace.emulator import Emulator
 from lab.kit.pythons import build_wheel
+
+# Playwright's own five seconds are less than a page may take on a machine that is busy with other tests.
+WITHIN_MS = 120_000
+expect.set_options(timeout=WITHIN_MS)
+expect_async.set_options(timeout=WITHIN_MS)
 
 
 @pytest.fixture
@@ -45,9 +51,18 @@ def ada(heroku_cli: HerokuCli, heroku: Emulator) -> Terminal:
     return heroku_cli.log_in(heroku.url, ADA)
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def launched() -> Iterator[Browser]:
+    """One for the tests of a module. While it runs, this thread can run no event loop: they are all without `async`."""
     with sync_playwright() as playwright:
-        launched = launch(playwright)
-        yield launched
-        launched.close()
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(launched: Browser) -> Iterator[Browser]:
+    """A browser that knows nothing of other tests: each of its pages is of a profile of its own."""
+    yield launched
+    for profile in launched.contexts:
+        profile.close()

@@ -212,7 +212,7 @@ def log_in(launch_url: str, browser: httpx2.Client) -> httpx2.Response:
 def build_environment(**more: str) -> dict[str, str]:
     """Return this process's environment without settings of headrace or Heroku, and with more."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **more}
+    return {**kept, "PYTHONUNBUFFERED": "1", **more}
 
 
 def is_ready(url: str) -> bool:

@@ -11,8 +11,6 @@ from scenes import SCENES, make_id
 
 pytestmark = pytest.mark.acceptance
 
-WITHIN_MS = 60_000
-
 
 def open_stand(browser: Browser, scene: str = "five-pipelines", **page: Any) -> tuple[Stand, Page]:
     stand = Stand(browser.new_page(**page))

@@ -1,23 +1,17 @@
-"""The operators' pages in a real browser: what is there is found, page by page, and what failed is tried again."""
+"""The operators' pages in a real browser: what is there is found, page by page, and taken away as files."""
 
 import csv
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx2
 import pytest
-from playwright.async_api import async_playwright
-from playwright.async_api import expect as expect_async
 from playwright.sync_api import Browser, Page, expect
 
-from acceptance.judging import PHONE, Watch, find_overflow, find_violations, launch_async
+from acceptance.judging import PHONE, Watch, find_overflow, find_violations
 from acceptance.processes import Processes, Town, wait_until
 from acceptance.test_browser import ADA
 from acceptance.test_every_page import SECRET
-from browsing import provision
-from headrace.errors import MisuseError
-from headrace.models import State
 from headrace.store.reports.exports import EXPORTS
-from pair import Acme, play_pair
 
 pytestmark = pytest.mark.acceptance
 
@@ -128,34 +122,6 @@ def download_all(page: Page, address: str) -> dict[str, list[list[str]]]:
         text = download.value.path().read_text(encoding="utf-8")
         found[download.value.suggested_filename] = list(csv.reader(text.splitlines()))
     return found
-
-
-async def test_an_operator_has_a_failed_workflow_tried_again(sqlite_url: str) -> None:
-    """The hook failed for good, and was mended; the order asks whether it is meant, and the resource goes."""
-    acme = Acme(drop_error=MisuseError("The index cannot be dropped."))
-    async with (
-        play_pair(sqlite_url, acme=acme, HEADRACE_OPERATOR_SECRET=SECRET) as pair,
-        async_playwright() as playwright,
-    ):
-        addon = await provision(pair)
-        await pair.heroku.deprovision(addon)
-        await pair.settle()
-        acme.drop_error = None
-        page = await (await launch_async(playwright)).new_page()
-        await page.goto(f"{pair.url}/operators/login")
-        await page.get_by_label("Secret").fill(SECRET)
-        await page.get_by_role("button", name="Log in").click()
-        await page.get_by_role("link", name="Workflows").click()
-        await page.get_by_role("link", name="Retry …").click()
-        await expect_async(page.get_by_text("What failed is tried again, from its first step")).to_be_visible()
-        assert State.FAILED == (await pair.find(addon.id)).state
-        await page.get_by_role("button", name="Retry").click()
-        await expect_async(page).to_have_url(f"{pair.url}/operators/resources/{addon.id}")
-        await pair.settle()
-        await page.get_by_role("link", name="Workflows").click()
-
-        await expect_async(page.get_by_text("Nothing has failed that is not settled.")).to_be_visible()
-        assert State.DEPROVISIONED == (await pair.find(addon.id)).state
 
 
 def test_lists_that_are_full_fit_a_phone(town: Town, browser: Browser) -> None:

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from cli.running import invoke
 from headrace.logs import LogName
 from headrace.models import State
 from headrace.testing import eventually
-from workers import Process, Site, is_ready, prepare_site, serve_process
+from workers import START_WITHIN, Process, Site, is_ready, prepare_site, serve_process
 
-LONG = timedelta(seconds=60)
 # What docs/serving.md says, and some ten for the port that a test has its worker answer on.
 MOST_MEBIBYTES = {"sqlite": 190, "postgresql": 200}
 
@@ -38,8 +36,8 @@ async def test_a_killed_worker_and_a_killed_web_process_come_back(
         mebibytes = count_mebibytes([process.popen.pid, *find_children(process).values()])
         for which, app in (("worker", "shop-staging"), ("serve", "blog")):
             os.kill(find_children(process)[which], signal.SIGKILL)
-            await eventually(lambda: set(find_children(process)) == {"serve", "worker"}, within=LONG)
-            await eventually(partial(is_ready, http, process.url), within=LONG)
+            await eventually(lambda: set(find_children(process)) == {"serve", "worker"}, within=START_WITHIN)
+            await eventually(partial(is_ready, http, process.url), within=START_WITHIN)
             await provision(site, app)
         process.send_signal(signal.SIGTERM)
         process.wait()
@@ -102,7 +100,7 @@ def test_the_command_is_also_a_module() -> None:
 
 async def provision(site: Site, app: str) -> None:
     addon = await site.heroku.create_addon(app, "acme-search:basic")
-    await eventually(lambda: addon.state == State.PROVISIONED, within=LONG)
+    await eventually(lambda: addon.state == State.PROVISIONED, within=START_WITHIN)
 
 
 def find_children(process: Process) -> dict[str, int]:
