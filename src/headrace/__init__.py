@@ -64,12 +64,15 @@ if TYPE_CHECKING:
     from headrace.protocol.logplex import LogBatch, LogLine, read_log_batch, write_log_batch, write_log_input
     from headrace.resources.jobs import ConfigJob, Jobs, Ordered
     from headrace.resources.known import ResourceFilters, ResourcePage
+    from headrace.resources.operating import Operating
     from headrace.resources.ordering import ConfigChange
-    from headrace.resources.plain import PlainJobs, PlainResources, PlainService
+    from headrace.resources.plain import PlainJobs, PlainOperations, PlainResources, PlainService
     from headrace.resources.reading import Resources
     from headrace.service import AddonService, Connection
     from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
     from headrace.store.state.config_jobs import FailedChange
+    from headrace.workflows.lifecycle.operations import Retried
+    from headrace.workflows.lifecycle.waiting import WaitingStep
 
 __all__ = [
     "Actor",
@@ -103,6 +106,7 @@ __all__ = [
     "NoConfig",
     "NotFound",
     "NothingToDo",
+    "Operating",
     "Ordered",
     "Outcome",
     "Owner",
@@ -110,6 +114,7 @@ __all__ = [
     "PanelHook",
     "Placement",
     "PlainJobs",
+    "PlainOperations",
     "PlainResources",
     "PlainService",
     "PlanChange",
@@ -129,6 +134,7 @@ __all__ = [
     "Resources",
     "RetireHook",
     "Retirement",
+    "Retried",
     "RotateHook",
     "Rotation",
     "SealBroken",
@@ -143,6 +149,7 @@ __all__ = [
     "UnknownResource",
     "Unprocessable",
     "Unreachable",
+    "WaitingStep",
     "read_log_batch",
     "write_log_batch",
     "write_log_input",
@@ -165,6 +172,9 @@ _HOMES = (
     "headrace.resources.known",
     "headrace.resources.jobs",
     "headrace.resources.ordering",
+    "headrace.workflows.lifecycle.waiting",
+    "headrace.workflows.lifecycle.operations",
+    "headrace.resources.operating",
     "headrace.resources.plain",
     "headrace.resources.reading",
     "headrace.service",

@@ -31,6 +31,7 @@ class LogName(StrEnum):
     SUBSCRIPTIONS_FAILED = "subscriptions.failed"
     WATCH_FAILED = "watch.failed"
     FEEDING_FAILED = "feeding.failed"
+    WAKING_FAILED = "waking.failed"
     UPKEEP_FAILED = "upkeep.failed"
     ROLL_UP_FAILED = "roll_up.failed"
     HEARTBEAT_FAILED = "heartbeat.failed"
@@ -83,6 +84,7 @@ LOGGED = {
     LogName.SWEEP_FAILED: Logged("ERROR", "A round of the sweep failed; the next one tries again."),
     LogName.SUBSCRIPTIONS_FAILED: Logged("ERROR", "A round of subscribing failed; the next one tries again."),
     LogName.WATCH_FAILED: Logged("ERROR", "Looking after workers failed; the next round tries again."),
+    LogName.WAKING_FAILED: Logged("ERROR", "Looking for orders about attempts failed; the next round tries again."),
     LogName.FEEDING_FAILED: Logged("ERROR", "Beginning what was ordered failed; the next round tries again."),
     LogName.UPKEEP_FAILED: Logged("ERROR", "A round of upkeep failed; the next one tries again."),
     LogName.ROLL_UP_FAILED: Logged("ERROR", "Counting the fleet's days failed; the next round tries again."),

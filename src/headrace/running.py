@@ -17,6 +17,7 @@ from headrace.store.sql.migrate import find_newer, is_migrated, migrate
 from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog, is_brief, is_outage, read_said
 from headrace.store.sql.usable import explained, require_usable
 from headrace.wording import spell_seconds
+from headrace.workflows.chores.waking import Waking
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.port import prepare as prepare_engine
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
 FEEDING_PAUSE_SECONDS = 1.0
+WAKING_PAUSE_SECONDS = 1.0
 UPKEEP_PAUSE_SECONDS = 5.0
 ROLL_UP_PAUSE_SECONDS = 5.0
 WATCH_PAUSE_SECONDS = 3.0
@@ -84,6 +86,7 @@ async def working(parts: Parts) -> AsyncIterator[None]:
             start(LogName.SWEEP_FAILED, parts.sweep.run_once, pause=pause),
             start(LogName.SUBSCRIPTIONS_FAILED, parts.subscriptions.run_once, pause=pause),
             start(LogName.FEEDING_FAILED, parts.feeding.run_once, pause=FEEDING_PAUSE_SECONDS),
+            start(LogName.WAKING_FAILED, Waking(parts).run_once, pause=WAKING_PAUSE_SECONDS),
             start(LogName.UPKEEP_FAILED, parts.upkeep.run_once, pause=UPKEEP_PAUSE_SECONDS),
             start(LogName.ROLL_UP_FAILED, parts.roll_up.run_once, pause=ROLL_UP_PAUSE_SECONDS),
         ]

@@ -25,6 +25,7 @@ from headrace.lifetime import Assembly
 from headrace.models import Inspection
 from headrace.process.dyno import BehindRouter, alone, is_dyno
 from headrace.resources.jobs import Jobs
+from headrace.resources.operating import Operating
 from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
 from headrace.resources.plain import PlainService
 from headrace.resources.reading import Resources
@@ -64,6 +65,7 @@ class AddonService:
         self._assembly = Assembly(settings=settings)
         self.resources = Resources(self._assembly.find_parts)
         self.jobs = Jobs(self._assembly.find_parts, self._assembly.hooks)
+        self.operations = Operating(self._assembly.find_parts)
         self._orders = Orders(self._assembly.find_parts, self._assembly.hooks)
 
     @classmethod
@@ -284,7 +286,8 @@ class Connection:
             self._runner.close()
             raise
         orders = self._service._orders  # noqa: SLF001 - out of partners' sight, not of ours
-        return PlainService(self._runner.run, self._service.resources, orders, self._service.jobs)
+        service = self._service
+        return PlainService(self._runner.run, service.resources, orders, service.jobs, service.operations)
 
     def __exit__(self, *_: object) -> None:
         """Let go of the database."""

@@ -34,7 +34,14 @@ def visit_every_page(page: Page, town: Town) -> Iterator[str]:
     resource = f"/operators/resources/{uuids['storefront']}"
     pipeline = town.call("GET", "/apps/storefront/pipeline-couplings", user=ADA)["pipeline"]["id"]
     orders = [f"/operators/incidents/{order}?kind=provision.failed" for order in ("retry", "settle", "abandon")]
-    own = (f"/operators/pipelines/{pipeline}", resource, f"{resource}/retry", f"{resource}/abandon", *orders)
+    own = (
+        f"/operators/pipelines/{pipeline}",
+        resource,
+        f"{resource}/retry",
+        f"{resource}/abandon",
+        f"{resource}/give-up",
+        *orders,
+    )
     for address in (*OPERATOR_PAGES, *own):
         page.goto(town.acme_url + address)
         yield address

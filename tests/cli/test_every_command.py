@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "notices": ("notices",),
     "retry": ("retry", UUID),
     "abandon": ("abandon", UUID, "--yes"),
+    "try-now": ("try-now", UUID),
+    "give-up": ("give-up", UUID, "--yes"),
     "secrets rotate": ("secrets", "rotate"),
     "tokens new": ("tokens", "new", "grace"),
     "tokens list": ("tokens", "list"),

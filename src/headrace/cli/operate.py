@@ -131,6 +131,26 @@ def abandon(uuid: str, env_file: str | None) -> None:
     click.echo("Given up.")
 
 
+@commands.command("try-now")
+@click.argument("uuid")
+@env_file
+def try_now(uuid: str, env_file: str | None) -> None:
+    """Have the attempt made at once for which a resource waits, after one that failed."""
+    found = with_parts(env_file, lambda parts: parts.operations.try_now(read_uuid(uuid), by=BY))
+    click.echo(f"Attempt {found.attempts + 1} at {found.step} is made now: its worker hears of it within seconds.")
+
+
+@commands.command("give-up")
+@click.argument("uuid")
+@click.confirmation_option(prompt="What is tried fails now, and Heroku is told so. Is that meant?")
+@env_file
+def give_up(uuid: str, env_file: str | None) -> None:
+    """Have no other attempt made of what a resource waits for: it fails now."""
+    found = with_parts(env_file, lambda parts: parts.operations.give_up(read_uuid(uuid), by=BY))
+    tried = f"after {spell_count(found.attempts, 'attempt')} at {found.step}"
+    click.echo(f"The {found.kind.replace('-', ' ')} is given up {tried}; a worker ends it.")
+
+
 @commands.command()
 @click.option("--to-schema", is_flag=True, help="First move an older release's tables to HEADRACE_DATABASE_SCHEMA.")
 @env_file

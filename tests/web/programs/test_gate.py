@@ -32,6 +32,8 @@ CALLS = {
     Scope.OPERATE: [
         ("POST", f"/resources/{UUID}/retry"),
         ("POST", f"/resources/{UUID}/abandon"),
+        ("POST", f"/resources/{UUID}/try-now"),
+        ("POST", f"/resources/{UUID}/give-up"),
         ("POST", "/notices/1/settle"),
     ],
 }

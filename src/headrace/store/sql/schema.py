@@ -19,7 +19,8 @@ IS_TROUBLED = sa.text("(error IS NOT NULL OR outcome IS NULL OR outcome IN ('for
 
 # `plan` moves with plan changes, `requested_plan` stays what was first asked for: by it a repeat is told from
 # another request. `running` is the id of the one workflow that may run now, `workflow_count` numbers them.
-# `app_*` come with an inspection. `imported_at` is set where another provider provisions, and tells us.
+# `ordered` is what an operator has said of its attempts, until the workflow has
+# heeded it. `app_*` come with an inspection. `imported_at` is set where another provider provisions, and tells us.
 resource = sa.Table(
     "resource",
     METADATA,
@@ -35,6 +36,7 @@ resource = sa.Table(
     sa.Column("is_synchronous", sa.Boolean, nullable=False),
     sa.Column("running", sa.Text),
     sa.Column("workflow_count", sa.Integer, nullable=False, default=0),
+    sa.Column("ordered", sa.JSON(none_as_null=True)),
     uuid_column("app_id"),
     sa.Column("app_name", Name),
     sa.Column("created_at", Moment, nullable=False),
@@ -48,6 +50,7 @@ resource = sa.Table(
     sa.Index(None, "plan", "created_at", "uuid"),
     sa.Index(None, "created_at", "uuid"),
     index_some("ix_resource_running", "uuid", where="running IS NOT NULL"),
+    index_some("ix_resource_ordered", "uuid", where="ordered IS NOT NULL"),
 )
 
 # Waiting while `outcome` is null; `number` counts up from 1 for each resource. `overtaken_at` is set when Heroku then

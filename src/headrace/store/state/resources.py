@@ -40,6 +40,7 @@ class ResourceRow:
     is_synchronous: bool
     running: str | None
     workflow_count: int
+    ordered: Mapping[str, Any] | None
     app_id: str | None
     app_name: str | None
     created_at: datetime

@@ -66,6 +66,8 @@ class TimelineName(StrEnum):
     PLAN_CHANGE_RECONCILED = "plan_change.reconciled"
     DEPROVISION_RECONCILED = "deprovision.reconciled"
     OPERATOR_RETRIED = "operator.retried"
+    OPERATOR_HURRIED = "operator.hurried"
+    OPERATOR_GAVE_UP = "operator.gave_up"
     OPERATOR_ABANDONED = "operator.abandoned"
     WORKFLOW_FAILED = "workflow.failed"
 
@@ -149,6 +151,8 @@ TOLD = {
     TimelineName.PLAN_CHANGE_RECONCILED: "Heroku showed another plan than was known here, and the hook is called.",
     TimelineName.DEPROVISION_RECONCILED: "Heroku had it no more, which was not known here; it is being removed.",
     TimelineName.OPERATOR_RETRIED: "An operator had what failed tried again.",
+    TimelineName.OPERATOR_HURRIED: "An operator had the next attempt made at once; of which step, and who did.",
+    TimelineName.OPERATOR_GAVE_UP: "An operator ordered that no other attempt be made; of which step, and who did.",
     TimelineName.OPERATOR_ABANDONED: "An operator gave the resource up.",
     TimelineName.WORKFLOW_FAILED: "A workflow ended with an error of its own.",
 }

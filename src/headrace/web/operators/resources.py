@@ -43,6 +43,7 @@ from headrace.workflows.engine.attempts import list_attempts
 from headrace.workflows.engine.ids import build_id, read_kind
 from headrace.workflows.engine.ledger import Status, find_statuses
 from headrace.workflows.lifecycle.operations import Order
+from headrace.workflows.lifecycle.waiting import WaitingStep, find_waiting
 
 # Of so many places and workflows, the latest, everything is told; of older ones only what the timeline has.
 MOST_PLACES = 50
@@ -77,7 +78,8 @@ class Timeline:
     """One resource: where its app has been, the latest first, how it is looked at, and a page of what happened to it.
 
     `next` is the address of the next page; `notices` has what was noted, settled or not. `totals` has how often each
-    thing happened, by its name, and `is_enqueued` tells that its workflow waits for a worker.
+    thing happened, by its name, `is_enqueued` tells that its workflow waits for a worker, and `waiting` for which other
+    attempt it waits, because one has failed.
     """
 
     resource: ShownResource
@@ -90,6 +92,7 @@ class Timeline:
     notices: Sequence[NoticeRow]
     totals: Mapping[str, int]
     is_enqueued: bool
+    waiting: WaitingStep | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,7 @@ class OperatorResources:
             siblings=siblings,
             stages=sort_stages(siblings.stages) if siblings else [],
             notices=open_notices,
-            orders=list_orders(resource.state, open_notices),
+            orders=list_orders(resource.state, open_notices, is_waiting=timeline.waiting is not None),
             is_live=resource.state in LIVE,
             address=address,
             is_newest_first=_is_newest_first(address),
@@ -196,6 +199,7 @@ def _load_timeline(connection: sa.Connection, resource: ResourceRow, address: Ad
         notices=list_notices_of(connection, resource.uuid),
         totals=count_lifecycle(connection, resource.uuid),
         is_enqueued=_is_enqueued(connection, resource.running),
+        waiting=find_waiting(connection, resource),
     )
 
 

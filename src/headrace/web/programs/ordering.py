@@ -4,7 +4,7 @@ What is ordered is on disk once it is answered, and a worker does it; nothing is
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +34,8 @@ from headrace.web.programs.gate import (
     read_json,
     respond,
 )
-from headrace.workflows.lifecycle.operations import Operations, Retried
+from headrace.workflows.lifecycle.operations import Operations, Order, Retried
+from headrace.workflows.lifecycle.waiting import WaitingStep
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,21 @@ class Retrial(msgspec.Struct, frozen=True, kw_only=True):
     retried: Retried
 
 
+class OrderedAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow of a resource that waits for another attempt at a step, about which something was ordered.
+
+    So many `attempts` had failed, the last one for this `reason`, and the next one was due at `next_at`. An attempt
+    that has begun counts: one that is done has come before the order.
+    """
+
+    uuid: str
+    workflow: str
+    step: str
+    attempts: int
+    reason: str | None
+    next_at: datetime | None
+
+
 _ORDERED = {202: show_json("It is ordered, and a worker does it.", ConfigOrder)}
 _NO_ORDER: Mapping[int, Reply] = {404: show_json("There is no such resource, or no such order of it.")}
 SET_CONFIG = Operation(
@@ -102,6 +118,19 @@ RETRY = Operation(
         Scope.OPERATE, BAD_REQUEST, UNKNOWN, NOT_FITTING, {202: show_json("It is tried again by a worker.", Retrial)}
     ),
 )
+_WAITS = {202: show_json("It is ordered, and the worker heeds it within seconds.", OrderedAttempt)}
+TRY_NOW = Operation(
+    id="try_resource_now",
+    summary="Have the attempt made at once for which a resource's workflow waits.",
+    scheme=Scheme.PROGRAM,
+    replies=describe(Scope.OPERATE, BAD_REQUEST, UNKNOWN, NOT_FITTING, _WAITS),
+)
+GIVE_UP = Operation(
+    id="give_resource_up",
+    summary="Have no other attempt made of what waits for one: it fails now, as it would have in the end.",
+    scheme=Scheme.PROGRAM,
+    replies=describe(Scope.OPERATE, BAD_REQUEST, UNKNOWN, NOT_FITTING, _WAITS),
+)
 ABANDON = Operation(
     id="abandon_resource",
     summary="Give a failed resource up: it counts as deprovisioned and its secrets are forgotten. No hook is called.",
@@ -126,6 +155,8 @@ class Ordering:
             DescribedRoute(f"{ONE}/rotate", guard(Scope.WRITE, self.rotate), "POST", ROTATE),
             DescribedRoute(f"{ONE}/orders/{{number:int}}", guard(Scope.READ, self.show), "GET", SHOW_ORDER),
             DescribedRoute(f"{ONE}/retry", guard(Scope.OPERATE, self.retry), "POST", RETRY),
+            DescribedRoute(f"{ONE}/try-now", guard(Scope.OPERATE, self.try_now), "POST", TRY_NOW),
+            DescribedRoute(f"{ONE}/give-up", guard(Scope.OPERATE, self.give_up), "POST", GIVE_UP),
             DescribedRoute(f"{ONE}/abandon", guard(Scope.OPERATE, self.abandon), "POST", ABANDON),
         ]
 
@@ -152,6 +183,21 @@ class Ordering:
         retried = await self.operations.retry(uuid, by=caller.name)
         log.info(LogName.OPERATOR_ORDERED, extra={"order": "retry", "resource": uuid, "by": caller.name})
         return respond(Retrial(uuid=uuid, retried=retried), status=202)
+
+    async def try_now(self, request: Request, caller: Caller) -> Response:
+        return await self._order_attempt(request, caller, Order.TRY_NOW, self.operations.try_now)
+
+    async def give_up(self, request: Request, caller: Caller) -> Response:
+        return await self._order_attempt(request, caller, Order.GIVE_UP, self.operations.give_up)
+
+    async def _order_attempt(
+        self, request: Request, caller: Caller, order: Order, give: Callable[..., Awaitable[WaitingStep]]
+    ) -> Response:
+        uuid = parse_uuid(request.path_params["uuid"])
+        found = await give(uuid, by=caller.name)
+        log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": uuid, "by": caller.name})
+        known = {name: getattr(found, name) for name in ("step", "attempts", "reason", "next_at")}
+        return respond(OrderedAttempt(uuid=uuid, workflow=found.kind, **known), status=202)
 
     async def abandon(self, request: Request, caller: Caller) -> Response:
         uuid = parse_uuid(request.path_params["uuid"])
