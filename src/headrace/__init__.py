@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from headrace.hooks.answers import PlanChanged, Provisioned
     from headrace.hooks.arguments import (
+        ActionOrder,
         Event,
         Failure,
         KnownResource,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         StageChange,
     )
     from headrace.hooks.callables import (
+        ActionHook,
         DeprovisionHook,
         ErrorHook,
         EventHook,
@@ -75,6 +77,8 @@ if TYPE_CHECKING:
     from headrace.workflows.lifecycle.waiting import WaitingStep
 
 __all__ = [
+    "ActionHook",
+    "ActionOrder",
     "Actor",
     "Addon",
     "AddonService",

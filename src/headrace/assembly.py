@@ -81,7 +81,7 @@ def assemble(
     client = _build_client(settings, core, tokens, observe=metrics.observe, tally=(tally := HourTally()))
     moves, every = StageChanges(core, hooks), settings.recheck_every
     inspector = Inspector(core.database, client, clock=clock, recheck_every=every, on_move=moves.note)
-    _register_workflows(core, hooks, client, settings, inspector=inspector, moves=moves)
+    _register_workflows(core, hooks, client, settings, inspector=inspector, moves=moves, redaction=redaction)
     return Parts(
         manifest=core.manifest,
         database=core.database,
@@ -147,14 +147,21 @@ def _build_core(
 
 
 def _register_workflows(
-    core: Core, hooks: Hooks, client: HerokuClient, settings: Settings, *, inspector: Inspector, moves: StageChanges
+    core: Core,
+    hooks: Hooks,
+    client: HerokuClient,
+    settings: Settings,
+    *,
+    inspector: Inspector,
+    moves: StageChanges,
+    redaction: Redaction,
 ) -> None:
     """Have the engine know what it calls when workflows are due."""
     deprovisions = Deprovisions(core, hooks)
     Provisions(core, hooks, client, inspector=inspector, deprovisions=deprovisions, stage_changes=moves)
     Leftovers(core, hooks, deprovisions)
     PlanChanges(core, hooks, client)
-    ConfigChanges(core, hooks, client, retire_after=settings.retire_after)
+    ConfigChanges(core, hooks, client, retire_after=settings.retire_after, redact=redaction.redact)
 
 
 def _build_sweep(core: Core, client: HerokuClient, *, every: timedelta, moves: StageChanges) -> Sweep:

@@ -17,6 +17,7 @@ from headrace.store.sql.migrate import find_newer, is_migrated, migrate
 from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog, is_brief, is_outage, read_said
 from headrace.store.sql.usable import explained, require_usable
 from headrace.wording import spell_seconds
+from headrace.workflows.chores.sending import NoticeSender
 from headrace.workflows.chores.waking import Waking
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.port import prepare as prepare_engine
@@ -31,6 +32,7 @@ UPKEEP_PAUSE_SECONDS = 5.0
 ROLL_UP_PAUSE_SECONDS = 5.0
 WATCH_PAUSE_SECONDS = 3.0
 BEAT_PAUSE_SECONDS = 5.0
+SENDING_PAUSE_SECONDS = 2.0
 GIVES_BACK_WITHIN_SECONDS = 2.0
 READY_WITHIN_SECONDS = 2.0
 TRIAL_WITHIN_SECONDS = 1.0
@@ -97,12 +99,23 @@ async def working(parts: Parts) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def beating(parts: Parts) -> AsyncIterator[None]:
-    """Tell that this process lives, a worker or not, until the context ends."""
+    """Tell that this process lives, a worker or not, and send notices out, until the context ends."""
     async with asyncio.TaskGroup() as tasks:
         repeat = partial(_repeat, parts.database.outages)
-        heart = tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS))
+        chores = [
+            tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS)),
+            tasks.create_task(
+                repeat(LogName.SENDING_FAILED, _build_sender(parts).run_once, pause=SENDING_PAUSE_SECONDS)
+            ),
+        ]
         yield
-        heart.cancel()
+        for chore in chores:
+            chore.cancel()
+
+
+def _build_sender(parts: Parts) -> NoticeSender:
+    settings = parts.settings
+    return NoticeSender(parts, url=settings.notice_url, secret=settings.notice_secret, form=settings.notice_form)
 
 
 async def close(parts: Parts) -> None:

@@ -176,6 +176,15 @@ class PlainService:
         change: ConfigChange = self._run(self._orders.set_log_drain(uuid, url, by=by, wait=wait))
         return change
 
+    def list_actions(self) -> Sequence[str]:
+        """Return the names of your actions, as `AddonService.list_actions` does."""
+        return self._orders.list_actions()
+
+    def order_action(self, uuid: str, action: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """Have an action of yours done, as `AddonService.order_action` does."""
+        change: ConfigChange = self._run(self._orders.order_action(uuid, action, by=by, wait=wait))
+        return change
+
 
 async def _gather(items: AsyncIterator[T]) -> list[T]:
     return [item async for item in items]

@@ -25,6 +25,7 @@ PAGES = (
     f"/operators/pipelines/{UUID}",
     f"/operators/resources/{UUID}",
     f"/operators/resources/{UUID}/retry",
+    f"/operators/resources/{UUID}/actions/Rebuild",
 )
 JSONS = (
     "/operators.json",
@@ -43,6 +44,7 @@ FORMS = (
     f"/operators/resources/{UUID}/abandon",
     f"/operators/resources/{UUID}/try-now",
     f"/operators/resources/{UUID}/give-up",
+    f"/operators/resources/{UUID}/actions/Rebuild",
     f"/operators/sync/look/{UUID}",
     "/operators/sync/look",
 )

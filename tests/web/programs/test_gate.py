@@ -20,6 +20,7 @@ CALLS = {
         ("GET", f"/jobs/{UUID}/failures"),
         ("GET", "/notices"),
         ("GET", "/changes"),
+        ("GET", f"/resources/{UUID}/actions"),
     ],
     Scope.WRITE: [
         ("POST", "/resources"),
@@ -34,6 +35,7 @@ CALLS = {
         ("POST", f"/resources/{UUID}/abandon"),
         ("POST", f"/resources/{UUID}/try-now"),
         ("POST", f"/resources/{UUID}/give-up"),
+        ("POST", f"/resources/{UUID}/actions/Rebuild"),
         ("POST", "/notices/1/settle"),
     ],
 }

@@ -82,9 +82,9 @@ config_job = sa.Table(
     sa.Index(None, "created_at", "id"),
 )
 
-# What is ordered of one resource's config vars: waiting while `outcome` is null, but not while it `is_held`, because
-# its job was stopped, nor before `waits_until`. `number` counts up from 1 for each resource. From `tried_at` on Heroku
-# may have been told. The values stand in `secret`, until they are what Heroku was told.
+# What is ordered of one resource, of its config vars above all: waiting while `outcome` is null, but not while it
+# `is_held`, because its job was stopped, nor before `waits_until`. `number` counts up from 1 for each resource. From
+# `tried_at` on Heroku may have been told, or a hook called. The values stand in `secret`, until Heroku was told.
 config_change = sa.Table(
     "config_change",
     METADATA,
@@ -251,7 +251,9 @@ api_token = sa.Table(
     index_some("uq_api_token_name", "name", where="revoked_at IS NULL", unique=True),
 )
 
-# What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time.
+# What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time. `sent` is 1
+# once it was sent out that it was raised, and 2 once it was that it is settled; of what comes next, so many tries have
+# failed, and the next is due at `send_at`.
 notice = sa.Table(
     "notice",
     METADATA,
@@ -262,7 +264,11 @@ notice = sa.Table(
     sa.Column("raised_at", Moment, nullable=False),
     sa.Column("settled_at", Moment),
     sa.Column("settled_by", sa.String(60)),
+    sa.Column("sent", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("send_tries", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("send_at", Moment),
     index_some("uq_notice_open", "resource_uuid", "kind", where="settled_at IS NULL", unique=True),
+    index_some("ix_notice_unsent", "id", where="sent < 2"),
 )
 
 # What Heroku was asked to tell of a resource, or is about to be while `subscribed_at` is null; `number` counts how

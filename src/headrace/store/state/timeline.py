@@ -38,6 +38,10 @@ class TimelineName(StrEnum):
     LOG_DRAIN_SET = "log_drain.set"
     CREDENTIALS_RETIRED = "credentials.retired"
     RETIREMENT_FAILED = "retirement.failed"
+    ACTION_REQUESTED = "action.requested"
+    ACTION_BEGUN = "action.begun"
+    ACTION_DONE = "action.done"
+    ACTION_FAILED = "action.failed"
     PROVISION_DONE = "provision.done"
     PROVISION_FAILED = "provision.failed"
     PROVISION_EXPIRED = "provision.expired"
@@ -102,6 +106,7 @@ FAILURES = frozenset(
         TimelineName.DEPROVISION_FAILED,
         TimelineName.CONFIG_FAILED,
         TimelineName.RETIREMENT_FAILED,
+        TimelineName.ACTION_FAILED,
         TimelineName.STAGE_CHANGE_FAILED,
         TimelineName.SUBSCRIPTION_FAILED,
         TimelineName.EVENT_FAILED,
@@ -123,6 +128,10 @@ TOLD = {
     TimelineName.LOG_DRAIN_SET: "Heroku sends the app's log to where your hook, or your code, has said.",
     TimelineName.CREDENTIALS_RETIRED: "Your hook has retired the credentials that a rotation replaced.",
     TimelineName.RETIREMENT_FAILED: "Your hook could not retire credentials that a rotation replaced.",
+    TimelineName.ACTION_REQUESTED: "Somebody ordered an action of yours; which, and who did.",
+    TimelineName.ACTION_BEGUN: "Your hook for an action was called for the first time.",
+    TimelineName.ACTION_DONE: "Your hook for an action is done, and what it had to tell; secrets are masked.",
+    TimelineName.ACTION_FAILED: "An action of yours was given up, or refused: the kind of the error, and what it told.",
     TimelineName.PROVISION_DONE: "Heroku shows the add-on as provisioned.",
     TimelineName.PROVISION_FAILED: "The provision was given up: the step, and the kind of its error.",
     TimelineName.PROVISION_EXPIRED: "The provision has passed eleven hours.",

@@ -13,6 +13,7 @@ from headrace.clock import Clock
 from headrace.models import State
 from headrace.protocol.lifecycle import LIFECYCLE_KINDS, WorkflowKind
 from headrace.protocol.wire import read_number
+from headrace.resources.ordering import Orders
 from headrace.store.reports.deliveries import DeliveryRow, list_deliveries_of
 from headrace.store.reports.histories import (
     LookRow,
@@ -51,6 +52,8 @@ NUMBERED_KINDS = (*LIFECYCLE_KINDS, WorkflowKind.EXPIRE, WorkflowKind.CLEAN_UP)
 MOST_WORKFLOWS = 50
 # Every database has integers up to this.
 LARGEST_ID = 2**31 - 1
+# In these states the partner's own actions can be ordered.
+ORDERABLE = (State.PROVISIONING, State.PROVISIONED)
 NEWEST, OLDEST = "newest", "oldest"
 
 
@@ -135,6 +138,7 @@ class ResourceContext(OperatorContext):
     stages: Sequence[str]
     notices: Sequence[NoticeRow]
     orders: Sequence[Order]
+    actions: Sequence[str]
     is_live: bool
     address: Address
     is_newest_first: bool
@@ -146,6 +150,7 @@ class OperatorResources:
 
     guard: Guard
     database: Database
+    orders: Orders
     clock: Clock
 
     def routes(self) -> list[DescribedRoute]:
@@ -171,6 +176,7 @@ class OperatorResources:
             siblings=siblings,
             stages=sort_stages(siblings.stages) if siblings else [],
             notices=open_notices,
+            actions=self.orders.list_actions() if resource.state in ORDERABLE else [],
             orders=list_orders(resource.state, open_notices, is_waiting=timeline.waiting is not None),
             is_live=resource.state in LIVE,
             address=address,

@@ -1,6 +1,6 @@
 """Waking: what an operator orders of a workflow that waits for its next attempt reaches its worker."""
 
-from headrace.store.state.attempt_orders import list_ordered_workflows
+from headrace.store.state.resources import list_ordered_workflows
 from headrace.workflows.lifecycle.core import Core
 
 MOST = 1000

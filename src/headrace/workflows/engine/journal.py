@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.sql.database import Database
-from headrace.store.state.attempt_orders import AttemptOrder, find_attempt_order, take_attempt_order
+from headrace.store.state.resources import AttemptOrder, find_attempt_order, take_attempt_order
 from headrace.workflows.engine.attempts import StepOutcome, add_outcome, conclude_last, list_outcomes
 from headrace.workflows.engine.ledger import find_carried
 

@@ -13,16 +13,19 @@ import sqlalchemy as sa
 from headrace.errors import NothingToDo, UnknownResource
 from headrace.models import State
 from headrace.protocol.retries import PROVISION_LIMIT
-from headrace.store.state.attempt_orders import (
-    AttemptOrder,
-    AttemptOrderKind,
-    read_attempt_order,
-    save_attempt_order,
-)
 from headrace.store.state.notices import settle_notices
 from headrace.store.state.placements import close_placement
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, find_last_plan_change
-from headrace.store.state.resources import ResourceRow, lock_resource, remove_resource, update_resource
+from headrace.store.state.resources import (
+    AttemptOrder,
+    AttemptOrderKind,
+    ResourceRow,
+    lock_resource,
+    read_attempt_order,
+    remove_resource,
+    save_attempt_order,
+    update_resource,
+)
 from headrace.store.state.timeline import TimelineName, add_event, find_last_event
 from headrace.store.state.webhooks import retire_credentials
 from headrace.workflows.engine.ids import read_kind
