@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from headrace import AddonService, ConfigChange
 from headrace.emulator import Addon
+from headrace.protocol.retries import Policy
 from headrace.service import find_assembly
 from headrace.store.sql.schema import secret
 from headrace.store.state.config_changes import find_config_change
@@ -44,12 +45,12 @@ async def settle_order(pair: Pair, change: ConfigChange) -> None:
 
 
 @asynccontextmanager
-async def worker(pair: Pair) -> AsyncIterator[None]:
+async def worker(pair: Pair, *, retries: dict[type[BaseException], Policy] = QUICK_RETRIES) -> AsyncIterator[None]:
     """Run a worker for a pair that has none, with the same hooks."""
     service = AddonService(pair.parts.settings)
     pair.acme.register(service)
     assembly = find_assembly(service)
-    assembly.retries = QUICK_RETRIES
+    assembly.retries = retries
     async with assembly.running(assembly.assemble(), has_worker=True):
         yield
 

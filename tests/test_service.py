@@ -24,7 +24,7 @@ def service(sqlite_url: str) -> AddonService:
     return AddonService(read_settings({**GOOD, **LOCAL, "DATABASE_URL": sqlite_url}))
 
 
-@pytest.mark.parametrize("name", [name for name in HOOKS if name != "on_event"])
+@pytest.mark.parametrize("name", [name for name in HOOKS if name not in ("on_event", "action")])
 def test_a_hook_is_handed_back_as_it_was(service: AddonService, name: str) -> None:
     """A decorated function can still be called and tested by its name."""
 
@@ -33,7 +33,7 @@ def test_a_hook_is_handed_back_as_it_was(service: AddonService, name: str) -> No
     assert hook is getattr(service, name)(hook)
 
 
-@pytest.mark.parametrize("name", [name for name in HOOKS if name != "on_event"])
+@pytest.mark.parametrize("name", [name for name in HOOKS if name not in ("on_event", "action")])
 def test_registering_a_hook_twice_is_an_error_at_import(service: AddonService, name: str) -> None:
     """The text names the first one."""
     getattr(service, name)(first_hook)
@@ -239,3 +239,30 @@ def test_from_env_reports_what_is_missing() -> None:
     """The settings' own list, unchanged."""
     with pytest.raises(ConfigurationError, match="HEADRACE_MANIFEST"):
         AddonService.from_env({})
+
+
+@pytest.mark.parametrize("name", ["Rebuild index", "a", "Index neu bauen", "再構築", "Tier-2 check"])
+def test_an_action_has_a_name_that_fits_a_button_and_an_address(name: str) -> None:
+    service = AddonService(read_settings(GOOD))
+    service.action(name)(lambda _order: None)
+
+    assert [name] == service.list_actions()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "Rebuild ", '"', "x" * 61, "a\nb", "a?b", None, lambda _order: None])
+def test_what_is_no_name_of_an_action_is_refused_with_the_lines_to_paste(name: object) -> None:
+    service = AddonService(read_settings(GOOD))
+    with pytest.raises(MisuseError, match=r'@service\.action\("Rebuild index"\)'):
+        service.action(name)  # type: ignore[arg-type]
+
+
+def test_an_action_is_registered_once() -> None:
+    """And its function takes one argument."""
+    service = AddonService(read_settings(GOOD))
+    service.action("Rebuild index")(lambda _order: None)
+    with pytest.raises(MisuseError, match=r'@service\.action\("Rebuild index"\) is registered twice'):
+        service.action("Rebuild index")(lambda _order: None)
+    with pytest.raises(MisuseError, match="has to take one argument"):
+        service.action("Purge cache")(lambda: None)  # type: ignore[type-var]
+
+    assert ["Rebuild index"] == service.list_actions()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from headrace.hooks.answers import PlanChanged, Provisioned
     from headrace.hooks.arguments import (
+        ActionOrder,
         Event,
         Failure,
         KnownResource,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         StageChange,
     )
     from headrace.hooks.callables import (
+        ActionHook,
         DeprovisionHook,
         ErrorHook,
         EventHook,
@@ -65,14 +67,19 @@ if TYPE_CHECKING:
     from headrace.resources.jobs import ConfigJob, Jobs, Ordered
     from headrace.resources.known import ResourceFilters, ResourcePage
     from headrace.resources.labels import ResourceLabels
+    from headrace.resources.operating import Operating
     from headrace.resources.ordering import ConfigChange
-    from headrace.resources.plain import PlainJobs, PlainResources, PlainService
+    from headrace.resources.plain import PlainJobs, PlainOperations, PlainResources, PlainService
     from headrace.resources.reading import Resources
     from headrace.service import AddonService, Connection
     from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
     from headrace.store.state.config_jobs import FailedChange
+    from headrace.workflows.lifecycle.operations import Retried
+    from headrace.workflows.lifecycle.waiting import WaitingStep
 
 __all__ = [
+    "ActionHook",
+    "ActionOrder",
     "Actor",
     "Addon",
     "AddonService",
@@ -104,6 +111,7 @@ __all__ = [
     "NoConfig",
     "NotFound",
     "NothingToDo",
+    "Operating",
     "Ordered",
     "Outcome",
     "Owner",
@@ -111,6 +119,7 @@ __all__ = [
     "PanelHook",
     "Placement",
     "PlainJobs",
+    "PlainOperations",
     "PlainResources",
     "PlainService",
     "PlanChange",
@@ -131,6 +140,7 @@ __all__ = [
     "Resources",
     "RetireHook",
     "Retirement",
+    "Retried",
     "RotateHook",
     "Rotation",
     "SealBroken",
@@ -145,6 +155,7 @@ __all__ = [
     "UnknownResource",
     "Unprocessable",
     "Unreachable",
+    "WaitingStep",
     "read_log_batch",
     "write_log_batch",
     "write_log_input",
@@ -168,6 +179,9 @@ _HOMES = (
     "headrace.resources.jobs",
     "headrace.resources.labels",
     "headrace.resources.ordering",
+    "headrace.workflows.lifecycle.waiting",
+    "headrace.workflows.lifecycle.operations",
+    "headrace.resources.operating",
     "headrace.resources.plain",
     "headrace.resources.reading",
     "headrace.service",

@@ -95,7 +95,7 @@ def assemble(
     watchers, tokens = _build_watchers(settings, core), StoredTokens(core.database, core.secrets, clock=clock)
     client = _build_client(settings, core, tokens, observe=watchers.observe)
     moves, every = StageChanges(core, hooks), settings.recheck_every
-    inspector = _build_inspector(core, hooks, client, settings, moves=moves)
+    inspector = _build_inspector(core, hooks, client, settings, moves=moves, redaction=redaction)
     return Parts(
         manifest=core.manifest,
         database=core.database,
@@ -159,7 +159,13 @@ def _build_core(
 
 
 def _build_inspector(
-    core: Core, hooks: Hooks, client: HerokuClient, settings: Settings, *, moves: StageChanges
+    core: Core,
+    hooks: Hooks,
+    client: HerokuClient,
+    settings: Settings,
+    *,
+    moves: StageChanges,
+    redaction: Redaction,
 ) -> Inspector:
     """Have the engine know what it calls when workflows are due, and return what inspects in them as elsewhere."""
     inspector = Inspector(
@@ -169,7 +175,7 @@ def _build_inspector(
     Provisions(core, hooks, client, inspector=inspector, deprovisions=deprovisions, stage_changes=moves)
     Leftovers(core, hooks, deprovisions)
     PlanChanges(core, hooks, client)
-    ConfigChanges(core, hooks, client, retire_after=settings.retire_after)
+    ConfigChanges(core, hooks, client, retire_after=settings.retire_after, redact=redaction.redact)
     return inspector
 
 

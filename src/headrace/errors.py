@@ -34,7 +34,7 @@
     ├── MisuseError                     the partner's code is wrong (also a RuntimeError)
     ├── Unreadable                      protocol.wire: a text is not the JSON it should be (also a ValueError)
     ├── StepFailed                      workflows.engine.run: a step gave up
-    ├── WorkflowFailed                  workflows.engine.port: a workflow ended with an error of its own
+    ├── WorkflowFailed                  workflows.engine.run: a workflow ended with an error of its own
     ├── Declined                        emulator: the emulated Heroku says no
     ├── AppJsonError                    emulator: an app.json that cannot be used; every problem at once
     ├── NotJudged                       checker: there is nothing to judge

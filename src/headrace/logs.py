@@ -31,6 +31,10 @@ class LogName(StrEnum):
     SUBSCRIPTIONS_FAILED = "subscriptions.failed"
     WATCH_FAILED = "watch.failed"
     FEEDING_FAILED = "feeding.failed"
+    WAKING_FAILED = "waking.failed"
+    NOTICE_UNSENT = "notice.unsent"
+    NOTICE_GIVEN_UP = "notice.given_up"
+    SENDING_FAILED = "sending.failed"
     UPKEEP_FAILED = "upkeep.failed"
     ROLL_UP_FAILED = "roll_up.failed"
     LABELS_FILE_FAILED = "labels_file.failed"
@@ -89,6 +93,10 @@ LOGGED = {
     LogName.SWEEP_FAILED: Logged("ERROR", "A round of the sweep failed; the next one tries again."),
     LogName.SUBSCRIPTIONS_FAILED: Logged("ERROR", "A round of subscribing failed; the next one tries again."),
     LogName.WATCH_FAILED: Logged("ERROR", "Looking after workers failed; the next round tries again."),
+    LogName.NOTICE_UNSENT: Logged("WARNING", "A notice could not be sent out; it is tried again, ever more rarely."),
+    LogName.NOTICE_GIVEN_UP: Logged("ERROR", "A notice could not be sent out for a day, and is not tried again."),
+    LogName.SENDING_FAILED: Logged("ERROR", "Sending notices out failed; the next round tries again."),
+    LogName.WAKING_FAILED: Logged("ERROR", "Looking for orders about attempts failed; the next round tries again."),
     LogName.FEEDING_FAILED: Logged("ERROR", "Beginning what was ordered failed; the next round tries again."),
     LogName.UPKEEP_FAILED: Logged("ERROR", "A round of upkeep failed; the next one tries again."),
     LogName.ROLL_UP_FAILED: Logged("ERROR", "Counting the fleet's days failed; the next round tries again."),

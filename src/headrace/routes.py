@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from headrace.assembly import Parts
 from headrace.inspector.visibility import Visibility
+from headrace.resources.ordering import Orders
 from headrace.web.customers.boards import Boards
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
@@ -84,6 +85,7 @@ def _build_operators(parts: Parts, tokens: Tokens) -> Sequence[DescribedRoute]:
     operators = Operators(
         database=parts.database,
         operations=parts.operations,
+        orders=Orders(lambda: parts, parts.hooks),
         sessions=keep_operators(parts.settings.keys, secret, database=parts.database, clock=parts.clock),
         secret=secret,
         manifest=parts.manifest,

@@ -18,6 +18,8 @@ from headrace.store.sql.migrate import find_newer, is_migrated, migrate
 from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog, is_brief, is_outage, read_said
 from headrace.store.sql.usable import explained, require_usable
 from headrace.wording import spell_seconds
+from headrace.workflows.chores.sending import NoticeSender
+from headrace.workflows.chores.waking import Waking
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.port import prepare as prepare_engine
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
 FEEDING_PAUSE_SECONDS = 1.0
+WAKING_PAUSE_SECONDS = 1.0
 UPKEEP_PAUSE_SECONDS = 5.0
 ROLL_UP_PAUSE_SECONDS = 5.0
 PANEL_METRICS_PAUSE_SECONDS = 1.0
@@ -34,6 +37,7 @@ WATCH_PAUSE_SECONDS = 3.0
 BEAT_PAUSE_SECONDS = 5.0
 KEEPING_PAUSE_SECONDS = 2.0
 FORGETTING_PAUSE_SECONDS = 60.0
+SENDING_PAUSE_SECONDS = 2.0
 GIVES_BACK_WITHIN_SECONDS = 2.0
 READY_WITHIN_SECONDS = 2.0
 TRIAL_WITHIN_SECONDS = 1.0
@@ -89,6 +93,7 @@ async def working(parts: Parts) -> AsyncIterator[None]:
             start(LogName.SWEEP_FAILED, parts.sweep.run_once, pause=pause),
             start(LogName.SUBSCRIPTIONS_FAILED, parts.subscriptions.run_once, pause=pause),
             start(LogName.FEEDING_FAILED, parts.feeding.run_once, pause=FEEDING_PAUSE_SECONDS),
+            start(LogName.WAKING_FAILED, Waking(parts).run_once, pause=WAKING_PAUSE_SECONDS),
             start(LogName.UPKEEP_FAILED, parts.upkeep.run_once, pause=UPKEEP_PAUSE_SECONDS),
             start(LogName.ROLL_UP_FAILED, parts.roll_up.run_once, pause=ROLL_UP_PAUSE_SECONDS),
             start(LogName.PANEL_METRICS_FAILED, parts.panels.run_once, pause=PANEL_METRICS_PAUSE_SECONDS),
@@ -104,16 +109,24 @@ async def working(parts: Parts) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def beating(parts: Parts) -> AsyncIterator[None]:
-    """Tell that this process lives, a worker or not, and what it asked and was asked, until the context ends."""
+    """Tell that this process lives, worker or not, and what it asked and was asked; send notices out."""
     async with asyncio.TaskGroup() as tasks:
         repeat = partial(_repeat, parts.database.outages)
         chores = [
             tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS)),
             tasks.create_task(repeat(LogName.KEEPING_FAILED, parts.requests.flush, pause=KEEPING_PAUSE_SECONDS)),
+            tasks.create_task(
+                repeat(LogName.SENDING_FAILED, _build_sender(parts).run_once, pause=SENDING_PAUSE_SECONDS)
+            ),
         ]
         yield
         for chore in chores:
             chore.cancel()
+
+
+def _build_sender(parts: Parts) -> NoticeSender:
+    settings = parts.settings
+    return NoticeSender(parts, url=settings.notice_url, secret=settings.notice_secret, form=settings.notice_form)
 
 
 async def close(parts: Parts) -> None:

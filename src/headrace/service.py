@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from headrace.errors import ConfigurationError, MisuseError
 from headrace.hooks.callables import (
+    ActionHook,
     DeprovisionHook,
     ErrorHook,
     EventHook,
@@ -20,12 +21,13 @@ from headrace.hooks.callables import (
     StageChangeHook,
 )
 from headrace.hooks.lifespan import Lifespan
-from headrace.hooks.registry import require_entities
+from headrace.hooks.registry import require_action_name, require_entities
 from headrace.lifetime import Assembly
 from headrace.models import Inspection
 from headrace.process.dyno import BehindRouter, alone, is_dyno
 from headrace.resources.jobs import Jobs
 from headrace.resources.labels import LabelCache, ResourceLabels
+from headrace.resources.operating import Operating
 from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
 from headrace.resources.plain import PlainService
 from headrace.resources.reading import Resources
@@ -46,6 +48,7 @@ OnRetire = TypeVar("OnRetire", bound=RetireHook)
 OnDeprovision = TypeVar("OnDeprovision", bound=DeprovisionHook)
 OnStageChange = TypeVar("OnStageChange", bound=StageChangeHook)
 OnEvent = TypeVar("OnEvent", bound=EventHook)
+OnAction = TypeVar("OnAction", bound=ActionHook)
 OnError = TypeVar("OnError", bound=ErrorHook)
 OnPanel = TypeVar("OnPanel", bound=PanelHook)
 
@@ -66,6 +69,7 @@ class AddonService:
         self.resources = Resources(self._assembly.find_parts)
         self.jobs = Jobs(self._assembly.find_parts, self._assembly.hooks)
         self._labels = LabelCache(self._assembly.find_parts)
+        self.operations = Operating(self._assembly.find_parts)
         self._orders = Orders(self._assembly.find_parts, self._assembly.hooks)
 
     @classmethod
@@ -125,6 +129,23 @@ class AddonService:
         """Register the hook that is told of each attempt of another hook that failed: an ErrorHook."""
         self._assembly.hooks.register("on_error", hook)
         return hook
+
+    def action(self, name: str) -> Callable[[OnAction], OnAction]:
+        """Register an action of your own, such as "Rebuild index", that is ordered of a resource: an ActionHook.
+
+        Its name stands on a button of the resource's page. It is done by a worker, tried again as other hooks are, and
+        told of in the timeline.
+
+        Raises:
+            MisuseError: there is one of this name already, or it cannot be one.
+        """
+        require_action_name(name)
+
+        def register(hook: OnAction) -> OnAction:
+            self._assembly.hooks.register_action(name, hook)
+            return hook
+
+        return register
 
     def lifespan(self, open_: Callable[[], AsyncIterator[T] | AbstractAsyncContextManager[T]]) -> Lifespan[T]:
         """Open something that hooks share before any is called, and close it after the last.
@@ -256,6 +277,22 @@ class AddonService:
         """
         return await self._orders.set_log_drain(uuid, url, by=by, wait=wait)
 
+    def list_actions(self) -> Sequence[str]:
+        """Return the names of your actions, in the order in which they stand in the code."""
+        return self._orders.list_actions()
+
+    async def order_action(self, uuid: str, action: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """Have an action of yours done for a resource, as an operator does with a button.
+
+        Once this returns the order is on disk, and a worker carries it out, after what was ordered of the resource
+        before; `by` and `wait` are those of `set_config`.
+
+        Raises:
+            MisuseError: you have no such action, or no service runs and none is connected.
+            UnknownResource, ResourceGone, NothingToDo, Malformed: as `set_config` does.
+        """
+        return await self._orders.order_action(uuid, action, by=by, wait=wait)
+
     def connected(self) -> "Connection":
         """Use the service from a process that does not serve it: a script, a cron job, another program's web handler.
 
@@ -297,7 +334,15 @@ class Connection:
             self._runner.close()
             raise
         orders = self._service._orders  # noqa: SLF001 - out of partners' sight, not of ours
-        return PlainService(self._runner.run, self._service.resources, orders, self._service.jobs, self._service.labels)
+        service = self._service
+        return PlainService(
+            self._runner.run,
+            resources=service.resources,
+            orders=orders,
+            jobs=service.jobs,
+            operations=service.operations,
+            find_labels=service.labels,
+        )
 
     def __exit__(self, *_: object) -> None:
         """Let go of the database."""

@@ -34,6 +34,7 @@ class DocumentedAcme(Acme):
 
     def register(self, service: AddonService) -> None:
         super().register(service)
+        service.action("Rebuild index")(lambda order: f"12 documents of {order.name}")
         lines = [line for line in find_hooks().splitlines() if not line.startswith("service = ")]
         exec("\n".join(lines), {"service": service, "__name__": "acme"})
 
@@ -89,16 +90,25 @@ async def play_page(pair: Pair) -> tuple[list[str], list[str], list[str]]:
             shown.append(text)
         elif kind == "python" and HOOKS not in text:
             service = AddonService(pair.parts.settings)
-            service.on_rotate(lambda _rotation: {})
+            give_hooks(service)
             said.append(await asyncio.to_thread(run_script, text, service))
         elif kind == "sh":
             await run_shell(pair, text, token)
         for line in text.splitlines() if not kind else ():
             command = line.removeprefix("$ headrace ")
-            result = await asyncio.to_thread(invoke, *shlex.split(command), **find_environment(pair))
+            service = AddonService(pair.parts.settings)
+            give_hooks(service)
+            with module("acme", service=service):
+                result = await asyncio.to_thread(invoke, *shlex.split(command), **find_environment(pair))
             assert 0 == result.exit_code, result.output
             commands.append(command)
     return said, shown, commands
+
+
+def give_hooks(service: AddonService) -> None:
+    """Have another process's service know what can be ordered; nothing of it is called there."""
+    service.on_rotate(lambda _rotation: {})
+    service.action("Rebuild index")(lambda _order: None)
 
 
 async def run_shell(pair: Pair, text: str, token: str) -> None:

@@ -35,7 +35,15 @@ def visit_every_page(page: Page, town: Town) -> Iterator[str]:
     pipeline = town.call("GET", "/apps/storefront/pipeline-couplings", user=ADA)["pipeline"]["id"]
     orders = [f"/operators/incidents/{order}?kind=provision.failed" for order in ("retry", "settle", "abandon")]
     requests = f"/operators/requests?resource={uuids['storefront']}&direction=to"
-    own = (f"/operators/pipelines/{pipeline}", requests, resource, f"{resource}/retry", f"{resource}/abandon", *orders)
+    own = (
+        f"/operators/pipelines/{pipeline}",
+        requests,
+        resource,
+        f"{resource}/retry",
+        f"{resource}/abandon",
+        f"{resource}/give-up",
+        *orders,
+    )
     for address in (*OPERATOR_PAGES, *own):
         page.goto(town.acme_url + address)
         yield address

@@ -14,6 +14,7 @@ from acceptance.documented import list_blocks
 from browsing import log_in, provision, visit
 from emulator.partner import answer, serve_partner
 from headrace.models import State
+from headrace.resources.ordering import Orders
 from headrace.service import AddonService
 from headrace.testing import eventually
 from pair import Acme, play_pair
@@ -35,6 +36,7 @@ class Cloud:
 
     passwords: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    rebuilt: list[str] = field(default_factory=list)
 
     async def create(self, *, key: str, password: str) -> Index:
         self.passwords.append(password)
@@ -44,6 +46,10 @@ class Cloud:
 
     async def rename(self, uuid: str, name: str) -> None:
         self.names[uuid] = name
+
+    async def rebuild(self, _uuid: str, *, key: str) -> int:
+        self.rebuilt.append(key)
+        return 12
 
     async def count(self, _uuid: str) -> int:
         return 12_345
@@ -102,6 +108,9 @@ async def test_the_hooks_of_the_page_do_what_it_says(sqlite_url: str) -> None:
         await eventually(lambda: cloud.names == {addon.id: "boutique"})
         board = (await visit(pair, "/board", cookie=await log_in(pair, addon))).text
         config = dict(addon.config)
+        await Orders(lambda: pair.parts, pair.parts.hooks).order_action(addon.id, "Rebuild index")
+        await pair.settle()
+        told = [event.detail for event in await pair.list_events(addon.id) if event.name == "action.done"]
         await pair.heroku.deprovision(addon)
         await pair.settle()
 
@@ -111,6 +120,8 @@ async def test_the_hooks_of_the_page_do_what_it_says(sqlite_url: str) -> None:
     scope = {"hook": "on_provision", "resource": addon.id, "attempt": 1}
     assert [(scope, "the cloud is away")] == tracker.captured
     assert "12,345" in board
+    assert [f"{addon.id}:1"] == cloud.rebuilt
+    assert [{"number": 1, "action": "Rebuild index", "message": "12 documents"}] == told
     assert {} == indexes
 
 

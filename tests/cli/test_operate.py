@@ -13,6 +13,7 @@ from cli.running import invoke
 from headrace.emulator import describe
 from headrace.encryption import KeyRing, make_key
 from headrace.errors import MisuseError
+from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.sql.schema import METADATA
 from headrace.store.state.notices import list_open_notices
@@ -22,8 +23,34 @@ from hearing import deliver, provision
 from pair import Acme, Pair, play_pair
 from settings.test_settings import GOOD
 from store.making import add_resource
+from workflows.lifecycle.test_attempt_orders import SLOW_RETRIES, fail_first, wait_until_failed
 
 UNKNOWN = "01234567-89ab-cdef-0123-456789abcdef"
+
+
+async def test_attempts_are_hurried_and_given_up(sqlite_url: str) -> None:
+    """One line each; giving up is asked about first, and what nothing waits for is refused by name."""
+    async with play_pair(sqlite_url, retries=SLOW_RETRIES) as pair:
+        addon = await fail_first(pair)
+        pair.acme.failures_left = 1
+        run = partial(asyncio.to_thread, invoke, **_settings_of(pair, sqlite_url))
+        hurried = await run("try-now", addon.id)
+        await wait_until_failed(pair, addon.id, times=2)
+        unconfirmed, given_up = await run("give-up", addon.id), await run("give-up", "--yes", addon.id)
+        await pair.settle()
+        again, unknown = await run("try-now", addon.id), await run("give-up", "--yes", UNKNOWN)
+        state = (await pair.find(addon.id)).state
+
+    assert "Attempt 2 at run_hook is made now: its worker hears of it within seconds.\n" == hurried.stdout
+    assert (1, (0, "The provision is given up after 2 attempts at run_hook; a worker ends it.\n")) == (
+        unconfirmed.exit_code,
+        (given_up.exit_code, given_up.stdout),
+    )
+    assert (State.FAILED, (1, f"{addon.name} is failed, and nothing of it is under way.\n")) == (
+        state,
+        (again.exit_code, again.stderr),
+    )
+    assert (1, True) == (unknown.exit_code, UNKNOWN in unknown.stderr)
 
 
 async def test_inspect_says_where_a_resource_is(sqlite_url: str) -> None:

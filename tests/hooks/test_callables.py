@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 from headrace import (
-    AddonService, ConfigChange, Event, KnownResource, NoConfig, Panel, PlanChange, Provision, Refused, Resource,
-    Retirement, Rotation, Stage, StageChange
+    ActionOrder, AddonService, ConfigChange, Event, KnownResource, NoConfig, Panel, PlanChange, Provision, Refused,
+    Resource, Retirement, Rotation, Stage, StageChange
 )
 
 service = AddonService.from_env({})
@@ -55,6 +55,20 @@ def retire(retirement: Retirement) -> None:
         print(name, old.reveal())
 
 service.on_rotate(lambda rotation: {"ACME_TOKEN": rotation.id})
+""",
+    "actions_of_ones_own": """
+@service.action("Rebuild index")
+async def rebuild(order: ActionOrder) -> str | None:
+    return await order.step("rebuild", str, order.action)
+
+@service.action("Purge cache")
+def purge(order: ActionOrder) -> None:
+    raise Refused(order.ordered_by)
+
+service.action("Count documents")(lambda order: f"12 of {order.uuid}")
+
+async def give(uuid: str) -> ConfigChange:
+    return await service.order_action(uuid, "Rebuild index", by="grace")
 """,
     "no_config_vars_on_purpose": """
 @service.on_provision
@@ -276,6 +290,19 @@ async def cloud() -> int:
     "on_error_takes_an_exception": """
 @service.on_error
 def tell(error: Exception) -> None: ...
+""",
+    "an_action_without_a_name": """
+@service.action
+async def rebuild(order: ActionOrder) -> None: ...
+""",
+    "an_action_takes_a_plan_change": """
+@service.action("Rebuild index")
+def rebuild(change: PlanChange) -> None: ...
+""",
+    "an_action_returns_config_vars": """
+@service.action("Rebuild index")
+async def rebuild(order: ActionOrder) -> dict[str, str]:
+    return {}
 """,
     "deprovision_takes_a_provision": """
 @service.on_deprovision

@@ -307,3 +307,29 @@ def test_a_switch_is_on_or_off() -> None:
     problems = find_problems({**GOOD, "HEADRACE_ASYNC_DEPROVISION": "1"})
 
     assert ("HEADRACE_ASYNC_DEPROVISION: 1 is neither on nor off.",) == problems
+
+
+def test_notices_are_sent_to_an_address_that_stays_a_secret() -> None:
+    """Signed as JSON unless a chat tool takes them, for which the address is all."""
+    address = "https://hooks.chat.example/T0/B0/very-secret"
+    chat = read_settings({**GOOD, "HEADRACE_NOTICE_URL": address, "HEADRACE_NOTICE_FORM": "chat"})
+
+    assert (Secret(address), "chat") == (chat.notice_url, chat.notice_form)
+    assert Secret(address) in chat.secrets
+    assert "very-secret" not in repr(chat)
+    assert "json" == read_settings(GOOD).notice_form
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"HEADRACE_NOTICE_URL": "https://ops.example/x"}, "HEADRACE_NOTICE_URL: wants a HEADRACE_NOTICE_SECRET"),
+        ({"HEADRACE_NOTICE_URL": "http://ops.example/x"}, "HEADRACE_NOTICE_URL: must be an address that begins with"),
+        ({"HEADRACE_NOTICE_SECRET": "short"}, "HEADRACE_NOTICE_SECRET: has 5 characters, 32 are needed"),
+        ({"HEADRACE_NOTICE_FORM": "xml"}, "HEADRACE_NOTICE_FORM: xml is neither json nor chat."),
+    ],
+)
+def test_where_notices_cannot_be_sent_is_said(given: dict[str, str], said: str) -> None:
+    [problem] = find_problems({**GOOD, **given})
+
+    assert problem.startswith(said)

@@ -1,6 +1,7 @@
 """The commands of an operator: ask about one resource, settle what failed, look after database and keys."""
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,6 +130,64 @@ def abandon(uuid: str, env_file: str | None) -> None:
     """Give a failed resource up: it counts as deprovisioned, and its secrets are forgotten."""
     with_parts(env_file, lambda parts: parts.operations.abandon(read_uuid(uuid), by=BY))
     click.echo("Given up.")
+
+
+@commands.command("try-now")
+@click.argument("uuid")
+@env_file
+def try_now(uuid: str, env_file: str | None) -> None:
+    """Have the attempt made at once for which a resource waits, after one that failed."""
+    found = with_parts(env_file, lambda parts: parts.operations.try_now(read_uuid(uuid), by=BY))
+    click.echo(f"Attempt {found.attempts + 1} at {found.step} is made now: its worker hears of it within seconds.")
+
+
+@commands.command("give-up")
+@click.argument("uuid")
+@click.confirmation_option(prompt="What is tried fails now, and Heroku is told so. Is that meant?")
+@env_file
+def give_up(uuid: str, env_file: str | None) -> None:
+    """Have no other attempt made of what a resource waits for: it fails now."""
+    found = with_parts(env_file, lambda parts: parts.operations.give_up(read_uuid(uuid), by=BY))
+    tried = f"after {spell_count(found.attempts, 'attempt')} at {found.step}"
+    click.echo(f"The {found.kind.replace('-', ' ')} is given up {tried}; a worker ends it.")
+
+
+@commands.command()
+@click.argument("target", metavar="MODULE:NAME")
+@click.argument("uuid", required=False)
+@click.argument("name", metavar="[ACTION]", required=False)
+@click.option("--list", "is_list", is_flag=True, help="List the actions that there are, and order nothing.")
+@click.option("--wait", type=click.IntRange(0), default=0, help="How many seconds to wait for it to be done.")
+@env_file
+def action(
+    *,
+    target: str,
+    uuid: str | None,
+    name: str | None,
+    wait: int,
+    is_list: bool,
+    env_file: str | None,
+) -> None:
+    """Have an action of the add-on's own done for a resource: one that stands in its code as `@service.action`.
+
+    MODULE:NAME is the service, as for `serve`.
+    """
+    from headrace.cli.run import load_service
+
+    service = load_service(target, env_file)
+    if is_list:
+        click.echo("\n".join(service.list_actions()) or "There is no @service.action in this service.")
+        return
+    if uuid is None or name is None:
+        raise click.UsageError("Say of which resource, and which action; --list lists the actions.")
+    with service.connected() as connected:
+        change = connected.order_action(read_uuid(uuid), name, by=BY, wait=timedelta(seconds=wait))
+    if change.outcome is None:
+        click.echo(f"Ordered: {name}, order {change.number} of the resource; a worker does it.")
+    elif change.outcome == "done":
+        click.echo(f"Done: {name}.")
+    else:
+        raise click.ClickException(f"{name} has {change.outcome}: {change.step}, {change.reason}.")
 
 
 @commands.command()

@@ -17,7 +17,8 @@ class ResourceChange(msgspec.Struct, frozen=True, kw_only=True):
 
     `type` is a word such as `provision.done`, and `means` says it in a sentence; there may be new words. `by` is who
     ordered it. What else is known stands in its member, which is null where it is not about that: `plan` and `old_plan`
-    are bare names, `config_vars` names, `order` is its number and `job` its id, `step` and `reason` tell of a failure.
+    are bare names, `config_vars` names, `order` is its number and `job` its id, `step` and `reason` tell of a failure,
+    `action` is the name of an action of the provider's, and `message` what its hook had to tell.
     """
 
     cursor: str
@@ -39,6 +40,8 @@ class ResourceChange(msgspec.Struct, frozen=True, kw_only=True):
     order: int | None
     job: str | None
     retried: str | None
+    action: str | None
+    message: str | None
     step: str | None
     reason: str | None
 
@@ -56,11 +59,13 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
     "config_vars": ("config_vars",),
     "removed_config_vars": ("removed",),
     "job": ("job",),
+    "action": ("action",),
+    "message": ("message",),
     "step": ("step",),
     "reason": ("reason",),
 }
 # What these lines tell of is an order, and `number` is its number; those of plan changes have others.
-OF_ORDERS = ("config.", "log_drain.", "credentials.", "retirement.")
+OF_ORDERS = ("config.", "action.", "log_drain.", "credentials.", "retirement.")
 # What its members are as columns of a file.
 KINDS: Mapping[Any, sa.types.TypeEngine[Any]] = {
     str: sa.Text(),

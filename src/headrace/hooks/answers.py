@@ -69,6 +69,20 @@ def read_plan_changed(returned: object, *, manifest: Manifest) -> PlanChanged:
     return PlanChanged(config=read_config(answer.config, manifest=manifest), message=answer.message)
 
 
+def read_told(returned: object) -> str | None:
+    """Return what an action's hook has to tell.
+
+    Raises:
+        MisuseError: it returned something else.
+    """
+    if returned is None or (isinstance(returned, str) and len(returned) <= LONGEST_MESSAGE):
+        return returned or None
+    raise MisuseError(
+        f"The hook returned a {type(returned).__name__}; an action returns nothing, or a text of {LONGEST_MESSAGE} "
+        "characters at the most for the timeline."
+    )
+
+
 def read_drain_url(url: object, *, manifest: Manifest) -> str | None:
     """Return where a log is to be sent to; None is nowhere.
 

@@ -132,6 +132,18 @@ class Retirement(Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionOrder(Resource):
+    """An action of yours that somebody has ordered of a resource: its name is `action`, and `ordered_by` says who.
+
+    `id` is the idempotency key: each order has one of its own, however often its hook runs.
+    """
+
+    action: str
+    id: str = ""
+    ordered_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageChange(Resource):
     """An app has moved: `pipeline` and `stage` are where it is now, `old_…` where it was; None is in no pipeline."""
 

@@ -7,7 +7,17 @@ from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from headrace.hooks.answers import PlanChanged, Provisioned
-from headrace.hooks.arguments import Event, Failure, PlanChange, Provision, Resource, Retirement, Rotation, StageChange
+from headrace.hooks.arguments import (
+    ActionOrder,
+    Event,
+    Failure,
+    PlanChange,
+    Provision,
+    Resource,
+    Retirement,
+    Rotation,
+    StageChange,
+)
 from headrace.hooks.panel import Panel
 
 Config = Mapping[str, str]
@@ -63,6 +73,16 @@ class EventHook(Protocol):
     """Is told what Heroku says of the entities that it was registered for."""
 
     def __call__(self, event: Event, /) -> Awaitable[None] | None: ...
+
+
+class ActionHook(Protocol):
+    """Does what somebody has ordered of a resource, and may return a word about it for the timeline.
+
+    Raises:
+        Refused: it does not fit; whoever ordered it reads why.
+    """
+
+    def __call__(self, order: ActionOrder, /) -> Awaitable[str | None] | str | None: ...
 
 
 class ErrorHook(Protocol):

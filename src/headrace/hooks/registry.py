@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,9 +33,12 @@ HOOKS = {
     "on_retire": "async def retire(retirement: Retirement) -> None:",
     "on_stage_change": "async def move(change: StageChange) -> None:",
     "on_event": "async def hear(event: Event) -> None:",
+    "action": "async def rebuild(order: ActionOrder) -> str | None:",
     "on_error": "def tell(failure: Failure) -> None:",
     "panel": "async def show(resource: Resource) -> Panel | None:",
 }
+LONGEST_ACTION = 60
+ACTION_NAME = re.compile(r"[^\W_](?:[^\W_]|[ -]){0,58}[^\W_]|[^\W_]")
 # What an error has that is a hook's fault.
 BLAMED = "headrace_hook"
 REQUIRED = ("on_provision", "on_plan_change", "on_deprovision")
@@ -45,6 +49,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._actions: list[str] = []
         self._threads = HookThreads()
         self.loop = HookLoop()
         self._lifespan: Lifespan[Any] | None = None
@@ -74,6 +79,31 @@ class Hooks:
     def list_entities(self) -> list[str]:
         """Return the entities for which there is a hook."""
         return [entity for entity in sorted(ENTITIES) if self.has(name_event_hook(entity))]
+
+    def list_actions(self) -> list[str]:
+        """Return the names of the partner's own actions, in the order in which they stand in the code."""
+        return list(self._actions)
+
+    def register_action(self, name: str, function: Callable[..., Any]) -> None:
+        """Register the hook of an action.
+
+        Raises:
+            MisuseError: there is one of this name, or its function does not take one argument.
+        """
+        self.register(name_action_hook(name), function)
+        self._actions.append(name)
+
+    def require_action(self, name: str) -> None:
+        """See to it that there is an action of this name.
+
+        Raises:
+            MisuseError: there is none; the text has those that there are, or the lines to paste.
+        """
+        if name in self._actions:
+            return
+        there = ", ".join(f'"{each}"' for each in self._actions)
+        hint = f"There is {there}." if there else f"Add one:\n\n{_example(name_action_hook('Rebuild index'))}"
+        raise MisuseError(f"There is no action {name[:LONGEST_ACTION]!r}. {hint}")
 
     def find_missing(self) -> list[str]:
         """Say for each required hook that is missing which lines to paste."""
@@ -203,6 +233,24 @@ def require_entities(names: Collection[object]) -> None:
             f"@service.on_event takes names of entities, not {', '.join(unknown) or 'nothing'}. "
             f"There are {', '.join(known)}:\n\n{_example(name_event_hook('api:app'))}"
         )
+
+
+def require_action_name(name: object) -> None:
+    """See to it that something can be an action's name, which stands on a button and in an address.
+
+    Raises:
+        MisuseError: it cannot be.
+    """
+    if not isinstance(name, str) or ACTION_NAME.fullmatch(name) is None:
+        raise MisuseError(
+            f"@service.action takes a name of 1 to {LONGEST_ACTION} letters, digits, spaces and hyphens, which begins "
+            f"and ends with a letter or a digit:\n\n{_example(name_action_hook('Rebuild index'))}"
+        )
+
+
+def name_action_hook(name: str) -> str:
+    """Return the name under which the hook of an action is registered: as it is written in the partner's code."""
+    return f'action("{name}")'
 
 
 def name_event_hook(entity: str) -> str:

@@ -1,4 +1,4 @@
-"""Ordering: config vars to set, credentials to renew, a log to send elsewhere. It is queued, and a worker does it."""
+"""Ordering: config vars, new credentials, a log's address, actions of the partner's. A worker does it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from headrace.store.state.config_changes import (
     ConfigChangeRow,
     find_config_change,
 )
-from headrace.workflows.config.orders import order_config, order_log_drain, order_rotation
+from headrace.workflows.config.orders import order_action, order_config, order_log_drain, order_rotation
 from headrace.workflows.lifecycle.core import Core
 
 # Who gave an order, where nobody says.
@@ -26,11 +26,12 @@ AT_ONCE = timedelta(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigChange:
-    """An order about one resource's config vars or log drain, and what became of it: `outcome` is None while it waits.
+    """An order about one resource, its config vars above all, and what became of it: `outcome` is None while it waits.
 
     Orders of a resource are numbered, and carried out one after the other. `names` are the config vars that it sets or
-    removes; a rotation's are known once its hook has named them. Of one that failed, `step` says where it stopped and
-    `reason` is the kind of error; one that is `dropped` was overtaken by the resource's end. Moments are in UTC.
+    removes; a rotation's are known once its hook has named them, and an action has its own. Of one that
+    failed, `step` says where it stopped and `reason` is the kind of error; one that is `dropped` was overtaken by the
+    resource's end. Moments are in UTC.
     """
 
     uuid: str
@@ -67,6 +68,15 @@ class Orders:
     async def set_log_drain(self, uuid: str, url: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
         """See `AddonService.set_log_drain`."""
         return await self._wait_for(await order_log_drain(self._find_core(), uuid, url, by=read_orderer(by)), wait)
+
+    async def order_action(self, uuid: str, action: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """See `AddonService.order_action`."""
+        self._hooks.require_action(action)
+        return await self._wait_for(await order_action(self._find_core(), uuid, action, by=read_orderer(by)), wait)
+
+    def list_actions(self) -> list[str]:
+        """Return the names of the actions that can be ordered."""
+        return self._hooks.list_actions()
 
     async def _wait_for(self, row: ConfigChangeRow, wait: timedelta) -> ConfigChange:
         """Look until an order is settled, or its time is up; return it as it is then."""

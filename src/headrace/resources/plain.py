@@ -9,9 +9,12 @@ from headrace.models import Secret
 from headrace.resources.jobs import FOREVER, ConfigJob, Jobs, Ordered
 from headrace.resources.known import ResourceFilters, ResourcePage
 from headrace.resources.labels import ResourceLabels
+from headrace.resources.operating import Operating
 from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
 from headrace.resources.reading import LONGEST_PAGE, PAGE, Resources
 from headrace.store.state.config_jobs import FailedChange
+from headrace.workflows.lifecycle.operations import Retried
+from headrace.workflows.lifecycle.waiting import WaitingStep
 
 T = TypeVar("T")
 
@@ -118,17 +121,47 @@ class PlainJobs:
         return job
 
 
+class PlainOperations:
+    """`Operating` without `await`; each method is described there."""
+
+    def __init__(self, run: RunToEnd[Any], operations: Operating) -> None:
+        self._run = run
+        self._operations = operations
+
+    def retry(self, uuid: str, *, by: str = CODE) -> Retried:
+        """Try again what failed, as `Operating.retry` does."""
+        retried: Retried = self._run(self._operations.retry(uuid, by=by))
+        return retried
+
+    def abandon(self, uuid: str, *, by: str = CODE) -> None:
+        """Give a failed resource up, as `Operating.abandon` does."""
+        self._run(self._operations.abandon(uuid, by=by))
+
+    def try_now(self, uuid: str, *, by: str = CODE) -> WaitingStep:
+        """Have the next attempt made at once, as `Operating.try_now` does."""
+        waiting: WaitingStep = self._run(self._operations.try_now(uuid, by=by))
+        return waiting
+
+    def give_up(self, uuid: str, *, by: str = CODE) -> WaitingStep:
+        """Have no other attempt made, as `Operating.give_up` does."""
+        waiting: WaitingStep = self._run(self._operations.give_up(uuid, by=by))
+        return waiting
+
+
 class PlainService:
     """A connected service without `await`: what `with service.connected() as acme:` gives."""
 
     def __init__(
         self,
         run: RunToEnd[Any],
+        *,
         resources: Resources,
         orders: Orders,
         jobs: Jobs,
+        operations: Operating,
         find_labels: Callable[[str], ResourceLabels],
     ) -> None:
+        self.operations = PlainOperations(run, operations)
         self.resources = PlainResources(run, resources)
         self.jobs = PlainJobs(run, jobs)
         self._run = run
@@ -154,6 +187,15 @@ class PlainService:
     def set_log_drain(self, uuid: str, url: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
         """Have a log sent elsewhere, as `AddonService.set_log_drain` does."""
         change: ConfigChange = self._run(self._orders.set_log_drain(uuid, url, by=by, wait=wait))
+        return change
+
+    def list_actions(self) -> Sequence[str]:
+        """Return the names of your actions, as `AddonService.list_actions` does."""
+        return self._orders.list_actions()
+
+    def order_action(self, uuid: str, action: str, *, by: str = CODE, wait: timedelta = AT_ONCE) -> ConfigChange:
+        """Have an action of yours done, as `AddonService.order_action` does."""
+        change: ConfigChange = self._run(self._orders.order_action(uuid, action, by=by, wait=wait))
         return change
 
 

@@ -19,6 +19,7 @@ from headrace.models import Secret
 from headrace.protocol.manifest import Manifest, is_emulated
 from headrace.protocol.oauth import read_client_secrets
 from headrace.settings.declaring import EMULATOR_HOST, Given, Needed, Setting, declare
+from headrace.settings.notices import NOTICE_FORM, NOTICE_SECRET, NoticeForm, read_notice_form, read_notice_url
 from headrace.settings.texts import (
     COMMON_DATABASE,
     OWN_DATABASE,
@@ -145,6 +146,24 @@ class Settings:
         what="what operators log in with at `/operators`, or each with a token of their own",
         more=f"Without one there are no such pages. A new one ends every operator's session. {MAKE_SECRET}",
     )
+    notice_url: Secret | None = declare(
+        "HEADRACE_NOTICE_URL",
+        read_notice_url,
+        what="where notices are sent, as an HTTP POST, when they are raised and when they are settled",
+        more="docs/notices.md says in which form, and how to check the signature.",
+    )
+    notice_secret: Secret | None = declare(
+        NOTICE_SECRET,
+        read_long_secret,
+        what="what signs the notices that are sent out as JSON",
+        more=MAKE_SECRET,
+    )
+    notice_form: NoticeForm = declare(
+        NOTICE_FORM,
+        read_notice_form,
+        default=NoticeForm.JSON,
+        what='the form of notices that are sent out: `json`, or `chat` for what chat tools take, `{"text": …}`',
+    )
     recheck_every: timedelta = declare(
         "HEADRACE_RECHECK_SECONDS",
         read_seconds,
@@ -259,7 +278,7 @@ class Settings:
     @property
     def secrets(self) -> list[Secret]:
         """Every text that is secret, but for keys and the database's password."""
-        given = (self.metrics_token, self.api_token, self.operator_secret)
+        given = (self.metrics_token, self.api_token, self.operator_secret, self.notice_url, self.notice_secret)
         always = (*self.client_secrets, *self.manifest.secrets)
         return [*always, *(secret for secret in given if secret is not None)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from browsing import OPERATOR_COOKIE, Page, read_csrf, visit
 from headrace.emulator import Clock
-from headrace.protocol.retries import NEVER, TABLE
+from headrace.protocol.retries import NEVER, TABLE, Policy
 from headrace.store.state.notices import NoticeKind, raise_notice
 from pair import Acme, Pair, play_pair
 
@@ -29,6 +29,7 @@ PAGES = (
     f"/operators/pipelines/{UUID}",
     f"/operators/resources/{UUID}",
     f"/operators/resources/{UUID}/retry",
+    f"/operators/resources/{UUID}/actions/Rebuild",
 )
 JSONS = (
     "/operators.json",
@@ -47,22 +48,32 @@ FORMS = (
     f"/operators/resources/{UUID}/retry",
     f"/operators/resources/{UUID}/abandon",
     f"/operators/resources/{UUID}/links/revoke",
+    f"/operators/resources/{UUID}/try-now",
+    f"/operators/resources/{UUID}/give-up",
+    f"/operators/resources/{UUID}/actions/Rebuild",
     f"/operators/sync/look/{UUID}",
     "/operators/sync/look",
 )
 
 
+NEVER_AGAIN = dict.fromkeys(TABLE, NEVER)
+
+
 @asynccontextmanager
 async def play(
-    database_url: str, *, acme: Acme | None = None, clock: Clock | None = None, answers_within: str = "20"
+    database_url: str,
+    *,
+    acme: Acme | None = None,
+    clock: Clock | None = None,
+    answers_within: str = "20",
+    retries: dict[type[BaseException], Policy] = NEVER_AGAIN,
 ) -> AsyncIterator[Pair]:
     """Run a service that has operators, and where a step that fails has failed for good."""
-    never_again = dict.fromkeys(TABLE, NEVER)
     async with play_pair(
         database_url,
         acme=acme,
         clock=clock,
-        retries=never_again,
+        retries=retries,
         HEADRACE_OPERATOR_SECRET=SECRET,
         HEADRACE_ANSWER_SECONDS=answers_within,
     ) as pair:

@@ -1,10 +1,13 @@
 """An order is asked about, given by its form, and carried out."""
 
+import json
+
 from browsing import provision
 from headrace.models import State
 from headrace.store.state.resources import find_resource
 from pair import Acme
 from web.operators.entering import enter, fail_provision, look, play
+from workflows.lifecycle.test_attempt_orders import SLOW_RETRIES, fail_first
 from workflows.lifecycle.test_operations import promise_plan
 
 
@@ -56,3 +59,22 @@ async def test_a_plan_change_that_failed_is_tried_again(sqlite_url: str) -> None
         await pair.settle()
 
         assert "free" == (await pair.find(addon.id)).plan
+
+
+async def test_what_waits_for_another_attempt_has_two_buttons(sqlite_url: str) -> None:
+    """To try now and to give up; once it is given up they are gone, and the timeline says by whom."""
+    async with play(sqlite_url, retries=SLOW_RETRIES) as pair:
+        addon = await fail_first(pair)
+        cookie, csrf = await enter(pair)
+        resource = f"/operators/resources/{addon.id}"
+        before, asked = await look(pair, resource, cookie), await look(pair, f"{resource}/give-up", cookie)
+        waiting = json.loads((await look(pair, f"{resource}.json", cookie)).text)["waiting"]
+        done = await look(pair, f"{resource}/give-up", cookie, form={"csrf": csrf})
+        await pair.settle()
+        after = await look(pair, resource, cookie)
+
+        assert ("provision", "run_hook", 1) == (waiting["kind"], waiting["step"], waiting["attempts"])
+        assert (True, True) == ("Try now …" in before.text, "Give up …" in before.text)
+        assert (True, 303) == ("An attempt that has begun already counts" in asked.text, done.status)
+        assert (State.FAILED, False) == ((await pair.find(addon.id)).state, "Give up …" in after.text)
+        assert "Operator gave up" in after.text

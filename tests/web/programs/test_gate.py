@@ -20,6 +20,7 @@ CALLS = {
         ("GET", f"/jobs/{UUID}/failures"),
         ("GET", "/notices"),
         ("GET", "/changes"),
+        ("GET", f"/resources/{UUID}/actions"),
     ],
     Scope.WRITE: [
         ("POST", "/resources"),
@@ -32,6 +33,9 @@ CALLS = {
     Scope.OPERATE: [
         ("POST", f"/resources/{UUID}/retry"),
         ("POST", f"/resources/{UUID}/abandon"),
+        ("POST", f"/resources/{UUID}/try-now"),
+        ("POST", f"/resources/{UUID}/give-up"),
+        ("POST", f"/resources/{UUID}/actions/Rebuild"),
         ("POST", "/notices/1/settle"),
     ],
 }

@@ -13,6 +13,7 @@ from ordering import TOKEN, URL, load_config, provision
 from pair import Acme, Pair, play_pair
 from web.programs.calling import UUID, call, make_token
 from workflows.config.test_rotate import RotatingAcme
+from workflows.lifecycle.test_attempt_orders import SLOW_RETRIES, fail_first
 from workflows.lifecycle.test_operations import promise_plan
 
 
@@ -157,3 +158,17 @@ async def test_a_plan_change_that_failed_is_retried_by_name(sqlite_url: str) -> 
 
         assert (202, "plan change", "grace") == (status, told["retried"], retried.detail["by"])
         assert "free" == (await pair.find(addon.id)).plan
+
+
+async def test_the_next_attempt_is_made_now(sqlite_url: str) -> None:
+    """202 with what waited; where nothing waits it is 409, with the resource's name, and nothing is changed."""
+    async with play_pair(sqlite_url, retries=SLOW_RETRIES) as pair:
+        addon, token = await fail_first(pair), await make_token(pair, "grace")
+        status, told = await call(pair, "POST", f"/resources/{addon.id}/try-now", token)
+        await pair.settle()
+        again = await call(pair, "POST", f"/resources/{addon.id}/give-up", token)
+        [hurried] = [event for event in await pair.list_events(addon.id) if event.name == "operator.hurried"]
+
+        assert (202, addon.id, "provision", "run_hook", 1, "ConnectionError") == (status, *list(told.values())[:5])
+        assert (State.PROVISIONED, "grace") == ((await pair.find(addon.id)).state, hurried.detail["by"])
+        assert (409, True) == (again[0], addon.name in again[1]["message"])

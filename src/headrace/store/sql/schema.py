@@ -19,7 +19,8 @@ IS_TROUBLED = sa.text("(error IS NOT NULL OR outcome IS NULL OR outcome IN ('for
 
 # `plan` moves with plan changes, `requested_plan` stays what was first asked for: by it a repeat is told from
 # another request. `running` is the id of the one workflow that may run now, `workflow_count` numbers them.
-# `app_*` come with an inspection. `imported_at` is set where another provider provisions, and tells us.
+# `ordered` is what an operator has said of its attempts, until the workflow has
+# heeded it. `app_*` come with an inspection. `imported_at` is set where another provider provisions, and tells us.
 resource = sa.Table(
     "resource",
     METADATA,
@@ -35,6 +36,7 @@ resource = sa.Table(
     sa.Column("is_synchronous", sa.Boolean, nullable=False),
     sa.Column("running", sa.Text),
     sa.Column("workflow_count", sa.Integer, nullable=False, default=0),
+    sa.Column("ordered", sa.JSON(none_as_null=True)),
     uuid_column("app_id"),
     sa.Column("app_name", Name),
     sa.Column("created_at", Moment, nullable=False),
@@ -48,6 +50,7 @@ resource = sa.Table(
     sa.Index(None, "plan", "created_at", "uuid"),
     sa.Index(None, "created_at", "uuid"),
     index_some("ix_resource_running", "uuid", where="running IS NOT NULL"),
+    index_some("ix_resource_ordered", "uuid", where="ordered IS NOT NULL"),
 )
 
 # Waiting while `outcome` is null; `number` counts up from 1 for each resource. `overtaken_at` is set when Heroku then
@@ -79,9 +82,9 @@ config_job = sa.Table(
     sa.Index(None, "created_at", "id"),
 )
 
-# What is ordered of one resource's config vars: waiting while `outcome` is null, but not while it `is_held`, because
-# its job was stopped, nor before `waits_until`. `number` counts up from 1 for each resource. From `tried_at` on Heroku
-# may have been told. The values stand in `secret`, until they are what Heroku was told.
+# What is ordered of one resource, of its config vars above all: waiting while `outcome` is null, but not while it
+# `is_held`, because its job was stopped, nor before `waits_until`. `number` counts up from 1 for each resource. From
+# `tried_at` on Heroku may have been told, or a hook called. The values stand in `secret`, until Heroku was told.
 config_change = sa.Table(
     "config_change",
     METADATA,
@@ -250,7 +253,9 @@ api_token = sa.Table(
     index_some("uq_api_token_name", "name", where="revoked_at IS NULL", unique=True),
 )
 
-# What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time.
+# What wants an operator's eye; it is open while `settled_at` is null, and one of a kind is open at a time. `sent` is 1
+# once it was sent out that it was raised, and 2 once it was that it is settled; of what comes next, so many tries have
+# failed, and the next is due at `send_at`.
 notice = sa.Table(
     "notice",
     METADATA,
@@ -261,7 +266,11 @@ notice = sa.Table(
     sa.Column("raised_at", Moment, nullable=False),
     sa.Column("settled_at", Moment),
     sa.Column("settled_by", sa.String(60)),
+    sa.Column("sent", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("send_tries", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("send_at", Moment),
     index_some("uq_notice_open", "resource_uuid", "kind", where="settled_at IS NULL", unique=True),
+    index_some("ix_notice_unsent", "id", where="sent < 2"),
 )
 
 # What Heroku was asked to tell of a resource, or is about to be while `subscribed_at` is null; `number` counts how

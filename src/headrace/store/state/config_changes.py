@@ -12,7 +12,7 @@ from headrace.store.sql.schema import config_change
 
 
 class ConfigChangeKind(StrEnum):
-    """What is ordered of a resource's config vars, or of its log drain."""
+    """What is ordered of a resource's config vars, of its log drain, or of what the partner has made of its own."""
 
     SET = "set"
     # The partner's hook makes new values, which are then set.
@@ -21,6 +21,8 @@ class ConfigChangeKind(StrEnum):
     RETIRE = "retire"
     # Heroku is to send the app's log elsewhere.
     LOG_DRAIN = "log_drain"
+    # An action of the partner's own is to be done; its name is the one of `names`.
+    ACTION = "action"
 
 
 class ConfigChangeOutcome(StrEnum):
@@ -36,8 +38,8 @@ class ConfigChangeOutcome(StrEnum):
 class ConfigChangeRow:
     """One change of config; it waits, or is under way, while `outcome` is None.
 
-    `names` are the config vars that it sets or removes, as far as they are known. Of one that failed `step` is where
-    and `reason` the kind of error.
+    `names` are the config vars that it sets or removes, as far as they are known, or the action. Of one that
+    failed `step` is where and `reason` the kind of error.
     """
 
     resource_uuid: str

@@ -30,6 +30,7 @@ class NoticeKind(StrEnum):
     PLAN_CHANGE_FAILED = "plan_change.failed"
     CONFIG_FAILED = "config.failed"
     RETIREMENT_FAILED = "retirement.failed"
+    ACTION_FAILED = "action.failed"
     EVENT_FAILED = "event.failed"
     EVENT_ODD = "event.odd"
     STAGE_CHANGE_FAILED = "stage_change.failed"
@@ -89,6 +90,9 @@ MEANINGS = {
     NoticeKind.RETIREMENT_FAILED: Meaning(
         "Credentials that a rotation replaced may still work: your hook failed for an hour.",
         "Retire them by hand, settle it.",
+    ),
+    NoticeKind.ACTION_FAILED: Meaning(
+        "An action of yours that somebody ordered has failed: its hook did, for an hour.", "Mend it, order it again."
     ),
     NoticeKind.EVENT_FAILED: Meaning("Your hook was not told of a webhook event.", "Settle it."),
     NoticeKind.EVENT_ODD: Meaning(
@@ -212,12 +216,12 @@ def list_open_notices(
     connection: sa.Connection, *, before: int | None = None, group: Group | None = None, limit: int = PAGE
 ) -> list[NoticeRow]:
     """Return open notices, newest first, all or those of a group; the next page is `before` the last one's id."""
-    query = _select().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
+    query = select_notices().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
     if group is not None:
         query = query.where(*_list_conditions(group))
     if before is not None:
         query = query.where(notice.c.id < before)
-    return [_read(row) for row in connection.execute(query)]
+    return [read_notice(row) for row in connection.execute(query)]
 
 
 def list_incidents(connection: sa.Connection) -> list[Incident]:
@@ -239,20 +243,22 @@ def list_open_of_group(connection: sa.Connection, group: Group) -> list[tuple[in
 
 
 def find_notice(connection: sa.Connection, notice_id: int) -> NoticeRow | None:
-    row = connection.execute(_select().where(notice.c.id == notice_id)).one_or_none()
-    return None if row is None else _read(row)
+    row = connection.execute(select_notices().where(notice.c.id == notice_id)).one_or_none()
+    return None if row is None else read_notice(row)
 
 
 def list_open_notices_of_kind(connection: sa.Connection, kind: NoticeKind) -> list[NoticeRow]:
     """Return the open notices of a kind, oldest first."""
-    query = _select().where(notice.c.settled_at.is_(None), notice.c.kind == kind).order_by(notice.c.id).limit(PAGE)
-    return [_read(row) for row in connection.execute(query)]
+    query = (
+        select_notices().where(notice.c.settled_at.is_(None), notice.c.kind == kind).order_by(notice.c.id).limit(PAGE)
+    )
+    return [read_notice(row) for row in connection.execute(query)]
 
 
 def list_notices_of(connection: sa.Connection, uuid: str) -> list[NoticeRow]:
     """Return a resource's notices, settled ones too, oldest first."""
-    query = _select().where(notice.c.resource_uuid == uuid).order_by(notice.c.id)
-    return [_read(row) for row in connection.execute(query)]
+    query = select_notices().where(notice.c.resource_uuid == uuid).order_by(notice.c.id)
+    return [read_notice(row) for row in connection.execute(query)]
 
 
 def count_open_notices(connection: sa.Connection) -> dict[str, int]:
@@ -303,11 +309,12 @@ def _read_detail(name: str) -> sa.ColumnElement[str]:
     return sa.func.coalesce(notice.c.detail[name].as_string(), "")
 
 
-def _select() -> sa.Select[Any]:
-    return sa.select(notice, resource.c.name.label("resource_name")).join(
-        resource, resource.c.uuid == notice.c.resource_uuid
-    )
+def select_notices() -> sa.Select[Any]:
+    """Return the query of notices with the names of their resources, for `read_notice`."""
+    names = [name for name in NoticeRow.__slots__ if name != "resource_name"]
+    columns = (*(notice.c[name] for name in names), resource.c.name.label("resource_name"))
+    return sa.select(*columns).join(resource, resource.c.uuid == notice.c.resource_uuid)
 
 
-def _read(row: sa.Row[Any]) -> NoticeRow:
-    return NoticeRow(**row._mapping)  # noqa: SLF001
+def read_notice(row: sa.Row[Any]) -> NoticeRow:
+    return NoticeRow(**{name: getattr(row, name) for name in NoticeRow.__slots__})

@@ -1,8 +1,9 @@
-"""Queries about resources."""
+"""Queries about resources, and about what an operator orders of a workflow that waits for its next attempt."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,40 @@ _FIND = sa.select(resource).where(resource.c.uuid == sa.bindparam("uuid"))
 _LOCK = _FIND.with_for_update()
 _FIND_STATE = sa.select(resource.c.state).where(resource.c.uuid == sa.bindparam("uuid"))
 
+_FIND_ORDERED = sa.select(resource.c.ordered).where(resource.c.uuid == sa.bindparam("uuid"))
+_LOCK_ORDERED = _FIND_ORDERED.with_for_update()
+_SAVE_ORDERED = (
+    sa.update(resource).where(resource.c.uuid == sa.bindparam("key")).values(ordered=sa.bindparam("ordered"))
+)
+_LIST_ORDERED = sa.select(resource.c.ordered).where(resource.c.ordered.is_not(None)).limit(sa.bindparam("most"))
+
+
+class AttemptOrderKind(StrEnum):
+    """What becomes of the next attempt."""
+
+    # It is made at once.
+    TRY_NOW = "try-now"
+    # There is none.
+    GIVE_UP = "give-up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptOrder:
+    """An order about a workflow, at a step of which so many `attempts` had failed when it was given."""
+
+    kind: AttemptOrderKind
+    workflow: str
+    step: str
+    attempts: int
+
+    def is_to_give_up(self, step: str) -> bool:
+        """Whether a step is to be given up: however often it was tried since."""
+        return self.kind is AttemptOrderKind.GIVE_UP and self.step == step
+
+    def is_to_try_now(self, step: str, *, attempts: int) -> bool:
+        """Whether the next attempt at a step is to be made at once: the one that was meant, and no later one."""
+        return self.kind is AttemptOrderKind.TRY_NOW and (self.step, self.attempts) == (step, attempts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceRow:
@@ -41,6 +76,7 @@ class ResourceRow:
     is_synchronous: bool
     running: str | None
     workflow_count: int
+    ordered: Mapping[str, Any] | None
     app_id: str | None
     app_name: str | None
     created_at: datetime
@@ -186,6 +222,36 @@ def list_running(connection: sa.Connection, *, after: str, limit: int) -> list[R
         .limit(limit)
     )
     return [_read(row) for row in connection.execute(query)]
+
+
+def save_attempt_order(connection: sa.Connection, uuid: str, order: AttemptOrder) -> None:
+    """Give an order, in place of one that was given before."""
+    connection.execute(_SAVE_ORDERED, {"key": uuid, "ordered": asdict(order)})
+
+
+def find_attempt_order(connection: sa.Connection, uuid: str, workflow: str) -> AttemptOrder | None:
+    """Return the order about a workflow of a resource that has not been heeded yet."""
+    return read_attempt_order(connection.execute(_FIND_ORDERED, {"uuid": uuid}).scalar(), workflow)
+
+
+def take_attempt_order(connection: sa.Connection, uuid: str, workflow: str) -> AttemptOrder | None:
+    """Do the same, and have it count as heeded."""
+    order = read_attempt_order(connection.execute(_LOCK_ORDERED, {"uuid": uuid}).scalar(), workflow)
+    if order is not None:
+        connection.execute(_SAVE_ORDERED, {"key": uuid, "ordered": None})
+    return order
+
+
+def list_ordered_workflows(connection: sa.Connection, *, limit: int) -> list[str]:
+    """Return the workflows about which there are orders that have not been heeded."""
+    return [str(row["workflow"]) for row in connection.execute(_LIST_ORDERED, {"most": limit}).scalars()]
+
+
+def read_attempt_order(ordered: Mapping[str, Any] | None, workflow: str) -> AttemptOrder | None:
+    """Return what stands with a resource, if it is about this workflow."""
+    if ordered is None or ordered["workflow"] != workflow:
+        return None
+    return AttemptOrder(**{**ordered, "kind": AttemptOrderKind(ordered["kind"])})
 
 
 def _spell(request: ProvisionRequest, running: str, now: datetime) -> dict[str, Any]:

@@ -38,6 +38,10 @@ class TimelineName(StrEnum):
     LOG_DRAIN_SET = "log_drain.set"
     CREDENTIALS_RETIRED = "credentials.retired"
     RETIREMENT_FAILED = "retirement.failed"
+    ACTION_REQUESTED = "action.requested"
+    ACTION_BEGUN = "action.begun"
+    ACTION_DONE = "action.done"
+    ACTION_FAILED = "action.failed"
     PROVISION_DONE = "provision.done"
     PROVISION_FAILED = "provision.failed"
     PROVISION_EXPIRED = "provision.expired"
@@ -68,6 +72,8 @@ class TimelineName(StrEnum):
     PLAN_CHANGE_RECONCILED = "plan_change.reconciled"
     DEPROVISION_RECONCILED = "deprovision.reconciled"
     OPERATOR_RETRIED = "operator.retried"
+    OPERATOR_HURRIED = "operator.hurried"
+    OPERATOR_GAVE_UP = "operator.gave_up"
     OPERATOR_ABANDONED = "operator.abandoned"
     WORKFLOW_FAILED = "workflow.failed"
 
@@ -102,6 +108,7 @@ FAILURES = frozenset(
         TimelineName.DEPROVISION_FAILED,
         TimelineName.CONFIG_FAILED,
         TimelineName.RETIREMENT_FAILED,
+        TimelineName.ACTION_FAILED,
         TimelineName.STAGE_CHANGE_FAILED,
         TimelineName.SUBSCRIPTION_FAILED,
         TimelineName.EVENT_FAILED,
@@ -123,6 +130,10 @@ TOLD = {
     TimelineName.LOG_DRAIN_SET: "Heroku sends the app's log to where your hook, or your code, has said.",
     TimelineName.CREDENTIALS_RETIRED: "Your hook has retired the credentials that a rotation replaced.",
     TimelineName.RETIREMENT_FAILED: "Your hook could not retire credentials that a rotation replaced.",
+    TimelineName.ACTION_REQUESTED: "Somebody ordered an action of yours; which, and who did.",
+    TimelineName.ACTION_BEGUN: "Your hook for an action was called for the first time.",
+    TimelineName.ACTION_DONE: "Your hook for an action is done, and what it had to tell; secrets are masked.",
+    TimelineName.ACTION_FAILED: "An action of yours was given up, or refused: the kind of the error, and what it told.",
     TimelineName.PROVISION_DONE: "Heroku shows the add-on as provisioned.",
     TimelineName.PROVISION_FAILED: "The provision was given up: the step, and the kind of its error.",
     TimelineName.PROVISION_EXPIRED: "The provision has passed eleven hours.",
@@ -153,6 +164,8 @@ TOLD = {
     TimelineName.PLAN_CHANGE_RECONCILED: "Heroku showed another plan than was known here, and the hook is called.",
     TimelineName.DEPROVISION_RECONCILED: "Heroku had it no more, which was not known here; it is being removed.",
     TimelineName.OPERATOR_RETRIED: "An operator had what failed tried again.",
+    TimelineName.OPERATOR_HURRIED: "An operator had the next attempt made at once; of which step, and who did.",
+    TimelineName.OPERATOR_GAVE_UP: "An operator ordered that no other attempt be made; of which step, and who did.",
     TimelineName.OPERATOR_ABANDONED: "An operator gave the resource up.",
     TimelineName.WORKFLOW_FAILED: "A workflow ended with an error of its own.",
 }

@@ -1,7 +1,7 @@
 """An operator's orders about a resource: the page that asks whether one is meant, and the form that gives it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,6 +41,11 @@ MEANINGS = {
     Order.ABANDON: (
         "The resource counts as deprovisioned and its secrets are forgotten. No hook is called: "
         "what it has at the partner's stays there until somebody removes it."
+    ),
+    Order.TRY_NOW: "The next attempt is made now, and not at its time; if it fails, others follow as before.",
+    Order.GIVE_UP: (
+        "No other attempt is made: what is under way has failed. Heroku and the customer are told what they are told "
+        "of every failure, and a notice stays open. An attempt that has begun already counts if it succeeds."
     ),
 }
 _ORDER = {"order": {"type": "string", "enum": [*Order]}}
@@ -108,8 +113,7 @@ class OperatorOrders:
         order = _require_order(request)
         resource = await require_resource(request, self.database)
         try:
-            give = self.operations.retry if order is Order.RETRY else self.operations.abandon
-            await give(resource.uuid, by=session.by)
+            await self._give(order, resource.uuid, by=session.by)
         except NothingToDo as error:
             return self.guard.show_message("Nothing was done", str(error), status=409)
         log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid, "by": session.by})
@@ -122,12 +126,26 @@ class OperatorOrders:
             log.info(LogName.LINK_REVOKED, extra={"resource": resource.uuid, "by": session.by})
         return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
+    async def _give(self, order: Order, uuid: str, *, by: str) -> None:
+        operations = self.operations
+        give: Mapping[Order, Callable[..., Awaitable[object]]] = {
+            Order.RETRY: operations.retry,
+            Order.ABANDON: operations.abandon,
+            Order.TRY_NOW: operations.try_now,
+            Order.GIVE_UP: operations.give_up,
+        }
+        await give[order](uuid, by=by)
 
-def list_orders(state: State, notices: Sequence[NoticeRow]) -> list[Order]:
-    """Return the orders that may help a resource of this state, with these open notices."""
+
+def list_orders(state: State, notices: Sequence[NoticeRow], *, is_waiting: bool) -> list[Order]:
+    """Return the orders that may help a resource of this state, with these open notices.
+
+    `is_waiting` says that its workflow waits for another attempt.
+    """
+    of_attempts = [Order.TRY_NOW, Order.GIVE_UP] if is_waiting else []
     if state is State.FAILED:
-        return [*Order]
-    return [Order.RETRY] if any(notice.is_of_retriable_change for notice in notices) else []
+        return [*of_attempts, Order.RETRY, Order.ABANDON]
+    return [*of_attempts, *([Order.RETRY] if any(notice.is_of_retriable_change for notice in notices) else [])]
 
 
 def _require_order(request: Request) -> Order:

@@ -9,9 +9,9 @@ from typing import ClassVar
 from jinja2 import Environment
 
 from headrace.fleet.definitions import DEFINITIONS
-from headrace.protocol.kept_requests import MASK
 from headrace.fleet.report_definitions import REPORT_DEFINITIONS
 from headrace.fleet.report_text import TOLD_WEEKS, list_told, spell_change, spell_proportion, spell_value
+from headrace.protocol.kept_requests import MASK
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import find_heat, name_place

@@ -13,6 +13,7 @@ from headrace.clock import Clock
 from headrace.models import State
 from headrace.protocol.lifecycle import LIFECYCLE_KINDS, WorkflowKind
 from headrace.protocol.wire import read_number
+from headrace.resources.ordering import Orders
 from headrace.store.reports.deliveries import DeliveryRow, list_deliveries_of
 from headrace.store.reports.histories import (
     LookRow,
@@ -44,6 +45,7 @@ from headrace.workflows.engine.attempts import list_attempts
 from headrace.workflows.engine.ids import build_id, read_kind
 from headrace.workflows.engine.ledger import Status, find_statuses
 from headrace.workflows.lifecycle.operations import Order
+from headrace.workflows.lifecycle.waiting import WaitingStep, find_waiting
 
 # Of so many places and workflows, the latest, everything is told; of older ones only what the timeline has.
 MOST_PLACES = 50
@@ -51,6 +53,8 @@ NUMBERED_KINDS = (*LIFECYCLE_KINDS, WorkflowKind.EXPIRE, WorkflowKind.CLEAN_UP)
 MOST_WORKFLOWS = 50
 # Every database has integers up to this.
 LARGEST_ID = 2**31 - 1
+# In these states the partner's own actions can be ordered.
+ORDERABLE = (State.PROVISIONING, State.PROVISIONED)
 NEWEST, OLDEST = "newest", "oldest"
 
 
@@ -87,7 +91,8 @@ class Timeline:
     """One resource: where its app has been, the latest first, how it is looked at, and a page of what happened to it.
 
     `next` is the address of the next page; `notices` has what was noted, settled or not. `totals` has how often each
-    thing happened, by its name, and `is_enqueued` tells that its workflow waits for a worker.
+    thing happened, by its name, `is_enqueued` tells that its workflow waits for a worker, and `waiting` for which other
+    attempt it waits, because one has failed.
     """
 
     resource: ShownResource
@@ -101,6 +106,7 @@ class Timeline:
     totals: Mapping[str, int]
     is_enqueued: bool
     shares: Sequence[ShownShare]
+    waiting: WaitingStep | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +149,7 @@ class ResourceContext(OperatorContext):
     stages: Sequence[str]
     notices: Sequence[NoticeRow]
     orders: Sequence[Order]
+    actions: Sequence[str]
     is_live: bool
     address: Address
     is_newest_first: bool
@@ -154,6 +161,7 @@ class OperatorResources:
 
     guard: Guard
     database: Database
+    orders: Orders
     clock: Clock
 
     def routes(self) -> list[DescribedRoute]:
@@ -179,7 +187,8 @@ class OperatorResources:
             siblings=siblings,
             stages=sort_stages(siblings.stages) if siblings else [],
             notices=open_notices,
-            orders=list_orders(resource.state, open_notices),
+            actions=self.orders.list_actions() if resource.state in ORDERABLE else [],
+            orders=list_orders(resource.state, open_notices, is_waiting=timeline.waiting is not None),
             is_live=resource.state in LIVE,
             address=address,
             is_newest_first=_is_newest_first(address),
@@ -211,6 +220,7 @@ def _load_timeline(connection: sa.Connection, resource: ResourceRow, address: Ad
             ShownShare(given_by=link.email or link.user_id, made_at=link.made_at, ends_at=link.ends_at)
             for link in list_share_links(connection, resource.uuid, now=now)
         ],
+        waiting=find_waiting(connection, resource),
     )
 
 

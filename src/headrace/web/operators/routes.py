@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from headrace.clock import Clock
 from headrace.models import Secret
 from headrace.protocol.manifest import Manifest
+from headrace.resources.ordering import Orders
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import OperatorSession, Sessions
 from headrace.web.ground.tokens import Tokens
+from headrace.web.operators.actions import OperatorActions
 from headrace.web.operators.deliveries import OperatorDeliveries
 from headrace.web.operators.exports import OperatorExports
 from headrace.web.operators.guard import Guard
@@ -35,6 +37,7 @@ class Operators:
 
     database: Database
     operations: Operations
+    orders: Orders
     sessions: Sessions[OperatorSession]
     secret: Secret
     manifest: Manifest
@@ -68,7 +71,8 @@ class Operators:
             OperatorPipelines(guard=guard, database=database),
             OperatorResourceList(guard=guard, database=database, small_plans=small_plans),
             OperatorSync(guard=guard, database=database, recheck_every=self.recheck_every, clock=clock),
-            OperatorResources(guard=guard, database=database, clock=clock),
+            OperatorResources(guard=guard, database=database, orders=self.orders, clock=clock),
+            OperatorActions(guard=guard, database=database, orders=self.orders),
             OperatorOrders(guard=guard, database=database, operations=self.operations),
             OperatorRequests(guard=guard, database=database, kept_for=self.keep_requests, clock=clock),
             OperatorWorkflows(guard=guard, database=database),

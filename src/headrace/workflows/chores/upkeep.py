@@ -36,7 +36,7 @@ from headrace.store.state.share_links import forget_share_links
 from headrace.store.state.timeline import TimelineName, add_event, count_events
 from headrace.workflows.engine.ids import build_id, read_kind, read_subject
 from headrace.workflows.engine.ledger import Status
-from headrace.workflows.engine.port import WorkflowFailed
+from headrace.workflows.engine.run import WorkflowFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import hand_over
 

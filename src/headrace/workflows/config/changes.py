@@ -31,25 +31,33 @@ from headrace.store.state.notices import NoticeKind, raise_notice, settle_notice
 from headrace.store.state.resources import lock_resource
 from headrace.store.state.secrets import LOG_DRAIN_URL, name_config_change, seal_config_change
 from headrace.store.state.timeline import TimelineName, add_event
+from headrace.workflows.config.actions import Actions
 from headrace.workflows.config.rotations import RotationHooks, name_scope
+from headrace.workflows.engine.redaction import Redact
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.drains import LogDrains
 from headrace.workflows.lifecycle.steps import Step, finish, run_while
 
 # What is set and what is rotated fails in the same way: Heroku was not told.
-FAILED = {ConfigChangeKind.RETIRE: NoticeKind.RETIREMENT_FAILED}
+FAILED = {
+    ConfigChangeKind.RETIRE: NoticeKind.RETIREMENT_FAILED,
+    ConfigChangeKind.ACTION: NoticeKind.ACTION_FAILED,
+}
 
 
 class ConfigChanges:
     """Carries out what was ordered of resources' config; what it replaced is retired after some time."""
 
-    def __init__(self, core: Core, hooks: Hooks, client: HerokuClient, *, retire_after: timedelta) -> None:
+    def __init__(
+        self, core: Core, hooks: Hooks, client: HerokuClient, *, retire_after: timedelta, redact: Redact
+    ) -> None:
         self._core = core
         self._hooks = hooks
         self._client = client
         self._retire_after = retire_after
         self._rotations = RotationHooks(core, hooks)
+        self._actions = Actions(core, hooks, redact)
         self._drains = LogDrains(core, client)
         core.engine.register(WorkflowKind.CONFIG_CHANGE, self.change_config)
 
@@ -59,7 +67,10 @@ class ConfigChanges:
         try:
             await run_while(self._core, State.PROVISIONED, run, uuid, self._build_steps(number, kind))
         except StepFailed as failure:
-            record = partial(self._core.database.write, self._record_failed, uuid, number, kind, failure)
+            detail = {"number": number, "what": kind, "step": failure.step, "reason": failure.reason}
+            if kind is ConfigChangeKind.ACTION:
+                detail |= await self._actions.describe_failure(uuid, number, failure)
+            record = partial(self._core.database.write, self._record_failed, uuid, number, kind, detail)
             await run.step("record_failure", record)
         await finish(self._core, run, uuid)
 
@@ -69,6 +80,8 @@ class ConfigChanges:
                 "run_hook": partial(self._rotations.retire, number=number),
                 "settle": partial(self._settle_retired, number=number),
             }
+        if kind is ConfigChangeKind.ACTION:
+            return {"run_hook": partial(self._actions.run, number=number)}
         if kind is ConfigChangeKind.LOG_DRAIN:
             return {"set_log_drain": partial(self._set_log_drain, number=number)}
         set_config = {"set_config": partial(self._set_config, number=number)}
@@ -161,16 +174,18 @@ class ConfigChanges:
             add_event(connection, uuid, TimelineName.CREDENTIALS_RETIRED, now=now, number=number)
 
     def _record_failed(
-        self, connection: sa.Connection, uuid: str, number: int, kind: ConfigChangeKind, failure: StepFailed
+        self, connection: sa.Connection, uuid: str, number: int, kind: ConfigChangeKind, detail: Mapping[str, Any]
     ) -> None:
-        now, detail = self._core.clock(), {"step": failure.step, "reason": failure.reason}
+        now, failure = self._core.clock(), {name: detail[name] for name in ("step", "reason")}
         lock_resource(connection, uuid)
         outcome = ConfigChangeOutcome.FAILED
-        if settle_config_change(connection, uuid, number, outcome=outcome, now=now, failure=detail):
+        if settle_config_change(connection, uuid, number, outcome=outcome, now=now, failure=failure):
             self._forget(connection, uuid, number)
             notice = FAILED.get(kind, NoticeKind.CONFIG_FAILED)
-            add_event(connection, uuid, TimelineName(notice), now=now, number=number, what=kind, **detail)
-            raise_notice(connection, uuid, notice, now=now, number=number, what=kind, **detail)
+            add_event(connection, uuid, TimelineName(notice), now=now, **detail)
+            # What a hook has to say to whoever ordered it stands in the timeline, and wants nobody's eye.
+            if "message" not in detail:
+                raise_notice(connection, uuid, notice, now=now, **detail)
 
     def _forget(self, connection: sa.Connection, uuid: str, number: int) -> None:
         """Forget the values of an order that is settled, and what the steps of its hook returned."""

@@ -88,6 +88,22 @@ def _record_log_drain(connection: sa.Connection, core: Core, uuid: str, url: str
     return begin(connection, core, row, numbers[uuid])
 
 
+async def order_action(core: Core, uuid: str, action: str, *, by: str) -> ConfigChangeRow:
+    """Have an action of the partner's own done, which is known to be there; a worker does it.
+
+    Raises:
+        UnknownResource, ResourceGone, NothingToDo: see `require_live`.
+    """
+    return await core.database.write(_record_action, core, parse_uuid(uuid), action, by)
+
+
+def _record_action(connection: sa.Connection, core: Core, uuid: str, action: str, by: str) -> ConfigChangeRow:
+    row = require_live(connection, uuid)
+    kind = ConfigChangeKind.ACTION
+    numbers = add_config_changes(connection, [uuid], kind=kind, names=[action], ordered_by=by, now=core.clock())
+    return begin(connection, core, row, numbers[uuid])
+
+
 def begin(connection: sa.Connection, core: Core, row: ResourceRow, number: int) -> ConfigChangeRow:
     """Note an order that was recorded in the timeline, and start what is due."""
     change = find_config_change(connection, row.uuid, number)
@@ -95,6 +111,9 @@ def begin(connection: sa.Connection, core: Core, row: ResourceRow, number: int) 
     detail: dict[str, Any] = {"number": number, "by": change.ordered_by}
     if change.kind is ConfigChangeKind.LOG_DRAIN:
         add_event(connection, row.uuid, TimelineName.LOG_DRAIN_REQUESTED, now=core.clock(), **detail)
+    elif change.kind is ConfigChangeKind.ACTION:
+        detail |= {"action": change.names[0]}
+        add_event(connection, row.uuid, TimelineName.ACTION_REQUESTED, now=core.clock(), **detail)
     else:
         detail |= {"what": change.kind, "config_vars": list(change.names)}
         add_event(connection, row.uuid, TimelineName.CONFIG_REQUESTED, now=core.clock(), **detail)
@@ -106,10 +125,25 @@ def require_orderable(connection: sa.Connection, core: Core, uuid: str) -> Resou
     """Lock a resource whose config can be changed; one that is being provisioned can be as soon as it is.
 
     Raises:
+        UnknownResource, ResourceGone, NothingToDo: see `require_live`.
+        GrantError: Heroku gave no grant, so that nobody can tell it anything.
+    """
+    row = require_live(connection, uuid)
+    if row.state is State.PROVISIONED and core.secrets.find_token(connection, uuid) is None:
+        raise GrantError(
+            f"{row.name} ({uuid}) has no token, because Heroku sent no grant: its config vars cannot be set.",
+            reason="missing",
+        )
+    return row
+
+
+def require_live(connection: sa.Connection, uuid: str) -> ResourceRow:
+    """Lock a resource that is there, or is going to be: what is ordered of it is done once it is.
+
+    Raises:
         UnknownResource: there is none.
         ResourceGone: it was removed, or is being removed.
         NothingToDo: its provision failed.
-        GrantError: Heroku gave no grant, so that nobody can tell it anything.
     """
     row = lock_resource(connection, uuid)
     if row is None:
@@ -117,10 +151,5 @@ def require_orderable(connection: sa.Connection, core: Core, uuid: str) -> Resou
     if row.state in GOING:
         raise ResourceGone(uuid)
     if row.state is State.FAILED:
-        raise NothingToDo(f"{row.name} ({uuid}) has failed: there is no app whose config vars could be set.")
-    if row.state is State.PROVISIONED and core.secrets.find_token(connection, uuid) is None:
-        raise GrantError(
-            f"{row.name} ({uuid}) has no token, because Heroku sent no grant: its config vars cannot be set.",
-            reason="missing",
-        )
+        raise NothingToDo(f"{row.name} ({uuid}) has failed: there is nothing of it to be changed.")
     return row

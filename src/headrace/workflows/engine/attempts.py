@@ -5,7 +5,7 @@ We write them ourselves, as the engine writes those of steps that it runs.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,16 @@ _LIST_OUTCOMES = (
     .order_by(operation_outputs.c.function_id)
 )
 _ADD_OUTCOME = sa.insert(operation_outputs)
+_OF_STEP = (
+    operation_outputs.c.workflow_uuid == sa.bindparam("id"),
+    operation_outputs.c.function_name == sa.bindparam("name"),
+)
+_LAST_OF_STEP = sa.select(sa.func.max(operation_outputs.c.function_id)).where(*_OF_STEP).scalar_subquery()
+_CHANGE_LAST = (
+    sa.update(operation_outputs)
+    .where(*_OF_STEP, operation_outputs.c.function_id == _LAST_OF_STEP)
+    .values(output=sa.bindparam("text"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,15 @@ class StepOutcome:
     began_at: datetime
     ended_at: datetime
     outcome: Mapping[str, Any]
+
+    @property
+    def has_next(self) -> bool:
+        """Whether another attempt follows."""
+        return "wait" in self.outcome
+
+    def conclude(self) -> "StepOutcome":
+        """Return the outcome of an attempt that failed as that of one after which no other follows."""
+        return replace(self, outcome={"reason": self.outcome["reason"], "message": None})
 
 
 class _Outcome(msgspec.Struct):
@@ -99,6 +118,12 @@ def add_outcome(connection: sa.Connection, workflow_id: str, number: int, outcom
         "serialization": "portable_json",
     }
     connection.execute(_ADD_OUTCOME, row)
+
+
+def conclude_last(connection: sa.Connection, workflow_id: str, outcome: StepOutcome) -> None:
+    """Keep of the latest attempt at a step that no other follows."""
+    text = msgspec.json.encode(outcome.outcome).decode()
+    connection.execute(_CHANGE_LAST, {"id": workflow_id, "name": outcome.step, "text": text})
 
 
 def _read_attempt(row: sa.Row[Any]) -> Attempt:

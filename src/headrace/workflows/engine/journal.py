@@ -11,15 +11,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.sql.database import Database
-from headrace.workflows.engine.attempts import StepOutcome, add_outcome, list_outcomes
+from headrace.store.state.resources import AttemptOrder, find_attempt_order, take_attempt_order
+from headrace.workflows.engine.attempts import StepOutcome, add_outcome, conclude_last, list_outcomes
 from headrace.workflows.engine.ledger import find_carried
 
 
 class Journal:
     """The steps of one workflow, for one run of it."""
 
-    def __init__(self, database: Database, workflow_id: str) -> None:
+    def __init__(self, database: Database, workflow_id: str, *, uuid: str) -> None:
         self._database = database
+        self._uuid = uuid
         self._workflow_id = workflow_id
         self._number = 0
         self._known: defaultdict[str, list[StepOutcome]] = defaultdict(list)
@@ -45,12 +47,45 @@ class Journal:
     async def record(self, outcome: StepOutcome) -> None:
         """Keep what an attempt came to.
 
+        An order that was given before is heeded with it: where it was to give up, no attempt follows one that failed.
+
         Raises:
             Superseded: another worker has the workflow.
         """
         self._number += 1
-        await self._database.write(add_outcome, self._workflow_id, self._number, outcome)
-        self._known[outcome.step].append(outcome)
+        write = self._record_heeding if self._known[outcome.step] else self._record
+        self._known[outcome.step].append(await self._database.write(write, self._number, outcome))
+
+    async def find_order(self) -> AttemptOrder | None:
+        """Return what an operator has ordered of the next attempt, if that was not heeded yet."""
+        return await self._database.read(find_attempt_order, self._uuid, self._workflow_id)
+
+    async def drop_order(self) -> None:
+        """Have an order count as heeded that is about something past."""
+        await self._database.write(take_attempt_order, self._uuid, self._workflow_id)
+
+    async def conclude(self, last: StepOutcome) -> None:
+        """Heed the order to give up: after the latest attempt at a step, which failed, no other follows.
+
+        Raises:
+            Superseded: another worker has the workflow.
+        """
+        concluded = last.conclude()
+        await self._database.write(self._conclude, concluded)
+        self._known[last.step][-1] = concluded
+
+    def _record(self, connection: sa.Connection, number: int, outcome: StepOutcome) -> StepOutcome:
+        add_outcome(connection, self._workflow_id, number, outcome)
+        return outcome
+
+    def _record_heeding(self, connection: sa.Connection, number: int, outcome: StepOutcome) -> StepOutcome:
+        order = take_attempt_order(connection, self._uuid, self._workflow_id)
+        is_over = order is not None and order.is_to_give_up(outcome.step)
+        return self._record(connection, number, outcome.conclude() if is_over and outcome.has_next else outcome)
+
+    def _conclude(self, connection: sa.Connection, outcome: StepOutcome) -> None:
+        take_attempt_order(connection, self._uuid, self._workflow_id)
+        conclude_last(connection, self._workflow_id, outcome)
 
 
 def _read(connection: sa.Connection, workflow_id: str) -> tuple[Mapping[str, Any], list[tuple[int, StepOutcome]]]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from headrace.errors import HeadraceError
 from headrace.logs import LogName
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.retries import TABLE, Policy
@@ -30,7 +29,7 @@ from headrace.workflows.engine.journal import Journal
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.liveness import Liveness
 from headrace.workflows.engine.redaction import Redact, show_nothing, spell_error
-from headrace.workflows.engine.run import JSON, Places, Run, Tell
+from headrace.workflows.engine.run import JSON, Places, Run, Tell, WorkflowFailed
 from headrace.workflows.engine.takeover import Takeover
 from headrace.workflows.engine.tending import LOOK_SECONDS
 
@@ -70,10 +69,6 @@ def prepare(database: Database) -> None:
         from headrace.workflows.engine.runtime import create_tables
 
         create_tables(database)
-
-
-class WorkflowFailed(HeadraceError):
-    """A workflow ended with an error of its own, not of a step; the text is only the error's kind."""
 
 
 class Engine:
@@ -369,13 +364,18 @@ class Engine:
             claim.workflow_id,
             uuid,
             places=places,
-            journal=Journal(self._database, claim.workflow_id),
+            journal=Journal(self._database, claim.workflow_id, uuid=uuid),
             clock=self._clock,
             retries=self._retries,
             redact=self._redact,
             confirm=confirm,
             tell=self._tell,
         )
+
+    def wake(self, workflow_ids: Collection[str]) -> None:
+        """Have those of these workflows that rest in this process look whether they may go on."""
+        if self._runtime is not None:
+            self._runtime.room.wake(workflow_ids)
 
     def leave_behind(self, kind: str, uuid: str) -> None:
         """Have the next look see to what a run of this kind may have left that nobody will hear the end of."""

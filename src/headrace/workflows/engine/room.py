@@ -5,8 +5,9 @@ next attempt, or for a hook or for Heroku, works on nothing meanwhile: a few doz
 minutes, must not keep others from their turn.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -28,6 +29,8 @@ class Room(ActiveWorkflowById):
         self._when_freed = when_freed
         # When a workflow ceases to count, if it has not gone on by then.
         self._waits_from: dict[str, float] = {}
+        # Who may be woken before the time, each with the event loop that it sleeps on.
+        self._asleep: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
 
     def count_for_queue(self, queue_name: str) -> int:
         count = super().count_for_queue(queue_name)
@@ -55,6 +58,29 @@ class Room(ActiveWorkflowById):
         finally:
             with self._lock:
                 self._waits_from.pop(workflow_id, None)
+
+    async def rest(self, workflow_id: str, seconds: float) -> None:
+        """Do not count a workflow for so many seconds, or until it is woken."""
+        woken = asyncio.Event()
+        with self.waiting(workflow_id):
+            with self._lock:
+                self._asleep[workflow_id] = (asyncio.get_running_loop(), woken)
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await woken.wait()
+            finally:
+                with self._lock:
+                    self._asleep.pop(workflow_id, None)
+
+    def wake(self, workflow_ids: Collection[str]) -> None:
+        """Have those of these workflows go on that rest here, from any thread."""
+        with self._lock:
+            asleep = [self._asleep[each] for each in workflow_ids if each in self._asleep]
+        for loop, woken in asleep:
+            # A loop that was closed meanwhile has nobody on it any more.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(woken.set)
 
     def _remove(self, key: str, bucket: Any) -> None:
         super()._remove(key, bucket)

@@ -1,6 +1,5 @@
 """One run of a workflow: its steps, each done once, tried again as the retry table says."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -34,12 +33,16 @@ class StepFailed(HeadraceError):
         super().__init__(f"step {step} gave up: {reason}")
 
 
+class WorkflowFailed(HeadraceError):
+    """A workflow ended with an error of its own, not of a step; the text is only the error's kind."""
+
+
 class Places(Protocol):
     """Where a run counts as at work, or as waiting: the room of its worker."""
 
     def working(self, workflow_id: str, step: str) -> AbstractContextManager[None]: ...
 
-    def waiting(self, workflow_id: str) -> AbstractContextManager[None]: ...
+    async def rest(self, workflow_id: str, seconds: float) -> None: ...
 
 
 class Run:
@@ -89,7 +92,9 @@ class Run:
                     return last["done"]
                 if "wait" not in last:
                     raise StepFailed(name, reason=last["reason"], message=last["message"])
-                await self._wait(past[-1])
+                if not await self._may_go_on(past[-1], attempts=len(past)):
+                    await self.journal.conclude(past[-1])
+                    continue
             with self._places.working(self.workflow_id, name):
                 attempt = await self._attempt(name, function, past)
                 if leaves_traces and not past and "done" in attempt.outcome:
@@ -104,15 +109,29 @@ class Run:
                     return StepFailed(name, reason=step.outcome["reason"], message=step.outcome["message"])
         return None
 
-    async def _wait(self, attempt: StepOutcome) -> None:
-        """Wait for the next attempt; what has passed since then counts, also of the time that nobody was there."""
-        wait = timedelta(seconds=attempt.outcome["wait"])
-        left = min(attempt.ended_at + wait - self._clock(), wait)
-        if left > timedelta(0):
-            with self._places.waiting(self.workflow_id):
-                await asyncio.sleep(left.total_seconds())
-        # A machine that sleeps, sleeps here.
-        await self._confirm()
+    async def _may_go_on(self, last: StepOutcome, *, attempts: int) -> bool:
+        """Wait for the next attempt, and return whether there is one: an operator may order that there is none.
+
+        The order is looked for whenever an attempt could begin, and once more when what it came to is kept: one that
+        has begun is brought to its end, and if it is done the order came too late.
+        """
+        while True:
+            order = await self.journal.find_order()
+            if order is not None and order.is_to_give_up(last.step):
+                return False
+            left = self._measure_wait(last)
+            if left <= timedelta(0) or (order is not None and order.is_to_try_now(last.step, attempts=attempts)):
+                # A machine that sleeps, sleeps here.
+                await self._confirm()
+                return True
+            if order is not None:
+                await self.journal.drop_order()
+            await self._places.rest(self.workflow_id, left.total_seconds())
+
+    def _measure_wait(self, last: StepOutcome) -> timedelta:
+        """Return how long to wait yet; what has passed since then counts, also of the time that nobody was there."""
+        wait = timedelta(seconds=last.outcome["wait"])
+        return min(last.ended_at + wait - self._clock(), wait)
 
     async def _attempt(
         self, name: str, function: Callable[[], Awaitable[JSON]], past: Sequence[StepOutcome]

@@ -22,11 +22,11 @@ def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> No
     """Replace a resource's running workflow, which has ended, by the one that is due, or by none."""
     kind, argument = _find_due(connection, row)
     if kind is None:
-        update_resource(connection, row.uuid, running=None)
+        update_resource(connection, row.uuid, running=None, ordered=None)
         return
     number = row.workflow_count + 1
     workflow_id = build_id(kind, row.uuid, which=number)
-    update_resource(connection, row.uuid, running=workflow_id, workflow_count=number)
+    update_resource(connection, row.uuid, running=workflow_id, workflow_count=number, ordered=None)
     # Customers wait for the others; of this one there may be ten thousand at a time.
     queue = EVENT_QUEUE if kind is WorkflowKind.CONFIG_CHANGE else QUEUE
     engine.enqueue(connection, kind, workflow_id, row.uuid, argument, queue=queue)

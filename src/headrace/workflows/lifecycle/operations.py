@@ -1,4 +1,10 @@
-"""What an operator can do about a resource that is stuck: try again, or give it up."""
+"""What an operator can do about a resource that is stuck.
+
+Of what has failed: try it again, or abandon the resource. Of what is still tried: make the next attempt at once, or
+give it up. The order is recorded in one transaction, and the workflow heeds it in another, whichever process runs it.
+Where both come at the same moment there is one rule: an attempt that has begun counts. If it is done, the order came
+too late; if it fails, it was the one that was to be made at once, or the last one.
+"""
 
 from enum import StrEnum
 
@@ -10,21 +16,38 @@ from headrace.protocol.retries import PROVISION_LIMIT
 from headrace.store.state.notices import settle_notices
 from headrace.store.state.placements import close_placement
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, find_last_plan_change
-from headrace.store.state.resources import ResourceRow, lock_resource, remove_resource, update_resource
+from headrace.store.state.resources import (
+    AttemptOrder,
+    AttemptOrderKind,
+    ResourceRow,
+    lock_resource,
+    read_attempt_order,
+    remove_resource,
+    save_attempt_order,
+    update_resource,
+)
 from headrace.store.state.timeline import TimelineName, add_event, find_last_event
 from headrace.store.state.webhooks import retire_credentials
+from headrace.workflows.engine.ids import read_kind
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import start_due
 from headrace.workflows.lifecycle.plan_changes import find_shown_plan
+from headrace.workflows.lifecycle.waiting import WaitingStep, find_waiting
 
+ORDERED = {
+    AttemptOrderKind.TRY_NOW: TimelineName.OPERATOR_HURRIED,
+    AttemptOrderKind.GIVE_UP: TimelineName.OPERATOR_GAVE_UP,
+}
 ENDINGS = (TimelineName.PROVISION_FAILED, TimelineName.PROVISION_EXPIRED, TimelineName.DEPROVISION_FAILED)
 
 
 class Order(StrEnum):
-    """What an operator can order about a resource that has failed."""
+    """What an operator can order about a resource that has failed, or whose attempts fail."""
 
     RETRY = "retry"
     ABANDON = "abandon"
+    TRY_NOW = "try-now"
+    GIVE_UP = "give-up"
 
 
 class Retried(StrEnum):
@@ -36,7 +59,7 @@ class Retried(StrEnum):
 
 
 class Operations:
-    """An operator's two orders. Each is one transaction; `by` says in the timeline who gave it."""
+    """An operator's orders. Each is one transaction; `by` says in the timeline who gave it."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -58,6 +81,40 @@ class Operations:
             NothingToDo: it has not failed.
         """
         await self._core.database.write(self._abandon, uuid, by)
+
+    async def try_now(self, uuid: str, *, by: str = "operator") -> WaitingStep:
+        """Have the attempt made at once for which a resource's workflow waits, and return what that is.
+
+        Raises:
+            UnknownResource: there is no such resource.
+            NothingToDo: nothing waits for another attempt, or it is being given up.
+        """
+        return await self._core.database.write(self._order_attempt, uuid, AttemptOrderKind.TRY_NOW, by)
+
+    async def give_up(self, uuid: str, *, by: str = "operator") -> WaitingStep:
+        """Have no other attempt made of what waits for one: it has failed, with all that a last failure brings.
+
+        Raises:
+            UnknownResource: there is no such resource.
+            NothingToDo: nothing waits for another attempt.
+        """
+        return await self._core.database.write(self._order_attempt, uuid, AttemptOrderKind.GIVE_UP, by)
+
+    def _order_attempt(self, connection: sa.Connection, uuid: str, kind: AttemptOrderKind, by: str) -> WaitingStep:
+        row = _lock(connection, uuid)
+        waiting = find_waiting(connection, row)
+        if waiting is None:
+            raise NothingToDo(_explain_nothing(row))
+        before = read_attempt_order(row.ordered, waiting.workflow)
+        if before is not None and before.is_to_give_up(waiting.step) and kind is AttemptOrderKind.TRY_NOW:
+            raise NothingToDo(f"The {waiting.kind} of {row.name} is being given up already.")
+        step, attempts = waiting.step, waiting.attempts
+        order = AttemptOrder(kind=kind, workflow=waiting.workflow, step=step, attempts=attempts)
+        if order != before:
+            save_attempt_order(connection, uuid, order)
+            detail = {"what": waiting.kind, "step": step, "attempts": attempts, "by": by}
+            add_event(connection, uuid, ORDERED[kind], now=self._core.clock(), **detail)
+        return waiting
 
     def _retry(self, connection: sa.Connection, uuid: str, by: str) -> Retried:
         row = _lock(connection, uuid)
@@ -119,6 +176,13 @@ def _require_shown_plan(connection: sa.Connection, row: ResourceRow) -> str:
             "asked for another plan since. Settle the notice; when the customer asks again, that is a new change."
         )
     return shown
+
+
+def _explain_nothing(row: ResourceRow) -> str:
+    if row.running is None:
+        return f"{row.name} is {row.state}, and nothing of it is under way."
+    what = read_kind(row.running).replace("-", " ")
+    return f"The {what} of {row.name} waits for no other attempt: it is under way, and has not failed at this step."
 
 
 def _lock(connection: sa.Connection, uuid: str) -> ResourceRow:

@@ -19,6 +19,7 @@ BEGINNINGS: Mapping[str, WorkflowKind | None] = {
     Name.DEPROVISION_RECONCILED: WorkflowKind.DEPROVISION,
     Name.CONFIG_REQUESTED: WorkflowKind.CONFIG_CHANGE,
     Name.LOG_DRAIN_REQUESTED: WorkflowKind.CONFIG_CHANGE,
+    Name.ACTION_REQUESTED: WorkflowKind.CONFIG_CHANGE,
     # It goes on with what had failed, of whatever kind.
     Name.OPERATOR_RETRIED: None,
 }
@@ -26,7 +27,7 @@ ENDS = frozenset(
     {
         *(Name.PROVISION_DONE, Name.PROVISION_FAILED, Name.PROVISION_EXPIRED),
         *(Name.PLAN_CHANGE_DONE, Name.PLAN_CHANGE_REFUSED, Name.PLAN_CHANGE_FAILED),
-        *(Name.DEPROVISION_DONE, Name.DEPROVISION_FAILED, Name.CONFIG_FAILED),
+        *(Name.DEPROVISION_DONE, Name.DEPROVISION_FAILED, Name.CONFIG_FAILED, Name.ACTION_FAILED),
     }
 )
 # What goes on between them; an order about config vars has its end among these.
@@ -35,15 +36,15 @@ MEMBERS = frozenset(
         *(Name.GRANT_EXCHANGED, Name.PLACEMENT_FOUND, Name.HOOK_RETURNED, Name.CONFIG_SET, Name.LOG_DRAIN_SET),
         *(Name.DEPROVISION_PROMISED, Name.DEPROVISION_TOLD),
         *(Name.PLAN_CHANGE_PROMISED, Name.HEROKU_ASKED, Name.HEROKU_REFUSED, Name.HEROKU_TOLD),
-        Name.TELL_HEROKU_FAILED,
+        *(Name.TELL_HEROKU_FAILED, Name.OPERATOR_HURRIED, Name.OPERATOR_GAVE_UP, Name.ACTION_BEGUN, Name.ACTION_DONE),
     }
 )
-ENDS_OF_ORDERS = frozenset({Name.CONFIG_SET, Name.LOG_DRAIN_SET})
+ENDS_OF_ORDERS = frozenset({Name.CONFIG_SET, Name.LOG_DRAIN_SET, Name.ACTION_DONE})
 # Which step has what effect: the two are one line.
 EFFECTS: Mapping[str, tuple[str, ...]] = {
     "exchange_grant": (Name.GRANT_EXCHANGED,),
     "inspect": (Name.PLACEMENT_FOUND,),
-    "run_hook": (Name.HOOK_RETURNED,),
+    "run_hook": (Name.HOOK_RETURNED, Name.ACTION_DONE),
     "set_config": (Name.CONFIG_SET,),
     "set_log_drain": (Name.LOG_DRAIN_SET,),
     "mark_provisioned": (Name.PROVISION_DONE,),
@@ -273,4 +274,6 @@ def _name(line: Line) -> str:
         return "Deprovision"
     if line.name == Name.OPERATOR_RETRIED:
         return "Tried again by an operator"
+    if line.name == Name.ACTION_REQUESTED:
+        return str(detail.get("action"))
     return "Log drain" if line.name == Name.LOG_DRAIN_REQUESTED else "Config vars"
