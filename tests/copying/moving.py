@@ -13,7 +13,8 @@ from headrace.copying.installation import Copied, copy_installation
 from headrace.emulator import Emulator, load_world
 from headrace.emulator import run as run_emulator
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import METADATA, pulse
+from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.counted import pulse
 from pair import Acme, Pair, serve_pair, write_world
 
 

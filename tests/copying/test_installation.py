@@ -20,9 +20,11 @@ from headrace.emulator import Addon
 from headrace.errors import ConfigurationError
 from headrace.models import State
 from headrace.running import prepare
-from headrace.store.sql.columns import Moment
 from headrace.store.sql.place import ENGINE
-from headrace.store.sql.schema import METADATA, counted_day, lifecycle_event
+from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.columns import Moment
+from headrace.store.sql.tables.counted import counted_day
+from headrace.store.sql.tables.schema import lifecycle_event
 from headrace.store.state.notices import NoticeKind, list_open_notices, raise_notice
 from headrace.store.state.resources import update_resource
 from headrace.testing import eventually

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from enriching.worlds import add_resource, moment
-from headrace.store.sql.schema import pipeline, placement
+from headrace.store.sql.tables.schema import pipeline, placement
 
 BEGIN, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from enriching.worlds import USES, B, opened, read, write_csv
-from headrace.store.reports.roll_up import FleetFigure, count_day
+from headrace.store.reports.figures.roll_up import FleetFigure, count_day
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import METADATA
-from headrace.store.sql.views import VIEWS
+from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.views import VIEWS
 from house.rooms import ROOT
 
 PAGE = (ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 from headrace.fleet.own_metrics import OwnMetric, build_own_metrics, load_own_metrics
-from headrace.store.reports.panel_metrics import StageSum
+from headrace.store.reports.figures.panel_metrics import StageSum
 from headrace.store.sql.database import Database
 from headrace.store.state.panel_metrics import save_panel_metrics
 from headrace.store.state.placements import save_inspection

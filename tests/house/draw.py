@@ -12,7 +12,7 @@ from headrace.logs import LOGGED
 from headrace.models import Outcome
 from headrace.protocol.lifecycle import TABLE
 from headrace.settings import SETTINGS, Setting
-from headrace.store.sql.views import VIEWS
+from headrace.store.sql.tables.views import VIEWS
 from headrace.store.state.notices import MEANINGS
 from headrace.store.state.plan_changes import PlanChangeOutcome
 from headrace.store.state.timeline import TOLD

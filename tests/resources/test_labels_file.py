@@ -11,7 +11,7 @@ from headrace import State
 from headrace.logs import LogName
 from headrace.resources.labels_file import COLUMNS, OLDEST_SECONDS, LabelsFile
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import placement
+from headrace.store.sql.tables.schema import placement
 from headrace.store.state.placements import save_inspection
 from headrace.testing import eventually
 from pair import play_pair

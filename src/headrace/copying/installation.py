@@ -27,7 +27,8 @@ from headrace.store.reports.vitals import ALIVE_FOR
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import find_newer, is_migrated
 from headrace.store.sql.outage import is_forbidden, is_outage, read_said
-from headrace.store.sql.schema import METADATA, change_count
+from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.schema import change_count
 from headrace.store.sql.usable import explained, require_usable
 from headrace.store.state.pulses import list_pulses, read_database_clock
 from headrace.workflows.engine import ledger

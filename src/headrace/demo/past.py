@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 
 from headrace.models import Stage, State
-from headrace.store.sql.schema import lifecycle_event, placement, resource
+from headrace.store.sql.tables.schema import lifecycle_event, placement, resource
 from headrace.store.state.timeline import TimelineName
 
 WEEKS = 6

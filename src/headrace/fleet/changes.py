@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 import sqlalchemy as sa
 
-from headrace.store.sql.columns import Moment
+from headrace.store.sql.tables.columns import Moment
 from headrace.store.state.changes import ChangeRow, write_change_cursor
 from headrace.store.state.timeline import TOLD, TimelineName
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from headrace.store.reports.panel_metrics import StageSum, find_metrics_day, sum_panel_metrics
+from headrace.store.reports.figures.panel_metrics import StageSum, find_metrics_day, sum_panel_metrics
 
 WEEK = timedelta(days=7)
 

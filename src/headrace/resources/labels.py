@@ -10,7 +10,7 @@ from time import monotonic
 from headrace.errors import Malformed
 from headrace.models import NOT_TOLD, State
 from headrace.protocol.partner import parse_uuid
-from headrace.store.reports.placed import Known, find_known
+from headrace.store.reports.figures.placed import Known, find_known
 from headrace.store.sql.database import Database
 from headrace.store.sql.outage import DATABASE_ERRORS
 from headrace.workflows.lifecycle.core import Core

@@ -14,7 +14,7 @@ from time import monotonic
 import sqlalchemy as sa
 
 from headrace.logs import LogName
-from headrace.store.reports.placed import find_latest_write, load_placed
+from headrace.store.reports.figures.placed import find_latest_write, load_placed
 from headrace.store.sql.database import Database
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from headrace.emulator import Clock, Fault, Switches
 from headrace.emulator.world.people import leave_team, transfer_app
 from headrace.hooks.panel import Figure, Panel
 from headrace.inspector.inspector import ACCESS_GOOD_FOR
-from headrace.store.state.share_links import MOST_LINKS, list_share_links
+from headrace.store.state.people.share_links import MOST_LINKS, list_share_links
 from pair import ADA, EVE, GRACE, MIA, Acme, Pair, play_pair
 from web.operators.entering import SECRET, enter, look
 

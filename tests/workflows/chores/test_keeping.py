@@ -16,7 +16,7 @@ from headrace.emulator import Clock, Fault
 from headrace.protocol.kept_requests import MASK, Direction, RawRequest
 from headrace.protocol.wire import Request, Response
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import kept_request
+from headrace.store.sql.tables.counted import kept_request
 from headrace.store.state.hour_counts import HourFigure, list_hour_counts
 from headrace.store.state.kept_requests import CHECK, RequestRow, Wanted, list_requests
 from headrace.telemetry.context import about_only

@@ -8,7 +8,7 @@ from headrace.emulator import Clock
 from headrace.hooks.arguments import Resource
 from headrace.hooks.panel import Panel
 from headrace.models import Stage
-from headrace.store.reports.panel_metrics import StageSum, sum_panel_metrics
+from headrace.store.reports.figures.panel_metrics import StageSum, sum_panel_metrics
 from headrace.workflows.lifecycle.panels import Panels
 from house.rooms import ROOT
 from pair import Acme, Pair, play_pair

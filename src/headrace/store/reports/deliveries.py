@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.sql.schema import notice, resource, webhook_event, webhook_subscription
+from headrace.store.sql.tables.schema import (
+    notice,
+    resource,
+    webhook_event,
+    webhook_subscription,
+)
 from headrace.store.state.notices import NoticeKind
 
 PAGE = 50

@@ -12,7 +12,12 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.store.reports.paging import PAGE, WINDOW, Page, find_next, search
 from headrace.store.sql.prefix_search import begins_with
-from headrace.store.sql.schema import pipeline, placement, placement_check, resource
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
 
 FEW = 2 * PAGE
 SHOWN_AT_STAGE = 25

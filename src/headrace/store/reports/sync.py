@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
-from headrace.store.sql.schema import IS_TROUBLED, placement_check, resource
+from headrace.store.sql.tables.schema import IS_TROUBLED, placement_check, resource
 from headrace.store.state.due import count_batches, count_due, find_longest_due, tell_of_its_resource
 from headrace.store.state.placements import LIVE
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.protocol.kept_requests import Direction, KeptRequest
-from headrace.store.sql.schema import kept_request, resource
+from headrace.store.sql.tables.counted import kept_request
+from headrace.store.sql.tables.schema import resource
 
 # What a request was for that belongs to no order; so many of those are kept, so that an outage pushes out no other.
 CHECK = "check"

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import notice
+from headrace.store.sql.tables.schema import notice
 from headrace.store.state.notices import NoticeRow, read_notice, select_notices
 
 # What `sent` counts.

@@ -6,7 +6,8 @@ from datetime import date
 import sqlalchemy as sa
 
 from headrace.models import NO_PIPELINE, NOT_TOLD, State
-from headrace.store.sql.schema import panel_metric, panel_read, resource
+from headrace.store.sql.tables.counted import panel_metric, panel_read
+from headrace.store.sql.tables.schema import resource
 from headrace.store.sql.upsert import upsert, upsert_all
 from headrace.store.state.placements import find_current_placement
 

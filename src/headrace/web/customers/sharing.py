@@ -19,7 +19,7 @@ from headrace.inspector.board_filter import read_filter
 from headrace.inspector.visibility import Viewer
 from headrace.logs import LogName
 from headrace.protocol.wire import read_number
-from headrace.store.state.share_links import (
+from headrace.store.state.people.share_links import (
     MOST_LINKS,
     Giver,
     ShareLinkRow,

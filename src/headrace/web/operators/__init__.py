@@ -8,6 +8,6 @@ To add one:
 3. Its line in `routes.py`, and one in `OPERATOR_PAGES` if the bar of every page leads to it. A test of what it tells;
    its addresses in `tests/web/operators/entering.py`, where all are tried by strangers; its row in docs/settings.md.
 
-What they share: `login` and `guard` let operators in, `views`, `pages` and `lists` are what pages are made of, `orders`
-what operators may order, `drawing` the lines and charts.
+What they share is in `frame`; `orders` is what operators may order, `drawing` the lines and charts, `story` the
+timeline.
 """

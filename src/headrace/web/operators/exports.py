@@ -17,8 +17,8 @@ from headrace.store.reports.exports import EXPORTS
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_page
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.views import LOG_IN_FIRST
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.views import LOG_IN_FIRST
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from headrace.logs import LogName
 from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import NoticeRow
+from headrace.store.state.people.share_links import revoke_share_links
 from headrace.store.state.resources import ResourceRow
-from headrace.store.state.share_links import revoke_share_links
 from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import (
@@ -28,9 +28,9 @@ from headrace.web.ground.openapi import (
     show_page,
 )
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, Guard
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import LOG_IN_FIRST, require_resource
+from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import LOG_IN_FIRST, require_resource
 from headrace.workflows.lifecycle.operations import Operations, Order
 
 log = logging.getLogger(__name__)

@@ -23,8 +23,8 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.prefix_search import fold_text
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.drawing.channels import Cell, draw_channel, list_columns, sort_stages
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import (
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import (
     Address,
     Chip,
     find_next,
@@ -34,8 +34,8 @@ from headrace.web.operators.lists import (
     spell_position,
     turn_chip,
 )
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import View, require_uuid
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View, require_uuid
 
 MOST_STAGES = 6
 

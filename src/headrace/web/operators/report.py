@@ -23,9 +23,9 @@ from headrace.web.ground.addresses import Page
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.pages import Context, list_fields
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.pages import OperatorContext, load_operator_pages
-from headrace.web.operators.views import Problem, View
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.pages import OperatorContext, load_operator_pages
+from headrace.web.operators.frame.views import Problem, View
 
 DEFAULT_WEEKS = 1
 # For how many weeks a report may be asked for by a click.

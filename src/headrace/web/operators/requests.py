@@ -25,8 +25,8 @@ from headrace.store.state.kept_requests import (
     list_requests,
 )
 from headrace.web.ground.openapi import DescribedRoute
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import (
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import (
     Address,
     Chip,
     find_next,
@@ -35,9 +35,9 @@ from headrace.web.operators.lists import (
     read_position,
     spell_position,
 )
-from headrace.web.operators.pages import OperatorContext
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View
 from headrace.web.operators.story.requests import Purpose, group_requests
-from headrace.web.operators.views import View
 
 PAGE = 50
 DAY = timedelta(days=1)

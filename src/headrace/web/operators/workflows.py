@@ -14,10 +14,10 @@ from headrace.store.reports.resource_list import ListedResource, load_listed
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import NoticeRow, list_open_notices
 from headrace.web.ground.openapi import DescribedRoute
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import Address, find_next, read_address, read_position, spell_position
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import View
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import Address, find_next, read_address, read_position, spell_position
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View
 from headrace.workflows.engine.attempts import Attempt, list_attempts
 from headrace.workflows.engine.ledger import Depth, Status, Unfinished, list_unfinished, measure_queue
 from headrace.workflows.engine.port import EVENT_QUEUE, QUEUE, SWEEP_QUEUE

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from headrace.errors import Malformed
 from headrace.fleet.changes import ResourceChange, describe_change
 from headrace.store.sql.database import Database
-from headrace.store.state.api_tokens import Scope
 from headrace.store.state.changes import (
     ChangeCursor,
     ChangeRow,
@@ -21,6 +20,7 @@ from headrace.store.state.changes import (
     read_change_cursor,
     write_change_cursor,
 )
+from headrace.store.state.people.api_tokens import Scope
 from headrace.web.ground.openapi import DescribedRoute, Operation, Scheme, show_json
 from headrace.web.ground.tokens import Caller
 from headrace.web.programs.gate import BAD_REQUEST, Gate, describe, read_count, respond

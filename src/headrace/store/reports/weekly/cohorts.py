@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import NOT_TOLD, Stage
-from headrace.store.reports.roll_up import UNWATCHED_SECONDS, find_coming, is_unwatched
-from headrace.store.reports.stages import stage_of
+from headrace.store.reports.figures.roll_up import UNWATCHED_SECONDS, find_coming, is_unwatched
+from headrace.store.reports.figures.stages import stage_of
 from headrace.store.sql.moments import seconds_between
-from headrace.store.sql.schema import placement, resource
+from headrace.store.sql.tables.schema import placement, resource
 
 WEEK_SECONDS = 604_800.0
 

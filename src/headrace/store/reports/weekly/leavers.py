@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from headrace.models import PASSING
 from headrace.store.reports.exports import select_production_on_small_plan
-from headrace.store.reports.roll_up import is_last_place_before
-from headrace.store.reports.stages import stage_of
-from headrace.store.sql.schema import pipeline, placement, resource
+from headrace.store.reports.figures.roll_up import is_last_place_before
+from headrace.store.reports.figures.stages import stage_of
+from headrace.store.sql.tables.schema import pipeline, placement, resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import PASSING
-from headrace.store.reports.insights import load_pipeline_names
-from headrace.store.reports.roll_up import is_live_at, is_place_at, select_ways
-from headrace.store.sql.schema import pipeline, placement, resource
+from headrace.store.reports.figures.insights import load_pipeline_names
+from headrace.store.reports.figures.roll_up import is_live_at, is_place_at, select_ways
+from headrace.store.sql.tables.schema import pipeline, placement, resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Views for a warehouse, which are made with every migration (`headrace.store.sql.views`)."""
+"""Views for a warehouse, which are made with every migration (`headrace.store.sql.tables.views`)."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import panel_metric
+from headrace.store.sql.tables.counted import panel_metric
 
 
 class StageSum(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import share_link
+from headrace.store.sql.tables.schema import share_link
 
 # So many of one person's may be good at a time, of one resource.
 MOST_LINKS = 20

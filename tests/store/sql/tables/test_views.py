@@ -12,7 +12,7 @@ from headrace.encryption import KeyRing, make_key
 from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import migrate
-from headrace.store.sql.views import VIEWS
+from headrace.store.sql.tables.views import VIEWS
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.resources import update_resource
 from headrace.store.state.secrets import SecretStore

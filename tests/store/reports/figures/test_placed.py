@@ -1,7 +1,7 @@
 """Since when each provisioned resource has been what it is now."""
 
 from headrace.models import State
-from headrace.store.reports.placed import Placed, load_placed
+from headrace.store.reports.figures.placed import Placed, load_placed
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import close_placement
 from headrace.store.state.resources import update_resource

@@ -16,7 +16,7 @@ from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import find_heat, name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
-from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
+from headrace.web.operators.frame.groups import list_group_orders, spell_kind, write_group
 from headrace.web.operators.story.lines import spell_title
 from headrace.web.operators.story.requests import lay_out
 from headrace.web.operators.story.runs import drop_seconds, spell_step
