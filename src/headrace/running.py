@@ -102,11 +102,10 @@ async def beating(parts: Parts) -> AsyncIterator[None]:
     """Tell that this process lives, a worker or not, and send notices out, until the context ends."""
     async with asyncio.TaskGroup() as tasks:
         repeat = partial(_repeat, parts.database.outages)
+        send = partial(_unless_hindered, parts, _build_sender(parts).run_once)
         chores = [
             tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS)),
-            tasks.create_task(
-                repeat(LogName.SENDING_FAILED, _build_sender(parts).run_once, pause=SENDING_PAUSE_SECONDS)
-            ),
+            tasks.create_task(repeat(LogName.SENDING_FAILED, send, pause=SENDING_PAUSE_SECONDS)),
         ]
         yield
         for chore in chores:
