@@ -112,12 +112,11 @@ async def beating(parts: Parts) -> AsyncIterator[None]:
     """Tell that this process lives, worker or not, and what it asked and was asked; send notices out."""
     async with asyncio.TaskGroup() as tasks:
         repeat = partial(_repeat, parts.database.outages)
+        send = partial(_unless_hindered, parts, _build_sender(parts).run_once)
         chores = [
             tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS)),
             tasks.create_task(repeat(LogName.KEEPING_FAILED, parts.requests.flush, pause=KEEPING_PAUSE_SECONDS)),
-            tasks.create_task(
-                repeat(LogName.SENDING_FAILED, _build_sender(parts).run_once, pause=SENDING_PAUSE_SECONDS)
-            ),
+            tasks.create_task(repeat(LogName.SENDING_FAILED, send, pause=SENDING_PAUSE_SECONDS)),
         ]
         yield
         for chore in chores:
