@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from headrace.enriching.engine import opened_engine, quote_text
-from headrace.enriching.history import load_history
+from headrace.enriching.history import OF_PLACE, load_history
 from headrace.enriching.joining import Joining, Wish
 from headrace.enriching.rows import explained, open_rows, require_zone
 from headrace.store.sql.database import Database
@@ -32,11 +32,12 @@ def enrich(database: Database, path: Path, wish: Wish, *, form: str | None, out:
         if wish.zone is not None:
             require_zone(engine, wish.zone)
         rows = open_rows(engine, path, form)
-        load_history(engine, database, folder)
-        if out_form == "csv":
+        load_history(engine, database, folder, wish.columns)
+        is_placed = not wish.columns.isdisjoint(OF_PLACE)
+        if is_placed and out_form == "csv":
             for name in ("pipeline_name", "app_name"):
                 engine.execute(DEFUSED.format(name=name))
-        joining = Joining(rows, wish, has_many=_has_rows(engine, "many"))
+        joining = Joining(rows, wish, has_many=is_placed and _has_rows(engine, "many"))
         whole = folder / "out"
         with explained(path.name):
             query = _count(engine, joining, wish) if wish.keys else joining.select_rows()

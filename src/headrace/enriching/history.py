@@ -8,6 +8,7 @@ The spans of a resource cover all of time, so that a row meets exactly one; `pla
 `knows_to` from when to when its place was known.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,17 @@ ALWAYS, NEVER = -(2**62), 2**62
 # A resource with more placements than this is cut into stretches of time: a row would be held against each of them.
 MANY = 50
 
+# What a row can be told, by name: its place, and beside it the plan and the state.
+OF_PLACE = ("stage", "pipeline_id", "pipeline_name", "app_id", "app_name")
+COLUMNS = (*OF_PLACE, "plan", "state")
+
+# Moments come in UTC, so that the engine need not look for a zone in each.
 TYPES = {
-    RESOURCES.name: "uuid VARCHAR, plan VARCHAR, state VARCHAR, "
-    "created_at TIMESTAMPTZ, provisioned_at TIMESTAMPTZ, deprovisioned_at TIMESTAMPTZ",
-    PLACEMENTS.name: "id BIGINT, uuid VARCHAR, app_id VARCHAR, app_name VARCHAR, pipeline_id VARCHAR, "
-    "pipeline_name VARCHAR, stage VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ",
-    PLAN_CHANGES.name: "uuid VARCHAR, number INTEGER, old_plan VARCHAR, new_plan VARCHAR, settled_at TIMESTAMPTZ",
+    "id": "BIGINT",
+    "number": "INTEGER",
+    **dict.fromkeys(
+        ("created_at", "provisioned_at", "deprovisioned_at", "valid_from", "valid_to", "settled_at"), "TIMESTAMP"
+    ),
 }
 
 PLACES = f"""
@@ -47,12 +53,14 @@ VALUES ({UNSEEN_PLACE}, '{UNSEEN}'), ({UNKNOWN_PLACE}, '{UNKNOWN}'), ({GONE_PLAC
 SPANS = f"""
 CREATE TABLE place_span AS
 WITH known AS (
-  SELECT p.id, p.uuid, place.place, epoch_us(p.valid_from) AS begins, coalesce(epoch_us(p.valid_to), {NEVER}) AS ends
+  SELECT
+    p.id, p.resource_uuid AS uuid, place.place,
+    epoch_us(p.valid_from) AS begins, coalesce(epoch_us(p.valid_to), {NEVER}) AS ends
   FROM placement p
   JOIN place ON place.stage = coalesce(p.stage, '{NONE}')
     AND place.pipeline_id IS NOT DISTINCT FROM p.pipeline_id
     AND place.pipeline_name IS NOT DISTINCT FROM p.pipeline_name
-    AND place.app_id = p.app_id AND place.app_name IS NOT DISTINCT FROM p.app_name
+    AND place.app_id IS NOT DISTINCT FROM p.app_id AND place.app_name IS NOT DISTINCT FROM p.app_name
   WHERE p.valid_to IS NULL OR p.valid_to > p.valid_from
 ), ordered AS (
   SELECT *, lead(begins) OVER one AS next, row_number() OVER one = 1 AS is_first
@@ -69,7 +77,7 @@ INSERT INTO place_span
 SELECT
   uuid, 0, {ALWAYS}, {NEVER}, coalesce(epoch_us(deprovisioned_at), {NEVER}) AS ended, ended,
   {UNKNOWN_PLACE}, {GONE_PLACE}
-FROM resource WHERE uuid NOT IN (SELECT uuid FROM place_span);
+FROM resource ANTI JOIN place_span USING (uuid);
 
 CREATE TABLE many AS
 SELECT
@@ -93,7 +101,8 @@ DROP TABLE placement;
 PLAN_SPANS = f"""
 CREATE TABLE plan_span AS
 WITH change AS (
-  SELECT uuid, number, old_plan, epoch_us(settled_at) AS at_us FROM plan_change WHERE settled_at IS NOT NULL
+  SELECT resource_uuid AS uuid, number, old_plan, epoch_us(settled_at) AS at_us
+  FROM plan_change WHERE settled_at IS NOT NULL
 ), ended AS (
   SELECT uuid, old_plan AS plan, coalesce(lag(at_us) OVER one, {ALWAYS}) AS starts, at_us AS stops
   FROM change WINDOW one AS (PARTITION BY uuid ORDER BY at_us, number)
@@ -117,18 +126,36 @@ FROM resource;
 """
 
 
-def load_history(engine: "DuckDBPyConnection", database: Database, folder: Path) -> None:
-    """Bring the history of every resource into the engine: `place`, `place_span`, `many`, `plan_span` and `life`."""
-    for what in (RESOURCES, PLACEMENTS, PLAN_CHANGES):
-        _load(engine, database, what, folder / f"{what.name}.csv")
-    for statements in (PLACES, SPANS, PLAN_SPANS, LIVES, "DROP TABLE resource;"):
-        engine.execute(statements)
+def load_history(engine: "DuckDBPyConnection", database: Database, folder: Path, wanted: Collection[str]) -> None:
+    """Bring into the engine what is wanted of the history of every resource, which are some of COLUMNS.
+
+    For what is of a place that is `place`, `place_span` and `many`, for the plan `plan_span`, for the state `life`.
+    """
+    is_placed = not set(wanted).isdisjoint(OF_PLACE)
+    needed = {"uuid", "deprovisioned_at", *wanted}
+    needed |= {"created_at"} if "plan" in wanted else set()
+    needed |= {"created_at", "provisioned_at"} if "state" in wanted else set()
+    _load(engine, database, RESOURCES.only(needed), folder)
+    if is_placed:
+        times = ("id", "resource_uuid", "valid_from", "valid_to")
+        _load(engine, database, PLACEMENTS.only({*times, "stage", *wanted}), folder)
+        for name in set(OF_PLACE) - {"stage", *wanted}:
+            engine.execute(f"ALTER TABLE placement ADD COLUMN {name} VARCHAR")
+        engine.execute(PLACES)
+        engine.execute(SPANS)
+    if "plan" in wanted:
+        _load(engine, database, PLAN_CHANGES, folder)
+        engine.execute(PLAN_SPANS)
+    if "state" in wanted:
+        engine.execute(LIVES)
+    engine.execute("DROP TABLE resource")
 
 
-def _load(engine: "DuckDBPyConnection", database: Database, what: Dump, path: Path) -> None:
+def _load(engine: "DuckDBPyConnection", database: Database, what: Dump, folder: Path) -> None:
+    path = folder / f"{what.name}.csv"
     with database.engine.connect() as connection:
         dump_table(connection, what, path)
-    columns = TYPES[what.name]
+    columns = ", ".join(f"{name} {TYPES.get(name, 'VARCHAR')}" for name in what.names)
     engine.execute(f"CREATE TABLE {what.name} ({columns})")
     engine.execute(f"COPY {what.name} FROM {quote_text(str(path))} (FORMAT csv, HEADER false, AUTO_DETECT false)")
     path.unlink()

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headrace.enriching.engine import quote_name
-from headrace.enriching.history import UNKNOWN, UNKNOWN_PLACE, UNSEEN, UNSEEN_PLACE
+from headrace.enriching.history import COLUMNS, OF_PLACE, UNKNOWN, UNKNOWN_PLACE, UNSEEN, UNSEEN_PLACE
 from headrace.enriching.rows import Rows
 from headrace.errors import UnreadableFile
 
 DAY = 86_400_000_000
-# What a row gets, by name, and what it is read from: places are numbers until the end, since numbers are quick to join.
-OF_PLACE = ("stage", "pipeline_id", "pipeline_name", "app_id", "app_name")
-COLUMNS = (*OF_PLACE, "plan", "state")
 # By these it can be counted: a pipeline and an app by id, with the name beside it.
 KEYS = ("stage", "pipeline", "app", "plan", "state", "day")
 NAMED = {"pipeline": ("pipeline_id", "pipeline_name"), "app": ("app_id", "app_name")}
@@ -39,6 +36,12 @@ class Wish:
     value: str | None = None
     wants_p95: bool = False
     prefix: str = ""
+
+    @property
+    def columns(self) -> set[str]:
+        """Which of our columns it takes: all of them for each row, or those of its keys."""
+        named = {name for key in self.keys for name in NAMED.get(key, (key,))}
+        return named.intersection(COLUMNS) if self.keys else set(COLUMNS)
 
 
 class Joining:
