@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from acceptance.processes import Processes, Running, build_environment, is_ready, wait_until
+from acceptance.processes import TRUSTED, Processes, Running, build_environment, is_ready, wait_until
 from cli.running import WHOLE_ACME
 from headrace.web.operators.frame.login import ATTEMPTS_OF_CLIENT
 from lab.kit.processes import find_command, find_free_port
@@ -104,6 +104,5 @@ def test_a_dyno_without_postgresql_is_refused_with_the_line_to_type(dyno: Dyno, 
 
 
 def try_secret(url: str, client: str) -> int:
-    return httpx2.post(
-        f"{url}/operators/login", data={"secret": "wrong"}, headers={"X-Forwarded-For": client}
-    ).status_code
+    headers = {"X-Forwarded-For": client}
+    return httpx2.post(f"{url}/operators/login", data={"secret": "wrong"}, headers=headers, verify=TRUSTED).status_code
