@@ -18,6 +18,7 @@ from headrace.errors import MisuseError
 from headrace.models import State
 from headrace.store.reports.exports import EXPORTS
 from pair import Acme, play_pair
+from store.making import add_resource
 
 pytestmark = pytest.mark.acceptance
 
@@ -68,7 +69,7 @@ def test_an_operator_finds_a_resource(town: Town, browser: Browser) -> None:
 
 
 def test_an_operator_goes_from_page_to_page(town: Town, browser: Browser) -> None:
-    """Every resource is on one of the pages, and on one only; First leads back."""
+    """Every resource is on one of the pages, and on one only, in the order of a head; Previous and First lead back."""
     import_many(town)
     page = log_in(browser, town)
     page.goto(f"{town.acme_url}/operators/resources")
@@ -76,11 +77,22 @@ def test_an_operator_goes_from_page_to_page(town: Town, browser: Browser) -> Non
     page.get_by_role("link", name="Next", exact=True).click()
     expect(page.get_by_role("link", name="First", exact=True)).to_be_visible()
     second = list_rows(page)
-    page.get_by_role("link", name="First", exact=True).click()
+    page.get_by_role("link", name="Previous", exact=True).click()
+    expect(page.get_by_text("50 shown of 60 resources")).to_be_visible()
+    back = list_rows(page)
+    page.get_by_role("link", name="Created").click()
+    expect(page.get_by_role("columnheader", name="Created")).to_have_attribute("aria-sort", "ascending")
+    oldest = list_rows(page)
+    page.locator("tbody tr").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(oldest[0])
+    page.go_back()
+    page.get_by_role("link", name="Created").click()
+    expect(page.get_by_role("columnheader", name="Created")).to_have_attribute("aria-sort", "descending")
 
     assert (50, 10) == (len(first), len(second))
     assert [f"imported-{number:02}" for number in range(IMPORTED)] == sorted([*first, *second])
-    assert first == list_rows(page)
+    assert first == back == list_rows(page)
+    assert [*first, *second][::-1][:50] == oldest
 
 
 def test_an_operator_finds_a_pipeline(town: Town, browser: Browser) -> None:
@@ -97,7 +109,7 @@ def test_an_operator_finds_a_pipeline(town: Town, browser: Browser) -> None:
     page.get_by_role("searchbox").fill("ledg")
     page.keyboard.press("Enter")
 
-    expect(page.locator("tbody th a")).to_have_text(["ledger-api"])
+    expect(page.locator("tbody th a.to")).to_have_text(["ledger-api"])
     expect(page.locator("tbody .count")).to_have_text(["1"])
 
 
@@ -109,7 +121,7 @@ def test_an_operator_downloads_whatever_a_page_offers(town: Town, browser: Brows
     page.goto(f"{town.acme_url}/operators/resources")
     resource = page.locator("tbody th a").get_attribute("href") or ""
     found: dict[str, list[list[str]]] = {}
-    for address in ("", "/pipelines", "/resources", "/resources?small_plan=yes&stage=production"):
+    for address in ("", "/pipelines", "/resources?small_plan=yes&stage=production", "/resources"):
         found |= download_all(page, f"{town.acme_url}/operators{address}")
     found |= download_all(page, f"{town.acme_url}{resource}")
 
@@ -158,8 +170,51 @@ async def test_an_operator_has_a_failed_workflow_tried_again(sqlite_url: str) ->
         assert State.DEPROVISIONED == (await pair.find(addon.id)).state
 
 
+async def test_a_list_refreshes_itself_and_nothing_jumps(sqlite_url: str) -> None:
+    """Every ten seconds, but not while somebody types; the focus stays, and when it could not is said."""
+    async with (
+        play_pair(sqlite_url, HEADRACE_OPERATOR_SECRET=SECRET) as pair,
+        async_playwright() as playwright,
+    ):
+        page = await (await launch_async(playwright)).new_page()
+        await page.goto(f"{pair.url}/operators/login")
+        await page.get_by_label("Secret").fill(SECRET)
+        await page.get_by_role("button", name="Log in").click()
+        await expect_async(page).to_have_url(f"{pair.url}/operators")
+        await page.clock.install()
+
+        def add(name: str) -> None:
+            with pair.parts.database.transaction() as connection:
+                add_resource(connection, name, state=State.PROVISIONED, at=pair.parts.clock())
+
+        add("first")
+        await page.goto(f"{pair.url}/operators/resources")
+        await page.get_by_role("link", name="first").focus()
+        add("second")
+        await page.clock.run_for(10_000)
+        await expect_async(page.locator("tbody tr")).to_have_count(2)
+        await expect_async(page.locator("#clock")).to_contain_text("Refreshed")
+        await expect_async(page.get_by_role("link", name="first")).to_be_focused()
+        await page.get_by_role("searchbox").fill("typing")
+        add("third")
+        await page.clock.run_for(30_000)
+        await expect_async(page.locator("tbody tr")).to_have_count(2)
+        await page.get_by_role("searchbox").blur()
+        await page.clock.run_for(10_000)
+        await expect_async(page.locator("tbody tr")).to_have_count(3)
+        await page.get_by_role("button", name="Pause").click()
+        add("fourth")
+        await page.clock.run_for(30_000)
+        await expect_async(page.locator("tbody tr")).to_have_count(3)
+        await page.context.set_offline(True)
+        await page.get_by_role("button", name="Refresh").click()
+        await page.clock.run_for(10_000)
+
+        await expect_async(page.locator("#clock")).to_contain_text("Not refreshed since")
+
+
 def test_lists_that_are_full_fit_a_phone(town: Town, browser: Browser) -> None:
-    """A wide table scrolls in its own box, which a keyboard reaches; the page does not."""
+    """A row is a card: nothing scrolls sideways."""
     import_many(town)
     page = log_in(browser, town)
     watch = Watch(page)
@@ -167,8 +222,8 @@ def test_lists_that_are_full_fit_a_phone(town: Town, browser: Browser) -> None:
     found = [*find_overflow(page), *find_violations(page)]
     page.set_viewport_size({"width": PHONE, "height": 844})
     found += find_violations(page)
-    page.get_by_role("region", name="Table: resources").focus()
-    page.keyboard.press("End")
+    sideways = "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length"
+    assert 0 == page.evaluate(sideways)
 
     assert ([], []) == (found, watch.complaints)
 

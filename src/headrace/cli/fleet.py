@@ -140,7 +140,16 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
 @click.argument(
     "what",
     type=click.Choice(
-        ["resources", "placements", "moves", "stage-mix", "figures", "production-on-small-plan", "one-ended-pipelines"]
+        [
+            "resources",
+            "placements",
+            "moves",
+            "pipelines",
+            "stage-mix",
+            "figures",
+            "production-on-small-plan",
+            "one-ended-pipelines",
+        ]
     ),
 )
 @click.option(

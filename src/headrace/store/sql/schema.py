@@ -43,7 +43,7 @@ resource = sa.Table(
     sa.Column("imported_at", Moment),
     sa.Index(None, "app_id"),
     sa.Index(None, "name"),
-    sa.Index(None, "app_name"),
+    sa.Index(None, "app_name", "uuid"),
     sa.Index(None, "state", "created_at", "uuid"),
     sa.Index(None, "plan", "created_at", "uuid"),
     sa.Index(None, "created_at", "uuid"),

@@ -14,6 +14,7 @@ from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
 from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
+from headrace.web.operators.lists import spell_total
 from headrace.web.operators.story.lines import spell_title
 from headrace.web.operators.story.runs import drop_seconds, spell_step
 from headrace.wording import spell_seconds
@@ -82,6 +83,7 @@ def load_operator_pages() -> Environment:
         "spell_kind": spell_kind,
         "spell_step": spell_step,
         "spell_title": spell_title,
+        "spell_total": spell_total,
         "drop_seconds": drop_seconds,
         "list_group_orders": list_group_orders,
         "write_group": write_group,
