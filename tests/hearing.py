@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from headrace.hooks.arguments import Event
 from headrace.protocol.webhooks import SIGNATURE_HEADER, Credentials, sign_delivery
 from headrace.service import AddonService
-from headrace.store.sql.schema import webhook_event
+from headrace.store.sql.tables.schema import webhook_event
 from headrace.store.state.webhooks import find_credentials, find_subscription
 from headrace.testing import eventually
 from pair import HELD_SECONDS, Acme, Pair

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from headrace import AddonService, ConfigChange
 from headrace.emulator import Addon
 from headrace.service import find_assembly
-from headrace.store.sql.schema import secret
+from headrace.store.sql.tables.schema import secret
 from headrace.store.state.config_changes import find_config_change
 from headrace.testing import eventually
 from pair import QUICK_RETRIES, Pair

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from browsing import OPERATOR_COOKIE, visit
 from headrace.doctor import Finding, Level, examine
 from headrace.models import State
-from headrace.store.sql.schema import METADATA
+from headrace.store.sql.tables import METADATA
 from headrace.store.state.placements import make_first_due
 from headrace.store.state.resources import update_resource
 from headrace.workflows.engine.ledger import workflow_status

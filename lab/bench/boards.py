@@ -22,7 +22,14 @@ import sqlalchemy as sa
 
 from headrace.models import Outcome, Stage, State
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import access, access_check, pipeline, placement, placement_check, resource
+from headrace.store.sql.tables.schema import (
+    access,
+    access_check,
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
 from headrace.web.ground.sessions import GOOD_FOR, Session, build_signer
 from lab.bench.ack import CONNECTIONS, ROUNDS, build_provision
 from lab.bench.polling import ALL_OPEN, read_pace

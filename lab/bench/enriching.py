@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from headrace.models import State
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import pipeline, placement, resource
+from headrace.store.sql.tables.schema import pipeline, placement, resource
 from lab.bench import joined
 from lab.bench.peers import install_peers
 from lab.kit.databases import make_database

@@ -14,12 +14,19 @@ import sqlalchemy as sa
 from headrace.fleet.insights import find_eve
 from headrace.models import Outcome, Stage, State
 from headrace.store.reports.board import Candidate, Recent, list_candidates
-from headrace.store.reports.insights import find_latest_day, load_day_counts, load_figure
+from headrace.store.reports.figures.insights import find_latest_day, load_day_counts, load_figure
+from headrace.store.reports.figures.roll_up import DayCount, FleetFigure, count_day, save_day
 from headrace.store.reports.pipeline_list import Wanted, list_pipelines
 from headrace.store.reports.resource_list import WantedResources, list_resources
-from headrace.store.reports.roll_up import DayCount, FleetFigure, count_day, save_day
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import access, access_check, pipeline, placement, placement_check, resource
+from headrace.store.sql.tables.schema import (
+    access,
+    access_check,
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
 from lab.bench.served import API_TOKEN, OPERATOR_SECRET
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import insert, settle

@@ -17,7 +17,7 @@ from headrace.encryption import make_key
 from headrace.models import Secret, State
 from headrace.protocol.partner import build_basic_auth
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import lifecycle_event, resource
+from headrace.store.sql.tables.schema import lifecycle_event, resource
 from lab.bench.served import PASSWORD, SLUG
 from lab.kit.builds import Build
 from lab.kit.databases import make_blank_database

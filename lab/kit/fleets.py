@@ -11,7 +11,13 @@ from headrace.encryption import KeyRing
 from headrace.models import Outcome, State
 from headrace.protocol.platform import build_coupling_by_app
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import pipeline, placement, placement_check, resource, secret
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+    secret,
+)
 from headrace.store.state.secrets import TOKEN, name_row
 from lab.kit.heroku import PER_PIPELINE, find_stage, name_id
 

@@ -13,7 +13,7 @@ from headrace.emulator import Emulator
 from headrace.models import State
 from headrace.settings import read_settings
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import config_change, resource
+from headrace.store.sql.tables.schema import config_change, resource
 from headrace.store.state.notices import list_notices_of
 from headrace.store.state.plan_changes import find_last_plan_change
 from headrace.store.state.resources import ResourceRow

@@ -32,7 +32,7 @@ from headrace.process.collector import spare_collector
 from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
-from headrace.store.sql.schema import placement, resource
+from headrace.store.sql.tables.schema import placement, resource
 from headrace.store.state.due import count_batches
 from headrace.store.state.resources import list_running
 from headrace.testing import eventually

@@ -20,8 +20,8 @@ from headrace.store.sql.outage import DATABASE_ERRORS, is_outage
 from headrace.store.sql.pool import answering
 from headrace.store.sql.usable import ANSWERS_WITHIN_SECONDS, explain, find_misfit
 from headrace.store.state.due import count_due, find_longest_due
-from headrace.store.state.logins import write_for_trial
 from headrace.store.state.notices import MEANINGS, NoticeKind, list_open_notices
+from headrace.store.state.people.logins import write_for_trial
 from headrace.store.state.resources import find_states, list_running
 from headrace.wording import spell_count, spell_duration
 from headrace.workflows.engine import ledger

@@ -32,7 +32,7 @@ from headrace.serving import serving
 from headrace.settings import read_settings
 from headrace.store.reports.board import list_board_rows
 from headrace.testing import eventually
-from headrace.web.operators.pages import OPERATOR_PAGES
+from headrace.web.operators.frame.pages import OPERATOR_PAGES
 from pair import QUICK_RETRIES
 
 WORLD_URL = "http://127.0.0.1:5050"

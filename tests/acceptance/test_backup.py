@@ -22,7 +22,7 @@ from headrace.emulator import Addon, Fault
 from headrace.models import State
 from headrace.protocol.reconciliation import Difference
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import resource
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.resources import list_running
 from headrace.testing import eventually
 from house.rooms import ROOT

@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.processes import Processes, Running, build_environment, is_ready, wait_until
 from cli.running import WHOLE_ACME
-from headrace.web.operators.login import ATTEMPTS_OF_CLIENT
+from headrace.web.operators.frame.login import ATTEMPTS_OF_CLIENT
 from lab.kit.processes import find_command, find_free_port
 from settings.test_settings import GOOD
 

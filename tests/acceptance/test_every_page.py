@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from acceptance.judging import Watch, find_invalid, find_overflow, find_violations
 from acceptance.processes import Processes, Town
 from acceptance.test_browser import ADA, APPS, open_board
-from headrace.web.operators.pages import OPERATOR_PAGES
+from headrace.web.operators.frame.pages import OPERATOR_PAGES
 
 pytestmark = pytest.mark.acceptance
 

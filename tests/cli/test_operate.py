@@ -14,7 +14,7 @@ from headrace.emulator import describe
 from headrace.encryption import KeyRing, make_key
 from headrace.errors import MisuseError
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import METADATA
+from headrace.store.sql.tables import METADATA
 from headrace.store.state.notices import list_open_notices
 from headrace.store.state.secrets import SecretStore
 from headrace.testing import eventually

@@ -18,7 +18,7 @@ from headrace.emulator import Fault, describe
 from headrace.emulator.render.addons import render_addon
 from headrace.models import Secret
 from headrace.protocol.partner import build_basic_auth
-from headrace.store.sql.schema import resource
+from headrace.store.sql.tables.schema import resource
 from headrace.testing import eventually
 from pair import PASSWORD, SLUG, Pair, play_pair
 

@@ -14,7 +14,12 @@ import sqlalchemy as sa
 from headrace.enriching.enriching import enrich
 from headrace.enriching.joining import Wish
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import pipeline, placement, plan_change, resource
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    plan_change,
+    resource,
+)
 
 A, B, C, D = (f"{pair * 4}-0000-4000-8000-{'0' * 10}{pair}" for pair in ("0a", "0b", "0c", "0d"))
 APP = "0e000000-0000-4000-8000-00000000000e"

@@ -18,7 +18,7 @@ from headrace.fleet.insights import (
     build_insights,
     find_eve,
 )
-from headrace.store.reports.roll_up import DayCount, FleetFigure
+from headrace.store.reports.figures.roll_up import DayCount, FleetFigure
 
 # A Wednesday; the week before it began on the 2nd.
 TODAY = date(2026, 11, 11)

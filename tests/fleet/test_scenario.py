@@ -14,7 +14,7 @@ from headrace.emulator.local.scenario import PULL_REQUESTS
 from headrace.emulator.local.scenario_plan import DAYS, SLOTS_A_DAY, plan_week
 from headrace.fleet.counting import load_insights
 from headrace.models import Stage
-from headrace.store.sql.schema import placement, resource
+from headrace.store.sql.tables.schema import placement, resource
 from pair import Pair, play_pair
 
 # A Monday.

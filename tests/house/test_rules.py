@@ -17,7 +17,7 @@ from headrace.service import AddonService
 from headrace.settings import SETTINGS
 from headrace.store.state.notices import MEANINGS, NoticeKind
 from headrace.store.state.timeline import TOLD, TimelineName
-from headrace.web.operators.pages import OPERATOR_PAGES
+from headrace.web.operators.frame.pages import OPERATOR_PAGES
 from house.commands import walk_commands
 from house.draw import DRAWINGS, EXAMPLE, find_place, render_example
 from house.reading import DOCS, SOURCES, TESTS, find_functions, name_of, parse

@@ -15,7 +15,7 @@ from headrace.inspector.batches import POOL_PAUSE, BatchInspector
 from headrace.inspector.freshness import SPREAD
 from headrace.models import Outcome
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import placement_check
+from headrace.store.sql.tables.schema import placement_check
 from headrace.store.state.due import (
     Confirmed,
     claim_batch,

@@ -15,8 +15,8 @@ from headrace.inspector.batch_state import Tally
 from headrace.inspector.inspector import Inspector
 from headrace.protocol.platform import HEADERS
 from headrace.protocol.wire import Request, Response
-from headrace.store.state.access import list_freshly_checked_apps
 from headrace.store.state.due import make_due
+from headrace.store.state.people.access import list_freshly_checked_apps
 from headrace.store.state.placements import find_inspection
 from inspector.odd_heroku import BATCH, RECHECK, inspect_batch, open_client
 from pair import Pair, play_pair

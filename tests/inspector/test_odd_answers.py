@@ -12,8 +12,8 @@ from headrace.errors import Unprocessable
 from headrace.inspector.inspector import Inspector
 from headrace.protocol.pipelines import Access
 from headrace.protocol.wire import Response
-from headrace.store.state.access import list_freshly_checked_apps, save_access
 from headrace.store.state.due import claim_batch, find_longest_due, list_batch
+from headrace.store.state.people.access import list_freshly_checked_apps, save_access
 from headrace.store.state.placements import (
     find_current_placement,
     find_inspection,

@@ -8,7 +8,7 @@ from browsing import log_in, provision, visit
 from headrace.emulator import Clock, Fault
 from headrace.emulator.world.records import Addon
 from headrace.inspector.inspector import ACCESS_GOOD_FOR
-from headrace.store.state.access import doubt_access
+from headrace.store.state.people.access import doubt_access
 from pair import ADA, GRACE, Pair, play_pair
 
 TOO_OLD = ACCESS_GOOD_FOR + timedelta(seconds=1)

@@ -24,7 +24,7 @@ from headrace.protocol.retries import PROVISION_LIMIT, TABLE, Policy
 from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
-from headrace.store.sql.schema import notice, resource
+from headrace.store.sql.tables.schema import notice, resource
 from headrace.store.state.plan_changes import find_last_plan_change
 from headrace.store.state.resources import ResourceRow, find_resource
 from headrace.testing import eventually

@@ -10,7 +10,7 @@ from jinja2 import meta, nodes
 
 from headrace import web
 from headrace.web.ground.pages import Context
-from headrace.web.operators.pages import Frame, OperatorContext, load_operator_pages
+from headrace.web.operators.frame.pages import Frame, OperatorContext, load_operator_pages
 
 PAGES = load_operator_pages()
 FRAME = {field.name for field in fields(Frame)} | {"here"}

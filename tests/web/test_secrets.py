@@ -20,7 +20,7 @@ from headrace.logs import make_json_formatter
 from headrace.models import Secret
 from headrace.protocol.webhooks import SIGNATURE_HEADER, sign_delivery
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import secret
+from headrace.store.sql.tables.schema import secret
 from headrace.store.state.placements import find_current_placement
 from headrace.store.state.secrets import GRANT, HOOK_STEP, LOG_DRAIN_TOKEN
 from headrace.store.state.webhooks import CREDENTIALS, save_credentials

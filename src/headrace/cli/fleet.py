@@ -186,7 +186,7 @@ def export(what: str, form: str, output: Path | None, env_file: str | None) -> N
 @env_file
 def count(since: datetime | None, env_file: str | None) -> None:
     """Count the fleet's days at once: those that were not counted, or those since an import."""
-    from headrace.store.reports.roll_up import make_uncounted
+    from headrace.store.reports.figures.roll_up import make_uncounted
 
     async def run(parts: "Parts") -> int:
         if since is not None:

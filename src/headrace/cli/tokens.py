@@ -12,7 +12,7 @@ from headrace.wording import spell_name
 if TYPE_CHECKING:
     from headrace.assembly import Parts
     from headrace.models import Secret
-    from headrace.store.state.api_tokens import ApiTokenRow
+    from headrace.store.state.people.api_tokens import ApiTokenRow
 
 SCOPES = ("read", "write", "operate")
 
@@ -40,7 +40,7 @@ def new(name: str, scopes: tuple[str, ...], env_file: str | None) -> None:
 
     NAME is who has it, a person or a program; timelines say it of each order that comes with the token.
     """
-    from headrace.store.state.api_tokens import Scope, add_api_token
+    from headrace.store.state.people.api_tokens import Scope, add_api_token
 
     wanted = [Scope(each) for each in scopes or ("read",)]
 
@@ -55,7 +55,7 @@ def new(name: str, scopes: tuple[str, ...], env_file: str | None) -> None:
 @env_file
 def list_tokens(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
     """List the tokens, those that were revoked too: name, scopes, and since when."""
-    from headrace.store.state.api_tokens import list_api_tokens
+    from headrace.store.state.people.api_tokens import list_api_tokens
 
     async def run(parts: "Parts") -> "list[ApiTokenRow]":
         return await parts.database.read(list_api_tokens)
@@ -78,7 +78,7 @@ def list_tokens(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
 @env_file
 def revoke(name: str, env_file: str | None) -> None:
     """Let a token open nothing from now on; an operator's session that began with it ends too."""
-    from headrace.store.state.api_tokens import revoke_api_token
+    from headrace.store.state.people.api_tokens import revoke_api_token
 
     async def run(parts: "Parts") -> None:
         await parts.database.write(revoke_api_token, name, now=parts.clock())

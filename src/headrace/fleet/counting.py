@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from headrace.clock import Clock
 from headrace.fleet.insights import Insights, build_insights, find_eve
-from headrace.store.reports.insights import find_latest_day, load_day_counts, load_pipeline_names
-from headrace.store.reports.roll_up import FleetFigure, count_day, find_counted_at, find_uncounted_day, save_day
+from headrace.store.reports.figures.insights import find_latest_day, load_day_counts, load_pipeline_names
+from headrace.store.reports.figures.roll_up import FleetFigure, count_day, find_counted_at, find_uncounted_day, save_day
 from headrace.store.sql.database import Database
 
 # How old today's counts may get; a large fleet's get older, because counting rests.

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from headrace.errors import MisuseError
 from headrace.store.reports.exports import EXPORTS, reading
-from headrace.store.sql.columns import Moment
 from headrace.store.sql.database import Database
+from headrace.store.sql.tables.columns import Moment
 
 # Parquet keeps the values of a column together: the more rows at once, the smaller the file.
 ROWS_AT_ONCE = 20_000

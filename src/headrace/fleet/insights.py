@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from headrace.models import NO_PIPELINE, NOT_TOLD, PASSING, PLACELESS, Stage
-from headrace.store.reports.roll_up import ALL, LASTING, SEVERAL_STAGES, DayCount, FleetFigure
+from headrace.store.reports.figures.roll_up import ALL, LASTING, SEVERAL_STAGES, DayCount, FleetFigure
 
 T = TypeVar("T")
 

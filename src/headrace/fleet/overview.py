@@ -10,7 +10,7 @@ from headrace.fleet.counting import load_insights
 from headrace.fleet.health import Health, load_health
 from headrace.fleet.insights import Insights, Move, find_percentile
 from headrace.models import Stage
-from headrace.store.reports.insights import LatestMove, list_latest_moves, list_provision_times
+from headrace.store.reports.figures.insights import LatestMove, list_latest_moves, list_provision_times
 from headrace.store.state.due import find_longest_due
 from headrace.store.state.notices import count_up_to
 

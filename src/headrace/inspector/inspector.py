@@ -17,10 +17,10 @@ from headrace.models import Inspection, Ref
 from headrace.protocol.pipelines import find_access, name_as_known
 from headrace.store.sql.database import Database
 from headrace.store.sql.outage import is_outage
-from headrace.store.state.access import list_freshly_checked_apps, save_access
 from headrace.store.state.due import make_due
 from headrace.store.state.inspection_claims import claim_inspections
 from headrace.store.state.notices import note_refusal
+from headrace.store.state.people.access import list_freshly_checked_apps, save_access
 from headrace.store.state.placements import (
     OnMove,
     find_current_placement,

@@ -31,7 +31,7 @@ from headrace.store.reports.board import (
 )
 from headrace.store.sql.database import Database
 from headrace.store.sql.outage import DATABASE_ERRORS
-from headrace.store.state.access import doubt_access, list_freshly_checked_apps
+from headrace.store.state.people.access import doubt_access, list_freshly_checked_apps
 
 # A login and an answer within so long of it are of one moment: Heroku says both.
 SAME_MOMENT = timedelta(minutes=1)

@@ -10,7 +10,7 @@ from headrace.models import Outcome, State
 from headrace.protocol.pipelines import Access
 from headrace.store.reports.board import BoardRow, Recent, list_board_rows, list_candidates, list_unknown_apps
 from headrace.store.sql.database import Database
-from headrace.store.state.access import doubt_access, save_access
+from headrace.store.state.people.access import doubt_access, save_access
 from headrace.store.state.placements import save_failed_inspection, save_inspection
 from store.making import HOUR, NOON, add_resource, decline, id_of, place
 

@@ -14,7 +14,7 @@ from headrace.store.reports.pipeline_list import (
 )
 from headrace.store.sql.database import Database
 from headrace.store.sql.prefix_search import MOST_MATCHES
-from headrace.store.sql.schema import pipeline, placement, resource
+from headrace.store.sql.tables.schema import pipeline, placement, resource
 from headrace.store.state.placements import close_placement, save_failed_inspection, save_inspection
 from store.making import HOUR, NOON, add_resource, id_of, place
 

@@ -9,7 +9,7 @@ from headrace.models import Outcome
 from headrace.store.reports.paging import MOST_COUNTED, PAGE, WINDOW, Place, Total
 from headrace.store.reports.resource_list import ResourceOrder, WantedResources, count_resources, list_resources
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import placement, resource
+from headrace.store.sql.tables.schema import placement, resource
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.resources import update_resource
 from store.making import HOUR, NOON, add_resource, decline, id_of, place

@@ -27,7 +27,7 @@ from headrace.store.reports.histories import (
 from headrace.store.reports.paging import Place
 from headrace.store.reports.sync import NEVER_INSPECTED, SyncState, list_troubled, load_sync_state
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import placement_check, webhook_event, webhook_subscription
+from headrace.store.sql.tables.schema import placement_check, webhook_event, webhook_subscription
 from headrace.store.state.due import claim_batch, count_due, find_longest_due, make_due_after
 from headrace.store.state.notices import NoticeKind, raise_notice
 from headrace.store.state.placements import make_first_due, save_failed_inspection, save_inspection

@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from headrace.store.sql.compiled import MOST, CompiledStatements
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import resource
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.resources import find_resource
 
 

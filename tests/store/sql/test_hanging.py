@@ -16,7 +16,7 @@ from headrace.doctor import Level, examine
 from headrace.hooks.registry import Hooks
 from headrace.running import READY_WITHIN_SECONDS, Readiness, close
 from headrace.store.sql.database import CONNECTIONS, LEASE_CONNECTIONS
-from headrace.store.sql.schema import plan_change
+from headrace.store.sql.tables.schema import plan_change
 from headrace.testing import eventually
 from headrace.web.programs.metrics import Metrics
 from pair import Pair, play_pair

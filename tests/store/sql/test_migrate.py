@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import ALEMBIC_VERSION, BEFORE_COMPARING, MIGRATIONS, is_migrated, migrate
 from headrace.store.sql.place import read_place
-from headrace.store.sql.schema import METADATA
+from headrace.store.sql.tables import METADATA
 from headrace.store.state.resources import find_resource
 from installations import set_version
 from store.making import add_resource, id_of

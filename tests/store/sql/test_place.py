@@ -13,7 +13,7 @@ from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.sql.migrate import is_migrated
 from headrace.store.sql.place import OLD_ENGINE, Found, Place, decide_place, name_place
-from headrace.store.sql.schema import METADATA
+from headrace.store.sql.tables import METADATA
 from installations import OLD, PARTNERS_VERSION, beside, list_tables, make_old, make_partners, read_partners
 from lab.kit.databases import make_on_server
 from pair import play_pair

@@ -6,7 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import placement_check
+from headrace.store.sql.tables.schema import placement_check
 from headrace.store.state.due import make_due
 from headrace.store.state.placements import save_inspection
 from headrace.store.state.resources import lock_resources

@@ -13,7 +13,8 @@ from sqlalchemy import event
 
 from headrace.models import Inspection, Outcome, Stage, State
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import METADATA, pipeline
+from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.schema import pipeline
 from headrace.store.state.due import (
     Confirmed,
     claim_batch,

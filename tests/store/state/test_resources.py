@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import resource
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.plan_changes import (
     PlanChangeOutcome,
     PlanChangeRow,

@@ -10,7 +10,7 @@ from headrace.encryption import KeyRing, make_key
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, Token
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import secret
+from headrace.store.sql.tables.schema import secret
 from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, TOKEN, SecretStore
 from store.making import HOUR, NOON, add_resource
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import secret
+from headrace.store.sql.tables.schema import secret
 from headrace.store.state.secrets import TOKEN
 from headrace.store.state.webhooks import claim_unsubscribed, find_subscription, save_subscribed
 from store.making import HOUR, NOON, add_resource, id_of

@@ -13,8 +13,8 @@ from headrace.clock import read_clock
 from headrace.emulator import Clock, Switches
 from headrace.protocol.sso import sign_user
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import sso_login
-from headrace.store.state.logins import claim_login
+from headrace.store.sql.tables.schema import sso_login
+from headrace.store.state.people.logins import claim_login
 from pair import ADA, EVE, GRACE, play_pair
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"

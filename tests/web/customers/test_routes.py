@@ -10,7 +10,7 @@ from itsdangerous import URLSafeSerializer
 from browsing import log_in, provision, read_csrf, visit
 from headrace.emulator import Clock, Switches
 from headrace.encryption import KeyRing
-from headrace.store.sql.schema import ended_session
+from headrace.store.sql.tables.schema import ended_session
 from headrace.store.state.placements import find_inspection
 from headrace.web.ground.sessions import build_signer
 from pair import ADA, EVE, GRACE, Pair, play_pair

@@ -12,7 +12,12 @@ import sqlalchemy as sa
 from headrace.emulator import Clock
 from headrace.models import Secret, State
 from headrace.protocol.partner import BODY_LIMIT, build_basic_auth
-from headrace.store.sql.schema import lifecycle_event, plan_change, resource, secret
+from headrace.store.sql.tables.schema import (
+    lifecycle_event,
+    plan_change,
+    resource,
+    secret,
+)
 from headrace.testing import eventually
 from pair import PASSWORD, SLUG, Acme, Pair, play_pair
 

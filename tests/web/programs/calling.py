@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.store.state.api_tokens import Scope, add_api_token
+from headrace.store.state.people.api_tokens import Scope, add_api_token
 from pair import Pair
 
 UUID = "01234567-89ab-4def-8123-456789abcdef"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from headrace.store.state.api_tokens import Scope
+from headrace.store.state.people.api_tokens import Scope
 from headrace.store.state.timeline import TimelineName, add_event
 from ordering import TOKEN, provision
 from pair import Pair, play_pair

@@ -1,7 +1,7 @@
 """The gate of the API: who brings a token that may comes in, and nobody else learns or changes anything."""
 
-from headrace.store.state.api_tokens import Scope, revoke_api_token
 from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.people.api_tokens import Scope, revoke_api_token
 from ordering import TOKEN, provision
 from pair import play_pair
 from web.programs.calling import UUID, call, make_token

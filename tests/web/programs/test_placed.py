@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from headrace.clock import read_clock
 from headrace.models import State
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import pipeline
+from headrace.store.sql.tables.schema import pipeline
 from headrace.store.state.placements import save_inspection
 from headrace.web.programs.metrics import LARGE, Metrics
 from headrace.web.programs.placed import PLACED, UNLISTED

@@ -14,7 +14,7 @@ from headrace.doctor import Finding, Level, examine
 from headrace.emulator import Clock
 from headrace.store.reports.vitals import load_vitals
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import pulse
+from headrace.store.sql.tables.counted import pulse
 from headrace.store.state.due import claim_batch
 from headrace.testing import eventually
 from headrace.web.programs.metrics import Metrics

@@ -16,7 +16,7 @@ from headrace.models import State
 from headrace.service import AddonService, find_assembly
 from headrace.store.sql.database import Database
 from headrace.store.sql.place import OLD_ENGINE, Place, name_place
-from headrace.store.sql.schema import METADATA
+from headrace.store.sql.tables import METADATA
 from headrace.store.sql.usable import require_usable
 from headrace.store.state.resources import find_resource
 from headrace.testing import eventually

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import secret
+from headrace.store.sql.tables.schema import secret
 from headrace.store.state.timeline import list_events
 from headrace.testing import eventually
 from headrace.workflows.engine.ledger import IS_IN_FLIGHT, workflow_status

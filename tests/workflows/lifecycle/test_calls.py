@@ -11,7 +11,7 @@ from busy import busy
 from headrace.assembly import Parts
 from headrace.service import AddonService, find_assembly
 from headrace.settings import read_settings
-from headrace.store.sql.schema import resource
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.resources import find_resource, lock_resource
 from headrace.store.state.timeline import list_events
 from headrace.testing import eventually

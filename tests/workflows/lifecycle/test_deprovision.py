@@ -10,7 +10,7 @@ from headrace.errors import Refused
 from headrace.hooks.arguments import PlanChange, Provision, Resource
 from headrace.models import State
 from headrace.service import AddonService
-from headrace.store.sql.schema import secret
+from headrace.store.sql.tables.schema import secret
 from headrace.store.state.placements import find_current_placement, list_placements
 from headrace.testing import eventually
 from pair import HELD_SECONDS, Acme, Pair, play_pair

@@ -12,9 +12,9 @@ from headrace.models import State
 from headrace.protocol.platform import HEADERS
 from headrace.protocol.webhooks import RETRIED_FOR
 from headrace.protocol.wire import Request
-from headrace.store.sql.schema import secret
-from headrace.store.state.access import list_freshly_checked_apps
+from headrace.store.sql.tables.schema import secret
 from headrace.store.state.notices import list_notices_of, list_open_notices
+from headrace.store.state.people.access import list_freshly_checked_apps
 from headrace.store.state.placements import find_inspection
 from headrace.store.state.webhooks import find_subscription
 from headrace.testing import eventually

@@ -10,7 +10,7 @@ from headrace.hooks.arguments import PlanChange, Provision, Resource, StageChang
 from headrace.hooks.config import NoConfig
 from headrace.models import State
 from headrace.service import AddonService
-from headrace.store.sql.schema import secret
+from headrace.store.sql.tables.schema import secret
 from headrace.testing import eventually
 from pair import Acme, Pair, play_pair
 

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from headrace.assembly import Parts
 from headrace.models import Secret, State, Token
 from headrace.protocol.import_lines import Imported
-from headrace.store.sql.schema import METADATA, resource
+from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.placements import list_placements
 from headrace.store.state.resources import find_resource
 from headrace.workflows.lifecycle.importing import Change

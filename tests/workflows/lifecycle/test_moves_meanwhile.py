@@ -9,7 +9,7 @@ from headrace.emulator import Fault
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.retries import NEVER, TABLE
-from headrace.store.sql.schema import placement
+from headrace.store.sql.tables.schema import placement
 from headrace.store.state.notices import list_open_notices
 from headrace.testing import eventually
 from headrace.workflows.engine.ids import build_id

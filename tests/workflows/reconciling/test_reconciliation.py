@@ -15,7 +15,7 @@ from headrace.emulator.render.addons import render_addon
 from headrace.models import State
 from headrace.protocol.heroku_lists import Listed, parse_heroku_list
 from headrace.protocol.reconciliation import Difference
-from headrace.store.sql.schema import METADATA
+from headrace.store.sql.tables import METADATA
 from headrace.store.state.notices import NoticeKind, list_open_notices
 from headrace.store.state.resources import update_resource
 from headrace.store.state.timeline import TimelineName

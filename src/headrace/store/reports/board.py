@@ -12,8 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
-from headrace.store.sql.schema import access, access_check, pipeline, placement, placement_check, resource
-from headrace.store.state.access import CLOCKS_DIFFER_BY, build_is_fresh
+from headrace.store.sql.tables.schema import (
+    access,
+    access_check,
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
+from headrace.store.state.people.access import CLOCKS_DIFFER_BY, build_is_fresh
 from headrace.store.state.placements import LIVE
 
 SHOWN = (State.PROVISIONING, State.PROVISIONED, State.FAILED, State.DEPROVISIONING)

@@ -9,7 +9,12 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.store.reports.paging import PAGE, Place, Total, count_up_to, read_on
-from headrace.store.sql.schema import notice, resource, webhook_event, webhook_subscription
+from headrace.store.sql.tables.schema import (
+    notice,
+    resource,
+    webhook_event,
+    webhook_subscription,
+)
 from headrace.store.state.notices import NoticeKind
 
 

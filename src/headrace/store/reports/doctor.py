@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from headrace.errors import ClientSecretRejected, TokenRejected
 from headrace.models import State
-from headrace.store.sql.schema import placement_check, resource, secret
+from headrace.store.sql.tables.schema import placement_check, resource, secret
 from headrace.store.state.placements import LIVE
 from headrace.store.state.secrets import TOKEN
 

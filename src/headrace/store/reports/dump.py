@@ -7,7 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import pipeline, placement, plan_change, resource
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    plan_change,
+    resource,
+)
 from headrace.store.state.plan_changes import PlanChangeOutcome
 
 

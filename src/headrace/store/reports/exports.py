@@ -7,8 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Stage
-from headrace.store.reports.roll_up import FleetFigure, select_moves
-from headrace.store.sql.schema import day_count, pipeline, placement, placement_check, resource
+from headrace.store.reports.figures.roll_up import FleetFigure, select_moves
+from headrace.store.sql.tables.counted import day_count
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
 
 BATCH = 1_000
 

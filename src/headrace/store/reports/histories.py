@@ -8,7 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Outcome
-from headrace.store.sql.schema import lifecycle_event, pipeline, placement, placement_check, secret
+from headrace.store.sql.tables.schema import (
+    lifecycle_event,
+    pipeline,
+    placement,
+    placement_check,
+    secret,
+)
 from headrace.store.state.placements import PlacementRow
 from headrace.store.state.secrets import GRANT, TOKEN
 

@@ -12,8 +12,15 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.reports.stages import stage_of
-from headrace.store.sql.schema import lifecycle_event, pipeline, placement, placement_check, plan_change, resource
+from headrace.store.reports.figures.stages import stage_of
+from headrace.store.sql.tables.schema import (
+    lifecycle_event,
+    pipeline,
+    placement,
+    placement_check,
+    plan_change,
+    resource,
+)
 from headrace.store.state.timeline import TimelineName
 
 # What a line of a timeline says of the state from then on; what was tried again says it in its detail.

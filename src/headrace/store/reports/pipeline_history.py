@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import placement, plan_change
+from headrace.store.sql.tables.schema import placement, plan_change
 from headrace.store.state.plan_changes import PlanChangeOutcome
 
 

@@ -25,7 +25,12 @@ from headrace.store.reports.paging import (
     search,
 )
 from headrace.store.sql.prefix_search import SEARCHED_INSIDE, begins_with, holds_text
-from headrace.store.sql.schema import pipeline, placement, placement_check, resource
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
 
 FEW = 2 * PAGE
 SHOWN_AT_STAGE = 25

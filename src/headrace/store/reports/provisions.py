@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.sql.schema import lifecycle_event, resource
+from headrace.store.sql.tables.schema import lifecycle_event, resource
 from headrace.store.state.timeline import TimelineName
 
 # So many of each state at the most: more are not needed to see how it goes.

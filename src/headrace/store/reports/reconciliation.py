@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.protocol.reconciliation import Known
 from headrace.store.sql.rows import pass_rows, rows_as_table
-from headrace.store.sql.schema import plan_change, resource, secret
+from headrace.store.sql.tables.schema import plan_change, resource, secret
 from headrace.store.state.secrets import TOKEN
 from headrace.store.state.timeline import TimelineName, find_last_event
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import NO_PIPELINE, NOT_TOLD, State
+from headrace.store.reports.figures.stages import stage_of
 from headrace.store.reports.paging import (
     PAGE,
     WINDOW,
@@ -28,9 +29,13 @@ from headrace.store.reports.paging import (
     read_on,
     search,
 )
-from headrace.store.reports.stages import stage_of
 from headrace.store.sql.prefix_search import SEARCHED_INSIDE, begins_with, holds_text
-from headrace.store.sql.schema import pipeline, placement, placement_check, resource
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
 from headrace.store.state.placements import LIVE
 
 # States that few are in for long: they lead before anything else.

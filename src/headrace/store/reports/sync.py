@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from headrace.models import Outcome, State
 from headrace.store.reports.paging import MOST_COUNTED, PAGE, Place, read_on
-from headrace.store.sql.schema import IS_TROUBLED, placement_check, resource
+from headrace.store.sql.tables.schema import IS_TROUBLED, placement_check, resource
 from headrace.store.state.due import count_batches, count_due, find_longest_due, tell_of_its_resource
 from headrace.store.state.placements import LIVE
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.sql.schema import resource
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.due import find_longest_due
 from headrace.store.state.notices import NoticeKind
 from headrace.store.state.pulses import Pulse, list_pulses, read_database_clock

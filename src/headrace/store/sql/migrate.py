@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from headrace.errors import ConfigurationError
 from headrace.store.sql.database import Database
 from headrace.store.sql.place import name_schema
-from headrace.store.sql.schema import METADATA
 from headrace.store.sql.schemas import make_schemas
+from headrace.store.sql.tables import METADATA
 
 ALEMBIC_VERSION = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
 MIGRATIONS = Path(__file__).with_name("migrations")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from headrace.store.sql.columns import Moment
+from headrace.store.sql.tables.columns import Moment
 
 PARAMETER = "row_table"
 MOMENT = Moment()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import change_count, lifecycle_event, resource
+from headrace.store.sql.tables.schema import change_count, lifecycle_event, resource
 
 NAME = "changes"
 # Of one transaction, so that a fleet's whole past keeps nobody waiting for long.

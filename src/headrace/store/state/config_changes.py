@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import config_change
+from headrace.store.sql.tables.schema import config_change
 
 
 class ConfigChangeKind(StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.sql.schema import config_change, config_job, resource
+from headrace.store.sql.tables.schema import config_change, config_job, resource
 from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
 
 

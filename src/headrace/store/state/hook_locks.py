@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import hook_lock
+from headrace.store.sql.tables.schema import hook_lock
 from headrace.store.sql.upsert import insert_new
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import hour_count
+from headrace.store.sql.tables.counted import hour_count
 from headrace.store.sql.upsert import add_up, raise_to
 
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import inspection_claim
+from headrace.store.sql.tables.schema import inspection_claim
 from headrace.store.sql.upsert import insert_new_of
 
 

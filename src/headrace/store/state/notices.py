@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.errors import TokenRejected
-from headrace.store.sql.schema import notice, resource
+from headrace.store.sql.tables.schema import notice, resource
 from headrace.store.sql.upsert import insert_new
 
 PAGE = 200

@@ -11,7 +11,12 @@ import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
 from headrace.store.sql.rows import pass_rows, rows_as_table
-from headrace.store.sql.schema import pipeline, placement, placement_check, resource
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
 from headrace.store.sql.upsert import insert_all_new, insert_as_table, upsert_all, upsert_as_table
 from headrace.store.state.hour_counts import HourFigure, save_hour_counts
 from headrace.store.state.resources import lock_resources

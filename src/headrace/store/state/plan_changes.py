@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import plan_change
+from headrace.store.sql.tables.schema import plan_change
 
 
 class PlanChangeOutcome(StrEnum):

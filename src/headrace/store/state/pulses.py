@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import pulse
+from headrace.store.sql.tables.counted import pulse
 from headrace.store.sql.upsert import upsert
 
 

@@ -12,10 +12,10 @@ from headrace.models import State
 from headrace.protocol.import_lines import Imported
 from headrace.protocol.partner import ProvisionRequest
 from headrace.store.sql.rows import pass_rows, rows_as_table
-from headrace.store.sql.schema import resource
+from headrace.store.sql.tables.schema import resource
 from headrace.store.sql.upsert import insert_new, insert_new_of
-from headrace.store.state.access import forget_people
 from headrace.store.state.config_changes import drop_waiting_config_changes
+from headrace.store.state.people.access import forget_people
 from headrace.store.state.plan_changes import drop_waiting_plan_changes
 
 # Built once: building a statement costs about as much as running it.

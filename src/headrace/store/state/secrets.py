@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from headrace.encryption import KeyRing
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
-from headrace.store.sql.schema import resource, secret
+from headrace.store.sql.tables.schema import resource, secret
 from headrace.store.sql.upsert import upsert_all
 
 GRANT = "grant"

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import lifecycle_event
+from headrace.store.sql.tables.schema import lifecycle_event
 
 # Built once: building a statement costs about as much as running it.
 ADD_EVENT = sa.insert(lifecycle_event)

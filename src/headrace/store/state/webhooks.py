@@ -11,7 +11,12 @@ import sqlalchemy as sa
 from headrace.errors import SealBroken
 from headrace.models import Secret, State
 from headrace.protocol.webhooks import Credentials, Event, digest_authorization
-from headrace.store.sql.schema import resource, secret, webhook_event, webhook_subscription
+from headrace.store.sql.tables.schema import (
+    resource,
+    secret,
+    webhook_event,
+    webhook_subscription,
+)
 from headrace.store.sql.upsert import insert_new, upsert
 from headrace.store.state.secrets import TOKEN, SecretStore
 

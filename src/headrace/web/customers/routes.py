@@ -19,7 +19,7 @@ from headrace.logs import LogName
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
-from headrace.store.state.logins import claim_login
+from headrace.store.state.people.logins import claim_login
 from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
 from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.faces import Faces

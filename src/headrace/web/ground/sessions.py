@@ -19,7 +19,7 @@ from headrace.inspector.visibility import Viewer
 from headrace.models import Secret
 from headrace.protocol.sso import SsoLogin
 from headrace.store.sql.database import Database
-from headrace.store.state.logins import add_ended_session, is_session_ended
+from headrace.store.state.people.logins import add_ended_session, is_session_ended
 from headrace.web.ground.addresses import find_prefix
 from headrace.web.ground.csrf import make_csrf
 from headrace.web.ground.origin import is_secure

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from headrace.models import Secret
 from headrace.store.sql.database import Database
-from headrace.store.state.api_tokens import Scope, find_api_token
+from headrace.store.state.people.api_tokens import Scope, find_api_token
 from headrace.web.ground.openapi import show_json
 
 # What timelines say of an order that came with the settings' token.

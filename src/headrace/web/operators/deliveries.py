@@ -24,8 +24,8 @@ from headrace.store.reports.deliveries import (
 from headrace.store.reports.paging import Place, Total, read_page
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import DescribedRoute
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import (
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import (
     SORT,
     Address,
     Head,
@@ -36,8 +36,8 @@ from headrace.web.operators.lists import (
     spell_position,
     tell_pages,
 )
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import View
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View
 from headrace.workflows.engine.attempts import Attempt, list_attempts
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.engine.ledger import Status, find_statuses

@@ -21,13 +21,13 @@ from headrace.store.reports.resource_list import select_listed as select_listed_
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_page
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import Address, read_address
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import Address, read_address
+from headrace.web.operators.frame.views import LOG_IN_FIRST
 from headrace.web.operators.pipelines import LIST_QUERY as PIPELINE_FILTERS
 from headrace.web.operators.pipelines import read_wanted as read_wanted_pipelines
 from headrace.web.operators.resource_list import QUERY as RESOURCE_FILTERS
 from headrace.web.operators.resource_list import read_wanted as read_wanted_resources
-from headrace.web.operators.views import LOG_IN_FIRST
 
 log = logging.getLogger(__name__)
 

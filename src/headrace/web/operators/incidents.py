@@ -38,10 +38,10 @@ from headrace.web.ground.openapi import (
     show_page,
 )
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.groups import GroupOrder, list_group_orders, read_group, write_group
-from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, Guard
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import LOG_IN_FIRST, View
+from headrace.web.operators.frame.groups import GroupOrder, list_group_orders, read_group, write_group
+from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import LOG_IN_FIRST, View
 from headrace.workflows.lifecycle.operations import Operations
 
 log = logging.getLogger(__name__)

@@ -21,12 +21,12 @@ from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, NOT_FOUND, DescribedRoute, Operation, Scheme
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.groups import read_group
-from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.groups import read_group
+from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.lists import Address, read_address, read_place
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View
 from headrace.web.operators.incidents import INCIDENTS
-from headrace.web.operators.lists import Address, read_address, read_place
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

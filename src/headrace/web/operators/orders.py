@@ -27,9 +27,9 @@ from headrace.web.ground.openapi import (
     show_page,
 )
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, Guard
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import LOG_IN_FIRST, require_resource
+from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import LOG_IN_FIRST, require_resource
 from headrace.workflows.lifecycle.operations import Operations, Order
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from headrace.fleet.insights import Insights
 from headrace.fleet.overview import Overview, has_reached_production, load_overview
 from headrace.models import Stage
 from headrace.protocol.wire import read_number
-from headrace.store.reports.roll_up import LONGEST
+from headrace.store.reports.figures.roll_up import LONGEST
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.openapi import DescribedRoute
@@ -27,9 +27,9 @@ from headrace.web.operators.drawing.overview_charts import (
     draw_per_pipeline,
     draw_stage_mix,
 )
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import Problem, View
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import Problem, View
 
 DEFAULT_DAYS = 30
 MOST_DAYS = LONGEST // timedelta(days=1)

@@ -25,8 +25,8 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.prefix_search import SEARCHED_INSIDE, fold_text
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.drawing.channels import Cell, draw_channel, list_columns, sort_stages
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import (
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import (
     SORT,
     Address,
     Chip,
@@ -40,8 +40,8 @@ from headrace.web.operators.lists import (
     tell_pages,
     turn_chip,
 )
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import View, require_uuid
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View, require_uuid
 
 MOST_STAGES = 6
 

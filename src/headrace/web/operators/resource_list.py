@@ -22,8 +22,8 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.prefix_search import SEARCHED_INSIDE, fold_text
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.pages import shorten_region
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import (
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import (
     Address,
     Chip,
     Head,
@@ -37,8 +37,8 @@ from headrace.web.operators.lists import (
     tell_pages,
     turn_chip,
 )
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import View
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,14 +31,14 @@ from headrace.store.state.resources import ResourceRow
 from headrace.store.state.webhooks import SubscriptionRow, find_subscription
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.drawing.channels import Stay, draw_strip, sort_stages
-from headrace.web.operators.guard import Guard
-from headrace.web.operators.lists import Address, find_next, read_address, read_position, spell_position
+from headrace.web.operators.frame.guard import Guard
+from headrace.web.operators.frame.lists import Address, find_next, read_address, read_position, spell_position
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View, require_resource
 from headrace.web.operators.orders import list_orders
-from headrace.web.operators.pages import OperatorContext
 from headrace.web.operators.resource_list import RESOURCES
 from headrace.web.operators.story.lines import PAGE, Fold, Line, Source, build_key, join_lines
 from headrace.web.operators.story.runs import Run, go_on, tell_story
-from headrace.web.operators.views import View, require_resource
 from headrace.workflows.engine.attempts import list_attempts
 from headrace.workflows.engine.ids import build_id, read_kind
 from headrace.workflows.engine.ledger import Status, find_statuses

@@ -13,9 +13,9 @@ from headrace.web.ground.sessions import OperatorSession, Sessions
 from headrace.web.ground.tokens import Tokens
 from headrace.web.operators.deliveries import OperatorDeliveries
 from headrace.web.operators.exports import OperatorExports
-from headrace.web.operators.guard import Guard
+from headrace.web.operators.frame.guard import Guard
+from headrace.web.operators.frame.login import OperatorLogin
 from headrace.web.operators.incidents import OperatorIncidents
-from headrace.web.operators.login import OperatorLogin
 from headrace.web.operators.notices import OperatorNotices
 from headrace.web.operators.orders import OperatorOrders
 from headrace.web.operators.overview import OperatorOverview

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from headrace.clock import Clock
 from headrace.inspector.freshness import PACES, SLOWEST_PACE
 from headrace.logs import LogName
-from headrace.store.reports.insights import find_latest_day, load_figure
+from headrace.store.reports.figures.insights import find_latest_day, load_figure
+from headrace.store.reports.figures.roll_up import FleetFigure
 from headrace.store.reports.paging import MOST_COUNTED, Page, Place, read_page
-from headrace.store.reports.roll_up import FleetFigure
 from headrace.store.reports.sync import (
     SyncState,
     TroubledRow,
@@ -39,10 +39,10 @@ from headrace.web.ground.openapi import (
 )
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.drawing.channels import sort_stages
-from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, Guard
-from headrace.web.operators.lists import Address, Chip, only_chips, read_address, read_place, tell_pages
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import LOG_IN_FIRST, View, require_resource
+from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.lists import Address, Chip, only_chips, read_address, read_place, tell_pages
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import LOG_IN_FIRST, View, require_resource
 
 log = logging.getLogger(__name__)
 

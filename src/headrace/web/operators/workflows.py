@@ -15,8 +15,8 @@ from headrace.store.reports.resource_list import ListedResource, load_listed
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import NoticeRow, count_up_to, list_open_notices
 from headrace.web.ground.openapi import DescribedRoute
-from headrace.web.operators.guard import HOME, Guard
-from headrace.web.operators.lists import (
+from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import (
     Address,
     read_address,
     read_place,
@@ -24,8 +24,8 @@ from headrace.web.operators.lists import (
     spell_position,
     tell_pages,
 )
-from headrace.web.operators.pages import OperatorContext
-from headrace.web.operators.views import View
+from headrace.web.operators.frame.pages import OperatorContext
+from headrace.web.operators.frame.views import View
 from headrace.workflows.engine.attempts import Attempt, list_attempts
 from headrace.workflows.engine.ledger import Depth, Status, Unfinished, list_unfinished, measure_queue
 from headrace.workflows.engine.port import EVENT_QUEUE, QUEUE, SWEEP_QUEUE

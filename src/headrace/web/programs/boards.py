@@ -10,7 +10,7 @@ from headrace.inspector.board_json import BoardShape
 from headrace.inspector.visibility import Viewer
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.wire import find_flaw
-from headrace.store.state.api_tokens import Scope
+from headrace.store.state.people.api_tokens import Scope
 from headrace.web.customers.boards import Boards
 from headrace.web.ground.openapi import DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.ground.tokens import Caller

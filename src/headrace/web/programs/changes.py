@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 
 from headrace.errors import Malformed
 from headrace.store.sql.database import Database
-from headrace.store.state.api_tokens import Scope
 from headrace.store.state.changes import (
     ChangeCursor,
     ChangeRow,
@@ -23,6 +22,7 @@ from headrace.store.state.changes import (
     read_change_cursor,
     write_change_cursor,
 )
+from headrace.store.state.people.api_tokens import Scope
 from headrace.store.state.timeline import TOLD, TimelineName
 from headrace.web.ground.openapi import DescribedRoute, Operation, Scheme, show_json
 from headrace.web.ground.tokens import Caller

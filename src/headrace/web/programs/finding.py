@@ -15,7 +15,7 @@ from headrace.protocol.wire import find_flaw
 from headrace.resources.known import ResourceFilters
 from headrace.resources.reading import LONGEST_PAGE, PAGE, Resources
 from headrace.store.sql.database import Database
-from headrace.store.state.api_tokens import Scope
+from headrace.store.state.people.api_tokens import Scope
 from headrace.store.state.placements import list_placements, pick_placement
 from headrace.store.state.resources import find_resource
 from headrace.web.ground.openapi import DescribedRoute, Operation, Scheme, show_json

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from headrace.errors import GrantError, HeadraceError, Malformed, MisuseError, NothingToDo, Rejected
 from headrace.protocol.import_lines import convert
 from headrace.protocol.wire import read_number
-from headrace.store.state.api_tokens import Scope
+from headrace.store.state.people.api_tokens import Scope
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, Reply, show_json
 from headrace.web.ground.tokens import NO_TOKEN, Caller, Tokens

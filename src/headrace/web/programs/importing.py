@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from headrace.protocol.import_lines import ImportBody, parse_request
 from headrace.protocol.partner import BODY_LIMIT
-from headrace.store.state.api_tokens import Scope
+from headrace.store.state.people.api_tokens import Scope
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Scheme, show_json
 from headrace.web.ground.tokens import Caller

@@ -20,8 +20,8 @@ from headrace.fleet.counting import load_insights
 from headrace.fleet.insights import Insights
 from headrace.models import PLACELESS, Secret
 from headrace.protocol import wire
-from headrace.store.reports.insights import count_moves
-from headrace.store.reports.metrics import FleetCounts, load_fleet_counts
+from headrace.store.reports.figures.insights import count_moves
+from headrace.store.reports.figures.metrics import FleetCounts, load_fleet_counts
 from headrace.store.reports.vitals import Vitals, find_troubles, load_vitals
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import TEXT_TYPE, DescribedRoute, Operation, Reply, Scheme

@@ -13,8 +13,8 @@ from headrace.clock import Clock
 from headrace.protocol.wire import read_number
 from headrace.store.reports.vitals import load_troubles
 from headrace.store.sql.database import Database
-from headrace.store.state.api_tokens import Scope
 from headrace.store.state.notices import MEANINGS, PAGE, NoticeKind, NoticeRow, list_open_notices, settle_notice
+from headrace.store.state.people.api_tokens import Scope
 from headrace.web.ground.openapi import DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.ground.tokens import Caller
 from headrace.web.programs.gate import BAD_REQUEST, Gate, describe, read_count, respond

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from headrace.store.reports.placed import Placed, load_placed
+from headrace.store.reports.figures.placed import Placed, load_placed
 
 PLACED = "headrace_resource_placed_timestamp_seconds"
 UNLISTED = "headrace_unlisted_resources"

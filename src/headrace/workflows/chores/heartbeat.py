@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from headrace.store.reports.vitals import LATE_AFTER, find_silence, measure_work
 from headrace.store.state.due import find_longest_due
 from headrace.store.state.hour_counts import KEPT_FOR, Counts, HourFigure, forget_hour_counts, save_hour_counts
-from headrace.store.state.logins import write_for_trial
+from headrace.store.state.people.logins import write_for_trial
 from headrace.store.state.pulses import Pulse, forget_pulses, list_pulses, read_database_clock, save_pulse
 from headrace.workflows.chores.counting import HourTally
 from headrace.workflows.lifecycle.core import Core

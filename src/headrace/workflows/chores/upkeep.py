@@ -11,7 +11,6 @@ from headrace.logs import LogName
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.retries import PROVISION_LIMIT
-from headrace.store.state.access import CLOCKS_DIFFER_BY, bring_access_back_to_now, forget_people
 from headrace.store.state.config_changes import (
     ConfigChangeOutcome,
     find_waiting_config_change,
@@ -19,8 +18,9 @@ from headrace.store.state.config_changes import (
 )
 from headrace.store.state.due import bring_back_to_now, list_ahead_of_time
 from headrace.store.state.inspection_claims import forget_inspection_claims
-from headrace.store.state.logins import forget_old_logins
 from headrace.store.state.notices import NoticeKind, list_open_notices_of_kind, raise_notice, settle_notice
+from headrace.store.state.people.access import CLOCKS_DIFFER_BY, bring_access_back_to_now, forget_people
+from headrace.store.state.people.logins import forget_old_logins
 from headrace.store.state.resources import (
     ResourceRow,
     fail_resource,

@@ -20,8 +20,8 @@ from headrace.store.sql.place import (
     look_for_place,
     name_place,
 )
-from headrace.store.sql.schema import METADATA
 from headrace.store.sql.schemas import TOMBSTONE, make_in
+from headrace.store.sql.tables import METADATA
 from headrace.workflows.engine.ledger import workflow_status
 from headrace.workflows.engine.port import APPLICATION
 

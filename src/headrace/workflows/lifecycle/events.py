@@ -20,8 +20,8 @@ from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.webhooks import RETRIED_FOR, Credentials, is_digested, parse_event, verify_age
 from headrace.protocol.webhooks import Event as SentEvent
-from headrace.store.state.access import doubt_access
 from headrace.store.state.notices import NoticeKind, raise_notice
+from headrace.store.state.people.access import doubt_access
 from headrace.store.state.placements import LIVE, want_inspection
 from headrace.store.state.resources import ResourceRow, find_resource, lock_resource
 from headrace.store.state.secrets import EVENT, ODD_EVENT

@@ -4,7 +4,7 @@ from alembic import context
 
 from headrace.store.sql.migrate import keep_for_older, keep_newest
 from headrace.store.sql.place import read_place
-from headrace.store.sql.schema import METADATA
+from headrace.store.sql.tables import METADATA
 
 # Two processes may start at the same moment: one of them waits for the other, by a lock on PostgreSQL and by SQLite's
 # own, taken before the version is read.

@@ -12,10 +12,10 @@ from headrace.emulator import Clock
 from headrace.errors import ConfigurationError
 from headrace.models import Secret
 from headrace.settings import read_settings
-from headrace.store.state.api_tokens import Scope, revoke_api_token
+from headrace.store.state.people.api_tokens import Scope, revoke_api_token
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import find_way_back
-from headrace.web.operators.login import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
+from headrace.web.operators.frame.guard import find_way_back
+from headrace.web.operators.frame.login import ATTEMPTS_IN_ALL, ATTEMPTS_OF_CLIENT
 from web.operators.entering import SECRET, enter, fail_provision, look, play, try_secret
 from web.programs.calling import make_token
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from headrace.models import Outcome, State
-from headrace.store.reports.metrics import FleetCounts, ProvisionTimes, load_fleet_counts
+from headrace.store.reports.figures.metrics import FleetCounts, ProvisionTimes, load_fleet_counts
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import save_inspection
 from store.making import HOUR, NOON, add_resource, decline, place

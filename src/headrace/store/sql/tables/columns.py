@@ -1,10 +1,19 @@
-"""What columns and indexes are made of, on SQLite and PostgreSQL alike. Times are UTC."""
+"""What tables, columns and indexes are made of, on SQLite and PostgreSQL alike. Times are UTC."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 
 class Moment(sa.TypeDecorator[datetime]):

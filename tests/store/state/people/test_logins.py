@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from headrace.store.sql.database import Database
-from headrace.store.state.logins import add_ended_session, claim_login, forget_old_logins, is_session_ended
+from headrace.store.state.people.logins import add_ended_session, claim_login, forget_old_logins, is_session_ended
 from store.making import HOUR, NOON
 
 SIX_MINUTES = timedelta(minutes=6)

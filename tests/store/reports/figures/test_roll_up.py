@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
-from headrace.store.reports.roll_up import (
+from headrace.store.reports.figures.roll_up import (
     FleetFigure,
     count_day,
     find_counted_at,

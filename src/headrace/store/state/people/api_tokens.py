@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from headrace.errors import MisuseError, NothingToDo
 from headrace.models import Secret
 from headrace.protocol.wire import find_flaw
-from headrace.store.sql.schema import api_token
+from headrace.store.sql.tables.schema import api_token
 from headrace.store.sql.upsert import insert_new
 
 # So that whoever finds one, in a log or in a repository, knows what it opens.

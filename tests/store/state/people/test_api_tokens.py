@@ -5,8 +5,8 @@ import sqlalchemy as sa
 
 from headrace.errors import MisuseError, NothingToDo
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import api_token
-from headrace.store.state.api_tokens import (
+from headrace.store.sql.tables.schema import api_token
+from headrace.store.state.people.api_tokens import (
     Scope,
     add_api_token,
     find_api_token,

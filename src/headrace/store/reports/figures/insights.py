@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import NO_PIPELINE, State
-from headrace.store.reports.roll_up import DayCount, FleetFigure, select_moves
-from headrace.store.sql.schema import counted_day, day_count, pipeline, placement, resource
+from headrace.store.reports.figures.roll_up import DayCount, FleetFigure, select_moves
+from headrace.store.sql.tables.counted import counted_day, day_count
+from headrace.store.sql.tables.schema import pipeline, placement, resource
 
 # Figures that are told day by day, those that are added up, and those of which only the latest day is told.
 SERIES = (FleetFigure.BY_STAGE, FleetFigure.PIPELINES, FleetFigure.GAINED, FleetFigure.LOST, FleetFigure.CHURNED)

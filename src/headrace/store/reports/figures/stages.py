@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from headrace.models import NO_PIPELINE, NOT_TOLD
-from headrace.store.sql.schema import placement
+from headrace.store.sql.tables.schema import placement
 
 
 def stage_of(place: sa.FromClause = placement) -> sa.ColumnElement[str]:

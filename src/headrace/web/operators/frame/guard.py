@@ -15,8 +15,8 @@ from headrace.clock import Clock
 from headrace.errors import Rejected
 from headrace.fleet.overview import MOST_NOTICES
 from headrace.store.sql.database import Database
-from headrace.store.state.api_tokens import Scope, is_api_token_good
 from headrace.store.state.notices import count_up_to
+from headrace.store.state.people.api_tokens import Scope, is_api_token_good
 from headrace.web.ground.addresses import Page, Redirect, cut, find_prefix
 from headrace.web.ground.bodies import read_own_form
 from headrace.web.ground.csrf import mask_csrf
@@ -24,8 +24,8 @@ from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Reply
 from headrace.web.ground.pages import MessageContext, show_message
 from headrace.web.ground.sessions import OperatorSession, Sessions
 from headrace.web.ground.tokens import Tokens, brings_token
-from headrace.web.operators.pages import Frame, OperatorContext, render_page
-from headrace.web.operators.views import Problem, View
+from headrace.web.operators.frame.pages import Frame, OperatorContext, render_page
+from headrace.web.operators.frame.views import Problem, View
 
 HOME = "/operators"
 LOGIN = "/operators/login"

@@ -1,17 +1,8 @@
-"""The one schema, for SQLite and PostgreSQL alike. Times are UTC; secrets stand only in `secret`, sealed."""
+"""The tables of resources and of people. Times are UTC; secrets stand only in `secret`, sealed."""
 
 import sqlalchemy as sa
 
-from headrace.store.sql.columns import Moment, Name, index_some, of_resource, uuid_column
-
-METADATA = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from headrace.store.sql.tables.columns import METADATA, Moment, Name, index_some, of_resource, uuid_column
 
 # What an inspection has to tell an operator of: it brought no answer, or one that says nothing of the place, or it has
 # never been made. SQLite uses a partial index for a query that has these very words, and no others.
@@ -312,55 +303,4 @@ ended_session = sa.Table(
 
 # Every process tells every few seconds that it lives: `at` by the database's clock, which all of them have in common.
 # Its own is so many seconds ahead of that one, and of Heroku's; less than none: behind. `problem` is what keeps a
-# worker from working.
-pulse = sa.Table(
-    "pulse",
-    METADATA,
-    uuid_column("process_id", primary_key=True),
-    sa.Column("is_worker", sa.Boolean, nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("ahead_of_database", sa.Float, nullable=False),
-    sa.Column("ahead_of_heroku", sa.Float),
-    sa.Column("problem", sa.Text),
-    sa.Column("heroku_answered_at", Moment),
-    sa.Column("heroku_silent_since", Moment),
-)
-
-# Wrong passwords at the operators' door, for as long as they count against the next try.
-operator_attempt = sa.Table(
-    "operator_attempt",
-    METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("client", sa.String(60), nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Index(None, "at"),
-)
-
 # What the fleet looked like at the end of a day, and what happened on it: a count for each figure, stage and label.
-# Every row of it can be counted again from the tables above.
-day_count = sa.Table(
-    "day_count",
-    METADATA,
-    sa.Column("figure", sa.String(30), primary_key=True),
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("stage", sa.Text, primary_key=True),
-    sa.Column("label", sa.Text, primary_key=True),
-    sa.Column("value", sa.Integer, nullable=False),
-)
-
-# The days that were counted, and when; one that was counted after it ended is not counted again.
-counted_day = sa.Table(
-    "counted_day",
-    METADATA,
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("counted_at", Moment, nullable=False),
-)
-
-# What each hour counted: sums and highest values, for some days.
-hour_count = sa.Table(
-    "hour_count",
-    METADATA,
-    sa.Column("begins_at", Moment, primary_key=True),
-    *(sa.Column(name, sa.String(30), primary_key=True) for name in ("figure", "label")),
-    sa.Column("value", sa.Float, nullable=False),
-)

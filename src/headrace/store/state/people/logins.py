@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from headrace.store.sql.schema import ended_session, operator_attempt, sso_login
+from headrace.store.sql.tables.counted import operator_attempt
+from headrace.store.sql.tables.schema import ended_session, sso_login
 from headrace.store.sql.upsert import insert_new
 
 # Whoever deletes digests may have a clock that is ahead of those that take forms and sessions. So a digest is kept for

@@ -13,8 +13,8 @@ from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
-from headrace.web.operators.groups import list_group_orders, spell_kind, write_group
-from headrace.web.operators.lists import spell_total
+from headrace.web.operators.frame.groups import list_group_orders, spell_kind, write_group
+from headrace.web.operators.frame.lists import spell_total
 from headrace.web.operators.story.lines import spell_title
 from headrace.web.operators.story.runs import drop_seconds, spell_step
 from headrace.wording import spell_seconds

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from headrace.fleet.overview import load_overview
 from headrace.models import State
-from headrace.store.reports.insights import (
+from headrace.store.reports.figures.insights import (
     LATEST,
     RECENT,
     SERIES,
@@ -13,7 +13,7 @@ from headrace.store.reports.insights import (
     list_latest_moves,
     list_provision_times,
 )
-from headrace.store.reports.roll_up import FleetFigure
+from headrace.store.reports.figures.roll_up import FleetFigure
 from headrace.store.sql.database import Database
 from headrace.store.state.due import find_longest_due
 from headrace.store.state.notices import NoticeKind, count_up_to, raise_notice, settle_notices

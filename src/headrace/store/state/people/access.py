@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.protocol.pipelines import Access
-from headrace.store.sql.schema import access, access_check, resource
+from headrace.store.sql.tables.schema import access, access_check, resource
 from headrace.store.sql.upsert import upsert
 
 # The clocks of processes may differ by so much without one of them being wrong.

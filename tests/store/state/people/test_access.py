@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.protocol.pipelines import Access
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import access, access_check
-from headrace.store.state.access import (
+from headrace.store.sql.tables.schema import access, access_check
+from headrace.store.state.people.access import (
     bring_access_back_to_now,
     doubt_access,
     forget_people,

@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.reports.stages import stage_of
-from headrace.store.sql.schema import pipeline, placement, plan_change, resource
+from headrace.store.reports.figures.stages import stage_of
+from headrace.store.sql.tables.schema import (
+    pipeline,
+    placement,
+    plan_change,
+    resource,
+)
 
 
 class Placed(NamedTuple):

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import PASSING, Stage
-from headrace.store.reports.stages import stage_of
+from headrace.store.reports.figures.stages import stage_of
 from headrace.store.sql.moments import seconds_between
-from headrace.store.sql.schema import counted_day, day_count, placement, plan_change, resource
+from headrace.store.sql.tables.counted import counted_day, day_count
+from headrace.store.sql.tables.schema import placement, plan_change, resource
 from headrace.store.sql.upsert import upsert
 
 DAY = timedelta(days=1)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from headrace.web.operators.lists import Address, find_next, only_chips, read_position, spell_position, turn_chip
+from headrace.web.operators.frame.lists import Address, find_next, only_chips, read_position, spell_position, turn_chip
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 FILTERED = Address("/list", (("q", "a&b"), ("has", "staging"), ("after", "b/1")))

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.reports.stages import stage_of
+from headrace.store.reports.figures.stages import stage_of
 from headrace.store.sql.moments import seconds_between
-from headrace.store.sql.schema import placement, placement_check, resource
+from headrace.store.sql.tables.schema import placement, placement_check, resource
 from headrace.store.state.due import find_longest_due
 from headrace.store.state.notices import count_open_notices
 from headrace.store.state.placements import LIVE

@@ -15,8 +15,8 @@ from headrace.errors import NotOurForm, Rejected
 from headrace.logs import LogName
 from headrace.models import Secret
 from headrace.store.sql.database import Database
-from headrace.store.state.api_tokens import Scope
-from headrace.store.state.logins import add_attempt, count_attempts, forget_attempts
+from headrace.store.state.people.api_tokens import Scope
+from headrace.store.state.people.logins import add_attempt, count_attempts, forget_attempts
 from headrace.web.ground.addresses import Page, Redirect
 from headrace.web.ground.bodies import OwnForm, read_form
 from headrace.web.ground.csrf import make_csrf
@@ -24,7 +24,7 @@ from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, DescribedRoute
 from headrace.web.ground.origin import is_same_origin
 from headrace.web.ground.pages import Context, render
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.guard import DONE_OR_LOG_IN, HOME, LOGIN, Guard, find_way_back
+from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, LOGIN, Guard, find_way_back
 
 log = logging.getLogger(__name__)
 
