@@ -85,8 +85,8 @@ def _measure_store(url: str, size: int) -> dict[str, float]:
         ("overview of 90 days", lambda connection: _load_overview(connection, 90)),
         ("stage mix of 90 days", _load_stage_mix),
         ("a look at a board", _look_at_board),
-        ("pipelines, a page", lambda connection: list_pipelines(connection, Wanted(), after=None)),
-        ("resources, a page", lambda connection: list_resources(connection, WantedResources(), before=None)),
+        ("pipelines, a page", lambda connection: list_pipelines(connection, Wanted())),
+        ("resources, a page", lambda connection: list_resources(connection, WantedResources())),
     ):
         figures[f"store: {name}"] = _time(database, ask)
     database.close()

@@ -13,7 +13,7 @@ from fleet.test_report import DAY, count, list_days
 from headrace.clock import read_clock
 from headrace.store.sql.database import Database
 from settings.test_settings import GOOD
-from store.reports.test_roll_up import deprovision, move, on, provision
+from store.reports.figures.test_roll_up import deprovision, move, on, provision
 
 pytestmark = pytest.mark.acceptance
 

@@ -14,7 +14,7 @@ from headrace.store.reports.figures.roll_up import count_day, save_day
 from headrace.store.sql.database import Database
 from house.rooms import ROOT
 from settings.test_settings import GOOD
-from store.reports.test_roll_up import provision
+from store.reports.figures.test_roll_up import provision
 
 PAGE = ROOT / "docs" / "metrics.md"
 

@@ -13,7 +13,7 @@ from headrace.fleet.report_text import render_text
 from headrace.store.reports.figures.roll_up import count_day, save_day
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.counted import counted_day
-from store.reports.test_roll_up import deprovision, on, provision
+from store.reports.figures.test_roll_up import deprovision, on, provision
 
 # The Monday on which the report is sent round; the last week began on the 9th, the one before on the 2nd.
 TODAY = date(2026, 11, 16)

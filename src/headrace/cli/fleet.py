@@ -144,6 +144,7 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
             "resources",
             "placements",
             "moves",
+            "pipelines",
             "stage-mix",
             "figures",
             "production-on-small-plan",

@@ -34,13 +34,13 @@ def export(database: Database, what: str, form: str, out: IO[bytes], *, small_pl
     Raises:
         MisuseError: Parquet without pyarrow.
     """
-    with _reading(database, what, small_plans) as (columns, result):
+    with _reading(database, EXPORTS[what](small_plans)) as (columns, result):
         return FORMATS[form](columns, result.partitions(ROWS_AT_ONCE), out)
 
 
-def stream_csv(database: Database, what: str, *, small_plans: Collection[str]) -> Generator[bytes]:
-    """Yield everything of one kind as CSV, some rows at a time, as it is asked for."""
-    with _reading(database, what, small_plans) as (columns, result):
+def stream_csv(database: Database, query: sa.Select[Any]) -> Generator[bytes]:
+    """Yield what a query of an export finds as CSV, some rows at a time, as it is asked for."""
+    with _reading(database, query) as (columns, result):
         yield _spell_rows([columns])
         for rows in result.partitions():
             yield _spell_rows(rows)
@@ -70,10 +70,7 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _reading(
-    database: Database, what: str, small_plans: Collection[str]
-) -> Iterator[tuple[Columns, sa.CursorResult[Any]]]:
-    query = EXPORTS[what](small_plans)
+def _reading(database: Database, query: sa.Select[Any]) -> Iterator[tuple[Columns, sa.CursorResult[Any]]]:
     columns = {column.key or "": column.type for column in query.selected_columns}
     with database.engine.connect() as connection, reading(connection, query) as result:
         yield columns, result

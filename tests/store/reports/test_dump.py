@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from headrace.store.reports.dump import PLACEMENTS, ROWS_AT_ONCE, dump_table
 from headrace.store.sql.database import Database
-from headrace.store.sql.schema import pipeline, placement
+from headrace.store.sql.tables.schema import pipeline, placement
 from store.making import HOUR, NOON, add_resource, id_of
 
 ODD = 'a "quoted", name\nof 100% two lines'

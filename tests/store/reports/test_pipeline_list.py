@@ -3,10 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
-from headrace.store.reports.paging import PAGE, WINDOW
+from headrace.store.reports.paging import PAGE, WINDOW, Place, Total
 from headrace.store.reports.pipeline_list import (
     PipelineKey,
     Wanted,
+    count_pipelines,
     list_pipelines,
     list_standing,
     load_pipelines,
@@ -47,13 +48,14 @@ def fill(connection: sa.Connection, names: list[str | None], *, stage: str = "st
 
 def read_all(connection: sa.Connection, wanted: Wanted = NOTHING) -> list[list[str | None]]:
     """Return the names on each page, from the first to the last."""
-    pages, after = [], None
+    pages: list[list[str | None]] = []
+    place = None
     while True:
-        page = list_pipelines(connection, wanted, after=after)
+        page = list_pipelines(connection, wanted, place=place)
         pages.append([row.name for row in page.rows])
         if page.next is None:
             return pages
-        after = page.next
+        place = Place(page.next)
 
 
 async def test_a_row_tells_what_stands_in_a_pipeline_now(database: Database) -> None:
@@ -65,7 +67,7 @@ async def test_a_row_tells_what_stands_in_a_pipeline_now(database: Database) -> 
         put(connection, "gone", "storefront", "review", hours=5)
         close_placement(connection, id_of("gone"), now=NOON + 6 * HOUR)
         save_failed_inspection(connection, id_of("one"), error="Unreachable", now=NOON + HOUR, next_check_at=NOON)
-        (row,) = list_pipelines(connection, NOTHING, after=None).rows
+        (row,) = list_pipelines(connection, NOTHING).rows
 
     assert ("storefront", id_of("lumen"), "team", 3) == (row.name, row.owner_id, row.owner_type, row.resources)
     assert {"staging": 1, "production": 2} == row.stages
@@ -84,7 +86,7 @@ async def test_a_pipeline_that_holds_nothing_is_not_listed_but_has_a_page(databa
     with database.transaction() as connection:
         put(connection, "one", "storefront")
         close_placement(connection, id_of("one"), now=NOON + HOUR)
-        listed = list_pipelines(connection, NOTHING, after=None).rows
+        listed = list_pipelines(connection, NOTHING).rows
         (row,) = load_pipelines(connection, [id_of("storefront"), id_of("nowhere")])
 
     assert [] == listed
@@ -103,16 +105,40 @@ async def test_the_order_is_that_of_names_and_the_nameless_come_last(database: D
     assert [PAGE, PAGE, 9] == [len(page) for page in pages]
 
 
+@pytest.mark.parametrize("wanted", [NOTHING, Wanted(is_descending=True), Wanted(text="n-"), Wanted(has=["staging"])])
+async def test_the_list_is_read_back_as_it_was_read_on(database: Database, wanted: Wanted) -> None:
+    """The same pages from the last to the first, also over those without a name; and so many are counted."""
+    names = [*(f"n-{number:03}" for number in range(2 * PAGE - 1)), *([None] * 3), "z", "z"]
+    with database.transaction() as connection:
+        fill(connection, names)
+        page = list_pipelines(connection, wanted)
+        onward = [[row.id for row in page.rows]]
+        while page.next is not None:
+            page = list_pipelines(connection, wanted, place=Place(page.next))
+            onward.append([row.id for row in page.rows])
+        back = [onward[-1]]
+        while page.previous is not None:
+            page = list_pipelines(connection, wanted, place=Place(page.previous, is_back=True))
+            back.insert(0, [row.id for row in page.rows])
+        every = [id_ for rows in onward for id_ in rows]
+        upward = [row.id for row in list_pipelines(connection, NOTHING).rows]
+
+        assert onward == back
+        assert Total(count=sum(map(len, onward))) == count_pipelines(connection, wanted)
+        assert (every[::-1] if wanted.is_descending else every)[:PAGE] == upward or wanted.text
+
+
 async def test_no_pipeline_comes_twice_or_is_missing_while_others_come_and_go(database: Database) -> None:
     """A page begins behind a name, not behind a number of rows."""
     with database.transaction() as connection:
         fill(connection, [f"n-{number:03}" for number in range(PAGE + 10)])
-        first = list_pipelines(connection, NOTHING, after=None)
+        first = list_pipelines(connection, NOTHING)
+        assert first.next is not None
         put(connection, "early", "a-new-one")
         put(connection, "late", "z-new-one")
         close_placement(connection, id_of("r0"), now=NOON + HOUR)
         close_placement(connection, id_of(f"r{PAGE - 1}"), now=NOON + HOUR)
-        second = list_pipelines(connection, NOTHING, after=first.next)
+        second = list_pipelines(connection, NOTHING, place=Place(first.next))
 
     assert [f"n-{number:03}" for number in range(PAGE)] == [row.name for row in first.rows]
     assert [*(f"n-{number:03}" for number in range(PAGE, PAGE + 10)), "z-new-one"] == [row.name for row in second.rows]
@@ -128,7 +154,7 @@ async def test_no_pipeline_comes_twice_or_is_missing_while_others_come_and_go(da
         (Wanted(has=["acceptance"]), []),
         (Wanted(is_stale=True), ["start"]),
         (Wanted(text="b", has=["production"]), ["both"]),
-        (Wanted(text="b", without=["production"]), []),
+        (Wanted(text="t", without=["production"]), ["start"]),
     ],
 )
 async def test_filters_leave_what_is_wanted(database: Database, wanted: Wanted, found: list[str]) -> None:
@@ -140,7 +166,7 @@ async def test_filters_leave_what_is_wanted(database: Database, wanted: Wanted, 
         put(connection, "four", "start", "staging")
         save_failed_inspection(connection, id_of("four"), error="Unreachable", now=NOON, next_check_at=NOON)
 
-        assert found == [row.name for row in list_pipelines(connection, wanted, after=None).rows]
+        assert found == [row.name for row in list_pipelines(connection, wanted).rows]
 
 
 async def test_a_rare_match_is_found_stretch_by_stretch(database: Database) -> None:
@@ -149,7 +175,7 @@ async def test_a_rare_match_is_found_stretch_by_stretch(database: Database) -> N
         fill(connection, [f"n-{number:05}" for number in range(2 * WINDOW + 5)])
         put(connection, "rare", f"n-{WINDOW + 7:05}-rare", "production")
         pages = read_all(connection, Wanted(has=["production"]))
-        first = list_pipelines(connection, Wanted(has=["production"]), after=None)
+        first = list_pipelines(connection, Wanted(has=["production"]))
 
     assert [[], [f"n-{WINDOW + 7:05}-rare"], []] == pages
     assert (WINDOW, PipelineKey(f"n-{WINDOW - 1:05}", id_of(f"p{WINDOW - 1}"))) == (first.looked_through, first.next)
@@ -159,7 +185,7 @@ async def test_a_rare_match_is_found_stretch_by_stretch(database: Database) -> N
     ("text", "found"),
     [
         ("store", ["storefront"]),
-        ("front", []),
+        ("front", ["storefront"]),
         ("app-q", ["quotes"]),
         (id_of("lumen"), ["quotes", "storefront", "مخزن"]),
         (id_of("quotes"), ["quotes"]),
@@ -173,22 +199,22 @@ async def test_a_rare_match_is_found_stretch_by_stretch(database: Database) -> N
         ("\U0010ffff", []),
     ],
 )
-async def test_a_text_finds_what_begins_with_it(database: Database, text: str, found: list[str]) -> None:
+async def test_a_text_finds_the_names_that_have_it(database: Database, text: str, found: list[str]) -> None:
     """Names of pipelines and apps, and whole ids of owners and pipelines; nothing in a text means anything else."""
     with database.transaction() as connection:
         put(connection, "one", "storefront", app="app-shop")
         put(connection, "two", "quotes", app="app-quotes")
         put(connection, "three", "مخزن", app="دكان")
 
-        assert found == [row.name for row in list_pipelines(connection, Wanted(text=text), after=None).rows]
+        assert found == [row.name for row in list_pipelines(connection, Wanted(text=text)).rows]
 
 
 async def test_a_search_says_when_it_found_too_much(database: Database) -> None:
     """It looks through so many of what begins with a text, and no more."""
     with database.transaction() as connection:
         fill(connection, [f"n-{number:04}" for number in range(MOST_MATCHES + 1)])
-        many = list_pipelines(connection, Wanted(text="n-"), after=None)
-        few = list_pipelines(connection, Wanted(text="n-00"), after=None)
+        many = list_pipelines(connection, Wanted(text="n-"))
+        few = list_pipelines(connection, Wanted(text="n-00"))
         named = [name for page in read_all(connection, Wanted(text="n-00")) for name in page]
 
     assert (True, False) == (many.is_cut, few.is_cut)
@@ -205,6 +231,6 @@ async def test_what_stands_at_a_stage_is_paged_by_its_arrival(database: Database
         close_placement(connection, id_of("r3"), now=NOON + 9 * HOUR)
         first = list_standing(connection, id_of("storefront"), "review", limit=2)
         last = first[-1]
-        rest = list_standing(connection, id_of("storefront"), "review", before=(last.since, last.id), limit=9)
+        rest = list_standing(connection, id_of("storefront"), "review", place=Place((last.since, last.id)), limit=9)
 
     assert [["r4", "r2"], ["r1", "r0"]] == [[row.name for row in rows] for rows in (first, rest)]

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from headrace.models import Outcome
-from headrace.store.reports.paging import PAGE, WINDOW
-from headrace.store.reports.resource_list import WantedResources, list_resources
+from headrace.store.reports.paging import MOST_COUNTED, PAGE, WINDOW, Place, Total
+from headrace.store.reports.resource_list import ResourceOrder, WantedResources, count_resources, list_resources
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import placement, resource
 from headrace.store.state.placements import close_placement, save_inspection
@@ -37,13 +37,14 @@ def put(
 
 def read_all(connection: sa.Connection, wanted: WantedResources = ALL) -> list[list[str]]:
     """Return the names on each page, from the first to the last."""
-    pages, before = [], None
+    pages: list[list[str]] = []
+    place = None
     while True:
-        page = list_resources(connection, wanted, before=before)
+        page = list_resources(connection, wanted, place=place)
         pages.append([row.name for row in page.rows])
         if page.next is None:
             return pages
-        before = page.next
+        place = Place(page.next)
 
 
 async def test_a_row_tells_what_a_resource_is_and_where(database: Database) -> None:
@@ -53,7 +54,7 @@ async def test_a_row_tells_what_a_resource_is_and_where(database: Database) -> N
         put(connection, "loose", "none")
         put(connection, "hidden")
         save_inspection(connection, decline(Outcome.FORBIDDEN, "hidden"), next_check_at=NOON)
-        rows = {row.name: row for row in list_resources(connection, ALL, before=None).rows}
+        rows = {row.name: row for row in list_resources(connection, ALL).rows}
 
     placed = rows["placed"]
     assert ("staging", "storefront", "shop", NOON + 2 * HOUR, NOON + 2 * HOUR) == (
@@ -81,8 +82,9 @@ async def test_a_row_tells_what_a_resource_is_and_where(database: Database) -> N
         (WantedResources(stage="production", state="failed"), []),
         (WantedResources(plans=["free", "tiny"]), ["loose", "late"]),
         (WantedResources(plans=["free"], state="failed"), []),
-        (WantedResources(text="l"), ["loose", "late"]),
-        (WantedResources(text="l", stage="production"), ["late"]),
+        (WantedResources(region="eu"), ["broken"]),
+        (WantedResources(text="l"), ["loose", "late", "early"]),
+        (WantedResources(text="l", stage="production"), ["late", "early"]),
     ],
 )
 async def test_filters_leave_what_is_wanted(database: Database, wanted: WantedResources, found: list[str]) -> None:
@@ -91,12 +93,12 @@ async def test_filters_leave_what_is_wanted(database: Database, wanted: WantedRe
         put(connection, "early", "production", hours=0, moved=9, plan="basic")
         put(connection, "late", "production", hours=1, moved=3, plan="free")
         put(connection, "loose", "none", hours=2, plan="tiny")
-        put(connection, "broken", hours=3, state="failed", plan="basic")
+        put(connection, "broken", hours=3, state="failed", plan="basic", region="eu")
         put(connection, "gone", "production", hours=4, plan="basic")
         close_placement(connection, id_of("gone"), now=NOON + 20 * HOUR)
         update_resource(connection, id_of("gone"), state="deprovisioned")
 
-        assert found == [row.name for row in list_resources(connection, wanted, before=None).rows]
+        assert found == [row.name for row in list_resources(connection, wanted).rows]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,8 @@ async def test_filters_leave_what_is_wanted(database: Database, wanted: WantedRe
     [
         ("acme-1", ["acme-12", "acme-1"]),
         ("shop", ["acme-12", "acme-1"]),
-        ("hop", []),
+        ("hop", ["acme-12", "acme-1"]),
+        ("me-1", ["acme-12", "acme-1"]),
         (id_of("acme-12"), ["acme-12"]),
         (id_of("blog"), ["acme-2"]),
         (id_of("acme-12")[:8], []),
@@ -114,14 +117,14 @@ async def test_filters_leave_what_is_wanted(database: Database, wanted: WantedRe
         ("متجر", []),
     ],
 )
-async def test_a_text_finds_what_begins_with_it(database: Database, text: str, found: list[str]) -> None:
-    """Names of resources and apps, and whole ids of both; nothing in a text means anything else."""
+async def test_a_text_finds_the_names_that_have_it(database: Database, text: str, found: list[str]) -> None:
+    """In names of resources and apps, or as whole ids of both; nothing in a text means anything else."""
     with database.transaction() as connection:
         put(connection, "acme-1", "staging", app="shop")
         put(connection, "acme-2", "staging", app="blog")
         put(connection, "acme-12", "staging", app="shop-eu", hours=1)
 
-        assert found == [row.name for row in list_resources(connection, WantedResources(text=text), before=None).rows]
+        assert found == [row.name for row in list_resources(connection, WantedResources(text=text)).rows]
 
 
 def fill(connection: sa.Connection, count: int) -> None:
@@ -155,21 +158,75 @@ async def test_every_resource_is_on_one_page(database: Database, wanted: WantedR
     """Also those of one moment, whichever filter leads, with others coming meanwhile."""
     with database.transaction() as connection:
         fill(connection, 3 * PAGE + 7)
-        first = list_resources(connection, wanted, before=None)
+        first = list_resources(connection, wanted)
         add_resource(connection, "new", at=NOON + HOUR, state="provisioned", plan="free")
         names, page = [row.name for row in first.rows], first
         while page.next is not None:
-            page = list_resources(connection, wanted, before=page.next)
+            page = list_resources(connection, wanted, place=Place(page.next))
             names += [row.name for row in page.rows]
         everything = set(connection.execute(sa.select(resource.c.name)).scalars()) - {"new"}
         if wanted.state:
             live = sa.select(resource.c.name).where(resource.c.state == wanted.state)
             everything &= set(connection.execute(live).scalars())
-        if wanted.stage or wanted.text:
+        if wanted.stage:
             everything -= {"first"}
 
     assert len(names) == len(set(names))
     assert everything == set(names)
+
+
+ORDERS = [
+    *(WantedResources(order=order, is_ascending=up) for order in ResourceOrder for up in (True, False)),
+    *(WantedResources(stage="review", is_ascending=up) for up in (True, False)),
+    WantedResources(order=ResourceOrder.APP, state="provisioned"),
+    WantedResources(order=ResourceOrder.APP, text="r1"),
+    WantedResources(text="r1", is_ascending=True),
+    WantedResources(stage="review", state="failed", plans=["free"]),
+]
+
+
+@pytest.mark.parametrize("wanted", ORDERS)
+async def test_every_order_is_read_back_as_it_was_read_on(database: Database, wanted: WantedResources) -> None:
+    """Whatever the list goes by, its pages come again from the last to the first, each row once and in its place."""
+    with database.transaction() as connection:
+        fill(connection, 3 * PAGE + 7)
+        first = page = list_resources(connection, wanted)
+        onward = [[row.uuid for row in page.rows]]
+        while page.next is not None:
+            page = list_resources(connection, wanted, place=Place(page.next))
+            onward.append([row.uuid for row in page.rows])
+        back = [onward[-1]]
+        while page.previous is not None:
+            page = list_resources(connection, wanted, place=Place(page.previous, is_back=True))
+            back.insert(0, [row.uuid for row in page.rows])
+
+        assert first.previous is None
+        assert onward == back
+        assert Total(count=sum(map(len, onward))) == count_resources(connection, wanted)
+
+
+async def test_names_are_in_order_and_what_has_none_comes_last(database: Database) -> None:
+    """By the apps' names, code by code, namesakes by their uuids; from Z to A all of it turns round."""
+    with database.transaction() as connection:
+        for name, app in (("r-1", "b"), ("r-2", "a"), ("r-3", "a"), ("r-4", "a-b")):
+            put(connection, name, "staging", app=app)
+        put(connection, "r-5")
+        ends = sorted(["r-2", "r-3"], key=id_of)
+        by_app = WantedResources(order=ResourceOrder.APP, is_ascending=True)
+
+        assert [[*ends, "r-4", "r-1", "r-5"]] == read_all(connection, by_app)
+        assert [["r-5", "r-1", "r-4", *ends[::-1]]] == read_all(connection, WantedResources(order=ResourceOrder.APP))
+
+
+@pytest.mark.parametrize("wanted", [ALL, WantedResources(stage="review", plans=["free"])])
+async def test_no_more_is_counted_than_anybody_reads(database: Database, wanted: WantedResources) -> None:
+    """A count ends at so many, and says that there are more; where a filter picks, it is of those looked through."""
+    with database.transaction() as connection:
+        fill(connection, MOST_COUNTED + 5)
+        total = count_resources(connection, wanted)
+
+    assert total.is_more
+    assert MOST_COUNTED == total.count if wanted is ALL else 3_000 < total.count < MOST_COUNTED
 
 
 async def test_a_rare_match_is_found_stretch_by_stretch(database: Database) -> None:

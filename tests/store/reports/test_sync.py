@@ -10,6 +10,7 @@ from sqlalchemy import event
 from headrace.encryption import KeyRing, make_key
 from headrace.models import Outcome, Secret, State, Token
 from headrace.store.reports.deliveries import (
+    DeliveryKey,
     SubscriptionKey,
     UnansweredRow,
     list_deliveries,
@@ -23,6 +24,7 @@ from headrace.store.reports.histories import (
     list_latest_placements,
     list_lifecycle,
 )
+from headrace.store.reports.paging import Place
 from headrace.store.reports.sync import NEVER_INSPECTED, SyncState, list_troubled, load_sync_state
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import placement_check, webhook_event, webhook_subscription
@@ -101,10 +103,11 @@ async def test_each_kind_of_trouble_is_listed_by_page(database: Database, kind: 
             if kind == "forbidden":
                 save_inspection(connection, decline(Outcome.FORBIDDEN, name), next_check_at=NOON)
         update_resource(connection, id_of("r3"), state="deprovisioned")
-        pages, after = [], ""
-        while found := list_troubled(connection, kind, after=after, limit=4):
+        pages: list[list[str]] = []
+        behind: Place[tuple[str]] | None = None
+        while found := list_troubled(connection, kind, place=behind, limit=4):
             pages.append([row.uuid for row in found])
-            after = found[-1].uuid
+            behind = Place((found[-1].uuid,))
         kinds = {row.kind for row in list_troubled(connection, kind)}
 
     assert [4, 2] == [len(page) for page in pages]
@@ -146,10 +149,11 @@ async def test_deliveries_are_listed_by_when_they_happened(database: Database) -
             add_resource(connection, name)
             for number in range(3):
                 deliver(connection, name, f"e{number}", at=number // 2, late=number)
-        pages, before = [], None
-        while found := list_deliveries(connection, before=before, limit=4):
+        pages = []
+        behind: Place[DeliveryKey] | None = None
+        while found := list_deliveries(connection, place=behind, limit=4):
             pages.append([(row.resource_name, row.event_id, row.created_at) for row in found])
-            before = found[-1].key
+            behind = Place(found[-1].key)
         mine = list_deliveries_of(connection, id_of("acme-1"), since=None, is_newest_first=True, limit=9)
         later = list_deliveries_of(connection, id_of("acme-1"), since=NOON + HOUR, is_newest_first=False, limit=9)
 
@@ -179,7 +183,7 @@ async def test_what_heroku_has_not_confirmed_is_listed_with_its_reason(database:
             )
         raise_notice(connection, id_of("old"), NoticeKind.SUBSCRIPTION_FAILED, now=NOON, reason="Forbidden")
         first = list_unanswered(connection, limit=1)
-        rest = list_unanswered(connection, after=SubscriptionKey(NOON, id_of("old")))
+        rest = list_unanswered(connection, place=Place(SubscriptionKey(NOON, id_of("old"))))
 
     expected = UnansweredRow(
         resource_uuid=id_of("old"),

@@ -1,5 +1,6 @@
 """Everything of one kind as CSV, one export at a time."""
 
+import csv
 import io
 
 import pytest
@@ -53,3 +54,27 @@ async def test_one_export_is_taken_at_a_time_and_given_back_when_its_client_goes
 
         assert (429, "10") == (second.status, second.headers["Retry-After"])
         await eventually(is_free)
+
+
+async def test_an_export_of_a_list_has_what_the_list_shows(sqlite_url: str) -> None:
+    """With its filters, its search and its order; of a resource's page, its own places."""
+    async with play(sqlite_url) as (pair, cookie):
+        await make_fleet(pair)
+
+        async def read_column(path: str, name: str) -> list[str]:
+            page = await look(pair, cookie, f"/operators/exports/{path}")
+            return [row[name] for row in csv.DictReader(io.StringIO(page.text))]
+
+        (shop,) = await read_column("resources.csv?q=shop&stage=production", "uuid")
+
+        assert ["shop-staging", "shop"] == await read_column(
+            "resources.csv?q=hop&sort=-app&state=provisioned", "app_name"
+        )
+        assert ["ada-notes", "shop"] == await read_column("resources.csv?plan=free&sort=app", "app_name")
+        assert ["shop"] == await read_column("resources.csv?stage=production&small_plan=1", "app_name")
+        assert (["shop"], []) == (
+            await read_column("pipelines.csv?has=production&q=ho", "pipeline_name"),
+            await read_column("pipelines.csv?without=staging", "pipeline_name"),
+        )
+        assert [shop] == await read_column(f"placements.csv?resource={shop}", "resource_uuid")
+        assert [] == await read_column(f"moves.csv?resource={shop}", "resource_uuid")

@@ -48,7 +48,7 @@ async def test_a_notice_is_settled_by_its_button(database_url: str) -> None:
 
 
 async def test_older_notices_are_on_the_next_page(database_url: str) -> None:
-    """By the id of the last one; behind the last page there is none, and a way back."""
+    """By the id of the last one, and back by that of the first; behind the last page there is none, and a way back."""
     async with play(database_url) as pair:
         with pair.parts.database.transaction() as connection:
             for number in range(PAGE + 1):
@@ -59,8 +59,13 @@ async def test_older_notices_are_on_the_next_page(database_url: str) -> None:
         page = await look(pair, "/operators/notices", cookie)
         older = f"/operators/notices{{}}?before={first['older']}"
         second = json.loads((await look(pair, older.format(".json"), cookie)).text)
+        newer = f"/operators/notices{{}}?back_before={second['newer']}"
+        back = json.loads((await look(pair, newer.format(".json"), cookie)).text)
+        second_page = await look(pair, older.format(""), cookie)
         last = await look(pair, "/operators/notices?before=1", cookie)
 
         assert (PAGE, 1, None) == (len(first["notices"]), len(second["notices"]), second["older"])
+        assert (None, first) == (first["newer"], back)
+        assert newer.format("") in second_page.text
         assert all(text in page.text for text in (f"{PAGE + 1} open notices", older.format("")))
         assert all(text in last.text for text in ("There are no older ones.", 'href="/operators/notices">First'))

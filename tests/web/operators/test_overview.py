@@ -75,7 +75,9 @@ async def test_the_page_shows_what_its_json_tells(database_url: str) -> None:
         assert all(
             text in page.text
             for text in (
-                "<dd>66.7<small> %</small></dd>",
+                '<dd><a href="/operators/pipelines">66.7<small> %</small></a></dd>',
+                '<dd><a href="/operators/resources?stage=production">1</a></dd>',
+                'href="/operators/resources?stage=production&amp;region=amazon-web-services%3A%3Aus-east-1">1</a>',
                 '<polygon class="band" data-stage="production"',
                 'href="/operators/resources?stage=production&amp;plan=free">1<span class="sr"> on a small plan',
                 'href="/operators/resources?stage=production&amp;small_plan=1"',

@@ -8,7 +8,7 @@ import pytest
 
 from headrace.fleet.report_definitions import OWN_DEFINITIONS, REPORT_DEFINITIONS
 from store.making import HOUR
-from store.reports.test_roll_up import deprovision, provision
+from store.reports.figures.test_roll_up import deprovision, provision
 from web.operators.small_fleet import look, play
 
 ADDRESS = re.compile(r"""(?:href|src|action)="([^"]*)"|url\(""")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import State
+from headrace.store.reports.paging import PAGE, Place, Total, count_up_to, read_on
 from headrace.store.sql.tables.schema import (
     notice,
     resource,
@@ -15,8 +16,6 @@ from headrace.store.sql.tables.schema import (
     webhook_subscription,
 )
 from headrace.store.state.notices import NoticeKind
-
-PAGE = 50
 
 
 class DeliveryKey(NamedTuple):
@@ -68,14 +67,19 @@ class UnansweredRow:
 
 
 def list_deliveries(
-    connection: sa.Connection, *, before: DeliveryKey | None = None, limit: int = PAGE
+    connection: sa.Connection, *, place: Place[DeliveryKey] | None = None, is_ascending: bool = False, limit: int = PAGE
 ) -> list[DeliveryRow]:
-    """Return what was delivered about all resources, the latest event first."""
+    """Return what was delivered about all resources, the latest event first; back from a place the next one first."""
     order = (webhook_event.c.created_at, webhook_event.c.resource_uuid, webhook_event.c.event_id)
-    query = _select().order_by(*(column.desc() for column in order)).limit(limit)
-    if before is not None:
-        query = query.where(sa.tuple_(*order) < before)
-    return _read(connection, query)
+    return _read(connection, read_on(_select(), order, place, is_ascending=is_ascending).limit(limit))
+
+
+def count_deliveries(connection: sa.Connection) -> Total:
+    return count_up_to(connection, sa.select(webhook_event.c.event_id))
+
+
+def count_unanswered(connection: sa.Connection) -> Total:
+    return count_up_to(connection, _select_unanswered())
 
 
 def list_deliveries_of(
@@ -91,21 +95,12 @@ def list_deliveries_of(
 
 
 def list_unanswered(
-    connection: sa.Connection, *, after: SubscriptionKey | None = None, limit: int = PAGE
+    connection: sa.Connection, *, place: Place[SubscriptionKey] | None = None, limit: int = PAGE
 ) -> list[UnansweredRow]:
     """Return the subscriptions that Heroku has not confirmed, the one asked for longest ago first."""
     known = webhook_subscription
     order = (known.c.asked_at, known.c.resource_uuid)
-    # Asked about each by itself: a join might begin at all the resources there are.
-    state = sa.select(resource.c.state).where(resource.c.uuid == known.c.resource_uuid).scalar_subquery()
-    unanswered = (
-        sa.select(*order, known.c.number)
-        .where(known.c.subscribed_at.is_(None), state == State.PROVISIONED)
-        .order_by(*order)
-        .limit(limit)
-    )
-    if after is not None:
-        unanswered = unanswered.where(sa.tuple_(*order) > after)
+    unanswered = read_on(_select_unanswered(), order, place, is_ascending=True).limit(limit)
     found = connection.execute(unanswered).all()
     uuids = [row.resource_uuid for row in found]
     resources = {row.uuid: row for row in connection.execute(sa.select(resource).where(resource.c.uuid.in_(uuids)))}
@@ -121,6 +116,14 @@ def list_unanswered(
         )
         for row in found
     ]
+
+
+def _select_unanswered() -> sa.Select[Any]:
+    known = webhook_subscription
+    # Asked about each by itself: a join might begin at all the resources there are.
+    state = sa.select(resource.c.state).where(resource.c.uuid == known.c.resource_uuid).scalar_subquery()
+    query = sa.select(known.c.asked_at, known.c.resource_uuid, known.c.number)
+    return query.where(known.c.subscribed_at.is_(None), state == State.PROVISIONED)
 
 
 def _select() -> sa.Select[Any]:

@@ -132,10 +132,35 @@ def select_one_ended_pipelines(_small_plans: Collection[str]) -> sa.Select[Any]:
     )
 
 
+def select_pipelines(_small_plans: Collection[str]) -> sa.Select[Any]:
+    """Every pipeline in which something stands now, and how much stands at each of Heroku's stages."""
+    at_stages = (sa.func.count().filter(placement.c.stage == stage).label(str(stage)) for stage in Stage)
+    counts = (
+        sa.select(placement.c.pipeline_id, sa.func.count().label("resources"), *at_stages)
+        .where(placement.c.valid_to.is_(None), placement.c.pipeline_id.is_not(None))
+        .group_by(placement.c.pipeline_id)
+        .subquery()
+    )
+    return (
+        sa.select(pipeline.c.id.label("pipeline_id"), pipeline.c.name.label("pipeline_name"))
+        .add_columns(
+            pipeline.c.owner_id, pipeline.c.owner_type, *(each for each in counts.c if each.key != "pipeline_id")
+        )
+        .join(counts, counts.c.pipeline_id == pipeline.c.id)
+        .order_by(pipeline.c.name, pipeline.c.id)
+    )
+
+
+def select_of_resource(what: str, uuid: str) -> sa.Select[Any]:
+    """Return the export of placements or of moves, of one resource alone."""
+    return EXPORTS[what](()).where(placement.c.resource_uuid == uuid)
+
+
 EXPORTS: Mapping[str, Callable[[Collection[str]], sa.Select[Any]]] = {
     "resources": select_resources,
     "placements": select_placements,
     "moves": select_all_moves,
+    "pipelines": select_pipelines,
     "stage-mix": select_stage_mix,
     "figures": select_figures,
     "production-on-small-plan": select_production_on_small_plan,

@@ -10,8 +10,21 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.reports.paging import PAGE, WINDOW, Page, find_next, search
-from headrace.store.sql.prefix_search import begins_with
+from headrace.store.reports.paging import (
+    PAGE,
+    WINDOW,
+    Page,
+    Place,
+    Total,
+    behind,
+    count_fitting,
+    frame_page,
+    is_upward,
+    read_on,
+    read_page,
+    search,
+)
+from headrace.store.sql.prefix_search import SEARCHED_INSIDE, begins_with, holds_text
 from headrace.store.sql.tables.schema import (
     pipeline,
     placement,
@@ -31,9 +44,6 @@ class PipelineKey(NamedTuple):
     name: str | None
     id: str
 
-    def is_after(self, other: "PipelineKey | None") -> bool:
-        return other is None or self.rank > other.rank
-
     @property
     def rank(self) -> tuple[bool, str, str]:
         return (self.name is None, self.name or "", self.id)
@@ -41,8 +51,9 @@ class PipelineKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which pipelines are wanted. `text` begins a pipeline's or an app's name, or is the id of an owner or a pipeline.
+    """Which pipelines are wanted, by name, from A to Z unless `is_descending`.
 
+    `text` is in a pipeline's name, begins an app's, or is the id of an owner or a pipeline.
     `has` and `without` are stages at which something, or nothing, has to stand; `is_stale` asks for those with an app
     that Heroku has not answered about at the last look.
     """
@@ -51,6 +62,7 @@ class Wanted:
     has: Collection[str] = ()
     without: Collection[str] = ()
     is_stale: bool = False
+    is_descending: bool = False
 
     @property
     def stretch(self) -> int:
@@ -106,22 +118,49 @@ class StandingRow:
 PipelinePage = Page[PipelineRow, PipelineKey]
 
 
-def list_pipelines(connection: sa.Connection, wanted: Wanted, *, after: PipelineKey | None) -> PipelinePage:
+def list_pipelines(
+    connection: sa.Connection, wanted: Wanted, *, place: Place[PipelineKey] | None = None
+) -> PipelinePage:
     """Return a page of the pipelines in which something stands, by name."""
     is_cut = False
+    upward = is_upward(place, is_ascending=not wanted.is_descending)
     if wanted.text:
         keys, is_cut = _search(connection, wanted.text)
-        keys = [key for key in keys if key.is_after(after)][: wanted.stretch]
+        keys = _cut(keys, place, is_upward=upward)[: wanted.stretch]
         fitting = _pick(connection, [key.id for key in keys], wanted)
     else:
-        keys, fitting = _walk(connection, wanted, after)
+        keys, fitting = _walk(connection, wanted, None if place is None else place.key, is_upward=upward)
     shown = [key for key in keys if key.id in fitting][:PAGE]
+    previous, following = frame_page(keys, shown, place, stretch=wanted.stretch)
+    if place is not None and place.is_back:
+        if previous is None:
+            return list_pipelines(connection, wanted)
+        shown.reverse()
     return Page(
         rows=load_pipelines(connection, [key.id for key in shown]),
-        next=find_next(keys, shown, stretch=wanted.stretch),
+        previous=previous,
+        next=following,
         is_cut=is_cut,
         looked_through=len(keys),
     )
+
+
+def count_pipelines(connection: sa.Connection, wanted: Wanted) -> Total:
+    """Return how many are wanted, as far as that is found among so many by name."""
+    if wanted.text:
+        keys, is_cut = _search(connection, wanted.text)
+        return Total(count=len(_pick(connection, [key.id for key in keys], wanted)), is_more=is_cut)
+    by_name = sa.select(pipeline.c.id).order_by(pipeline.c.name, pipeline.c.id)
+    return count_fitting(connection, by_name, lambda id_: sa.select(id_).where(fits(id_, wanted)))
+
+
+def select_listed(connection: sa.Connection, query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+    """Return a query of pipelines for all that the list shows, in its order."""
+    if wanted.text:
+        query = query.where(pipeline.c.id.in_([key.id for key in _search(connection, wanted.text)[0]]))
+    order = (pipeline.c.name.is_(None), pipeline.c.name, pipeline.c.id)
+    ordered = query.order_by(None).order_by(*(column.desc() if wanted.is_descending else column for column in order))
+    return ordered.where(fits(pipeline.c.id, wanted))
 
 
 def load_pipelines(connection: sa.Connection, ids: Sequence[str]) -> list[PipelineRow]:
@@ -134,15 +173,27 @@ def load_pipelines(connection: sa.Connection, ids: Sequence[str]) -> list[Pipeli
     return [_read_pipeline(rows[id_], counts[id_], arrivals.get(id_)) for id_ in ids if id_ in rows]
 
 
+def read_standing(
+    connection: sa.Connection, pipeline_id: str, stage: str, *, place: Place[tuple[datetime, int]] | None
+) -> Page[StandingRow, tuple[datetime, int]]:
+    """Return a page of what stands at one stage of a pipeline, the latest first."""
+
+    def read(place: Place[tuple[datetime, int]] | None, limit: int) -> Sequence[StandingRow]:
+        return list_standing(connection, pipeline_id, stage, place=place, limit=limit)
+
+    return read_page(read, lambda row: (row.since, row.id), place, most=SHOWN_AT_STAGE)
+
+
 def list_standing(
     connection: sa.Connection,
     pipeline_id: str,
     stage: str,
     *,
-    before: tuple[datetime, int] | None = None,
+    place: Place[tuple[datetime, int]] | None = None,
     limit: int = SHOWN_AT_STAGE,
 ) -> list[StandingRow]:
-    """Return what stands at one stage of a pipeline, the latest first."""
+    """Return what stands at one stage of a pipeline, the latest first; back from a place the next one first."""
+    order = (placement.c.valid_from, placement.c.id)
     query = (
         sa.select(
             *(resource.c[name] for name in ("uuid", "name", "plan", "state", "app_name")),
@@ -153,28 +204,37 @@ def list_standing(
         .join(resource, resource.c.uuid == placement.c.resource_uuid)
         .outerjoin(placement_check, placement_check.c.resource_uuid == resource.c.uuid)
         .where(placement.c.pipeline_id == pipeline_id, placement.c.valid_to.is_(None), placement.c.stage == stage)
-        .order_by(placement.c.valid_from.desc(), placement.c.id.desc())
-        .limit(limit)
     )
-    if before is not None:
-        query = query.where(sa.tuple_(placement.c.valid_from, placement.c.id) < before)
+    query = read_on(query, order, place, is_ascending=False).limit(limit)
     return [StandingRow(**{**row._mapping, "state": State(row.state)}) for row in connection.execute(query)]  # noqa: SLF001
 
 
-def _walk(connection: sa.Connection, wanted: Wanted, after: PipelineKey | None) -> tuple[list[PipelineKey], set[str]]:
+def _cut(keys: Sequence[PipelineKey], place: Place[PipelineKey] | None, *, is_upward: bool) -> list[PipelineKey]:
+    """Return what is behind a place, of keys in order, in the order in which the page is read."""
+    ordered = list(keys) if is_upward else list(reversed(keys))
+    if place is None:
+        return ordered
+    return [key for key in ordered if (key.rank > place.key.rank if is_upward else key.rank < place.key.rank)]
+
+
+def _walk(
+    connection: sa.Connection, wanted: Wanted, key: PipelineKey | None, *, is_upward: bool
+) -> tuple[list[PipelineKey], set[str]]:
     """Return the next stretch of the list, first those with a name, then those without; and which of them fit."""
-    values = {"after_name": after.name, "after_id": after.id} if after else {}
+    values = {"after_name": key.name, "after_id": key.id} if key else {}
+    parts = [True, False] if is_upward else [False, True]
+    if key is not None:
+        parts = parts[parts.index(key.name is not None) :]
     found: list[Any] = []
-    for is_named in (True, False):
-        if len(found) == wanted.stretch or (is_named and after is not None and after.name is None):
-            continue
-        begins_after = after is not None and is_named is (after.name is not None)
+    for is_named in parts:
+        begins_after = key is not None and is_named is (key.name is not None)
         query = _build_stretch(
             has=tuple(wanted.has),
             without=tuple(wanted.without),
             is_stale=wanted.is_stale,
             is_named=is_named,
             begins_after=begins_after,
+            is_upward=is_upward,
         )
         limit = {"limit": wanted.stretch - len(found)}
         found += connection.execute(query, (values if begins_after else {}) | limit).all()
@@ -183,23 +243,32 @@ def _walk(connection: sa.Connection, wanted: Wanted, after: PipelineKey | None) 
 
 @lru_cache(maxsize=64)
 def _build_stretch(
-    *, has: tuple[str, ...], without: tuple[str, ...], is_stale: bool, is_named: bool, begins_after: bool
+    *,
+    has: tuple[str, ...],
+    without: tuple[str, ...],
+    is_stale: bool,
+    is_named: bool,
+    begins_after: bool,
+    is_upward: bool,
 ) -> sa.Select[Any]:
     """Return the query for a stretch of the list, in order, and of each pipeline whether it fits."""
     order = (pipeline.c.name, pipeline.c.id) if is_named else (pipeline.c.id,)
-    rest = sa.select(pipeline.c.name, pipeline.c.id).where(
+    some = sa.select(pipeline.c.name, pipeline.c.id).where(
         pipeline.c.name.is_not(None) if is_named else pipeline.c.name.is_(None)
     )
-    if begins_after:
-        last = sa.tuple_(*(sa.bindparam(f"after_{column.name}", type_=sa.String) for column in order))
-        rest = rest.where(sa.tuple_(*order) > last)
-    keys = rest.order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer)).subquery()
-    fits = _fits(keys.c.id, has=has, without=without, is_stale=is_stale)
-    return sa.select(keys.c.name, keys.c.id, fits.label("fits")).order_by(keys.c.name, keys.c.id)
+    last = sa.tuple_(*(sa.bindparam(f"after_{column.name}", type_=sa.String) for column in order))
+    rest = behind(some, order, last if begins_after else None, is_upward=is_upward)
+    keys = rest.limit(sa.bindparam("limit", type_=sa.Integer)).subquery()
+    is_wanted = fits(keys.c.id, Wanted(has=has, without=without, is_stale=is_stale)).label("fits")
+    query = sa.select(keys.c.name, keys.c.id, is_wanted)
+    return query.order_by(*(column if is_upward else column.desc() for column in (keys.c.name, keys.c.id)))
 
 
 def _search(connection: sa.Connection, text: str) -> tuple[list[PipelineKey], bool]:
-    """Return the pipelines that a text finds, in order, and whether there are more than are looked for."""
+    """Return the pipelines that a text finds, in order, and whether there are more than are looked for.
+
+    Names that begin with it are found wherever they are, those that have it inside among the first.
+    """
     by_name = sa.select(pipeline.c.id).where(begins_with(pipeline.c.name, text)).order_by(pipeline.c.name)
     by_app = (
         sa.select(placement.c.pipeline_id)
@@ -209,31 +278,31 @@ def _search(connection: sa.Connection, text: str) -> tuple[list[PipelineKey], bo
         .order_by(resource.c.app_name)
     )
     by_owner = sa.select(pipeline.c.id).where(pipeline.c.owner_id == text).order_by(pipeline.c.owner_id)
-    ids, is_cut = search(connection, (by_name, by_app, by_owner))
+    some = sa.select(pipeline.c.id, pipeline.c.name).order_by(pipeline.c.name, pipeline.c.id)
+    first = some.limit(SEARCHED_INSIDE).subquery()
+    inside = sa.select(first.c.id).where(holds_text(first.c.name, text))
+    ids, is_cut = search(connection, (by_name, by_app, by_owner, inside))
     rows = connection.execute(sa.select(pipeline.c.name, pipeline.c.id).where(pipeline.c.id.in_(ids | {text})))
     return sorted((PipelineKey(*row) for row in rows), key=lambda key: key.rank), is_cut
 
 
 def _pick(connection: sa.Connection, ids: Collection[str], wanted: Wanted) -> set[str]:
     """Return which of these pipelines fit."""
-    fits = _fits(pipeline.c.id, has=wanted.has, without=wanted.without, is_stale=wanted.is_stale)
-    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), fits)
+    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), fits(pipeline.c.id, wanted))
     return set(connection.execute(query).scalars())
 
 
-def _fits(
-    id_: sa.ColumnElement[str], *, has: Collection[str], without: Collection[str], is_stale: bool
-) -> sa.ColumnElement[bool]:
-    """Whether a pipeline holds something, and what is wanted."""
+def fits(id_: sa.ColumnElement[str], wanted: Wanted) -> sa.ColumnElement[bool]:
+    """Return the condition that a pipeline holds something, and passes the filters; a text is none of them."""
     standing = sa.select(placement.c.id).where(placement.c.pipeline_id == id_, placement.c.valid_to.is_(None))
     unanswered = standing.join(placement_check, placement_check.c.resource_uuid == placement.c.resource_uuid).where(
         placement_check.c.error.is_not(None)
     )
     return sa.and_(
         standing.exists(),
-        *(standing.where(placement.c.stage == stage).exists() for stage in has),
-        *(sa.not_(standing.where(placement.c.stage == stage).exists()) for stage in without),
-        *([unanswered.exists()] if is_stale else []),
+        *(standing.where(placement.c.stage == stage).exists() for stage in wanted.has),
+        *(sa.not_(standing.where(placement.c.stage == stage).exists()) for stage in wanted.without),
+        *([unanswered.exists()] if wanted.is_stale else []),
     )
 
 

@@ -8,13 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
+from headrace.store.reports.paging import MOST_COUNTED, PAGE, Place, read_on
 from headrace.store.sql.tables.schema import IS_TROUBLED, placement_check, resource
 from headrace.store.state.due import count_batches, count_due, find_longest_due, tell_of_its_resource
 from headrace.store.state.placements import LIVE
 
-PAGE = 50
-# Nobody needs to know more exactly than that it is more than this.
-MOST_COUNTED = 10_000
 # Beside the kinds of errors and what Heroku would not tell: where it was not asked yet.
 NEVER_INSPECTED = "never"
 UNTOLD = (Outcome.FORBIDDEN, Outcome.APP_HIDDEN)
@@ -61,14 +59,12 @@ def load_sync_state(connection: sa.Connection, *, now: datetime) -> SyncState:
     )
 
 
-def list_troubled(connection: sa.Connection, kind: str, *, after: str = "", limit: int = PAGE) -> list[TroubledRow]:
-    """Return the resources with this kind of trouble, by uuid; the next page is what is `after` the last."""
-    query = (
-        sa.select(placement_check, _kind())
-        .where(IS_TROUBLED, _is_of(kind), _is_live(), placement_check.c.resource_uuid > after)
-        .order_by(placement_check.c.resource_uuid)
-        .limit(limit)
-    )
+def list_troubled(
+    connection: sa.Connection, kind: str, *, place: Place[tuple[str]] | None = None, limit: int = PAGE
+) -> list[TroubledRow]:
+    """Return the resources with this kind of trouble, by uuid; back from a place the next one first."""
+    some = sa.select(placement_check, _kind()).where(IS_TROUBLED, _is_of(kind), _is_live())
+    query = read_on(some, (placement_check.c.resource_uuid,), place, is_ascending=True).limit(limit)
     checks = connection.execute(query).all()
     named = sa.select(resource).where(resource.c.uuid.in_([check.resource_uuid for check in checks]))
     resources = {row.uuid: row for row in connection.execute(named)}

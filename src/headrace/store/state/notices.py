@@ -213,15 +213,27 @@ def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: da
 
 
 def list_open_notices(
-    connection: sa.Connection, *, before: int | None = None, group: Group | None = None, limit: int = PAGE
+    connection: sa.Connection,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    group: Group | None = None,
+    limit: int = PAGE,
 ) -> list[NoticeRow]:
-    """Return open notices, newest first, all or those of a group; the next page is `before` the last one's id."""
-    query = select_notices().where(notice.c.settled_at.is_(None)).order_by(notice.c.id.desc()).limit(limit)
+    """Return open notices, newest first, all or those of a group.
+
+    The next page is `before` the last one's id, the previous one the oldest of those `after` the first one's.
+    """
+    query = select_notices().where(notice.c.settled_at.is_(None)).limit(limit)
+    query = query.order_by(notice.c.id.desc() if after is None else notice.c.id)
     if group is not None:
         query = query.where(*_list_conditions(group))
     if before is not None:
         query = query.where(notice.c.id < before)
-    return [read_notice(row) for row in connection.execute(query)]
+    if after is not None:
+        query = query.where(notice.c.id > after)
+    found = [read_notice(row) for row in connection.execute(query)]
+    return found if after is None else found[::-1]
 
 
 def list_incidents(connection: sa.Connection) -> list[Incident]:
@@ -267,9 +279,10 @@ def count_open_notices(connection: sa.Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def count_up_to(connection: sa.Connection, most: int) -> int:
-    """Return how many notices are open, or `most` where there are more; what that costs has a bound."""
-    some = sa.select(notice.c.id).where(notice.c.settled_at.is_(None)).limit(most).subquery()
+def count_up_to(connection: sa.Connection, most: int, *, group: Group | None = None) -> int:
+    """Return how many notices are open, all or of a group, or `most` where there are more; that has a bound."""
+    conditions = [] if group is None else _list_conditions(group)
+    some = sa.select(notice.c.id).where(notice.c.settled_at.is_(None), *conditions).limit(most).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 

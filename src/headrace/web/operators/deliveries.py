@@ -1,6 +1,6 @@
 """The operators' deliveries: what Heroku told, what became of it, and what it was asked to tell and does not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,18 +12,30 @@ from starlette.requests import Request
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.webhooks import RETRIED_FOR
 from headrace.store.reports.deliveries import (
-    PAGE,
     DeliveryKey,
     DeliveryRow,
     SubscriptionKey,
     UnansweredRow,
+    count_deliveries,
+    count_unanswered,
     list_deliveries,
     list_unanswered,
 )
+from headrace.store.reports.paging import Place, Total, read_page
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.frame.guard import HOME, Guard
-from headrace.web.operators.frame.lists import Address, find_next, read_address, read_position, spell_position
+from headrace.web.operators.frame.lists import (
+    SORT,
+    Address,
+    Head,
+    order_heads,
+    read_address,
+    read_place,
+    read_position,
+    spell_position,
+    tell_pages,
+)
 from headrace.web.operators.frame.pages import OperatorContext
 from headrace.web.operators.frame.views import View
 from headrace.workflows.engine.attempts import Attempt, list_attempts
@@ -59,17 +71,31 @@ class ShownDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryList:
-    """A page of each: events that were taken, the latest first, and subscriptions that Heroku has not confirmed."""
+    """A page of each: events that were taken, the latest first, and subscriptions that Heroku has not confirmed.
+
+    With the addresses of the pages beside them.
+    """
 
     deliveries: Sequence[ShownDelivery]
+    total_deliveries: Total
+    previous_deliveries: str | None
     next_deliveries: str | None
     unanswered: Sequence[UnansweredRow]
+    total_unanswered: Total
+    previous_unanswered: str | None
     next_unanswered: str | None
 
 
 _QUERY = {
+    "sort": {
+        "type": "string",
+        "enum": ["happened", "-happened"],
+        "description": "By when the events happened, downwards after a minus.",
+    },
     "before": {"type": "string", "description": "Where the page of events begins, as its `next` says it."},
+    "back_before": {"type": "string", "description": "Where the page of events ends, as its `previous` says it."},
     "after": {"type": "string", "description": "Where the page of subscriptions begins, as its `next` says it."},
+    "back_after": {"type": "string", "description": "Where the page of subscriptions ends, as its `previous` says it."},
 }
 DELIVERIES = View(
     path=f"{HOME}/deliveries",
@@ -90,6 +116,7 @@ class DeliveriesContext(OperatorContext):
 
     listed: DeliveryList
     address: Address
+    heads: Mapping[str, Head]
     kept_for: timedelta = RETRIED_FOR
 
 
@@ -108,25 +135,52 @@ class OperatorDeliveries:
         return await self.database.read(_list, read_address(request, *_QUERY))
 
     async def show(self, request: Request, listed: DeliveryList) -> OperatorContext:
-        return DeliveriesContext(listed=listed, address=read_address(request, *_QUERY))
+        address = read_address(request, *_QUERY)
+        heads = order_heads(address, {"happened": False}, by="happened", is_ascending=_is_ascending(address))
+        return DeliveriesContext(listed=listed, address=address, heads=heads)
 
 
 def _list(connection: sa.Connection, address: Address) -> DeliveryList:
-    before, after = read_position(address.find("before"), parts=3), read_position(address.find("after"))
-    rows = list_deliveries(connection, before=DeliveryKey(before[0], *before[1]) if before else None, limit=PAGE + 1)
-    unanswered = list_unanswered(
-        connection, after=SubscriptionKey(after[0], *after[1]) if after else None, limit=PAGE + 1
+    def read(place: Place[DeliveryKey] | None, limit: int) -> Sequence[DeliveryRow]:
+        return list_deliveries(connection, place=place, is_ascending=_is_ascending(address), limit=limit)
+
+    def read_unanswered(place: Place[SubscriptionKey] | None, limit: int) -> Sequence[UnansweredRow]:
+        return list_unanswered(connection, place=place, limit=limit)
+
+    taken = read_page(read, lambda row: row.key, read_place(address, "before", _read_delivery))
+    unanswered = read_page(read_unanswered, lambda row: row.key, read_place(address, "after", _read_subscription))
+    beside, beside_unanswered = (
+        tell_pages(address, "before", taken, _spell_key),
+        tell_pages(address, "after", unanswered, _spell_key),
     )
     return DeliveryList(
-        deliveries=_tell_outcomes(connection, rows[:PAGE]),
-        next_deliveries=find_next(address, "before", rows, _spell_key, most=PAGE),
-        unanswered=unanswered[:PAGE],
-        next_unanswered=find_next(address, "after", unanswered, _spell_key, most=PAGE),
+        deliveries=_tell_outcomes(connection, taken.rows),
+        total_deliveries=count_deliveries(connection),
+        previous_deliveries=beside.previous,
+        next_deliveries=beside.next,
+        unanswered=unanswered.rows,
+        total_unanswered=count_unanswered(connection),
+        previous_unanswered=beside_unanswered.previous,
+        next_unanswered=beside_unanswered.next,
     )
 
 
-def _spell_key(row: DeliveryRow | UnansweredRow) -> str:
-    return spell_position(*row.key)
+def _is_ascending(address: Address) -> bool:
+    return address.find(SORT) == "happened"
+
+
+def _spell_key(key: DeliveryKey | SubscriptionKey) -> str:
+    return spell_position(*key)
+
+
+def _read_delivery(text: str) -> DeliveryKey | None:
+    position = read_position(text, parts=3)
+    return DeliveryKey(position[0], *position[1]) if position else None
+
+
+def _read_subscription(text: str) -> SubscriptionKey | None:
+    position = read_position(text)
+    return SubscriptionKey(position[0], *position[1]) if position else None
 
 
 def _tell_outcomes(connection: sa.Connection, rows: Sequence[DeliveryRow]) -> list[ShownDelivery]:

@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
+import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,12 +15,19 @@ from starlette.types import Message, Send
 
 from headrace.fleet.formats import stream_csv
 from headrace.logs import LogName
-from headrace.store.reports.exports import EXPORTS
+from headrace.store.reports.exports import EXPORTS, select_of_resource
+from headrace.store.reports.pipeline_list import select_listed as select_listed_pipelines
+from headrace.store.reports.resource_list import select_listed as select_listed_resources
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import NOT_FOUND, DescribedRoute, Operation, Reply, Scheme, show_page
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.frame.guard import HOME, Guard
+from headrace.web.operators.frame.lists import Address, read_address
 from headrace.web.operators.frame.views import LOG_IN_FIRST
+from headrace.web.operators.pipelines import LIST_QUERY as PIPELINE_FILTERS
+from headrace.web.operators.pipelines import read_wanted as read_wanted_pipelines
+from headrace.web.operators.resource_list import QUERY as RESOURCE_FILTERS
+from headrace.web.operators.resource_list import read_wanted as read_wanted_resources
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +36,19 @@ CSV_TYPE = "text/csv"
 STALLED_AFTER_SECONDS = 60.0
 RETRY_AFTER_SECONDS = 10
 
+_RESOURCE = {"resource": {"type": "string", "description": "Of placements and moves: those of this resource alone."}}
+_FILTERS = {
+    **{name: RESOURCE_FILTERS[name] for name in ("state", "stage", "plan", "small_plan", "region")},
+    **{name: PIPELINE_FILTERS[name] for name in ("has", "without", "stale")},
+    "q": {"type": "string", "description": "What is searched for, in the list that is exported."},
+    "sort": {"type": "string", "description": "What the list goes by that is exported."},
+}
 EXPORT = Operation(
     id="export",
-    summary="Return everything of one kind; docs/metrics.md has the columns.",
+    summary="Return everything of one kind, or what the list of it shows; docs/metrics.md has the columns.",
     scheme=Scheme.OPERATOR,
     path={"what": {"type": "string", "enum": [*EXPORTS]}},
+    query=_FILTERS | _RESOURCE,
     replies=LOG_IN_FIRST
     | NOT_FOUND
     | {
@@ -63,12 +80,23 @@ class OperatorExports:
             )
             response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
             return response
-        return _Export(self._read(what), filename=f"headrace-{what}.csv")
+        query = await self.database.read(self._select, what, read_address(request, *_FILTERS, *_RESOURCE))
+        return _Export(self._read(query), filename=f"headrace-{what}.csv")
 
-    async def _read(self, what: str) -> AsyncGenerator[bytes]:
+    def _select(self, connection: sa.Connection, what: str, address: Address) -> sa.Select[Any]:
+        """Return the query for everything of one kind, or for what an address asks for of it."""
+        query = EXPORTS[what](self.small_plans)
+        if what == "resources" and address.query:
+            return select_listed_resources(connection, query, read_wanted_resources(address, self.small_plans))
+        if what == "pipelines" and address.query:
+            return select_listed_pipelines(connection, query, read_wanted_pipelines(address))
+        uuid = address.find("resource")
+        return select_of_resource(what, uuid) if uuid and what in ("placements", "moves") else query
+
+    async def _read(self, query: sa.Select[Any]) -> AsyncGenerator[bytes]:
         """Yield the rows as they are asked for; whoever stops asking gives the connection back."""
         async with self.taken:
-            chunks = stream_csv(self.database, what, small_plans=self.small_plans)
+            chunks = stream_csv(self.database, query)
             try:
                 while (chunk := await run_in_threadpool(next, chunks, None)) is not None:
                     yield chunk

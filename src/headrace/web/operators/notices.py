@@ -1,16 +1,18 @@
 """The operators' notices: what wants a person's eye."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
 from headrace.clock import Clock
-from headrace.fleet.overview import MOST_NOTICES
 from headrace.models import State
 from headrace.protocol.wire import read_number
+from headrace.store.reports.paging import MOST_COUNTED, Page, Place, Total, read_page
 from headrace.store.reports.vitals import Trouble, load_troubles
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import PAGE, Group, NoticeRow, count_up_to, list_open_notices, settle_notice
@@ -21,6 +23,7 @@ from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, NOT_FOUND, Des
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.frame.groups import read_group
 from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.lists import Address, read_address, read_place
 from headrace.web.operators.frame.pages import OperatorContext
 from headrace.web.operators.frame.views import View
 from headrace.web.operators.incidents import INCIDENTS
@@ -35,18 +38,20 @@ class OpenNotice(NoticeRow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenNotices:
-    """Open notices, newest first; what is `older` than this page has lower ids, None where nothing is.
+    """Open notices, newest first; what is `older` than this page has lower ids than this one, what is `newer` higher.
 
-    `troubles` are wrong with the service as a whole for as long as they stand here.
+    Each is None where nothing is. `troubles` are wrong with the service as a whole for as long as they stand here.
     """
 
     troubles: list[Trouble]
     notices: list[OpenNotice]
+    newer: int | None
     older: int | None
 
 
 _QUERY = {
     "before": {"type": "string", "description": "The id of a notice: show those that are older."},
+    "back_before": {"type": "string", "description": "The id of a notice: show those that are next newer."},
     "kind": {"type": "string", "description": "Show the notices of this kind, step and reason."},
     "step": {"type": "string", "description": "The step that failed."},
     "reason": {"type": "string", "description": "The kind of its error."},
@@ -76,8 +81,8 @@ class NoticesContext(OperatorContext):
     here: ClassVar[str] = INCIDENTS.path
 
     open: OpenNotices
-    open_count: int
-    is_first: bool
+    total: Total
+    address: Address
     group: Group | None
 
 
@@ -97,18 +102,17 @@ class OperatorNotices:
         ]
 
     async def load(self, request: Request) -> OpenNotices:
-        before, group = _read_before(request), read_group(request)
-        notices = await self.database.read(list_open_notices, before=before, group=group)
-        states = await self.database.read(find_states, {notice.resource_uuid for notice in notices})
-        described = [OpenNotice(**asdict(notice), resource_state=states[notice.resource_uuid]) for notice in notices]
+        page = await self.database.read(_read_page, read_address(request, *_QUERY), read_group(request))
+        states = await self.database.read(find_states, {notice.resource_uuid for notice in page.rows})
+        described = [OpenNotice(**asdict(notice), resource_state=states[notice.resource_uuid]) for notice in page.rows]
         troubles = await self.database.read(load_troubles, now=self.clock(), recheck_every=self.recheck_every)
-        older = notices[-1].id if len(notices) == PAGE else None
-        return OpenNotices(troubles=troubles, notices=described, older=older)
+        return OpenNotices(troubles=troubles, notices=described, newer=page.previous, older=page.next)
 
     async def show(self, request: Request, loaded: OpenNotices) -> OperatorContext:
-        open_count = await self.database.read(count_up_to, MOST_NOTICES)
         group = read_group(request)
-        return NoticesContext(open=loaded, open_count=open_count, is_first=_read_before(request) is None, group=group)
+        count = await self.database.read(count_up_to, MOST_COUNTED + 1, group=group)
+        total = Total(count=min(count, MOST_COUNTED), is_more=count > MOST_COUNTED)
+        return NoticesContext(open=loaded, total=total, address=read_address(request, *_QUERY), group=group)
 
     async def settle(self, request: Request, session: OperatorSession) -> Response:
         """Settle a notice; one that somebody has settled meanwhile is as good."""
@@ -116,5 +120,10 @@ class OperatorNotices:
         return Redirect(NOTICES.path, status_code=303)
 
 
-def _read_before(request: Request) -> int | None:
-    return read_number(request.query_params.get("before"))
+def _read_page(connection: sa.Connection, address: Address, group: Group | None) -> Page[NoticeRow, int]:
+    def read(place: Place[int] | None, limit: int) -> Sequence[NoticeRow]:
+        if place is not None and place.is_back:
+            return list_open_notices(connection, after=place.key, group=group, limit=limit)[::-1]
+        return list_open_notices(connection, before=place.key if place else None, group=group, limit=limit)
+
+    return read_page(read, lambda notice: notice.id, read_place(address, "before", read_number), most=PAGE)

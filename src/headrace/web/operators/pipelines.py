@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from starlette.exceptions import HTTPException
@@ -9,29 +10,34 @@ from starlette.requests import Request
 
 from headrace.models import Stage
 from headrace.protocol.wire import read_number
+from headrace.store.reports.paging import Total
 from headrace.store.reports.pipeline_list import (
-    SHOWN_AT_STAGE,
     PipelineKey,
     PipelineRow,
     StandingRow,
     Wanted,
+    count_pipelines,
     list_pipelines,
-    list_standing,
     load_pipelines,
+    read_standing,
 )
 from headrace.store.sql.database import Database
-from headrace.store.sql.prefix_search import fold_text
+from headrace.store.sql.prefix_search import SEARCHED_INSIDE, fold_text
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.drawing.channels import Cell, draw_channel, list_columns, sort_stages
 from headrace.web.operators.frame.guard import HOME, Guard
 from headrace.web.operators.frame.lists import (
+    SORT,
     Address,
     Chip,
-    find_next,
+    Head,
     only_chips,
+    order_heads,
     read_address,
+    read_place,
     read_position,
     spell_position,
+    tell_pages,
     turn_chip,
 )
 from headrace.web.operators.frame.pages import OperatorContext
@@ -42,9 +48,11 @@ MOST_STAGES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineList:
-    """A page of pipelines; `next` is the address of the next one, and `is_cut` says that a search found too many."""
+    """A page of pipelines, with the addresses of the pages beside it; `is_cut`: a search found too many."""
 
     pipelines: Sequence[PipelineRow]
+    total: Total
+    previous: str | None
     next: str | None
     is_cut: bool
     looked_through: int
@@ -52,10 +60,11 @@ class PipelineList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageList:
-    """What stands at one stage of a pipeline, the latest first; `next` is the address of what came before these."""
+    """A page of what stands at one stage of a pipeline, the latest first, with the addresses of those beside it."""
 
     stage: str
     resources: Sequence[StandingRow]
+    previous: str | None
     next: str | None
 
 
@@ -67,19 +76,22 @@ class PipelineStages:
     stages: Sequence[StageList]
 
 
-_LIST_QUERY = {
+LIST_QUERY = {
     "q": {
         "type": "string",
-        "description": "What a pipeline's or an app's name begins with, or the id of an owner or a pipeline.",
+        "description": "A part of a pipeline's name, what an app's begins with, or the id of an owner or a pipeline.",
     },
     "has": {"type": "string", "description": "A stage at which something stands; may be repeated."},
     "without": {"type": "string", "description": "A stage at which nothing stands; may be repeated."},
     "stale": {"type": "string", "description": "Not empty: only where the last look at an app brought no answer."},
+    "sort": {"type": "string", "enum": ["name", "-name"], "description": "By name, from A to Z or from Z to A."},
     "after": {"type": "string", "description": "Where the page begins, as `next` says it."},
+    "back_after": {"type": "string", "description": "Where the page ends, as `previous` says it."},
 }
 _STAGE_QUERY = {
     "stage": {"type": "string", "description": "Only this stage."},
     "before": {"type": "string", "description": "Where the page of a stage begins, as `next` says it."},
+    "back_before": {"type": "string", "description": "Where the page of a stage ends, as `previous` says it."},
 }
 PIPELINES = View(
     path=f"{HOME}/pipelines",
@@ -87,7 +99,7 @@ PIPELINES = View(
     summary="Show pipelines, by name.",
     tells="A page of them.",
     shape=PipelineList,
-    query=_LIST_QUERY,
+    query=LIST_QUERY,
 )
 PIPELINE = View(
     path=f"{PIPELINES.path}/{{uuid}}",
@@ -110,8 +122,11 @@ class PipelinesContext(OperatorContext):
     listed: PipelineList
     address: Address
     chips: Sequence[Chip]
+    heads: Mapping[str, Head]
+    is_large: bool
     columns: Sequence[str]
     channels: Mapping[str, Sequence[Cell]]
+    searched_inside: int = SEARCHED_INSIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,27 +156,27 @@ class OperatorPipelines:
         return [json, page, one_json, one]
 
     async def load_list(self, request: Request) -> PipelineList:
-        address = read_address(request, *_LIST_QUERY)
-        wanted = Wanted(
-            text=fold_text(address.find("q")),
-            has=address.find_all("has")[:MOST_STAGES],
-            without=address.find_all("without")[:MOST_STAGES],
-            is_stale=bool(address.find("stale")),
-        )
-        page = await self.database.read(list_pipelines, wanted, after=_read_key(address.find("after")))
+        address = read_address(request, *LIST_QUERY)
+        wanted = read_wanted(address)
+        page = await self.database.read(list_pipelines, wanted, place=read_place(address, "after", _read_key))
+        pages = tell_pages(address, "after", page, lambda key: f"{key.name or ''}/{key.id}")
         return PipelineList(
             pipelines=page.rows,
-            next=str(address.at("after", f"{page.next.name or ''}/{page.next.id}")) if page.next else None,
+            total=await self.database.read(count_pipelines, wanted),
+            previous=pages.previous,
+            next=pages.next,
             is_cut=page.is_cut,
             looked_through=page.looked_through,
         )
 
     async def show_list(self, request: Request, listed: PipelineList) -> OperatorContext:
-        address, columns = read_address(request, *_LIST_QUERY), list_columns(listed.pipelines)
+        address, columns = read_address(request, *LIST_QUERY), list_columns(listed.pipelines)
         return PipelinesContext(
             listed=listed,
             address=address,
             chips=_list_chips(address),
+            heads=order_heads(address, {"name": True}, by="name", is_ascending=not read_wanted(address).is_descending),
+            is_large=(await self.database.read(count_pipelines, Wanted())).is_more,
             columns=columns,
             channels={row.id: draw_channel(row.stages, columns) for row in listed.pipelines},
         )
@@ -189,19 +204,29 @@ class OperatorPipelines:
 
     async def _load_stage(self, pipeline_id: str, stage: str, address: Address) -> StageList:
         # A position is one of the only stage that is shown.
-        position = read_position(address.find("before")) if address.find("stage") else None
-        number = read_number(position[1][0]) if position else None
-        before = (position[0], number) if position and number is not None else None
-        rows = await self.database.read(list_standing, pipeline_id, stage, before=before, limit=SHOWN_AT_STAGE + 1)
-        return StageList(
-            stage=stage,
-            resources=rows[:SHOWN_AT_STAGE],
-            next=find_next(address.only("stage", stage), "before", rows, _spell_place, most=SHOWN_AT_STAGE),
+        place = read_place(address, "before", _read_standing) if address.find("stage") else None
+        page = await self.database.read(read_standing, pipeline_id, stage, place=place)
+        pages = tell_pages(
+            address.only("stage", stage), "before", page, lambda key: spell_position(key[0], str(key[1]))
         )
+        return StageList(stage=stage, resources=page.rows, previous=pages.previous, next=pages.next)
 
 
-def _spell_place(row: StandingRow) -> str:
-    return spell_position(row.since, str(row.id))
+def read_wanted(address: Address) -> Wanted:
+    """Return which pipelines an address asks for."""
+    return Wanted(
+        text=fold_text(address.find("q")),
+        has=address.find_all("has")[:MOST_STAGES],
+        without=address.find_all("without")[:MOST_STAGES],
+        is_stale=bool(address.find("stale")),
+        is_descending=address.find(SORT) == "-name",
+    )
+
+
+def _read_standing(text: str) -> tuple[datetime, int] | None:
+    position = read_position(text)
+    number = read_number(position[1][0]) if position else None
+    return (position[0], number) if position and number is not None else None
 
 
 def _list_chips(address: Address) -> list[Chip]:

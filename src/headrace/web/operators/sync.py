@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+import sqlalchemy as sa
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,9 +16,8 @@ from headrace.inspector.freshness import PACES, SLOWEST_PACE
 from headrace.logs import LogName
 from headrace.store.reports.figures.insights import find_latest_day, load_figure
 from headrace.store.reports.figures.roll_up import FleetFigure
+from headrace.store.reports.paging import MOST_COUNTED, Page, Place, read_page
 from headrace.store.reports.sync import (
-    MOST_COUNTED,
-    PAGE,
     SyncState,
     TroubledRow,
     list_troubled,
@@ -40,7 +40,7 @@ from headrace.web.ground.openapi import (
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.drawing.channels import sort_stages
 from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
-from headrace.web.operators.frame.lists import Address, Chip, find_next, only_chips, read_address
+from headrace.web.operators.frame.lists import Address, Chip, only_chips, read_address, read_place, tell_pages
 from headrace.web.operators.frame.pages import OperatorContext
 from headrace.web.operators.frame.views import LOG_IN_FIRST, View, require_resource
 
@@ -73,12 +73,14 @@ class Sync:
     paces: Sequence[Pace]
     kind: str | None
     troubled: Sequence[TroubledRow]
+    previous: str | None
     next: str | None
 
 
 _QUERY = {
     "kind": {"type": "string", "description": "Which looks to list: a kind of error, forbidden, app_hidden or never."},
     "after": {"type": "string", "description": "Where the page of them begins, as `next` says it."},
+    "back_after": {"type": "string", "description": "Where the page of them ends, as `previous` says it."},
 }
 SYNC = View(
     path=f"{HOME}/sync",
@@ -155,7 +157,8 @@ class OperatorSync:
         address, now = read_address(request, *_QUERY), self.clock()
         state = await self.database.read(load_sync_state, now=now)
         kind = address.find("kind") or max(state.troubled, key=lambda each: state.troubled[each], default=None)
-        troubled, following = await self._list_troubled(address, kind)
+        page = await self.database.read(_read_troubled, kind, read_place(address, "after", lambda text: (text,)))
+        pages = tell_pages(address.only("kind", kind) if kind else address, "after", page, lambda key: key[0])
         places, counted_at = await self._count_places()
         return Sync(
             state=state,
@@ -164,8 +167,9 @@ class OperatorSync:
             counted_at=counted_at,
             paces=list_paces(self.recheck_every),
             kind=kind,
-            troubled=troubled,
-            next=following,
+            troubled=page.rows,
+            previous=pages.previous,
+            next=pages.next,
         )
 
     async def show(self, request: Request, sync: Sync) -> OperatorContext:
@@ -189,13 +193,6 @@ class OperatorSync:
         log.info(LogName.OPERATOR_ORDERED, extra={"order": "look", "resource": resource.uuid, "by": session.by})
         return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
 
-    async def _list_troubled(self, address: Address, kind: str | None) -> tuple[Sequence[TroubledRow], str | None]:
-        """Return a page of the resources with this kind of trouble, and the address of the next one."""
-        if kind is None:
-            return [], None
-        rows = await self.database.read(list_troubled, kind, after=address.find("after"), limit=PAGE + 1)
-        return rows[:PAGE], find_next(address.only("kind", kind), "after", rows, lambda row: row.uuid, most=PAGE)
-
     async def _count_places(self) -> tuple[Mapping[str, int], datetime | None]:
         """Return the live resources by stage, and when they were counted."""
         latest = await self.database.read(find_latest_day)
@@ -211,6 +208,17 @@ class OperatorSync:
         now, last = self.clock(), ""
         while (behind := await self.database.write(make_due_after, last, now=now, limit=BATCH)) is not None:
             last = behind
+
+
+def _read_troubled(
+    connection: sa.Connection, kind: str | None, place: Place[tuple[str]] | None
+) -> Page[TroubledRow, tuple[str]]:
+    """Return a page of the resources with this kind of trouble."""
+
+    def read(place: Place[tuple[str]] | None, limit: int) -> Sequence[TroubledRow]:
+        return [] if kind is None else list_troubled(connection, kind, place=place, limit=limit)
+
+    return read_page(read, lambda row: (row.uuid,), place)
 
 
 def _list_chips(address: Address, sync: Sync) -> list[Chip]:

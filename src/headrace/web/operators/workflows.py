@@ -10,19 +10,26 @@ from starlette.requests import Request
 
 from headrace.models import State
 from headrace.protocol.wire import read_number
+from headrace.store.reports.paging import MOST_COUNTED, Place, Total, read_page
 from headrace.store.reports.resource_list import ListedResource, load_listed
 from headrace.store.sql.database import Database
-from headrace.store.state.notices import NoticeRow, list_open_notices
+from headrace.store.state.notices import NoticeRow, count_up_to, list_open_notices
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.operators.frame.guard import HOME, Guard
-from headrace.web.operators.frame.lists import Address, find_next, read_address, read_position, spell_position
+from headrace.web.operators.frame.lists import (
+    Address,
+    read_address,
+    read_place,
+    read_position,
+    spell_position,
+    tell_pages,
+)
 from headrace.web.operators.frame.pages import OperatorContext
 from headrace.web.operators.frame.views import View
 from headrace.workflows.engine.attempts import Attempt, list_attempts
 from headrace.workflows.engine.ledger import Depth, Status, Unfinished, list_unfinished, measure_queue
 from headrace.workflows.engine.port import EVENT_QUEUE, QUEUE, SWEEP_QUEUE
 
-PAGE = 50
 # The batches of the sweep are no resource's: the page of the sync has them.
 QUEUES = (QUEUE, EVENT_QUEUE)
 
@@ -58,14 +65,19 @@ class WorkflowList:
 
     queues: Sequence[Depth]
     unfinished: Sequence[WorkflowRow]
+    previous_unfinished: str | None
     next_unfinished: str | None
     failed: Sequence[NoticeRow]
+    total_failed: Total
+    previous_failed: str | None
     next_failed: str | None
 
 
 _QUERY = {
     "after": {"type": "string", "description": "Where the page of what is not done begins, as its `next` says it."},
+    "back_after": {"type": "string", "description": "Where that page ends, as its `previous` says it."},
     "before": {"type": "string", "description": "Where the page of what has failed begins, as its `next` says it."},
+    "back_before": {"type": "string", "description": "Where that page ends, as its `previous` says it."},
 }
 WORKFLOWS = View(
     path=f"{HOME}/workflows",
@@ -109,24 +121,57 @@ class OperatorWorkflows:
 
 
 def _list(connection: sa.Connection, address: Address) -> WorkflowList:
-    position = read_position(address.find("after"))
-    after, before = (position[0], position[1][0]) if position else None, read_number(address.find("before"))
-    unfinished = list_unfinished(connection, queues=QUEUES, after=after, limit=PAGE + 1)
-    failed = list_open_notices(connection, before=before, limit=PAGE + 1)
-    shown = unfinished[:PAGE]
-    attempts = list_attempts(connection, [workflow.workflow_id for workflow in shown])
-    resources = load_listed(connection, {workflow.resource_uuid for workflow in shown})
-    rows = [
-        _build_row(workflow, attempts.get(workflow.workflow_id, ()), resources.get(workflow.resource_uuid))
-        for workflow in shown
-    ]
+    unfinished = read_page(
+        lambda place, limit: _read_unfinished(connection, place, limit),
+        lambda each: each.key,
+        read_place(address, "after", _read_key),
+    )
+    failed = read_page(
+        lambda place, limit: _read_failed(connection, place, limit),
+        lambda each: each.id,
+        read_place(address, "before", read_number),
+    )
+    beside = tell_pages(address, "after", unfinished, lambda key: spell_position(*key))
+    beside_failed = tell_pages(address, "before", failed, str)
+    failures = count_up_to(connection, MOST_COUNTED + 1)
     return WorkflowList(
         queues=[measure_queue(connection, queue) for queue in (*QUEUES, SWEEP_QUEUE)],
-        unfinished=rows,
-        next_unfinished=find_next(address, "after", unfinished, lambda each: spell_position(*each.key), most=PAGE),
-        failed=failed[:PAGE],
-        next_failed=find_next(address, "before", failed, lambda each: str(each.id), most=PAGE),
+        unfinished=_build_rows(connection, unfinished.rows),
+        previous_unfinished=beside.previous,
+        next_unfinished=beside.next,
+        failed=failed.rows,
+        total_failed=Total(count=min(failures, MOST_COUNTED), is_more=failures > MOST_COUNTED),
+        previous_failed=beside_failed.previous,
+        next_failed=beside_failed.next,
     )
+
+
+def _read_unfinished(
+    connection: sa.Connection, place: Place[tuple[datetime, str]] | None, limit: int
+) -> Sequence[Unfinished]:
+    if place is not None and place.is_back:
+        return list_unfinished(connection, queues=QUEUES, before=place.key, limit=limit)[::-1]
+    return list_unfinished(connection, queues=QUEUES, after=place.key if place else None, limit=limit)
+
+
+def _read_failed(connection: sa.Connection, place: Place[int] | None, limit: int) -> Sequence[NoticeRow]:
+    if place is not None and place.is_back:
+        return list_open_notices(connection, after=place.key, limit=limit)[::-1]
+    return list_open_notices(connection, before=place.key if place else None, limit=limit)
+
+
+def _read_key(text: str) -> tuple[datetime, str] | None:
+    position = read_position(text)
+    return (position[0], position[1][0]) if position else None
+
+
+def _build_rows(connection: sa.Connection, unfinished: Sequence[Unfinished]) -> list[WorkflowRow]:
+    attempts = list_attempts(connection, [workflow.workflow_id for workflow in unfinished])
+    resources = load_listed(connection, {workflow.resource_uuid for workflow in unfinished})
+    return [
+        _build_row(workflow, attempts.get(workflow.workflow_id, ()), resources.get(workflow.resource_uuid))
+        for workflow in unfinished
+    ]
 
 
 def _build_row(workflow: Unfinished, attempts: Sequence[Attempt], resource: ListedResource | None) -> WorkflowRow:

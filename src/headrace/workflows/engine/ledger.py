@@ -187,10 +187,18 @@ def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> d
 
 
 def list_unfinished(
-    connection: sa.Connection, *, queues: Collection[str], after: tuple[datetime, str] | None, limit: int
+    connection: sa.Connection,
+    *,
+    queues: Collection[str],
+    after: tuple[datetime, str] | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int,
 ) -> list[Unfinished]:
-    """Return what runs or waits to in these queues, what has waited longest first."""
-    rows = workflow_status
+    """Return what runs or waits to in these queues, what has waited longest first.
+
+    `after` a key, or, of what is `before` one, the last ones.
+    """
+    rows, is_back = workflow_status, before is not None
     # By id: one that is taken between the looks at what waits and at what runs is found by both, and runs.
     found: dict[str, Unfinished] = {}
     for queue in queues:
@@ -198,15 +206,18 @@ def list_unfinished(
             query = (
                 sa.select(rows)
                 .where(IS_IN_FLIGHT, rows.c.queue_name == queue, rows.c.status == status, rows.c.priority == 0)
-                .order_by(rows.c.created_at)
+                .order_by(rows.c.created_at.desc() if is_back else rows.c.created_at)
                 # Those of one millisecond are put in order below: more than are shown would have to be of it.
                 .limit(2 * limit)
             )
             if after is not None:
                 query = query.where(rows.c.created_at >= spell_moment(after[0]))
+            if before is not None:
+                query = query.where(rows.c.created_at <= spell_moment(before[0]))
             found |= {row.workflow_uuid: _read_unfinished(row) for row in connection.execute(query)}
     in_order = sorted(found.values(), key=lambda each: each.key)
-    return [each for each in in_order if after is None or each.key > after][:limit]
+    asked = [each for each in in_order if (after is None or each.key > after) and (before is None or each.key < before)]
+    return asked[-limit:] if is_back else asked[:limit]
 
 
 def measure_queue(connection: sa.Connection, queue: str) -> Depth:

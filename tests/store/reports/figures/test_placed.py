@@ -1,13 +1,12 @@
 """Since when each provisioned resource has been what it is now."""
 
-from store.reports.test_roll_up import change_plan, move, provision
-
 from headrace.models import State
 from headrace.store.reports.figures.placed import Placed, load_placed
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import close_placement
 from headrace.store.state.resources import update_resource
 from store.making import HOUR, NOON, add_resource, id_of
+from store.reports.figures.test_roll_up import change_plan, move, provision
 
 
 def test_a_resource_is_since_when_it_came_to_its_place_or_its_plan(database: Database) -> None:

@@ -8,7 +8,7 @@ from headrace.store.sql.database import Database
 from headrace.store.state.placements import save_inspection
 from headrace.store.state.resources import update_resource
 from store.making import HOUR, add_resource, id_of, place
-from store.reports.test_roll_up import change_plan, deprovision, move, on, provision
+from store.reports.figures.test_roll_up import change_plan, deprovision, move, on, provision
 
 # A Monday; what is told is what was known when it began.
 END = on(date(2026, 11, 2), 0)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from headrace.store.reports.weekly.leavers import LostResource, SmallProduction, list_lost, list_small_production
 from headrace.store.sql.database import Database
 from store.making import HOUR, id_of
-from store.reports.test_roll_up import MONDAY, deprovision, move, on, provision
+from store.reports.figures.test_roll_up import MONDAY, deprovision, move, on, provision
 
 START = on(MONDAY, 0)
 END = START + timedelta(weeks=1)

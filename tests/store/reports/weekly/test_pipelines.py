@@ -11,7 +11,7 @@ from headrace.store.reports.weekly.pipelines import (
 )
 from headrace.store.sql.database import Database
 from store.making import HOUR, id_of
-from store.reports.test_roll_up import MONDAY, deprovision, move, on, provision
+from store.reports.figures.test_roll_up import MONDAY, deprovision, move, on, provision
 
 START = on(MONDAY, 0)
 END = START + timedelta(weeks=1)

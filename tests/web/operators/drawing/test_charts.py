@@ -73,14 +73,14 @@ def test_bands_lie_upon_each_other() -> None:
     days = {FIRST: {"production": 4, "review": 2}, FIRST + DAY: {"production": 4, "review": 6}}
     chart = draw_bands(days, width=300, height=100)
 
-    assert ("20.0", "199.0", "76.0") == (chart.frame.left, chart.frame.right, chart.frame.bottom)
+    assert ("20.0", "178.0", "76.0") == (chart.frame.left, chart.frame.right, chart.frame.bottom)
     assert (
-        Band(stage="production", is_passing=False, points="20.0,49.6 199.0,49.6 199.0,76.0 20.0,76.0"),
-        Band(stage="review", is_passing=True, points="20.0,36.4 199.0,10.0 199.0,49.6 20.0,49.6"),
+        Band(stage="production", is_passing=False, points="20.0,49.6 178.0,49.6 178.0,76.0 20.0,76.0"),
+        Band(stage="review", is_passing=True, points="20.0,36.4 178.0,10.0 178.0,49.6 20.0,49.6"),
     ) == chart.bands
     assert (Label(y="66.8", name="production", value="4"), Label(y="33.8", name="review", value="6")) == chart.labels
     assert (Mark(at="76.0", text="0"), Mark(at="10.0", text="10")) == (chart.frame.rows[0], chart.frame.rows[-1])
-    assert (Mark(at="20.0", text="25 Oct"), Mark(at="199.0", text="26 Oct")) == chart.frame.columns
+    assert (Mark(at="20.0", text="25 Oct"), Mark(at="178.0", text="26 Oct")) == chart.frame.columns
 
 
 def test_one_day_alone_is_as_wide_as_the_plot() -> None:

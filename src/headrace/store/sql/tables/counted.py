@@ -4,6 +4,8 @@ import sqlalchemy as sa
 
 from headrace.store.sql.tables.columns import METADATA, Moment, of_resource, uuid_column
 
+# Every process tells every few seconds that it lives: `at` by the database's clock, which all of them have in common.
+# Its own is so many seconds ahead of that one, and of Heroku's; less than none: behind. `problem` is what keeps a
 # worker from working.
 pulse = sa.Table(
     "pulse",
@@ -28,7 +30,8 @@ operator_attempt = sa.Table(
     sa.Index(None, "at"),
 )
 
-# Every row of it can be counted again from the tables above.
+# What the fleet looked like at the end of a day, and what happened on it: a count for each figure, stage and label.
+# Every row of it can be counted again from the tables of resources.
 day_count = sa.Table(
     "day_count",
     METADATA,
@@ -75,6 +78,7 @@ panel_read = sa.Table(
     sa.Column("day", sa.Date, nullable=False),
 )
 
+# Requests with Heroku, either way, without what is secret: those that failed, and those that belong to orders. What is
 # about a resource that was never made stands here too.
 kept_request = sa.Table(
     "kept_request",

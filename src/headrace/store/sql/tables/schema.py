@@ -36,7 +36,7 @@ resource = sa.Table(
     sa.Column("imported_at", Moment),
     sa.Index(None, "app_id"),
     sa.Index(None, "name"),
-    sa.Index(None, "app_name"),
+    sa.Index(None, "app_name", "uuid"),
     sa.Index(None, "state", "created_at", "uuid"),
     sa.Index(None, "plan", "created_at", "uuid"),
     sa.Index(None, "created_at", "uuid"),
@@ -325,8 +325,3 @@ share_link = sa.Table(
     sa.Column("ends_at", Moment, nullable=False),
     sa.Index(None, "ends_at"),
 )
-
-# Every process tells every few seconds that it lives: `at` by the database's clock, which all of them have in common.
-# Its own is so many seconds ahead of that one, and of Heroku's; less than none: behind. `problem` is what keeps a
-# What the fleet looked like at the end of a day, and what happened on it: a count for each figure, stage and label.
-# Requests with Heroku, either way, without what is secret: those that failed, and those that belong to orders. What is

@@ -17,6 +17,8 @@ TOP, BOTTOM_MARGIN, GAP = 10.0, 24.0, 6.0
 # The baseline of a text whose middle is at a height.
 MIDDLE = 4.0
 ROW = 14.0
+# What a swatch beside a name takes.
+SWATCH = 21.0
 LONGEST_NAME = 14
 # Heat mixes at the most half of the colour in, in steps of five percent.
 HOTTEST, HEAT_STEP = 50, 5
@@ -109,7 +111,7 @@ def draw_bands(days: Mapping[date, Mapping[str, int]], *, width: int, height: in
         height=height,
         grid=grid,
         marks=[f"{value:,.0f}" for value in grid],
-        label_width=_measure(map(name_place, stages), NAME_WIDTH) + 2 * GAP + _measure(values, DIGIT_WIDTH),
+        label_width=SWATCH + _measure(map(name_place, stages), NAME_WIDTH) + 2 * GAP + _measure(values, DIGIT_WIDTH),
         columns=len(days),
     )
     floor = [0] * len(days)

@@ -16,12 +16,16 @@ OTHERS = "others"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossCell:
-    """A count where a stage and a column cross; `heat` is in percent, and the cell that matters is marked."""
+    """A count where a stage and a column cross; `heat` is in percent, and the cell that matters is marked.
+
+    `is_one` says that the column is one plan or region, and not what all smaller ones come to.
+    """
 
     column: str
     count: int
     heat: int
     is_marked: bool
+    is_one: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,7 @@ def cross(counts: Mapping[str, Mapping[str, int]], *, marked: Collection[str] = 
                         count=count,
                         heat=find_heat(count, highest),
                         is_marked=bool(count) and stage == Stage.PRODUCTION and name in marked,
+                        is_one=not rest or name != OTHERS,
                     )
                     for name, count in cells.items()
                 ),

@@ -17,6 +17,7 @@ from headrace.web.ground.pages import Context, list_fields, load_pages
 from headrace.web.operators.drawing.charts import find_heat, name_place
 from headrace.web.operators.drawing.hours import count_failed_answers
 from headrace.web.operators.frame.groups import list_group_orders, spell_kind, write_group
+from headrace.web.operators.frame.lists import spell_total
 from headrace.web.operators.story.lines import spell_title
 from headrace.web.operators.story.requests import lay_out
 from headrace.web.operators.story.runs import drop_seconds, spell_step
@@ -100,6 +101,7 @@ def load_operator_pages() -> Environment:
         "spell_kind": spell_kind,
         "spell_step": spell_step,
         "spell_title": spell_title,
+        "spell_total": spell_total,
         "drop_seconds": drop_seconds,
         "lay_out": lay_out,
         "MASK": MASK,
