@@ -38,6 +38,7 @@
     ├── Declined                        emulator: the emulated Heroku says no
     ├── AppJsonError                    emulator: an app.json that cannot be used; every problem at once
     ├── NotJudged                       checker: there is nothing to judge
+    ├── NotDone                         demo: a step of the tour was declined, or shows nothing
     └── NotTriggered                    developing: an emulated Heroku is not there, or does not do it
 
 Whether to try again is not a property of a class: see `protocol.retries`.

@@ -59,7 +59,8 @@ service.on_rotate(lambda rotation: {"ACME_TOKEN": rotation.id})
     "actions_of_ones_own": """
 @service.action("Rebuild index")
 async def rebuild(order: ActionOrder) -> str | None:
-    return await order.step("rebuild", str, order.action)
+    told: str = await order.step("rebuild", str, order.action)
+    return told
 
 @service.action("Purge cache")
 def purge(order: ActionOrder) -> None:

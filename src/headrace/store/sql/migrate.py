@@ -32,6 +32,11 @@ def migrate(database: Database) -> None:
             return
         require_ours(database, connection)
     make_schemas(database)
+    upgrade(database)
+
+
+def upgrade(database: Database) -> None:
+    """Run the migrations that are missing, of which there may be none, and make the views anew."""
     from alembic import command
     from alembic.config import Config
 
