@@ -65,7 +65,7 @@ async def test_a_list_refreshes_itself_and_nothing_jumps(sqlite_url: str) -> Non
         add("second")
         await page.clock.run_for(10_000)
         await expect(page.locator("tbody tr")).to_have_count(2)
-        await expect(page.locator("#clock")).to_contain_text("Refreshed")
+        await expect(page.locator("#as-of")).to_contain_text("Refreshed")
         await expect(page.get_by_role("link", name="first")).to_be_focused()
         await page.get_by_role("searchbox").fill("typing")
         add("third")
@@ -82,4 +82,4 @@ async def test_a_list_refreshes_itself_and_nothing_jumps(sqlite_url: str) -> Non
         await page.get_by_role("button", name="Refresh").click()
         await page.clock.run_for(10_000)
 
-        await expect(page.locator("#clock")).to_contain_text("Not refreshed since")
+        await expect(page.locator("#as-of")).to_contain_text("Not refreshed since")

@@ -3,7 +3,7 @@
 "use strict";
 
 const EVERY = 10_000;
-const clock = document.getElementById("clock");
+const asOf = document.getElementById("as-of");
 const pause = document.getElementById("pause");
 const find = (page) => [...page.querySelectorAll("[data-live]")];
 let isPressed = false;
@@ -52,17 +52,17 @@ async function refresh() {
   const [parts, fresh] = [find(document), find(page)];
   if (!isBusy() && parts.length === fresh.length) {
     replace(parts, fresh);
-    clock.querySelector("time").replaceWith(page.querySelector("#clock time"));
+    asOf.querySelector("time").replaceWith(page.querySelector("#as-of time"));
     tell("Refreshed", false);
   }
 }
 
 function tell(words, isStale) {
-  clock.querySelector("span").textContent = words;
-  clock.toggleAttribute("data-stale", isStale);
+  asOf.querySelector("span").textContent = words;
+  asOf.toggleAttribute("data-stale", isStale);
 }
 
-if (clock && find(document).length) {
+if (asOf && find(document).length) {
   const show = () => (pause.textContent = isPaused() ? "Refresh" : "Pause");
   pause.disabled = false;
   show();
