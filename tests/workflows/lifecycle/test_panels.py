@@ -1,6 +1,5 @@
 """Panels asked for numbers, once a day for each resource, by whichever worker."""
 
-import re
 from datetime import date, timedelta
 
 from browsing import provision
@@ -10,7 +9,6 @@ from headrace.hooks.panel import Panel
 from headrace.models import Stage
 from headrace.store.reports.figures.panel_metrics import StageSum, sum_panel_metrics
 from headrace.workflows.lifecycle.panels import Panels
-from house.rooms import ROOT
 from pair import Acme, Pair, play_pair
 
 KEPT_DAYS = "2"
@@ -109,24 +107,3 @@ async def test_nobody_is_asked_where_nothing_is_to_be_kept(sqlite_url: str) -> N
         await pair.parts.panels.run_once()
 
         assert [] == indexes.asked
-
-
-async def test_the_hook_of_the_docs_gives_numbers(sqlite_url: str) -> None:
-    """Of a resource that has an index; of another it gives nothing, which is kept as nothing."""
-    page = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
-    block = re.search(r"run by tests/workflows/lifecycle/test_panels.py -->\n\n```python\n(.*?)```", page, re.DOTALL)
-    assert block is not None
-    shown = block[1].replace("service = AddonService.from_env()\n", "").replace("@service.panel\n", "")
-    namespace: dict[str, object] = {}
-    exec(shown, namespace)
-    show, indexes = namespace["show"], namespace["indexes"]
-    assert callable(show)
-    assert isinstance(indexes, dict)
-    async with play_pair(sqlite_url, acme=Acme(panel=show), HEADRACE_PANEL_METRICS_DAYS=KEPT_DAYS) as pair:
-        addon, _ = await provision(pair, "shop"), await provision(pair, "ada-notes")
-        indexes[addon.id] = {"documents": 12_408, "queries": 3}
-        await renew(pair).run_once()
-
-        assert [("documents", 12_408.0), ("queries_today", 3.0)] == [
-            (each.name, each.value) for each in await list_sums(pair, pair.parts.clock().date())
-        ]
