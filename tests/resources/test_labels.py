@@ -22,8 +22,8 @@ from headrace.store.state.resources import update_resource
 from headrace.testing import eventually
 from house.rooms import ROOT
 from settings.test_settings import GOOD, LOCAL
+from spans import exporter
 from store.making import HOUR, NOON, add_resource, id_of, place
-from telemetry.test_tracing import exporter
 
 __all__ = ["exporter"]
 
