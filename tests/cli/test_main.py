@@ -29,7 +29,7 @@ def test_help_names_every_command() -> None:
 
 async def test_help_comes_without_the_heavy_imports() -> None:
     """`headrace --help` answers at once: neither the server, the database nor the workflow engine is loaded."""
-    heavy = "('dbos', 'aiohttp', 'uvicorn', 'alembic')"
+    heavy = "('dbos', 'sqlalchemy', 'aiohttp', 'uvicorn', 'alembic')"
     script = f"import sys, headrace.cli.main; print([m for m in {heavy} if m in sys.modules])"
     done = await run_python(script)
 

@@ -271,7 +271,7 @@ async def test_no_form_of_ours_is_taken_from_another_site(sqlite_url: str) -> No
         statuses = {}
         for path in list_own_forms(description):
             name = OPERATOR_COOKIE if path.startswith("/operators") else COOKIE
-            url = path.format(uuid=addon.id, id=1, order="retry")
+            url = path.format(uuid=addon.id, id=1, order="retry", action="Rebuild")
             ask = partial(visit, pair, url, cookie=sessions[name], name=name)
             elsewhere = {"Sec-Fetch-Site": "cross-site"}
             statuses[path] = (

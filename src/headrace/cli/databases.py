@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from headrace.cli.parts import Commands, env_file, load_env
-from headrace.cli.progress import Progress
 from headrace.wording import spell_count
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ def copy(source: str, target: str, env_file: str | None) -> None:
     FROM and TO are addresses as DATABASE_URL has them, or names of variables that hold one: what is typed is seen by
     others on this machine. No process of the service may run. All of it is copied and compared, or nothing.
     """
+    from headrace.cli.progress import Progress
     from headrace.copying.installation import copy_installation
 
     load_env(env_file)

@@ -82,9 +82,14 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 304, 400, 403, 404, 
 checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]
 
 [[operations]]
-include-path-regex = "^/api/(resources|resources/{{uuid}}/(config|rotate)|jobs|changes)$"
+include-path-regex = "^/api/(resources|resources/{{uuid}}/(config|rotate|actions/{{name}})|jobs|changes)$"
 # What the manifest declares, which hooks there are, and what a cursor is, no schema says.
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 410, 422]
+
+[[operations]]
+include-path = "/api/changes"
+# It would wait as long as it is asked to, again and again.
+parameters = {{ wait = 1 }}
 
 [[operations]]
 include-path-regex = "^/heroku/webhooks/"

@@ -89,8 +89,7 @@ class DeliveryList:
 _QUERY = {
     "sort": {
         "type": "string",
-        "enum": ["happened", "-happened"],
-        "description": "By when the events happened, downwards after a minus.",
+        "description": "happened or -happened: by when the events did; downwards after a minus.",
     },
     "before": {"type": "string", "description": "Where the page of events begins, as its `next` says it."},
     "back_before": {"type": "string", "description": "Where the page of events ends, as its `previous` says it."},

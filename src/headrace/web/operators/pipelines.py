@@ -84,7 +84,7 @@ LIST_QUERY = {
     "has": {"type": "string", "description": "A stage at which something stands; may be repeated."},
     "without": {"type": "string", "description": "A stage at which nothing stands; may be repeated."},
     "stale": {"type": "string", "description": "Not empty: only where the last look at an app brought no answer."},
-    "sort": {"type": "string", "enum": ["name", "-name"], "description": "By name, from A to Z or from Z to A."},
+    "sort": {"type": "string", "description": "name or -name: from A to Z, or from Z to A."},
     "after": {"type": "string", "description": "Where the page begins, as `next` says it."},
     "back_after": {"type": "string", "description": "Where the page ends, as `previous` says it."},
 }

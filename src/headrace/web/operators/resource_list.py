@@ -68,8 +68,8 @@ QUERY = {
     "small_plan": {"type": "string", "description": "Not empty: only those on a plan that is small for production."},
     "sort": {
         "type": "string",
-        "enum": [f"{sign}{order}" for order in ResourceOrder for sign in ("", "-")],
-        "description": "What the list goes by, downwards after a minus; placed: of a stage alone.",
+        "description": f"What the list goes by: {', '.join(ResourceOrder)}; downwards after a minus. "
+        "Of these, placed is for one stage alone.",
     },
     "before": {"type": "string", "description": "Where the page begins, as `next` says it."},
     "back_before": {"type": "string", "description": "Where the page ends, as `previous` says it."},
