@@ -45,6 +45,8 @@ PLANS = {Stage.REVIEW: "free", Stage.TEST: "free", Stage.DEVELOPMENT: "basic", S
 FAILS = "orbit-status"
 MOVES = {"ledger-api-staging": Stage.PRODUCTION, "storefront-dev": Stage.STAGING}
 OPENED = "storefront-staging"
+# Of these, which are long, the README shows what a screen shows.
+IN_README = ("operators", "console")
 SETTLED_WITHIN = timedelta(seconds=60)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -68,6 +70,8 @@ async def take_all(folder: Path) -> None:
             async for name in visit(page, heroku, url):
                 await page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
                 print(f"{name}-{scheme}-{width}.png")  # noqa: T201
+                if name in IN_README and (scheme, width) == ("light", DESK):
+                    await page.screenshot(path=folder / f"{name}-top.png")
             await context.close()
         await browser.close()
 
