@@ -97,23 +97,24 @@ def _read(site: Site, load: Load, began_at: datetime, memory: list[float]) -> Bu
     """Wait until all is done, and read when each thing was."""
     requested = site.read_moments("provision.requested")
     site.wait_until_provisioned(len(requested) - BEHIND_COUNT // 2)
-    waits = [wait for kind in ("plan_change", "deprovision") for wait in _list_waits(site, kind)]
-    if len(waits) < BEHIND_COUNT:
-        raise RuntimeError(f"{BEHIND_COUNT - len(waits)} plan changes and removals are not done.")
+    site.wait_until(lambda: len(_list_waits(site)) == BEHIND_COUNT, "Not all plan changes and removals are done.")
     return Burst(
         acknowledged=len(requested) - BEHIND_COUNT,
         p50=load.p50,
         p99=load.p99,
         done=(max(site.read_moments("provision.done").values()) - began_at).total_seconds(),
-        behind=max(waits),
+        behind=max(_list_waits(site)),
         mebibytes=max(memory),
     )
 
 
-def _list_waits(site: Site, kind: str) -> list[float]:
-    """Return how long each of a kind took, as far as it is done."""
-    requested, done = site.read_moments(f"{kind}.requested"), site.read_moments(f"{kind}.done")
-    return [(at - requested[uuid]).total_seconds() for uuid, at in done.items()]
+def _list_waits(site: Site) -> list[float]:
+    """Return how long each plan change and each removal took, as far as it is done."""
+    waits = []
+    for kind in ("plan_change", "deprovision"):
+        requested, done = site.read_moments(f"{kind}.requested"), site.read_moments(f"{kind}.done")
+        waits += [(at - requested[uuid]).total_seconds() for uuid, at in done.items()]
+    return waits
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -84,10 +84,18 @@ class Site:
 
     def wait_until_provisioned(self, count: int) -> None:
         """Wait until there is nothing more to do for so many resources."""
+        self.wait_until(lambda: self.count_done() >= count, "Not all were provisioned.")
+
+    def wait_until(self, is_done: Callable[[], bool], problem: str) -> None:
+        """Look again and again whether something is done.
+
+        Raises:
+            RuntimeError: it is not, for a long time.
+        """
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.count_done() < count:
+        while not is_done():
             if time.monotonic() > deadline:
-                raise RuntimeError("Not all were provisioned.")
+                raise RuntimeError(problem)
             time.sleep(LOOK_SECONDS)
 
     def is_writable(self) -> bool:

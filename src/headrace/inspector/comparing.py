@@ -13,7 +13,7 @@ from headrace.wording import spell_age, spell_day
 MOST_CHANGES = 60
 # Figures that are as near as this to each other are the same; from twice on it is said how many times.
 # The numbers of resources on one day, by their names.
-Kept = Mapping[str, Mapping[str, float]]
+KeptMetrics = Mapping[str, Mapping[str, float]]
 SAME_SHARE, TIMES_FROM = 0.001, 2.0
 TIMES = "\u00d7"
 
@@ -108,7 +108,7 @@ def compare(
     pasts: Mapping[str, Past],
     *,
     as_of: datetime,
-    kept: Kept | None = None,
+    kept: KeptMetrics | None = None,
 ) -> Comparison:
     """Return a pipeline as it stood, of the resources that have ever stood there.
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headrace.inspector.board import PlacedResource
-from headrace.inspector.comparing import Comparison, Kept, compare, find_arrivals
+from headrace.inspector.comparing import Comparison, KeptMetrics, compare, find_arrivals
 from headrace.inspector.visibility import Seen
 from headrace.models import NO_PIPELINE, Stage
 from headrace.store.reports.pipeline_history import Past, load_pasts
@@ -128,7 +128,7 @@ class Comparing:
         )
         return Page(render(context))
 
-    async def _find_kept(self, uuids: Sequence[str], day: date) -> Kept:
+    async def _find_kept(self, uuids: Sequence[str], day: date) -> KeptMetrics:
         """Return the partner's numbers of a day, where any are kept."""
         return await self.boards.database.read(find_panel_metrics, uuids, day)
 
