@@ -37,7 +37,7 @@ MANIFEST = {
         "test": "http://127.0.0.1:5050",
     },
 }
-SERVICE = "lab.bench.drained:service"
+SERVICE = "lab.kit.acme:service"
 CUSTOMERS = 8
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 900.0
@@ -62,10 +62,10 @@ class Site:
             yield process, port
 
     @contextmanager
-    def work(self) -> Iterator["Popen[bytes]"]:
-        """Run `headrace worker` while the block lasts."""
+    def work(self, service: str | None = SERVICE) -> Iterator["Popen[bytes]"]:
+        """Run `headrace worker` while the block lasts, without a service that of a fleet."""
         port = find_free_port()
-        command = ("worker", SERVICE, "--port", str(port))
+        command = ("worker", *([service] if service else []), "--port", str(port))
         with self.build.start(*command, environment=self.environment, ready_on=port) as process:
             yield process
 
