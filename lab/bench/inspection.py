@@ -33,9 +33,9 @@ Ran = dict[str, Any]
 def run_inspection() -> dict[str, Any]:
     """Print what each way comes to for one process, and return it."""
     with _start_heroku("hidden") as url:
-        ways = {way: _ask(way, url, BY_HAND) for way in ("hand", "heroku3")}
+        ways = {way: ask(way, url, BY_HAND) for way in ("hand", "heroku3")}
         for way in ("bare-first", "bare-again"):
-            rounds = [_ask(way, url, COUNT) for _ in range(ROUNDS)]
+            rounds = [ask(way, url, COUNT) for _ in range(ROUNDS)]
             ways[way] = sorted(rounds, key=attrgetter("seconds"))[ROUNDS // 2]
     found: dict[str, Any] = {"ways": {way: msgspec.to_builtins(asked) for way, asked in ways.items()}}
     _print_head(f"{COUNT:,} resources, five to a pipeline, one process each; median of {ROUNDS}, first passes of one")
@@ -92,7 +92,7 @@ def _print_row(name: str, per_second: float, cpu: float, requests: float, ratios
     print(f"  {name:<32} {per_second:>10,.0f} {cpu * 1000:>11.3f} {requests:>9.2f} {ratios}", flush=True)
 
 
-def _ask(way: str, url: str, count: int) -> Asked:
+def ask(way: str, url: str, count: int) -> Asked:
     command = module("lab.bench.apart.askers", way, url, str(count))
     return msgspec.json.decode(subprocess.run(command, capture_output=True, check=True).stdout, type=Asked)
 
@@ -116,7 +116,7 @@ def _sync_often(environment: dict[str, str]) -> Ran:
 
 def _resync(count: int) -> Ran:
     with _start_heroku("hidden") as url, _fleet("postgresql", url, count, is_known=True, is_hidden=True) as environment:
-        spent, began = _read_cpu(), time.monotonic()
+        spent, began = read_cpu_of_children(), time.monotonic()
         with ExitStack() as stack:
             processes = [stack.enter_context(_start_sync(environment)) for _ in range(WORKERS)]
             mebibytes = []
@@ -125,7 +125,7 @@ def _resync(count: int) -> Ran:
                 time.sleep(SAMPLE_SECONDS)
             seconds = time.monotonic() - began
             looked = sum(_read_ran(process)["looked"] for process in processes)
-        cpu = _read_cpu() - spent - WORKERS * _find_idle_cpu(environment)
+        cpu = read_cpu_of_children() - spent - WORKERS * _find_idle_cpu(environment)
     assert looked == count, f"{looked} of {count} were looked at"
     return {"looked": looked, "seconds": seconds, "cpu": cpu, "mebibytes": [each for each in mebibytes if each]}
 
@@ -154,19 +154,19 @@ def _fleet(kind: str, url: str, count: int, *, is_known: bool, is_hidden: bool) 
 
 def _sync(environment: dict[str, str], *options: str) -> Ran:
     """Run the command to its end; `cpu` is without what it takes to start and to find nothing due."""
-    spent = _read_cpu()
+    spent = read_cpu_of_children()
     with _start_sync(environment, *options) as process:
         ran = _read_ran(process)
-    cpu = _read_cpu() - spent
+    cpu = read_cpu_of_children() - spent
     return ran | {"cpu": cpu - _find_idle_cpu(environment)}
 
 
 def _find_idle_cpu(environment: dict[str, str]) -> float:
     """What the command takes when nothing is due."""
-    spent = _read_cpu()
+    spent = read_cpu_of_children()
     with _start_sync(environment) as process:
         assert _read_ran(process)["looked"] == 0
-    return _read_cpu() - spent
+    return read_cpu_of_children() - spent
 
 
 def _start_sync(environment: dict[str, str], *options: str) -> "subprocess.Popen[str]":
@@ -181,7 +181,7 @@ def _read_ran(process: "subprocess.Popen[str]") -> Ran:
     return ran
 
 
-def _read_cpu() -> float:
+def read_cpu_of_children() -> float:
     """The CPU seconds of every process of ours that has ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -62,10 +62,10 @@ class Site:
             yield process, port
 
     @contextmanager
-    def work(self) -> Iterator["Popen[bytes]"]:
-        """Run `headrace worker` while the block lasts."""
+    def work(self, service: str | None = SERVICE) -> Iterator["Popen[bytes]"]:
+        """Run `headrace worker` while the block lasts, without a service that of a fleet."""
         port = find_free_port()
-        command = ("worker", SERVICE, "--port", str(port))
+        command = ("worker", *([service] if service else []), "--port", str(port))
         with self.build.start(*command, environment=self.environment, ready_on=port) as process:
             yield process
 

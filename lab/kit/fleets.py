@@ -11,6 +11,7 @@ from headrace.encryption import KeyRing
 from headrace.models import Outcome, State
 from headrace.protocol.platform import build_coupling_by_app
 from headrace.store.sql.database import Database
+from headrace.store.sql.place import name_schema
 from headrace.store.sql.tables.schema import (
     pipeline,
     placement,
@@ -73,7 +74,8 @@ def insert(
         statement = f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' for _ in columns)})"
         driver.executemany(statement, (tuple(map(_spell, row)) for row in rows))
         return
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+    place = f"{name_schema(connection)}.{table.name}"
+    with driver.cursor() as cursor, cursor.copy(f"COPY {place} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 

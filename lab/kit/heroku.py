@@ -4,10 +4,12 @@ What it says of a resource follows from the resource's number, so a million of t
 costs a small part of what asking does. Five apps stand in a pipeline, one at each stage. Bodies, ETags and headers
 are those of the contract; `hidden` refuses to list a pipeline's apps, as Heroku may (contract §7.2). Every grant is
 taken, whatever is asked to be changed counts as changed, and nobody is subscribed to anything yet.
+`/served` says how many requests came before.
 """
 
 import asyncio
 import sys
+from collections import Counter
 
 import uvloop
 
@@ -120,7 +122,8 @@ _SERVICE = "01234567-89ab-cdef-0123-456789abcdef"
 class _Connection(asyncio.Protocol):
     transport: asyncio.Transport
 
-    def __init__(self, *, is_hidden: bool) -> None:
+    def __init__(self, served: "Counter[None]", *, is_hidden: bool) -> None:
+        self._served = served
         self._is_hidden = is_hidden
         self._received = b""
 
@@ -138,6 +141,10 @@ class _Connection(asyncio.Protocol):
             self._received = rest[body_size:]
             method, path, _ = head.split(maxsplit=2)
             is_conditional = b"\r\nif-none-match:" in head.lower()
+            if path == b"/served":
+                self.transport.write(_respond(str(self._served.total())))
+                continue
+            self._served[None] += 1
             self.transport.write(
                 answer(method.decode(), path.decode(), is_conditional=is_conditional, is_hidden=self._is_hidden)
             )
@@ -145,7 +152,8 @@ class _Connection(asyncio.Protocol):
 
 async def _serve(*, is_hidden: bool) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(is_hidden=is_hidden), "127.0.0.1", 0)
+    served: Counter[None] = Counter()
+    server = await loop.create_server(lambda: _Connection(served, is_hidden=is_hidden), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -16,6 +16,7 @@ from lab.kit.heroku import PER_PIPELINE, name_id
 
 # As many as headrace has under way: two batches of 32.
 IN_FLIGHT = 64
+SET = b'{"config":[{"name":"ACME_SEARCH_URL","value":"https://search.acme.example/2"}]}'
 ACCEPT = {"Accept": "application/vnd.heroku+json; version=3"}
 
 
@@ -80,6 +81,27 @@ def ask_bare_again(url: str, count: int) -> int:
     return asyncio.run(_ask_bare(url, paths, {"If-None-Match": 'W/"1"'}))
 
 
+def set_bare(url: str, count: int) -> int:
+    """A config var of each resource set by bare aiohttp: the request that headrace sends, and nothing kept."""
+    return asyncio.run(_set_bare(url, count))
+
+
+async def _set_bare(url: str, count: int) -> int:
+    left = iter(range(count))
+    kind = {"Content-Type": "application/json"}
+
+    async def work(session: aiohttp.ClientSession) -> None:
+        for number in left:
+            path = f"{url}/addons/{name_id('resource', number)}/config"
+            async with session.patch(path, data=SET, headers=_authorize(number) | kind) as answer:
+                await answer.read()
+                assert answer.status == 200
+
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        await asyncio.gather(*(work(session) for _ in range(IN_FLIGHT)))
+    return count
+
+
 async def _ask_bare(url: str, paths: Iterable[tuple[int, str]], headers: dict[str, str]) -> int:
     left, asked = iter(paths), 0
 
@@ -109,6 +131,7 @@ WAYS: dict[str, Callable[[str, int], int]] = {
     "heroku3": ask_with_heroku3,
     "bare-first": ask_bare_first,
     "bare-again": ask_bare_again,
+    "bare-set": set_bare,
 }
 
 

@@ -1,7 +1,9 @@
 """The service's description of itself, and whether the service does what it says when a stranger tries it."""
 
 import asyncio
+import json
 import os
+import re
 import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from browsing import COOKIE, OPERATOR_COOKIE, log_in, provision, visit
 from headrace.service import AddonService
 from headrace.web.ground.openapi import DescribedRoute
+from house.rooms import ROOT
 from pair import PASSWORD, SLUG, Acme, Pair, play_pair
 from web.programs.calling import make_token
 
@@ -173,6 +176,31 @@ async def test_a_generated_client_has_groups_and_names_of_words(sqlite_url: str)
     assert all(path.startswith("/api/") for path in grouped["api"])
     assert [] == [name for name in schemas if not name.isalnum()]
     assert len(titles) == len(set(titles))
+
+
+def test_a_linter_finds_a_word_about_every_operation() -> None:
+    """What linters ask for: who may call it, a group that is described, each part of its path, and what may go wrong.
+
+    Beyond that they want a 2xx of forms, which lead on with a 303, and a 4xx of what refuses nobody.
+    """
+    description = json.loads((ROOT / "tests" / "house" / "public" / "openapi.json").read_text(encoding="utf-8"))
+    operations = {
+        (path, method): operation
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    }
+    of_programs = {key: each for key, each in operations.items() if each["tags"] == ["api"]}
+
+    assert len(of_programs) > 15
+    assert {} == {
+        key: each for key, each in operations.items() if not re.fullmatch("For [^.]+\\.", each["description"])
+    }
+    assert {} == {key: each for key, each in operations.items() if not re.fullmatch("[A-Z].+\\.", each["summary"])}
+    assert {"For a program with a token."} == {each["description"] for each in of_programs.values()}
+    assert {True} == {{"2", "4"} <= {status[0] for status in each["responses"]} for each in of_programs.values()}
+    for (path, _), operation in operations.items():
+        declared = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
+        assert declared == {*re.findall(r"{(\w+)}", path)}, path
 
 
 @pytest.mark.parametrize(("host", "prefix"), [("", ""), ("acme.example", "__Host-")])

@@ -130,6 +130,16 @@ TAGS_BY_FIRST = {
     "openapi.json": Tag.WATCHING,
 }
 
+# Who calls, as each operation says it.
+CALLERS = {
+    Scheme.HEROKU: "Heroku, which has the manifest's credentials",
+    Scheme.DELIVERY: "Heroku, which delivers webhooks",
+    Scheme.SCRAPER: "a scraper with its token",
+    Scheme.PROGRAM: "a program with a token",
+    Scheme.CUSTOMER: "a customer whom Heroku has logged in",
+    Scheme.OPERATOR: "an operator who is logged in",
+}
+
 # The handlers of a form answer these with a page of their own.
 FORM_REJECTED = {
     400: show_page("The form cannot be read."),
@@ -188,6 +198,7 @@ def _describe(route: DescribedRoute, schemas: _Schemas) -> dict[str, Any]:
         "operationId": operation.id,
         "tags": [TAGS_BY_FIRST.get(route.path.split("/")[1], Tag.HEROKU)],
         "summary": operation.summary,
+        "description": _describe_callers(operation),
         "parameters": _describe_parameters(route),
         "responses": {str(status): _describe_reply(reply, schemas) for status, reply in operation.replies.items()},
         "security": [{str(scheme): []} for scheme in (operation.scheme, operation.other_scheme) if scheme],
@@ -196,6 +207,12 @@ def _describe(route: DescribedRoute, schemas: _Schemas) -> dict[str, Any]:
         media_type, shape = operation.body
         described["requestBody"] = {"required": True, "content": {media_type: {"schema": schemas.find(shape)}}}
     return described
+
+
+def _describe_callers(operation: Operation) -> str:
+    """Say who may call it, in a sentence: generated clients show it above each function."""
+    callers = [CALLERS[scheme] for scheme in (operation.scheme, operation.other_scheme) if scheme]
+    return f"For {' or '.join(callers)}." if callers else "For anybody."
 
 
 def _describe_parameters(route: DescribedRoute) -> list[dict[str, Any]]:
