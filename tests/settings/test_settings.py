@@ -98,6 +98,8 @@ def test_the_help_of_a_setting_shows_its_default() -> None:
         ("HEADRACE_RECHECK_SECONDS", "nan", "nan is not a number of seconds above zero"),
         ("HEADRACE_RECHECK_SECONDS", "inf", "inf is not a number of seconds above zero"),
         ("HEADRACE_KEEP_DAYS", "never", "never is not a number of days above zero"),
+        ("HEADRACE_KEEP_DAYS", "36000", "36000 days are more than 10,000 days"),
+        ("HEADRACE_PANEL_METRICS_DAYS", "many", "many is not a number of days above zero"),
         ("HEADRACE_KEEP_REQUESTS_DAYS", "-1", "-1 is not a number of days above zero"),
         ("HEADRACE_SHARE_DAYS", "91", "91 is not a number from 0 to 90"),
         ("HEADRACE_METRICS_TOKEN", "guessable", "has 9 characters, 32 are needed"),

@@ -104,8 +104,10 @@ def _read_duration(text: str, *, unit: str) -> timedelta:
         duration = timedelta(**{unit: float(text)})
     except (ValueError, OverflowError):
         duration = timedelta(0)
-    if not timedelta(0) < duration < LONGEST:
+    if duration <= timedelta(0):
         raise ConfigurationError([f"{text} is not a number of {unit} above zero."])
+    if duration > LONGEST:
+        raise ConfigurationError([f"{text} {unit} are more than {LONGEST.days:,} days."])
     return duration
 
 
