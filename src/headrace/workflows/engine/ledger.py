@@ -67,7 +67,7 @@ workflow_status = name_table(
     "workflow_status",
     *("workflow_uuid", "name", "status", "executor_id", "owner_xid", "application_version", "queue_name"),
     *("priority", "created_at", "updated_at", "started_at_epoch_ms", "recovery_attempts", "application_name"),
-    "serialization",
+    *("serialization", "deduplication_id", "completed_at"),
     attributes=sa.JSON(),
 )
 workflow_input = name_table("workflow_input", "workflow_uuid", "inputs")

@@ -8,6 +8,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +32,7 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.fence import is_superseded
 from headrace.workflows.engine.bell import Ear
 from headrace.workflows.engine.ledger import Claim
+from headrace.workflows.engine.outcomes import record_done
 from headrace.workflows.engine.room import Room
 from headrace.workflows.engine.tending import Tending
 
@@ -56,6 +58,8 @@ IN_USE_BY_YOU = (
     "Your own code uses DBOS in this process, which has room for one user of it. Say `asgi(has_worker=False)`, and run "
     "`headrace worker MODULE:SERVICE` beside this process."
 )
+# Whether what runs, a workflow, is recorded as done.
+_is_recorded: ContextVar[bool] = ContextVar("is_recorded", default=False)
 # Whose engine it is that DBOS, which has one in a process, has now.
 _owner: Database | None = None
 
@@ -104,12 +108,22 @@ class DbosRuntime:
                 if not is_superseded(error):
                     raise
             else:
-                return
+                if await self._conclude(claim):
+                    return
             # It ends without an outcome of its own, and waits for that of whoever has the workflow now.
             raise DBOSWorkflowConflictIDError(claim.workflow_id)
 
         # A workflow that is recovered over and over still holds a customer's resource: never dropped.
         DBOS.workflow(name=kind, max_recovery_attempts=None)(run_workflow)
+
+    async def _conclude(self, claim: Claim) -> bool:
+        """Record, with others, that a workflow is done; return False when another worker has it by now."""
+        try:
+            stood = await self._database.write_together(record_done, claim)
+        except Exception:  # noqa: BLE001 - the engine records it then, and tries for as long as it takes
+            return True
+        _is_recorded.set(stood)
+        return stood
 
     def launch(self, queues: Mapping[str, int]) -> None:
         """Recover what this worker left unfinished, and take from queues, from each so many at a time, when called."""
@@ -121,6 +135,7 @@ class DbosRuntime:
         DBOS.launch()
         instance = _get_dbos_instance()
         _end_idle_threads(instance)
+        _spare_recorded(instance)
 
         def tend(turn: threading.Event, queue: str) -> None:
             queue_worker_thread(turn, instance, registered[queue])
@@ -193,6 +208,17 @@ def _end_idle_threads(instance: DBOS) -> None:
     for stop in (*instance.background_thread_stop_events, instance._background_jobs_stop_event):  # noqa: SLF001
         stop.set()
     instance._sys_db._run_background_processes = False  # noqa: SLF001
+
+
+def _spare_recorded(instance: DBOS) -> None:
+    """Have the engine record no outcome that is recorded already."""
+    tables = instance._sys_db  # noqa: SLF001
+    record = tables.update_workflow_outcome
+
+    def record_once(*which: Any, **outcome: Any) -> bool:
+        return _is_recorded.get() or record(*which, **outcome)
+
+    tables.update_workflow_outcome = record_once  # type: ignore[method-assign]
 
 
 def _configure(database: Database, *, application: str, version: str, worker: str) -> DBOSConfig:
