@@ -42,7 +42,7 @@ def test_a_claim_is_locked_by_who_writes_and_not_by_who_only_looks(postgres_url:
     database = Database(postgres_url)
     _enqueue(database)
     claim = Claim(workflow_id=WORKFLOW, token=None)
-    mark: sa.Select[tuple[str]] = sa.select(sa.literal_column("xmax::text", sa.Text)).select_from(workflow_status)
+    mark = sa.select(sa.literal_column("xmax::text", sa.Text)).select_from(workflow_status)
     with database.reads.connect() as connection:
         require_claim(connection, claim)
         of_look = connection.execute(mark).scalar_one()

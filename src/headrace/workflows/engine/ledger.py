@@ -4,7 +4,7 @@ Those of steps are in `attempts`.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -80,10 +80,14 @@ PUT_BACK = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A workflow that was taken from its queue, and the token of that one taking: another taking has another one."""
+    """A workflow that was taken from its queue, and the token of that one taking: another taking has another one.
+
+    One that was never taken before has what it took over of the request that asked for it in `carried`.
+    """
 
     workflow_id: str
     token: str | None
+    carried: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +176,11 @@ _FIND_ATTRIBUTES = sa.select(workflow_status.c.attributes).where(workflow_status
 
 def find_carried(connection: sa.Connection, workflow_id: str) -> Mapping[str, Any]:
     """Return what a workflow took over of the request that asked for it."""
-    attributes = connection.execute(_FIND_ATTRIBUTES, {"id": workflow_id}).scalar()
+    return read_carried(connection.execute(_FIND_ATTRIBUTES, {"id": workflow_id}).scalar())
+
+
+def read_carried(attributes: object) -> Mapping[str, Any]:
+    """Find among the attributes of a workflow what it took over."""
     carried = attributes.get(CARRIED) if isinstance(attributes, dict) else None
     return carried if isinstance(carried, dict) else {}
 

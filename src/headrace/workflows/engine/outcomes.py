@@ -3,7 +3,8 @@
 The engine itself would write each in a transaction of its own, on one of its two threads.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,11 +12,55 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from headrace.store.sql.database import Database
 from headrace.workflows.engine.ledger import Claim, name_table, workflow_status
 
 workflow_output = name_table("workflow_output", "workflow_uuid", "output", "error")
 # No workflow of ours returns anything.
 NOTHING = "null"
+# However many end, they are not written more often; one that ends alone is written at once.
+WRITES_EVERY_SECONDS = 0.1
+
+
+class Outcomes:
+    """What has ended on one event loop and is to be written with whatever else has ended."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[Claim, asyncio.Future[bool]] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    async def record(self, claim: Claim) -> bool:
+        """Record that a workflow is done; return whether its claim stood until then.
+
+        Raises:
+            SQLAlchemyError: it could not be written.
+        """
+        recorded: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[claim] = recorded
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        return await recorded
+
+    async def _write(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, {}
+            try:
+                stood = await self._database.write(record_done, list(group))
+            except Exception as error:  # noqa: BLE001 - it is theirs who wait for it
+                _tell(group.values(), error)
+            else:
+                for recorded, outcome in zip(group.values(), stood, strict=True):
+                    _tell([recorded], outcome)
+            await asyncio.sleep(WRITES_EVERY_SECONDS)
+        self._writing = None
+
+
+def _tell(waiting: Iterable[asyncio.Future[bool]], outcome: bool | Exception) -> None:  # noqa: FBT001
+    for each in waiting:
+        # Whoever was stopped meanwhile waits for nothing any more.
+        if not each.done():
+            each.set_exception(outcome) if isinstance(outcome, Exception) else each.set_result(outcome)
 
 
 def record_done(connection: sa.Connection, claims: Sequence[Claim]) -> list[bool]:
