@@ -4,7 +4,7 @@ The engine itself would write each in a transaction of its own, on one of its tw
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -34,7 +34,7 @@ class Outcomes:
         """Record that a workflow is done; return whether its claim stood until then.
 
         Raises:
-            SQLAlchemyError: it could not be written.
+            SQLAlchemyError, RuntimeError: it could not be written.
         """
         recorded: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[claim] = recorded
@@ -45,22 +45,24 @@ class Outcomes:
     async def _write(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, {}
-            try:
-                stood = await self._database.write(record_done, list(group))
-            except Exception as error:  # noqa: BLE001 - it is theirs who wait for it
-                _tell(group.values(), error)
-            else:
-                for recorded, outcome in zip(group.values(), stood, strict=True):
-                    _tell([recorded], outcome)
+            writing = asyncio.create_task(self._database.write(record_done, list(group)))
+            await asyncio.wait([writing])
+            _tell(list(group.values()), writing)
             await asyncio.sleep(WRITES_EVERY_SECONDS)
         self._writing = None
 
 
-def _tell(waiting: Iterable[asyncio.Future[bool]], outcome: bool | Exception) -> None:  # noqa: FBT001
-    for each in waiting:
+def _tell(waiting: Sequence[asyncio.Future[bool]], writing: asyncio.Task[list[bool]]) -> None:
+    error = writing.exception()
+    outcomes = [False] * len(waiting) if error else writing.result()
+    for recorded, outcome in zip(waiting, outcomes, strict=True):
         # Whoever was stopped meanwhile waits for nothing any more.
-        if not each.done():
-            each.set_exception(outcome) if isinstance(outcome, Exception) else each.set_result(outcome)
+        if recorded.done():
+            continue
+        if error:
+            recorded.set_exception(error)
+        else:
+            recorded.set_result(outcome)
 
 
 def record_done(connection: sa.Connection, claims: Sequence[Claim]) -> list[bool]:

@@ -132,7 +132,8 @@ class DbosRuntime:
         try:
             with self.room.waiting(claim.workflow_id):
                 stood = await self._outcomes.record(claim)
-        except Exception:  # noqa: BLE001 - the engine records it then, and tries for as long as it takes
+        except (sa.exc.SQLAlchemyError, RuntimeError):
+            # The database is away, or being closed: the engine records it then, and tries for as long as it takes.
             return True
         _is_recorded.set(stood)
         return stood
