@@ -15,6 +15,7 @@ from headrace.workflows.engine import ledger
 from headrace.workflows.engine.bell import Ear
 
 QUEUE_THREAD = "queue-worker-"
+CALLER = "headrace-queues"
 # How often a worker looks that was told nothing: a word may get lost.
 LOOK_SECONDS = 1.0
 # While something runs here, most of what is told on SQLite is what it does itself.
@@ -84,7 +85,7 @@ class Tending:
             queue: threading.Thread(target=tend, args=(turn, queue), name=f"{QUEUE_THREAD}{queue}", daemon=True)
             for queue, turn in self._turns.items()
         }
-        self._caller = threading.Thread(target=self._work, name="headrace-queues", daemon=True)
+        self._caller = threading.Thread(target=self._work, name=CALLER, daemon=True)
 
     def start(self) -> None:
         for thread in (*self._threads.values(), self._caller):
