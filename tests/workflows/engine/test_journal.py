@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from dbos import DBOSClient
 
 from headrace.clock import read_clock
@@ -13,6 +14,7 @@ from headrace.errors import MisuseError
 from headrace.store.sql.database import Database
 from headrace.testing import eventually
 from headrace.workflows.engine.attempts import StepOutcome, add_outcome, list_attempts
+from headrace.workflows.engine.ledger import workflow_status
 from headrace.workflows.engine.port import Engine, prepare
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.engine.runtime import SERIALIZER, find_schema
@@ -44,6 +46,28 @@ async def test_a_step_that_is_done_is_not_done_again(database: Database) -> None
         await eventually(lambda: done.count("value") == 2)
 
     assert ["counted", "value", "value"] == done
+
+
+async def test_of_what_never_ran_nothing_is_read(database: Database) -> None:
+    """It has no steps yet. What was taken before has its own read, once."""
+    began: list[str] = []
+    sent: list[str] = []
+
+    async def work(run: Run) -> None:
+        await run.step("begin", _return_nothing, leaves_traces=True)
+        began.append(run.workflow_id)
+        if len(began) == 1:
+            await asyncio.Event().wait()
+
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *what: sent.append(what[2]))
+    async with _working(database, work) as engine:
+        _enqueue(engine, database)
+        await eventually(lambda: len(began) == 1)
+    of_first = _count_reads(sent)
+    async with _working(database, work):
+        await eventually(lambda: len(began) == 2)
+
+    assert (0, 1) == (of_first, _count_reads(sent))
 
 
 async def test_nothing_is_stored_of_a_step_that_leaves_traces(database: Database) -> None:
@@ -98,7 +122,7 @@ async def test_a_wait_goes_on_after_a_restart(database: Database) -> None:
     prepare(database)
     engine = Engine(database, clock=read_clock)
     _enqueue(engine, database)
-    await database.write(add_outcome, ID, 1, failed)
+    await database.write(_have_failed, failed)
     async with _working(database, work):
         await eventually(lambda: began)
 
@@ -167,9 +191,24 @@ async def _run_once(database: Database, work: Work) -> None:
         await eventually(is_done)
 
 
+async def _return_nothing() -> None:
+    """A step that does nothing."""
+
+
+def _count_reads(sent: list[str]) -> int:
+    """How often the steps of a workflow were read."""
+    return sum(1 for statement in sent if "operation_outputs" in statement and statement.startswith("SELECT"))
+
+
 def _enqueue(engine: Engine, database: Database) -> None:
     with database.transaction() as connection:
         engine.enqueue(connection, "work", ID, UUID)
+
+
+def _have_failed(connection: sa.Connection, outcome: StepOutcome) -> None:
+    """Have a workflow put back that was taken once, and whose only step failed then."""
+    add_outcome(connection, ID, 1, outcome)
+    connection.execute(sa.update(workflow_status).values(recovery_attempts=1))
 
 
 @asynccontextmanager

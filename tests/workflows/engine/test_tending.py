@@ -15,9 +15,10 @@ from sqlalchemy import event
 from headrace.clock import read_clock
 from headrace.store.sql.database import Database
 from headrace.testing import eventually
+from headrace.workflows.engine.ledger import Status
 from headrace.workflows.engine.port import CONCURRENCY, QUEUE, Engine
 from headrace.workflows.engine.run import Run
-from headrace.workflows.engine.tending import LOOK_SECONDS, QUEUE_THREAD, Turn
+from headrace.workflows.engine.tending import CALLER, LOOK_SECONDS, QUEUE_THREAD, Turn
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 # Much longer than any of these tests waits: whatever is taken sooner was told.
@@ -54,6 +55,23 @@ async def test_more_than_there_is_room_for_is_taken_as_room_comes(database_url: 
     assert sorted(ids) == sorted(ran)
 
 
+async def test_ends_with_nothing_behind_them_have_nothing_looked_for(postgres_url: str) -> None:
+    """Whether anything waits was seen when it was told; that there is more room tells nothing new."""
+    ran, looks = list[str](), list[str]()
+    ids = [f"work:{number}" for number in range(CONCURRENCY[QUEUE] // 2)]
+    async with _working(postgres_url, ran, look_every=NEVER_SECONDS) as worker:
+
+        def note(*what: Any) -> None:
+            if threading.current_thread().name == CALLER:
+                looks.append(what[2])
+
+        event.listen(worker.database.engine, "before_cursor_execute", note)
+        await worker.enqueue(*ids)
+        await eventually(lambda: len(ran) == len(ids), within=timedelta(seconds=60))
+
+    assert 0 < len(looks) < len(ids)
+
+
 async def test_a_word_that_was_lost_costs_a_second(database_url: str) -> None:
     """A release that does not tell, or one that ends before it could: the worker looks unasked."""
     ran: list[str] = []
@@ -69,7 +87,7 @@ async def test_a_worker_with_nothing_to_do_hardly_asks(postgres_url: str) -> Non
         await worker.enqueue("work:1")
         await eventually(lambda: ran)
         names = {thread.name for thread in threading.enumerate()}
-        await eventually(lambda: not _list_asking())
+        await eventually(lambda: not _list_asking() and worker.is_done("work:1"))
         asked, began = worker.sent, monotonic()
         await eventually(lambda: worker.sent >= asked + 5)
         took = monotonic() - began
@@ -112,6 +130,10 @@ class _Process:
             connection.info.clear()
 
         await self.database.write(write)
+
+    def is_done(self, workflow_id: str) -> bool:
+        with self.database.reads.connect() as connection:
+            return self.engine.find_statuses(connection, [workflow_id]) == {workflow_id: Status.DONE}
 
     def _enqueue(self, connection: sa.Connection, ids: Collection[str]) -> None:
         self.engine.enqueue_all(connection, "work", dict.fromkeys(ids, (UUID, None)))

@@ -74,12 +74,12 @@ class Bell:
 class Ear(Protocol):
     """Waits for news in a worker."""
 
-    def wait(self, seconds: float) -> None:
-        """Return at the next news, or after so many seconds."""
+    def wait(self, seconds: float) -> bool:
+        """Return at the next news, when it is rung, or after so many seconds; whether there was news."""
         ...
 
     def ring(self) -> None:
-        """Have whoever waits look, from any thread of this process."""
+        """Have whoever waits come back, from any thread of this process."""
         ...
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class PostgresEar:
         for each in (self._reader, self._writer):
             finalize(self, os.close, each)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         # Not `select`, which knows the first thousand descriptors only.
         listening = select.poll()
         for each in (self._reader, *self._lease.list_sockets()):
@@ -109,8 +109,10 @@ class PostgresEar:
         ready = {each for each, _ in listening.poll(seconds * 1000)}
         if self._reader in ready:
             os.read(self._reader, 4096)
-        if ready - {self._reader}:
+        has_news = bool(ready - {self._reader})
+        if has_news:
             self._lease.hear()
+        return has_news
 
     def ring(self) -> None:
         # A pipe that is full has rung already.
@@ -130,12 +132,15 @@ class SqliteEar:
         self._connection: sa.Connection | None = None
         self._version = -1
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         until = monotonic() + seconds
-        while not self._rung.wait(LOOK_SECONDS) and not self._has_changed():
+        while not self._rung.wait(min(LOOK_SECONDS, max(0.0, until - monotonic()))):
+            if self._has_changed():
+                return True
             if monotonic() >= until:
-                return
+                return False
         self._rung.clear()
+        return self._has_changed()
 
     def ring(self) -> None:
         self._rung.set()

@@ -19,14 +19,17 @@ from headrace.workflows.engine.ledger import find_carried
 class Journal:
     """The steps of one workflow, for one run of it."""
 
-    def __init__(self, database: Database, workflow_id: str, *, uuid: str) -> None:
+    def __init__(
+        self, database: Database, workflow_id: str, *, uuid: str, carried: Mapping[str, Any] | None = None
+    ) -> None:
+        """`carried` is what a workflow took over that never ran before: of such a one there is nothing to read."""
         self._database = database
         self._uuid = uuid
         self._workflow_id = workflow_id
         self._number = 0
         self._known: defaultdict[str, list[StepOutcome]] = defaultdict(list)
-        self._is_read = False
-        self._carried: Mapping[str, Any] = {}
+        self._is_read = carried is not None
+        self._carried: Mapping[str, Any] = carried or {}
 
     async def open(self) -> Mapping[str, Any]:
         """Read, once, what steps came to before this run; return what the workflow took over of a request."""

@@ -364,7 +364,7 @@ class Engine:
             claim.workflow_id,
             uuid,
             places=places,
-            journal=Journal(self._database, claim.workflow_id, uuid=uuid),
+            journal=Journal(self._database, claim.workflow_id, uuid=uuid, carried=claim.carried),
             clock=self._clock,
             retries=self._retries,
             redact=self._redact,

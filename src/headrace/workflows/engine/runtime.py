@@ -8,6 +8,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +31,8 @@ from headrace.store.sql.compiled import CompiledStatements
 from headrace.store.sql.database import Database
 from headrace.store.sql.fence import is_superseded
 from headrace.workflows.engine.bell import Ear
-from headrace.workflows.engine.ledger import Claim
+from headrace.workflows.engine.ledger import Claim, read_carried
+from headrace.workflows.engine.outcomes import Outcomes
 from headrace.workflows.engine.room import Room
 from headrace.workflows.engine.tending import Tending
 
@@ -56,6 +58,8 @@ IN_USE_BY_YOU = (
     "Your own code uses DBOS in this process, which has room for one user of it. Say `asgi(has_worker=False)`, and run "
     "`headrace worker MODULE:SERVICE` beside this process."
 )
+# Whether what runs, a workflow, is recorded as done.
+_is_recorded: ContextVar[bool] = ContextVar("is_recorded", default=False)
 # Whose engine it is that DBOS, which has one in a process, has now.
 _owner: Database | None = None
 
@@ -78,13 +82,16 @@ class DbosRuntime:
         self._database = database
         self._ear = ear
         self._tending: Tending | None = None
+        self._outcomes = Outcomes(database)
+        # Of what was taken for the first time and has not begun yet, what it took over.
+        self._new: dict[str, Mapping[str, Any]] = {}
         self._outages = database.outages
         # What it says of an outage is said once a second, and not in its words.
         logging.getLogger("dbos").addFilter(self._outages.spare)
         engine = database.engine.execution_options(compiled_cache=COMPILED)
         config = _configure(database, application=application, version=version, worker=worker)
         DBOS(config={**config, "system_database_engine": engine})
-        self.room = _get_dbos_instance()._active_workflows_set = Room(ear.ring)  # noqa: SLF001
+        self.room = _get_dbos_instance()._active_workflows_set = Room(self._note_room)  # noqa: SLF001
         self._client = DBOSClient(
             system_database_engine=engine,
             dbos_system_schema=find_schema(database),
@@ -97,19 +104,39 @@ class DbosRuntime:
         """Say what runs the workflows of a kind, before the launch."""
 
         async def run_workflow(uuid: str, argument: Any) -> None:
-            claim = _find_claim()
+            claim = self._find_claim()
             try:
                 await function(claim, uuid, argument)
             except BaseException as error:
                 if not is_superseded(error):
                     raise
             else:
-                return
+                if await self._conclude(claim):
+                    return
             # It ends without an outcome of its own, and waits for that of whoever has the workflow now.
             raise DBOSWorkflowConflictIDError(claim.workflow_id)
 
         # A workflow that is recovered over and over still holds a customer's resource: never dropped.
         DBOS.workflow(name=kind, max_recovery_attempts=None)(run_workflow)
+
+    def _find_claim(self) -> Claim:
+        """The claim under which the workflow that calls this runs; what its row says may be another's by now."""
+        context = get_local_dbos_context()
+        if context is None:
+            raise MisuseError("This is no workflow.")
+        carried = self._new.pop(context.workflow_id, None)
+        return Claim(workflow_id=context.workflow_id, token=context.owner_xid, carried=carried)
+
+    async def _conclude(self, claim: Claim) -> bool:
+        """Record, with others, that a workflow is done; return False when another worker has it by now."""
+        try:
+            with self.room.waiting(claim.workflow_id):
+                stood = await self._outcomes.record(claim)
+        except (sa.exc.SQLAlchemyError, RuntimeError):
+            # The database is away, or being closed: the engine records it then, and tries for as long as it takes.
+            return True
+        _is_recorded.set(stood)
+        return stood
 
     def launch(self, queues: Mapping[str, int]) -> None:
         """Recover what this worker left unfinished, and take from queues, from each so many at a time, when called."""
@@ -121,6 +148,8 @@ class DbosRuntime:
         DBOS.launch()
         instance = _get_dbos_instance()
         _end_idle_threads(instance)
+        _spare_recorded(instance)
+        self._note_new(instance)
 
         def tend(turn: threading.Event, queue: str) -> None:
             queue_worker_thread(turn, instance, registered[queue])
@@ -136,9 +165,29 @@ class DbosRuntime:
         )
         self._tending.start()
 
+    def _note_new(self, instance: DBOS) -> None:
+        """Note of what the engine takes, and reads then, whether it was ever taken before."""
+        tables = instance._sys_db  # noqa: SLF001
+        read = tables.get_workflow_statuses
+
+        def read_noting(workflow_ids: list[str]) -> Any:
+            taken = read(workflow_ids)
+            for each in taken:
+                self._new.pop(each["workflow_uuid"], None)
+                if each["recovery_attempts"] == 1:
+                    self._new[each["workflow_uuid"]] = read_carried(each["attributes"])
+            return taken
+
+        tables.get_workflow_statuses = read_noting  # type: ignore[method-assign]
+
     def look(self) -> None:
         """Have somebody look soon whether there is something to take."""
-        self._ear.ring()
+        if self._tending is not None:
+            self._tending.look()
+
+    def _note_room(self) -> None:
+        if self._tending is not None:
+            self._tending.note_room()
 
     def shut_down(self) -> None:
         # The engine complains of what it can no longer hand out; the next start takes all of it up.
@@ -195,6 +244,17 @@ def _end_idle_threads(instance: DBOS) -> None:
     instance._sys_db._run_background_processes = False  # noqa: SLF001
 
 
+def _spare_recorded(instance: DBOS) -> None:
+    """Have the engine record no outcome that is recorded already."""
+    tables = instance._sys_db  # noqa: SLF001
+    record = tables.update_workflow_outcome
+
+    def record_once(*which: Any, **outcome: Any) -> bool:
+        return _is_recorded.get() or record(*which, **outcome)
+
+    tables.update_workflow_outcome = record_once  # type: ignore[method-assign]
+
+
 def _configure(database: Database, *, application: str, version: str, worker: str) -> DBOSConfig:
     return {
         "name": application,
@@ -210,14 +270,6 @@ def _configure(database: Database, *, application: str, version: str, worker: st
         "enable_otlp": False,
         "log_level": "WARNING",
     }
-
-
-def _find_claim() -> Claim:
-    """The claim under which the workflow that calls this runs; what its row says may be another's by now."""
-    context = get_local_dbos_context()
-    if context is None:
-        raise MisuseError("This is no workflow.")
-    return Claim(workflow_id=context.workflow_id, token=context.owner_xid)
 
 
 def find_newer(database: Database) -> str | None:

@@ -15,11 +15,14 @@ from headrace.workflows.engine import ledger
 from headrace.workflows.engine.bell import Ear
 
 QUEUE_THREAD = "queue-worker-"
+CALLER = "headrace-queues"
 # How often a worker looks that was told nothing: a word may get lost.
 LOOK_SECONDS = 1.0
+# While something runs here, most of what is told on SQLite is what it does itself.
+LOOKS_EVERY_SECONDS = 0.05
 # After a turn a queue has the next one not before a few more can be taken at once, or after a while.
-FEW_AFTER_SECONDS = 0.1
-MANY_AFTER_SECONDS = 0.01
+FEW_AFTER_SECONDS = 0.2
+MANY_AFTER_SECONDS = 0.02
 END_WITHIN_SECONDS = 10.0
 
 
@@ -73,12 +76,16 @@ class Tending:
         self._count_active = count_active
         self._turns = {queue: Turn() for queue in queues}
         self._called_at = dict.fromkeys(queues, 0.0)
+        # These may have something that was not taken.
+        self._may_have: set[str] = set()
+        self._is_told = True
+        self._looked_at = 0.0
         self._is_over = False
         self._threads = {
             queue: threading.Thread(target=tend, args=(turn, queue), name=f"{QUEUE_THREAD}{queue}", daemon=True)
             for queue, turn in self._turns.items()
         }
-        self._caller = threading.Thread(target=self._work, name="headrace-queues", daemon=True)
+        self._caller = threading.Thread(target=self._work, name=CALLER, daemon=True)
 
     def start(self) -> None:
         for thread in (*self._threads.values(), self._caller):
@@ -101,33 +108,58 @@ class Tending:
         """Return the queues of which a thread takes."""
         return {queue for queue, thread in self._threads.items() if thread.is_alive()}
 
+    def look(self) -> None:
+        """Have it looked soon whether there is something to take."""
+        self._is_told, self._looked_at = True, 0.0
+        self._ear.ring()
+
+    def note_room(self) -> None:
+        """Have more taken, if there may be more."""
+        if self._may_have:
+            self._ear.ring()
+
     def _work(self) -> None:
         pause = 0.0
         while not self._is_over:
-            self._ear.wait(pause)
-            pause = self._look_every if self._call() else FEW_AFTER_SECONDS
+            if self._ear.wait(pause):
+                self._is_told = True
+            try:
+                pause = self._tend(monotonic())
+            except sa.exc.SQLAlchemyError as error:
+                self._database.outages.note(error, chore=QUEUE_THREAD)
+                pause = self._look_every
         self._ear.close()
 
-    def _call(self) -> bool:
-        """Give each queue its turn that has something and room for it; return whether none has to be looked at soon."""
-        now = monotonic()
-        due = {queue: self._is_due(queue, now) for queue in self._queues}
-        asked = [queue for queue, is_due in due.items() if is_due]
-        try:
-            waiting = self._find_firsts(asked) if asked else ()
-        except sa.exc.SQLAlchemyError as error:
-            self._database.outages.note(error, chore=QUEUE_THREAD)
-            return True
+    def _tend(self, now: float) -> float:
+        """Give each queue its turn that has something and room for it; return how long nothing is to be done then.
+
+        One that has something is looked at again when it may have its next turn, the others when something is told.
+        """
+        if self._measure_look(now) <= 0:
+            self._is_told, self._looked_at = False, now
+            self._may_have.update(self._queues)
+        due = [queue for queue in self._queues if queue in self._may_have and self._measure_turn(queue, now) <= 0]
+        waiting = self._find_firsts(due) if due else {}
         for queue in waiting:
             self._called_at[queue] = now
             self._turns[queue].call()
-        return len(asked) == len(due)
+        self._may_have.difference_update(set(due) - waiting.keys())
+        return max(0.0, min([self._measure_look(now), *(self._measure_turn(queue, now) for queue in self._may_have)]))
 
-    def _is_due(self, queue: str, now: float) -> bool:
+    def _measure_look(self, now: float) -> float:
+        """Return after how many seconds all queues are looked at."""
+        if not self._is_told:
+            return self._looked_at + self._look_every - now
+        is_busy = any(self._count_active(queue) for queue in self._queues)
+        return self._looked_at + (LOOKS_EVERY_SECONDS if is_busy else 0.0) - now
+
+    def _measure_turn(self, queue: str, now: float) -> float:
+        """Return after how many seconds a queue may have its next turn, or is asked again whether it has room."""
         most = self._queues[queue]
         room = most - self._count_active(queue)
-        after = MANY_AFTER_SECONDS if 2 * room >= most else FEW_AFTER_SECONDS
-        return room > 0 and now - self._called_at[queue] >= after
+        if room <= 0:
+            return FEW_AFTER_SECONDS
+        return self._called_at[queue] + (MANY_AFTER_SECONDS if 2 * room >= most else FEW_AFTER_SECONDS) - now
 
     def _find_firsts(self, queues: list[str]) -> dict[str, str]:
         with self._database.reads.connect() as connection:
