@@ -1,9 +1,12 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +14,7 @@ import sqlalchemy as sa
 from headrace.encryption import KeyRing
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
+from headrace.store.sql.rows import pass_rows, rows_as_table
 from headrace.store.sql.tables.schema import resource, secret
 from headrace.store.sql.upsert import upsert_all
 
@@ -47,6 +51,15 @@ class Sealing:
     kind: str
     text: str = field(repr=False)
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedOrder:
+    """What an order changes, what Heroku has been told before, and the token to tell it with."""
+
+    changes: Mapping[str, str | None] = field(repr=False)
+    known: Mapping[str, str] = field(repr=False)
+    token: Token
 
 
 class SecretStore:
@@ -184,19 +197,50 @@ class SecretStore:
 
     def find_config(self, connection: sa.Connection, uuid: str, *, kind: str = CONFIG) -> dict[str, str] | None:
         text = self.find(connection, uuid, kind)
-        return None if text is None else msgspec.json.decode(text, type=dict[str, str])
+        return None if text is None else _read_config(text)
 
     def merge_config(self, connection: sa.Connection, uuid: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Store what Heroku has been told, by name; None removes. Return what there was of these names before."""
         known = self.find_config(connection, uuid) or {}
-        merged = {**known, **changes}
-        self.save_config(connection, uuid, {name: value for name, value in merged.items() if value is not None})
+        self.save_config(connection, uuid, merge(known, changes))
         return {name: known[name] for name in changes if name in known}
+
+    def load_orders(self, connection: sa.Connection, numbers: Mapping[str, int]) -> dict[str, SealedOrder]:
+        """Return what is sealed of orders, by resource; of which something is missing or cannot be opened, none is."""
+        kinds = {uuid: (name_config_change(number), TOKEN, CONFIG) for uuid, number in numbers.items()}
+        rows = pass_rows(connection, ({"uuid": uuid, "kind": kind} for uuid in kinds for kind in kinds[uuid]))
+        found: dict[str, dict[str, sa.Row[Any]]] = defaultdict(dict)
+        for row in connection.execute(_build_find_all(connection.dialect.name), rows):
+            found[row.resource_uuid][row.kind] = row
+        orders = {}
+        for uuid, (order, *_) in kinds.items():
+            if found[uuid].keys() >= {order, TOKEN} and found[uuid][TOKEN].expires_at is not None:
+                with suppress(SealBroken):
+                    orders[uuid] = self._open_order(uuid, order, found[uuid])
+        return orders
+
+    def _open_order(self, uuid: str, order: str, rows: Mapping[str, sa.Row[Any]]) -> SealedOrder:
+        opened = {kind: self._keys.open(row.sealed, row=name_row(uuid, kind)) for kind, row in rows.items()}
+        return SealedOrder(
+            changes=_read_changes(opened[order]),
+            token=_read_token(opened[TOKEN], rows[TOKEN].expires_at),
+            known=_read_config(opened[CONFIG]) if CONFIG in opened else {},
+        )
+
+    def save_configs(self, connection: sa.Connection, configs: Mapping[str, Mapping[str, str]]) -> None:
+        """Store all that Heroku has been told of resources."""
+        texts = {uuid: msgspec.json.encode(config).decode() for uuid, config in configs.items()}
+        self.save_all(connection, [Sealing(uuid, CONFIG, text) for uuid, text in texts.items()])
+
+    def delete_orders(self, connection: sa.Connection, numbers: Mapping[str, int]) -> None:
+        """Forget the values of orders, one of each resource."""
+        kinds = ({"uuid": uuid, "kind": name_config_change(number)} for uuid, number in numbers.items())
+        connection.execute(_build_delete_all(connection.dialect.name), pass_rows(connection, kinds))
 
     def find_config_change(self, connection: sa.Connection, uuid: str, number: int) -> dict[str, str | None] | None:
         """Return what an order sets and, being None, removes; None once that is done."""
         text = self.find(connection, uuid, name_config_change(number))
-        return None if text is None else msgspec.json.decode(text, type=dict[str, str | None])
+        return None if text is None else _read_changes(text)
 
     def rotate(self, connection: sa.Connection, *, limit: int) -> int:
         """Seal up to `limit` values again that an older key sealed; return how many that were.
@@ -235,6 +279,35 @@ class SecretStore:
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
+
+
+@cache
+def _build_find_all(dialect: str) -> sa.Select[Any]:
+    rows = rows_as_table(dialect, uuid=sa.Text(), kind=sa.Text())
+    is_it = sa.and_(secret.c.resource_uuid == rows.c.uuid, secret.c.kind == rows.c.kind)
+    columns = (secret.c.resource_uuid, secret.c.kind, secret.c.sealed, secret.c.expires_at)
+    return sa.select(*columns).select_from(rows).join(secret, is_it)
+
+
+@cache
+def _build_delete_all(dialect: str) -> sa.Delete:
+    rows = rows_as_table(dialect, uuid=sa.Text(), kind=sa.Text())
+    key = sa.tuple_(secret.c.resource_uuid, secret.c.kind)
+    return sa.delete(secret).where(key.in_(sa.select(rows.c.uuid, rows.c.kind)))
+
+
+def merge(known: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Return config vars as they are once these are changed; None removes."""
+    merged = {**known, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _read_changes(text: str) -> dict[str, str | None]:
+    return msgspec.json.decode(text, type=dict[str, str | None])
+
+
+def _read_config(text: str) -> dict[str, str]:
+    return msgspec.json.decode(text, type=dict[str, str])
 
 
 def _read_token(text: str, expires_at: datetime) -> Token:
