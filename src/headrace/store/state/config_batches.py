@@ -39,24 +39,29 @@ def waits_for_batch() -> sa.ColumnElement[bool]:
     return sa.and_(config_change.c.kind == ConfigChangeKind.SET, config_change.c.job_id.is_not(None), is_first)
 
 
+def is_provisioned() -> sa.ColumnElement[bool]:
+    """Said so that SQLite does not begin with all resources that are: for a state it has an index, and no numbers."""
+    return resource.c.state.not_in([state for state in State if state is not State.PROVISIONED])
+
+
 def claim_config_batch(connection: sa.Connection, batch: str, *, after: str = "", limit: int) -> dict[str, int]:
     """Make a batch the running workflow of resources that have none and wait for one; return their changes' numbers.
 
     They are taken by uuid, from behind `after`. Workers on PostgreSQL skip what another one is claiming.
     """
-    rows = connection.execute(_build_claimable(), {"b_after": after, "b_limit": limit}).all()
-    numbers = {row.resource_uuid: row.number for row in rows}
-    if numbers:
-        claim = _build_claim(connection.dialect.name)
-        connection.execute(claim, _pass_uuids(connection, numbers) | {"b_batch": batch})
-    return numbers
+    claim = _build_claim(connection.dialect.name)
+    while rows := connection.execute(_build_claimable(), {"b_after": after, "b_limit": limit}).all():
+        numbers = {row.resource_uuid: row.number for row in rows}
+        claimed = connection.execute(claim, _pass_uuids(connection, numbers) | {"b_batch": batch}).scalars().all()
+        if claimed:
+            return {uuid: numbers[uuid] for uuid in sorted(claimed)}
+        after = rows[-1].resource_uuid
+    return {}
 
 
 def count_config_batches(connection: sa.Connection, *, prefix: str) -> int:
     """Return how many workflows whose ids begin so have resources now."""
-    is_batch = sa.and_(resource.c.running.is_not(None), resource.c.running.startswith(prefix, autoescape=True))
-    query = sa.select(sa.func.count(resource.c.running.distinct())).where(is_batch)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_COUNT, {"b_prefix": f"{prefix}%"}).scalar_one())
 
 
 def begin_telling(
@@ -88,14 +93,16 @@ def settle_done(connection: sa.Connection, numbers: Mapping[str, int], *, now: d
     return set(connection.execute(_build_settle(connection.dialect.name), rows | {"b_now": now}).scalars())
 
 
-def list_with_more_due(connection: sa.Connection, batch: str) -> list[str]:
-    """Return the resources of a batch that have something else to do than wait for the next batch."""
-    return list(connection.execute(_build_more_due(), {"b_batch": batch}).scalars())
+def list_with_more_due(connection: sa.Connection, batch: str, uuids: Iterable[str]) -> list[str]:
+    """Return those of a batch's resources that have something else to do than wait for the next batch."""
+    more_due = _build_more_due(connection.dialect.name)
+    return list(connection.execute(more_due, _pass_uuids(connection, uuids) | {"b_batch": batch}).scalars())
 
 
-def release_config_batch(connection: sa.Connection, batch: str) -> None:
-    """Let nothing run of the resources of a batch."""
-    connection.execute(_RELEASE, {"b_batch": batch})
+def release_config_batch(connection: sa.Connection, batch: str, uuids: Iterable[str]) -> None:
+    """Let nothing run of a batch's resources, but for what has come to run by now."""
+    release = _build_release(connection.dialect.name)
+    connection.execute(release, _pass_uuids(connection, uuids) | {"b_batch": batch})
 
 
 def _pass_uuids(connection: sa.Connection, uuids: Iterable[str]) -> dict[str, str]:
@@ -108,6 +115,11 @@ def _note_tried(connection: sa.Connection, numbers: Mapping[str, int], at: datet
 
 
 # Built once: building a statement costs about as much as running it.
+_COUNT = sa.select(sa.func.count(resource.c.running.distinct())).where(
+    resource.c.running.is_not(None), resource.c.running.like(sa.bindparam("b_prefix"))
+)
+
+
 @cache
 def _build_claimable() -> sa.Select[Any]:
     """Where nothing runs, nothing waits but changes of jobs: whatever else is due was started when it came."""
@@ -119,26 +131,31 @@ def _build_claimable() -> sa.Select[Any]:
     )
     return (
         sa.select(config_change.c.resource_uuid, config_change.c.number)
-        .join(resource, resource.c.uuid == config_change.c.resource_uuid)
         .where(
             *may_begin(),
             waits_for_batch(),
             config_change.c.resource_uuid > sa.bindparam("b_after"),
-            resource.c.running.is_(None),
-            resource.c.state == State.PROVISIONED,
+            # Asked one by one: a join might begin at all the resources there are.
+            sa.select(_is_free()).where(resource.c.uuid == config_change.c.resource_uuid).scalar_subquery(),
             sa.not_(is_older_waiting),
         )
         .order_by(config_change.c.resource_uuid)
         .limit(sa.bindparam("b_limit", type_=sa.Integer()))
-        .with_for_update(of=resource, skip_locked=True)
     )
 
 
 @cache
-def _build_claim(dialect: str) -> sa.Update:
+def _build_claim(dialect: str) -> Any:
     rows = rows_as_table(dialect, uuid=sa.Text())
-    of_batch = sa.update(resource).where(resource.c.uuid.in_(sa.select(rows.c.uuid)))
-    return of_batch.values(running=sa.bindparam("b_batch"), ordered=None)
+    query = sa.select(resource.c.uuid).where(resource.c.uuid.in_(sa.select(rows.c.uuid)), _is_free())
+    # Named, and where it is used, as that of placements: see `store.state.due`.
+    chosen = query.order_by(resource.c.uuid).with_for_update(skip_locked=True).cte("chosen", nesting=True)
+    claimed = sa.update(resource).where(resource.c.uuid.in_(sa.select(chosen.c.uuid)))
+    return claimed.values(running=sa.bindparam("b_batch"), ordered=None).returning(resource.c.uuid)
+
+
+def _is_free() -> sa.ColumnElement[bool]:
+    return sa.and_(resource.c.running.is_(None), is_provisioned())
 
 
 @cache
@@ -152,7 +169,7 @@ def _build_load(dialect: str) -> sa.Select[Any]:
         .where(
             config_change.c.outcome.is_(None),
             resource.c.running == sa.bindparam("b_batch"),
-            resource.c.state == State.PROVISIONED,
+            is_provisioned(),
         )
     )
 
@@ -175,21 +192,23 @@ def _build_settle(dialect: str) -> Any:
 
 
 @cache
-def _build_more_due() -> sa.Select[Any]:
+def _build_more_due(dialect: str) -> sa.Select[Any]:
     is_plan_waiting = sa.exists().where(plan_change.c.resource_uuid == resource.c.uuid, plan_change.c.outcome.is_(None))
     is_config_waiting = sa.exists().where(
         config_change.c.resource_uuid == resource.c.uuid, *may_begin(), sa.not_(waits_for_batch())
     )
     is_more_due = sa.or_(resource.c.state != State.PROVISIONED, is_plan_waiting, is_config_waiting)
-    is_in_batch = sa.and_(resource.c.running.is_not(None), resource.c.running == sa.bindparam("b_batch"))
-    return sa.select(resource.c.uuid).where(is_in_batch, is_more_due).order_by(resource.c.uuid)
+    return sa.select(resource.c.uuid).where(_is_in_batch(dialect), is_more_due).order_by(resource.c.uuid)
 
 
-_RELEASE = (
-    sa.update(resource)
-    .where(resource.c.running.is_not(None), resource.c.running == sa.bindparam("b_batch"))
-    .values(running=None, ordered=None)
-)
+@cache
+def _build_release(dialect: str) -> sa.Update:
+    return sa.update(resource).where(_is_in_batch(dialect)).values(running=None, ordered=None)
+
+
+def _is_in_batch(dialect: str) -> sa.ColumnElement[bool]:
+    rows = rows_as_table(dialect, uuid=sa.Text())
+    return sa.and_(resource.c.uuid.in_(sa.select(rows.c.uuid)), resource.c.running == sa.bindparam("b_batch"))
 
 
 def _is_of(rows: sa.FromClause) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.sql.tables.schema import config_change
+from headrace.store.sql.upsert import insert_as_table
 
 
 class ConfigChangeKind(StrEnum):
@@ -85,7 +86,7 @@ def add_config_changes(
         for uuid, number in numbers.items()
     ]
     if rows:
-        connection.execute(sa.insert(config_change), rows)
+        insert_as_table(connection, config_change, rows)
     return numbers
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.models import State
 from headrace.store.sql.tables.schema import config_change, config_job, resource
-from headrace.store.state.config_batches import waits_for_batch
+from headrace.store.state.config_batches import is_provisioned, waits_for_batch
 from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
 
 
@@ -117,7 +116,7 @@ def count_under_way(connection: sa.Connection) -> int:
 
 def list_to_begin(connection: sa.Connection, *, limit: int) -> list[str]:
     """Return resources whose change of a job may begin, but for those that wait for a batch."""
-    is_free = sa.and_(resource.c.running.is_(None), resource.c.state == State.PROVISIONED)
+    is_free = sa.and_(resource.c.running.is_(None), is_provisioned())
     may_begin = sa.and_(is_free, sa.not_(waits_for_batch()))
     query = _waiting(config_change.c.resource_uuid).where(may_begin).order_by(config_change.c.resource_uuid)
     return list(dict.fromkeys(connection.execute(query.limit(limit)).scalars()))

@@ -1,6 +1,5 @@
 """Sealed values of a resource: its grant, its token, its config, and what a hook's steps returned."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -141,7 +140,7 @@ class SecretStore:
         tokens = {}
         for row in connection.execute(query).all():
             with suppress(SealBroken):
-                text = self._keys.open(row.sealed, row=name_row(row.resource_uuid, TOKEN))
+                text = self._open(row.resource_uuid, TOKEN, row.sealed)
                 tokens[row.resource_uuid] = _read_token(text, row.expires_at)
         return tokens
 
@@ -159,7 +158,7 @@ class SecretStore:
         query = sa.select(secret.c.kind, secret.c.sealed).where(
             secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
         )
-        return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
+        return [self._open(uuid, row.kind, row.sealed) for row in connection.execute(query)]
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, until: datetime
@@ -207,25 +206,20 @@ class SecretStore:
 
     def load_orders(self, connection: sa.Connection, numbers: Mapping[str, int]) -> dict[str, SealedOrder]:
         """Return what is sealed of orders, by resource; of which something is missing or cannot be opened, none is."""
-        kinds = {uuid: (name_config_change(number), TOKEN, CONFIG) for uuid, number in numbers.items()}
-        rows = pass_rows(connection, ({"uuid": uuid, "kind": kind} for uuid in kinds for kind in kinds[uuid]))
-        found: dict[str, dict[str, sa.Row[Any]]] = defaultdict(dict)
-        for row in connection.execute(_build_find_all(connection.dialect.name), rows):
-            found[row.resource_uuid][row.kind] = row
+        kinds = ({"uuid": uuid, "kind": name_config_change(number)} for uuid, number in numbers.items())
+        found = connection.execute(_build_load_orders(connection.dialect.name), pass_rows(connection, kinds))
         orders = {}
-        for uuid, (order, *_) in kinds.items():
-            if found[uuid].keys() >= {order, TOKEN} and found[uuid][TOKEN].expires_at is not None:
-                with suppress(SealBroken):
-                    orders[uuid] = self._open_order(uuid, order, found[uuid])
+        for uuid, kind, changes, token, expires_at, known in found:
+            with suppress(SealBroken):
+                orders[uuid] = SealedOrder(
+                    changes=_read_changes(self._open(uuid, kind, changes)),
+                    token=_read_token(self._open(uuid, TOKEN, token), expires_at),
+                    known=_read_config(self._open(uuid, CONFIG, known)) if known else {},
+                )
         return orders
 
-    def _open_order(self, uuid: str, order: str, rows: Mapping[str, sa.Row[Any]]) -> SealedOrder:
-        opened = {kind: self._keys.open(row.sealed, row=name_row(uuid, kind)) for kind, row in rows.items()}
-        return SealedOrder(
-            changes=_read_changes(opened[order]),
-            token=_read_token(opened[TOKEN], rows[TOKEN].expires_at),
-            known=_read_config(opened[CONFIG]) if CONFIG in opened else {},
-        )
+    def _open(self, uuid: str, kind: str, sealed: bytes) -> str:
+        return self._keys.open(sealed, row=name_row(uuid, kind))
 
     def save_configs(self, connection: sa.Connection, configs: Mapping[str, Mapping[str, str]]) -> None:
         """Store all that Heroku has been told of resources."""
@@ -275,18 +269,25 @@ class SecretStore:
     def _find(self, connection: sa.Connection, uuid: str, kind: str) -> tuple[str | None, datetime | None]:
         """Return a text and until when it is good; neither when there is none."""
         row = connection.execute(_FIND, {"uuid": uuid, "kind": kind}).one_or_none()
-        return (None, None) if row is None else (self._keys.open(row.sealed, row=name_row(uuid, kind)), row.expires_at)
+        return (None, None) if row is None else (self._open(uuid, kind, row.sealed), row.expires_at)
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
 
 
 @cache
-def _build_find_all(dialect: str) -> sa.Select[Any]:
+def _build_load_orders(dialect: str) -> sa.Select[Any]:
     rows = rows_as_table(dialect, uuid=sa.Text(), kind=sa.Text())
-    is_it = sa.and_(secret.c.resource_uuid == rows.c.uuid, secret.c.kind == rows.c.kind)
-    columns = (secret.c.resource_uuid, secret.c.kind, secret.c.sealed, secret.c.expires_at)
-    return sa.select(*columns).select_from(rows).join(secret, is_it)
+    token, known = secret.alias("token"), secret.alias("known")
+    is_token = sa.and_(token.c.resource_uuid == rows.c.uuid, token.c.kind == TOKEN, token.c.expires_at.is_not(None))
+    is_known = sa.and_(known.c.resource_uuid == rows.c.uuid, known.c.kind == CONFIG)
+    return (
+        sa.select(rows.c.uuid, rows.c.kind, secret.c.sealed, token.c.sealed, token.c.expires_at, known.c.sealed)
+        .select_from(rows)
+        .join(secret, sa.and_(secret.c.resource_uuid == rows.c.uuid, secret.c.kind == rows.c.kind))
+        .join(token, is_token)
+        .outerjoin(known, is_known)
+    )
 
 
 @cache

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from headrace.clock import Clock
 from headrace.models import Secret
-from headrace.protocol.kept_requests import Direction, KeptRequest, RawRequest, mask_request
+from headrace.protocol.kept_requests import Direction, KeptRequest, RawRequest, mask_requests
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.wire import Request, Response
 from headrace.store.sql.database import Database
@@ -98,7 +98,7 @@ class RequestKeeper:
         if not waiting and not dropped:
             return
         try:
-            kept = await asyncio.to_thread(lambda: [mask_request(raw, self._secrets) for raw in waiting])
+            kept = await asyncio.to_thread(mask_requests, waiting, self._secrets)
             await self._database.write(self._save, kept, dropped)
         except BaseException:
             self._put_back(waiting, dropped)

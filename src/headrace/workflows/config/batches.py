@@ -44,7 +44,7 @@ from headrace.workflows.lifecycle.steps import OVER_AT_THE_END
 
 log = logging.getLogger(__name__)
 
-BATCH = 128
+BATCH = 250
 IN_FLIGHT = 32
 # Of all processes; each holds the turns of its resources.
 MOST_BATCHES = 4
@@ -153,11 +153,11 @@ class ConfigBatches:
         record_told(connection, core, telling.told)
         forget_tried(connection, {each.uuid: each.number for each in telling.left if each.is_first})
         settle_notices_of(connection, telling.uuids, by="worker", now=now, kinds=OVER_AT_THE_END)
-        for uuid in list_with_more_due(connection, telling.batch):
+        for uuid in list_with_more_due(connection, telling.batch, telling.uuids):
             row = lock_resource(connection, uuid)
             assert row is not None
             hand_over(connection, core.engine, row)
-        release_config_batch(connection, telling.batch)
+        release_config_batch(connection, telling.batch, telling.uuids)
         if has_room(connection):
             begin_batch(connection, core, after=max(telling.uuids))
 
