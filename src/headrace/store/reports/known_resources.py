@@ -104,8 +104,7 @@ def list_known_states(
     columns = _Columns(wanted.as_of)
     query = _select_page(wanted, columns, after=after, limit=limit)
     of_state = query.with_only_columns(resource.c.created_at, resource.c.uuid, columns.state)
-    rows = connection.execute(of_state).tuples()
-    return [(MadeKey(created_at, uuid), State(state)) for created_at, uuid, state in rows]
+    return [(MadeKey(row[0], row[1]), State(row[2])) for row in connection.execute(of_state)]
 
 
 def _select_page(wanted: Wanted, columns: "_Columns", *, after: MadeKey | None, limit: int) -> sa.Select[Any]:
