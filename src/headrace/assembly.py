@@ -22,6 +22,7 @@ from headrace.workflows.chores.heartbeat import DatabaseClock, Heartbeat
 from headrace.workflows.chores.keeping import RequestKeeper
 from headrace.workflows.chores.sweep import Sweep
 from headrace.workflows.chores.upkeep import Upkeep
+from headrace.workflows.config.batches import ConfigBatches
 from headrace.workflows.config.changes import ConfigChanges
 from headrace.workflows.config.feeding import Feeding
 from headrace.workflows.engine.port import Engine
@@ -175,6 +176,7 @@ def _build_inspector(
     Provisions(core, hooks, client, inspector=inspector, deprovisions=deprovisions, stage_changes=moves)
     Leftovers(core, hooks, deprovisions)
     PlanChanges(core, hooks, client)
+    ConfigBatches(core, client)
     ConfigChanges(core, hooks, client, retire_after=settings.retire_after, redact=redaction.redact)
     return inspector
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.protocol.kept_requests import LARGEST_BODY, LONGEST_TEXT, MASK, Direction, RawRequest, mask_request
+from headrace.protocol.kept_requests import (
+    LARGEST_BODY,
+    LONGEST_TEXT,
+    MASK,
+    Direction,
+    KeptRequest,
+    RawRequest,
+    mask_requests,
+)
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 SECRET = "planted-secret-text"
@@ -30,10 +38,15 @@ def make(**options: Any) -> RawRequest:
     )
 
 
+def keep(raw: RawRequest, *secrets: str) -> KeptRequest:
+    [kept] = mask_requests([raw], secrets)
+    return kept
+
+
 def mask(body: Any, answer: Any = None, **options: Any) -> tuple[Any, Any]:
     """Return both bodies as they are kept."""
     encoded = [json.dumps(each).encode() if each is not None else b"" for each in (body, answer)]
-    kept = mask_request(make(body=encoded[0], answer=encoded[1], **options))
+    kept = keep(make(body=encoded[0], answer=encoded[1], **options))
     return json.loads(kept.asked or "null"), json.loads(kept.answered or "null")
 
 
@@ -67,7 +80,7 @@ def test_a_refusal_says_why_without_what_it_repeats() -> None:
 def test_a_form_keeps_its_names() -> None:
     """As the token endpoint gets it; the secret of the service is hidden even where a plain word may stand."""
     body = f"grant_type=refresh_token&refresh_token={SECRET}&client_secret=x&state=the-service-secret".encode()
-    kept = mask_request(make(body=body), ["the-service-secret"])
+    kept = keep(make(body=body), "the-service-secret")
 
     assert f"grant_type=refresh_token\nrefresh_token={MASK}\nclient_secret={MASK}\nstate={MASK}" == kept.asked
 
@@ -87,7 +100,7 @@ def test_what_is_neither_json_nor_a_form_is_counted(body: bytes, kept: str) -> N
     """Nothing of it is kept; no more of what is too large is even held."""
     raw = make(body=body)
 
-    assert kept == mask_request(raw).asked
+    assert kept == keep(raw).asked
     assert len(raw.body) <= LARGEST_BODY + 1
 
 
@@ -96,8 +109,8 @@ def test_a_path_keeps_its_words_and_uuids() -> None:
     drain = make(path=f"/addons/{UUID}/log-drains/d.{SECRET}?q={SECRET}", plain=("addons", "log-drains"))
     team = make(path="/teams/lumen/members", plain=("teams", "{team}", "members"), method="odd")
 
-    assert f"/addons/{UUID}/log-drains/{MASK}" == mask_request(drain).path
-    assert ("/teams/•••/members", MASK, 42) == (mask_request(team).path, mask_request(team).method, 42)
+    assert f"/addons/{UUID}/log-drains/{MASK}" == keep(drain).path
+    assert ("/teams/•••/members", MASK, 42) == (keep(team).path, keep(team).method, 42)
 
 
 def test_neither_body_shows_in_a_repr() -> None:
@@ -113,7 +126,17 @@ VALUES = st.recursive(LEAVES, lambda each: st.lists(each) | st.dictionaries(NAME
 @given(VALUES, VALUES, st.sampled_from([None, 200, 422]))
 def test_whatever_comes_can_be_kept(body: Any, answer: Any, status: int | None) -> None:
     """Nothing in a body makes it fail, or longer than is said; no database refuses it."""
-    kept = mask_request(make(body=json.dumps(body).encode(), answer=json.dumps(answer).encode(), status=status))
+    kept = keep(make(body=json.dumps(body).encode(), answer=json.dumps(answer).encode(), status=status))
 
     assert max(len(kept.asked), len(kept.answered)) <= LONGEST_TEXT
     assert "\0" not in kept.asked + kept.answered
+
+
+def test_each_of_many_is_kept_as_it_is_alone() -> None:
+    """Whatever they have in common; the same body means something else in a refusal."""
+    body, answer = b'{"token":"planted-secret-text"}', b'{"message":"No planted-secret-text here."}'
+    raws = [make(body=body, answer=answer, status=status, path=f"/addons/{UUID}") for status in (200, 422, 200)]
+    raws.append(make(body=b"{}", answer=answer, status=422))
+
+    assert [keep(raw) for raw in raws] == mask_requests(raws)
+    assert 3 == len({kept.answered for kept in mask_requests(raws)})

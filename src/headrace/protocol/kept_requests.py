@@ -105,11 +105,24 @@ def _has_failed(status: int | None) -> bool:
     return status is None or status >= 400
 
 
-def mask_request(raw: RawRequest, secrets: Iterable[str] = ()) -> KeptRequest:
-    """Return what may be kept of a request; `secrets` are hidden wherever they are, as is what the request hid."""
-    asking = _Masking(secrets)
-    asked = asking.mask(raw.body)
-    answered = _Masking([*secrets, *asking.found]).mask(raw.answer, is_refusal=raw.has_failed)
+def mask_requests(raws: Iterable[RawRequest], secrets: Iterable[str] = ()) -> list[KeptRequest]:
+    """Return what may be kept of requests; `secrets` are hidden wherever they are, as is what a request hid.
+
+    What is ordered of many resources has the same bodies: each is looked into once.
+    """
+    bodies: dict[tuple[bytes, bytes, bool], tuple[str, str]] = {}
+    kept, hidden = [], list(secrets)
+    for raw in raws:
+        key = (raw.body, raw.answer, raw.has_failed)
+        if key not in bodies:
+            asking = _Masking(hidden)
+            asked = asking.mask(raw.body)
+            bodies[key] = (asked, _Masking([*hidden, *asking.found]).mask(raw.answer, is_refusal=raw.has_failed))
+        kept.append(_keep(raw, *bodies[key]))
+    return kept
+
+
+def _keep(raw: RawRequest, asked: str, answered: str) -> KeptRequest:
     return KeptRequest(
         direction=raw.direction,
         purpose=raw.purpose,

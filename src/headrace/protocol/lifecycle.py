@@ -106,8 +106,12 @@ class WorkflowKind(StrEnum):
     SUBSCRIBE = "subscribe"
     # Inspects a batch of placements.
     SWEEP = "sweep"
+    # Sets config vars of many resources, and is the one that runs of each of them.
+    CONFIG_BATCH = "config-batch"
 
 
+# They are about many resources.
+BATCH_KINDS = (WorkflowKind.SWEEP, WorkflowKind.CONFIG_BATCH)
 # What happens to a resource, one at a time.
 LIFECYCLE_KINDS = (
     WorkflowKind.PROVISION,

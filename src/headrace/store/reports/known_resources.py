@@ -93,11 +93,24 @@ class KnownRow:
 def list_known(connection: sa.Connection, wanted: Wanted, *, after: MadeKey | None, limit: int) -> list[KnownRow]:
     """Return the resources that are wanted, in the order in which they were made, from behind a key on."""
     columns = _Columns(wanted.as_of)
+    query = _select_page(wanted, columns, after=after, limit=limit)
+    return [_read(row, as_of=wanted.as_of) for row in connection.execute(query)]
+
+
+def list_known_states(
+    connection: sa.Connection, wanted: Wanted, *, after: MadeKey | None, limit: int
+) -> list[tuple[MadeKey, State]]:
+    """Return the keys of the same resources, and their states, and nothing else of them."""
+    columns = _Columns(wanted.as_of)
+    query = _select_page(wanted, columns, after=after, limit=limit)
+    of_state = query.with_only_columns(resource.c.created_at, resource.c.uuid, columns.state)
+    return [(MadeKey(row[0], row[1]), State(row[2])) for row in connection.execute(of_state)]
+
+
+def _select_page(wanted: Wanted, columns: "_Columns", *, after: MadeKey | None, limit: int) -> sa.Select[Any]:
     order = (resource.c.created_at, resource.c.uuid)
     query = columns.select().where(*_list_conditions(wanted, columns)).order_by(*order).limit(limit)
-    if after is not None:
-        query = query.where(sa.tuple_(*order) > after)
-    return [_read(row, as_of=wanted.as_of) for row in connection.execute(query)]
+    return query if after is None else query.where(sa.tuple_(*order) > after)
 
 
 class _Columns:

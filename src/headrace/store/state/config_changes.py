@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.sql.tables.schema import config_change
+from headrace.store.sql.upsert import insert_as_table
 
 
 class ConfigChangeKind(StrEnum):
@@ -85,7 +86,7 @@ def add_config_changes(
         for uuid, number in numbers.items()
     ]
     if rows:
-        connection.execute(sa.insert(config_change), rows)
+        insert_as_table(connection, config_change, rows)
     return numbers
 
 
@@ -97,7 +98,7 @@ def find_config_change(connection: sa.Connection, uuid: str, number: int) -> Con
 def find_waiting_config_change(connection: sa.Connection, uuid: str) -> ConfigChangeRow | None:
     """The oldest change of config that may be worked on now."""
     query = (
-        _select().where(config_change.c.resource_uuid == uuid, *_may_begin()).order_by(config_change.c.number).limit(1)
+        _select().where(config_change.c.resource_uuid == uuid, *may_begin()).order_by(config_change.c.number).limit(1)
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else _read(row)
@@ -158,9 +159,9 @@ def wake_config_change(connection: sa.Connection, uuid: str, number: int) -> Non
     connection.execute(sa.update(config_change).where(*_is(uuid, number)).values(waits_until=None))
 
 
-def _may_begin() -> tuple[sa.ColumnElement[bool], ...]:
-    waits = config_change.c.outcome.is_(None)
-    return waits, sa.not_(config_change.c.is_held), config_change.c.waits_until.is_(None)
+def may_begin(changes: Any = config_change) -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions of what may be worked on now. SQLite uses the index of what waits for these very words."""
+    return changes.c.outcome.is_(None), sa.not_(changes.c.is_held), changes.c.waits_until.is_(None)
 
 
 def _is(uuid: str, number: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

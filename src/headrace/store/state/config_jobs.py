@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.models import State
 from headrace.store.sql.tables.schema import config_change, config_job, resource
+from headrace.store.state.config_batches import is_provisioned, waits_for_batch
 from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
 
 
@@ -103,31 +103,37 @@ def release_config_job(connection: sa.Connection, job_id: str) -> None:
     _hold(connection, job_id, is_held=False)
 
 
+def is_any_waiting(connection: sa.Connection) -> bool:
+    """Whether any change of a job waits, or is under way."""
+    return connection.execute(_IS_ANY_WAITING).first() is not None
+
+
 def count_under_way(connection: sa.Connection) -> int:
-    """Return how many resources with a change of a job that waits have a workflow that runs or waits to."""
-    query = _waiting(sa.func.count()).where(resource.c.running.is_not(None))
+    """Return how many resources with a change of a job that waits have a workflow, and are in no batch."""
+    query = _waiting(sa.func.count()).where(resource.c.running.is_not(None), sa.not_(waits_for_batch()))
     return int(connection.execute(query).scalar_one())
 
 
 def list_to_begin(connection: sa.Connection, *, limit: int) -> list[str]:
-    """Return resources whose change of a job may begin: of each job, those that have waited longest."""
-    may_begin = sa.and_(resource.c.running.is_(None), resource.c.state == State.PROVISIONED)
+    """Return resources whose change of a job may begin, but for those that wait for a batch."""
+    is_free = sa.and_(resource.c.running.is_(None), is_provisioned())
+    may_begin = sa.and_(is_free, sa.not_(waits_for_batch()))
     query = _waiting(config_change.c.resource_uuid).where(may_begin).order_by(config_change.c.resource_uuid)
     return list(dict.fromkeys(connection.execute(query.limit(limit)).scalars()))
 
 
 def _waiting(what: Any) -> sa.Select[Any]:
     """SQLite uses the index of what waits for a query that has its very words."""
-    return (
-        sa.select(what)
-        .select_from(config_change)
-        .join(resource, resource.c.uuid == config_change.c.resource_uuid)
-        .where(
-            config_change.c.outcome.is_(None),
-            config_change.c.job_id.is_not(None),
-            sa.not_(config_change.c.is_held),
-        )
-    )
+    joined = sa.select(what).select_from(config_change)
+    return joined.join(resource, resource.c.uuid == config_change.c.resource_uuid).where(*_waits())
+
+
+def _waits() -> tuple[sa.ColumnElement[bool], ...]:
+    is_of_job = config_change.c.job_id.is_not(None)
+    return config_change.c.outcome.is_(None), is_of_job, sa.not_(config_change.c.is_held)
+
+
+_IS_ANY_WAITING = sa.select(sa.literal(1)).select_from(config_change).where(*_waits()).limit(1)
 
 
 def _hold(connection: sa.Connection, job_id: str, *, is_held: bool) -> None:

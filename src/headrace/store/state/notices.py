@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from headrace.errors import TokenRejected
+from headrace.store.sql.rows import pass_rows, rows_as_table
 from headrace.store.sql.tables.schema import notice, resource
 from headrace.store.sql.upsert import insert_new
 
@@ -206,6 +208,15 @@ def settle_notices(
         connection.execute(_SETTLE_KINDS, {**settled, "kinds": list(kinds)})
 
 
+def settle_notices_of(
+    connection: sa.Connection, uuids: Collection[str], *, by: str, now: datetime, kinds: Collection[NoticeKind]
+) -> None:
+    """Settle open notices of some kinds, of many resources."""
+    rows = pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
+    settled = {"b_now": now, "b_by": by, "b_kinds": list(kinds)}
+    connection.execute(_build_settle_all(connection.dialect.name), rows | settled)
+
+
 def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: datetime) -> bool:
     """Settle one notice; return False when it is not open."""
     query = sa.update(notice).where(notice.c.id == notice_id, notice.c.settled_at.is_(None))
@@ -293,6 +304,15 @@ _SETTLE = (
     .values(settled_at=sa.bindparam("now"), settled_by=sa.bindparam("by"))
 )
 _SETTLE_KINDS = _SETTLE.where(notice.c.kind.in_(sa.bindparam("kinds", expanding=True)))
+
+
+@cache
+def _build_settle_all(dialect: str) -> sa.Update:
+    rows = rows_as_table(dialect, uuid=sa.Text())
+    is_theirs = notice.c.resource_uuid.in_(sa.select(rows.c.uuid))
+    is_open = (notice.c.settled_at.is_(None), notice.c.kind.in_(sa.bindparam("b_kinds", expanding=True)))
+    settled_at = sa.bindparam("b_now", type_=notice.c.settled_at.type)
+    return sa.update(notice).where(*is_open, is_theirs).values(settled_at=settled_at, settled_by=sa.bindparam("b_by"))
 
 
 def _list_groups(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Incident]:

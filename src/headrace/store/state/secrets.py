@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ import sqlalchemy as sa
 from headrace.encryption import KeyRing
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
+from headrace.store.sql.rows import pass_rows, rows_as_table
 from headrace.store.sql.tables.schema import resource, secret
 from headrace.store.sql.upsert import upsert_all
 
@@ -47,6 +50,15 @@ class Sealing:
     kind: str
     text: str = field(repr=False)
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedOrder:
+    """What an order changes, what Heroku has been told before, and the token to tell it with."""
+
+    changes: Mapping[str, str | None] = field(repr=False)
+    known: Mapping[str, str] = field(repr=False)
+    token: Token
 
 
 class SecretStore:
@@ -128,7 +140,7 @@ class SecretStore:
         tokens = {}
         for row in connection.execute(query).all():
             with suppress(SealBroken):
-                text = self._keys.open(row.sealed, row=name_row(row.resource_uuid, TOKEN))
+                text = self._open(row.resource_uuid, TOKEN, row.sealed)
                 tokens[row.resource_uuid] = _read_token(text, row.expires_at)
         return tokens
 
@@ -146,7 +158,7 @@ class SecretStore:
         query = sa.select(secret.c.kind, secret.c.sealed).where(
             secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
         )
-        return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
+        return [self._open(uuid, row.kind, row.sealed) for row in connection.execute(query)]
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, until: datetime
@@ -184,19 +196,45 @@ class SecretStore:
 
     def find_config(self, connection: sa.Connection, uuid: str, *, kind: str = CONFIG) -> dict[str, str] | None:
         text = self.find(connection, uuid, kind)
-        return None if text is None else msgspec.json.decode(text, type=dict[str, str])
+        return None if text is None else _read_config(text)
 
     def merge_config(self, connection: sa.Connection, uuid: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Store what Heroku has been told, by name; None removes. Return what there was of these names before."""
         known = self.find_config(connection, uuid) or {}
-        merged = {**known, **changes}
-        self.save_config(connection, uuid, {name: value for name, value in merged.items() if value is not None})
+        self.save_config(connection, uuid, merge(known, changes))
         return {name: known[name] for name in changes if name in known}
+
+    def load_orders(self, connection: sa.Connection, numbers: Mapping[str, int]) -> dict[str, SealedOrder]:
+        """Return what is sealed of orders, by resource; of which something is missing or cannot be opened, none is."""
+        kinds = ({"uuid": uuid, "kind": name_config_change(number)} for uuid, number in numbers.items())
+        found = connection.execute(_build_load_orders(connection.dialect.name), pass_rows(connection, kinds))
+        orders = {}
+        for uuid, kind, changes, token, expires_at, known in found:
+            with suppress(SealBroken):
+                orders[uuid] = SealedOrder(
+                    changes=_read_changes(self._open(uuid, kind, changes)),
+                    token=_read_token(self._open(uuid, TOKEN, token), expires_at),
+                    known=_read_config(self._open(uuid, CONFIG, known)) if known else {},
+                )
+        return orders
+
+    def _open(self, uuid: str, kind: str, sealed: bytes) -> str:
+        return self._keys.open(sealed, row=name_row(uuid, kind))
+
+    def save_configs(self, connection: sa.Connection, configs: Mapping[str, Mapping[str, str]]) -> None:
+        """Store all that Heroku has been told of resources."""
+        texts = {uuid: msgspec.json.encode(config).decode() for uuid, config in configs.items()}
+        self.save_all(connection, [Sealing(uuid, CONFIG, text) for uuid, text in texts.items()])
+
+    def delete_orders(self, connection: sa.Connection, numbers: Mapping[str, int]) -> None:
+        """Forget the values of orders, one of each resource."""
+        kinds = ({"uuid": uuid, "kind": name_config_change(number)} for uuid, number in numbers.items())
+        connection.execute(_build_delete_all(connection.dialect.name), pass_rows(connection, kinds))
 
     def find_config_change(self, connection: sa.Connection, uuid: str, number: int) -> dict[str, str | None] | None:
         """Return what an order sets and, being None, removes; None once that is done."""
         text = self.find(connection, uuid, name_config_change(number))
-        return None if text is None else msgspec.json.decode(text, type=dict[str, str | None])
+        return None if text is None else _read_changes(text)
 
     def rotate(self, connection: sa.Connection, *, limit: int) -> int:
         """Seal up to `limit` values again that an older key sealed; return how many that were.
@@ -231,10 +269,46 @@ class SecretStore:
     def _find(self, connection: sa.Connection, uuid: str, kind: str) -> tuple[str | None, datetime | None]:
         """Return a text and until when it is good; neither when there is none."""
         row = connection.execute(_FIND, {"uuid": uuid, "kind": kind}).one_or_none()
-        return (None, None) if row is None else (self._keys.open(row.sealed, row=name_row(uuid, kind)), row.expires_at)
+        return (None, None) if row is None else (self._open(uuid, kind, row.sealed), row.expires_at)
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
+
+
+@cache
+def _build_load_orders(dialect: str) -> sa.Select[Any]:
+    rows = rows_as_table(dialect, uuid=sa.Text(), kind=sa.Text())
+    token, known = secret.alias("token"), secret.alias("known")
+    is_token = sa.and_(token.c.resource_uuid == rows.c.uuid, token.c.kind == TOKEN, token.c.expires_at.is_not(None))
+    is_known = sa.and_(known.c.resource_uuid == rows.c.uuid, known.c.kind == CONFIG)
+    return (
+        sa.select(rows.c.uuid, rows.c.kind, secret.c.sealed, token.c.sealed, token.c.expires_at, known.c.sealed)
+        .select_from(rows)
+        .join(secret, sa.and_(secret.c.resource_uuid == rows.c.uuid, secret.c.kind == rows.c.kind))
+        .join(token, is_token)
+        .outerjoin(known, is_known)
+    )
+
+
+@cache
+def _build_delete_all(dialect: str) -> sa.Delete:
+    rows = rows_as_table(dialect, uuid=sa.Text(), kind=sa.Text())
+    key = sa.tuple_(secret.c.resource_uuid, secret.c.kind)
+    return sa.delete(secret).where(key.in_(sa.select(rows.c.uuid, rows.c.kind)))
+
+
+def merge(known: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Return config vars as they are once these are changed; None removes."""
+    merged = {**known, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _read_changes(text: str) -> dict[str, str | None]:
+    return msgspec.json.decode(text, type=dict[str, str | None])
+
+
+def _read_config(text: str) -> dict[str, str]:
+    return msgspec.json.decode(text, type=dict[str, str])
 
 
 def _read_token(text: str, expires_at: datetime) -> Token:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.sql.tables.schema import lifecycle_event
+from headrace.store.sql.upsert import insert_as_table
 
 # Built once: building a statement costs about as much as running it.
 ADD_EVENT = sa.insert(lifecycle_event)
@@ -190,7 +191,7 @@ def add_events(
 ) -> None:
     """Add the same line to the timelines of resources, one or more; `details` has each one's own by its uuid."""
     rows = [{"resource_uuid": uuid, "at": now, "name": name, "detail": detail} for uuid, detail in details.items()]
-    connection.execute(ADD_EVENT, rows)
+    insert_as_table(connection, lifecycle_event, rows)
 
 
 def count_events(connection: sa.Connection, uuid: str, name: TimelineName) -> int:

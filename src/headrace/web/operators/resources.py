@@ -42,7 +42,7 @@ from headrace.web.operators.resource_list import RESOURCES
 from headrace.web.operators.story.lines import PAGE, Fold, Line, Source, build_key, join_lines
 from headrace.web.operators.story.runs import Run, go_on, tell_story
 from headrace.workflows.engine.attempts import list_attempts
-from headrace.workflows.engine.ids import build_id, read_kind
+from headrace.workflows.engine.ids import build_id, read_purpose
 from headrace.workflows.engine.ledger import Status, find_statuses
 from headrace.workflows.lifecycle.operations import Order
 from headrace.workflows.lifecycle.waiting import WaitingStep, find_waiting
@@ -236,7 +236,7 @@ def _tell(timeline: Timeline, address: Address, *, now: datetime) -> list[Run | 
         going = [at for at, each in enumerate(story) if isinstance(each, Run) and each.ended_at is None]
         for at in going[-1:]:
             run = story[at]
-            if isinstance(run, Run) and read_kind(timeline.resource.running) == run.kind:
+            if isinstance(run, Run) and read_purpose(timeline.resource.running) == run.kind:
                 story[at] = go_on(run, is_waiting=timeline.is_enqueued, now=now)
     return story[::-1] if is_newest_first else story
 

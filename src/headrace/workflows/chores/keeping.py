@@ -14,14 +14,14 @@ import sqlalchemy as sa
 
 from headrace.clock import Clock
 from headrace.models import Secret
-from headrace.protocol.kept_requests import Direction, KeptRequest, RawRequest, mask_request
+from headrace.protocol.kept_requests import Direction, KeptRequest, RawRequest, mask_requests
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.wire import Request, Response
 from headrace.store.sql.database import Database
 from headrace.store.state.hour_counts import HourFigure, save_hour_counts
 from headrace.store.state.kept_requests import CHECK, forget_requests, list_excess_requests, save_requests
 from headrace.telemetry.context import find_about
-from headrace.workflows.engine.ids import read_kind
+from headrace.workflows.engine.ids import read_kind, read_purpose
 
 # Until the next time that they are written: in all, of one resource or of nobody's, and of checks that failed.
 MOST_WAITING, MOST_OF_ONE, MOST_CHECKS = 1_000, 100, 100
@@ -51,7 +51,7 @@ class RequestKeeper:
             return
         about = find_about()
         workflow = about.get("workflow", "")
-        purpose = read_kind(workflow) if workflow and read_kind(workflow) != WorkflowKind.SWEEP else CHECK
+        purpose = read_purpose(workflow) if workflow and read_kind(workflow) != WorkflowKind.SWEEP else CHECK
         status = response.status if response is not None else None
         if purpose == CHECK and status is not None and status < 400:
             return
@@ -98,7 +98,7 @@ class RequestKeeper:
         if not waiting and not dropped:
             return
         try:
-            kept = await asyncio.to_thread(lambda: [mask_request(raw, self._secrets) for raw in waiting])
+            kept = await asyncio.to_thread(mask_requests, waiting, self._secrets)
             await self._database.write(self._save, kept, dropped)
         except BaseException:
             self._put_back(waiting, dropped)

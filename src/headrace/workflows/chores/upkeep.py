@@ -34,7 +34,7 @@ from headrace.store.state.resources import (
 )
 from headrace.store.state.secrets import name_config_change
 from headrace.store.state.timeline import TimelineName, add_event, count_events
-from headrace.workflows.engine.ids import build_id, read_kind, read_subject
+from headrace.workflows.engine.ids import build_id, read_purpose, read_subject
 from headrace.workflows.engine.ledger import Status
 from headrace.workflows.engine.run import WorkflowFailed
 from headrace.workflows.lifecycle.core import Core
@@ -128,7 +128,7 @@ class Upkeep:
     def _give_up_order(self, connection: sa.Connection, row: ResourceRow) -> None:
         """What a partner ordered has failed, where that is what ended: else it would be begun again without end."""
         change = find_waiting_config_change(connection, row.uuid)
-        if change is None or row.running is None or read_kind(row.running) != WorkflowKind.CONFIG_CHANGE:
+        if change is None or row.running is None or read_purpose(row.running) != WorkflowKind.CONFIG_CHANGE:
             return
         failure = {"step": "workflow", "reason": WorkflowFailed.__name__}
         outcome, now = ConfigChangeOutcome.FAILED, self._core.clock()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from headrace.errors import MisuseError, UnknownResource
 from headrace.models import State
-from headrace.store.reports.known_resources import MadeKey, Wanted, list_known
+from headrace.store.reports.known_resources import MadeKey, Wanted, list_known_states
 from headrace.store.state.config_changes import ConfigChangeKind, add_config_changes
 from headrace.store.state.config_jobs import add_config_job
 from headrace.store.state.placements import LIVE
@@ -97,9 +97,9 @@ def _find_wanted(connection: sa.Connection, wanted: Wanted) -> dict[str, State]:
 
 def _walk(connection: sa.Connection, wanted: Wanted) -> Iterator[tuple[str, State]]:
     after: MadeKey | None = None
-    while rows := list_known(connection, wanted, after=after, limit=CHUNK):
-        yield from ((row.uuid, row.state) for row in rows)
-        after = MadeKey(rows[-1].created_at, rows[-1].uuid)
+    while found := list_known_states(connection, wanted, after=after, limit=CHUNK):
+        yield from ((key.uuid, state) for key, state in found)
+        after = found[-1][0]
 
 
 def _choose(

@@ -32,6 +32,7 @@ from headrace.store.state.resources import lock_resource
 from headrace.store.state.secrets import LOG_DRAIN_URL, name_config_change, seal_config_change
 from headrace.store.state.timeline import TimelineName, add_event
 from headrace.workflows.config.actions import Actions
+from headrace.workflows.config.recording import Told, is_known, record_told
 from headrace.workflows.config.rotations import RotationHooks, name_scope
 from headrace.workflows.engine.redaction import Redact
 from headrace.workflows.engine.run import Run, StepFailed
@@ -98,12 +99,12 @@ class ConfigChanges:
         change, config, known = await database.read(self._load, uuid, number)
         if change is None or change.outcome is not None or config is None:
             return
-        if not _is_known(known, config):
+        if not is_known(known, config):
             if change.tried_at is None:
                 await database.write(note_tried, uuid, number, now=self._core.clock())
             if change.tried_at is None or not await self._is_told(uuid, config):
                 await self._client.call(uuid, build_config_update(uuid, config))
-        await database.write(self._record_set, change, config)
+        await database.write(self._record_set, change, config, known)
 
     async def _set_log_drain(self, uuid: str, *, number: int) -> None:
         """Tell Heroku where the log goes, as often as it takes: that restarts nobody's app."""
@@ -136,16 +137,19 @@ class ConfigChanges:
         request = build_config(uuid)
         return has_config(read_config(await self._client.call(uuid, request), request), config)
 
-    def _record_set(self, connection: sa.Connection, change: ConfigChangeRow, config: Mapping[str, str | None]) -> None:
-        uuid, number, now = change.resource_uuid, change.number, self._core.clock()
+    def _record_set(
+        self,
+        connection: sa.Connection,
+        change: ConfigChangeRow,
+        config: Mapping[str, str | None],
+        known: dict[str, str],
+    ) -> None:
+        uuid, number = change.resource_uuid, change.number
         lock_resource(connection, uuid)
-        if not settle_config_change(connection, uuid, number, outcome=ConfigChangeOutcome.DONE, now=now):
+        if not record_told(connection, self._core, [Told(uuid=uuid, number=number, changes=config, known=known)]):
             return
-        before = self._core.secrets.merge_config(connection, uuid, config)
-        self._forget(connection, uuid, number)
-        settle_notices(connection, uuid, by="config change", now=now, kinds=[NoticeKind.CONFIG_FAILED])
-        add_event(connection, uuid, TimelineName.CONFIG_SET, now=now, number=number, **_name_vars(config))
-        replaced = {name: value for name, value in before.items() if config[name] != value}
+        self._core.secrets.delete_parts(connection, uuid, name_scope(number))
+        replaced = {name: known[name] for name, value in config.items() if name in known and known[name] != value}
         if change.kind is ConfigChangeKind.ROTATE and replaced and self._hooks.has("on_retire"):
             self._have_retired(connection, change, replaced)
 
@@ -191,15 +195,3 @@ class ConfigChanges:
         """Forget the values of an order that is settled, and what the steps of its hook returned."""
         self._core.secrets.delete(connection, uuid, name_config_change(number))
         self._core.secrets.delete_parts(connection, uuid, name_scope(number))
-
-
-def _is_known(known: Mapping[str, str], config: Mapping[str, str | None]) -> bool:
-    """Whether Heroku has been told all of it before. What is to be removed may be there and not be known here."""
-    return all(value is not None and known.get(name) == value for name, value in config.items())
-
-
-def _name_vars(config: Mapping[str, str | None]) -> dict[str, list[str]]:
-    """Return what a timeline tells of config vars: names alone."""
-    removed = sorted(name for name, value in config.items() if value is None)
-    told = {"config_vars": sorted(name for name, value in config.items() if value is not None)}
-    return told | ({"removed": removed} if removed else {})

@@ -1,20 +1,22 @@
 """What a worker does again and again for orders: it has those begin whose time has come, and jobs some at a time.
 
-Each change of a job is a workflow of its resource, and Heroku counts what each resource's own token asks for. So a job
-uses up nobody's pool; what bounds it is how many are under way at a time, so that other work has its turn.
+What only sets config vars is told to Heroku in batches; a rotation, which calls a hook, is a workflow of its resource.
+Heroku counts what each resource's own token asks for, so a job uses up nobody's pool; what bounds it is how many are
+under way at a time, so that other work has its turn.
 """
 
 import sqlalchemy as sa
 
 from headrace.store.state.config_changes import list_due_config_changes, wake_config_change
-from headrace.store.state.config_jobs import count_under_way, list_to_begin
+from headrace.store.state.config_jobs import count_under_way, is_any_waiting, list_to_begin
 from headrace.store.state.resources import lock_resource
+from headrace.workflows.config.batches import begin_batch, has_room
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import start_due
 
 # Of those whose time has come, how many are begun in one round.
 BATCH = 200
-# Of jobs, in all processes.
+# Of jobs, in all processes, each in a workflow of its own.
 MOST_UNDER_WAY = 200
 # Begun in one transaction.
 CHUNK = 50
@@ -31,6 +33,10 @@ class Feeding:
         database = self._core.database
         for uuid, number in await database.read(list_due_config_changes, now=self._core.clock(), limit=BATCH):
             await database.write(self._wake, uuid, number)
+        if not await database.read(is_any_waiting):
+            return
+        while await database.write(self._begin_batch):
+            continue
         while uuids := await database.read(self._list_to_begin):
             for start in range(0, len(uuids), CHUNK):
                 await database.write(self._begin, uuids[start : start + CHUNK])
@@ -40,6 +46,9 @@ class Feeding:
         wake_config_change(connection, uuid, number)
         if row is not None:
             start_due(connection, self._core.engine, row)
+
+    def _begin_batch(self, connection: sa.Connection) -> bool:
+        return has_room(connection) and begin_batch(connection, self._core)
 
     def _list_to_begin(self, connection: sa.Connection) -> list[str]:
         room = MOST_UNDER_WAY - count_under_way(connection)

@@ -19,6 +19,12 @@ def read_kind(workflow_id: str) -> str:
     return workflow_id.partition(SEPARATOR)[0]
 
 
+def read_purpose(workflow_id: str) -> str:
+    """Return of what kind it is to a resource: what a batch does there is a change of its config."""
+    kind = read_kind(workflow_id)
+    return WorkflowKind.CONFIG_CHANGE if kind == WorkflowKind.CONFIG_BATCH else kind
+
+
 def read_subject(workflow_id: str) -> str:
     """Return what a workflow is about: a resource's uuid, or a batch."""
     return workflow_id.partition(SEPARATOR)[2].partition(SEPARATOR)[0]

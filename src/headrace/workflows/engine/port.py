@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from headrace.logs import LogName
-from headrace.protocol.lifecycle import WorkflowKind
+from headrace.protocol.lifecycle import BATCH_KINDS
 from headrace.protocol.retries import TABLE, Policy
 from headrace.store.sql.database import Database, after_commit
 from headrace.store.sql.fence import fenced, is_superseded
@@ -326,7 +326,7 @@ class Engine:
         async def run_workflow(claim: ledger.Claim, uuid: str, argument: JSON) -> None:
             require_claim = partial(ledger.require_claim, claim=claim)
             run = self._build_run(claim, uuid, places=runtime.room, confirm=partial(self._database.read, require_claim))
-            subject = {"batch": uuid} if kind == WorkflowKind.SWEEP else {"resource": uuid}
+            subject = {"batch": uuid} if kind in BATCH_KINDS else {"resource": uuid}
             with (
                 self._begun.running(claim, kind, uuid),
                 fenced(require_claim),

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind, find_due
+from headrace.store.state.config_batches import is_for_batch
 from headrace.store.state.config_changes import find_waiting_config_change
 from headrace.store.state.plan_changes import find_waiting_plan_change
 from headrace.store.state.resources import ResourceRow, update_resource
@@ -19,7 +20,10 @@ def start_due(connection: sa.Connection, engine: Engine, row: ResourceRow) -> No
 
 
 def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
-    """Replace a resource's running workflow, which has ended, by the one that is due, or by none."""
+    """Replace a resource's running workflow, which has ended, by the one that is due, or by none.
+
+    What waits for a batch is begun by a worker, with that of others.
+    """
     kind, argument = _find_due(connection, row)
     if kind is None:
         update_resource(connection, row.uuid, running=None, ordered=None)
@@ -37,6 +41,7 @@ def _find_due(connection: sa.Connection, row: ResourceRow) -> tuple[WorkflowKind
     change = find_waiting_plan_change(connection, row.uuid)
     may_set = change is None and row.state is State.PROVISIONED
     config = find_waiting_config_change(connection, row.uuid) if may_set else None
+    config = None if config is None or is_for_batch(config) else config
     kind = find_due(row.state, is_change_waiting=change is not None, is_config_waiting=config is not None)
     if change is not None and kind is WorkflowKind.PLAN_CHANGE:
         return kind, change.number

@@ -28,7 +28,7 @@ from headrace.store.state.resources import (
 )
 from headrace.store.state.timeline import TimelineName, add_event, find_last_event
 from headrace.store.state.webhooks import retire_credentials
-from headrace.workflows.engine.ids import read_kind
+from headrace.workflows.engine.ids import read_purpose
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import start_due
 from headrace.workflows.lifecycle.plan_changes import find_shown_plan
@@ -181,7 +181,7 @@ def _require_shown_plan(connection: sa.Connection, row: ResourceRow) -> str:
 def _explain_nothing(row: ResourceRow) -> str:
     if row.running is None:
         return f"{row.name} is {row.state}, and nothing of it is under way."
-    what = read_kind(row.running).replace("-", " ")
+    what = read_purpose(row.running).replace("-", " ")
     return f"The {what} of {row.name} waits for no other attempt: it is under way, and has not failed at this step."
 
 
