@@ -34,7 +34,7 @@ BENCHES = {
     "config": run_config,
 }
 # Those that can be run at another size than the one that is written down.
-SIZED = {"config": run_config}
+SIZED = {"burst": run_burst, "config": run_config}
 
 
 def main() -> None:

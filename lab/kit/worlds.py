@@ -1,6 +1,7 @@
 """Worlds of any size."""
 
 import json
+from collections.abc import Sequence
 
 from headrace.models import Stage
 
@@ -11,7 +12,7 @@ def name_app(number: int) -> str:
     return f"app-{number:05}"
 
 
-def build_world(app_count: int, *, partner: str = "http://127.0.0.1:9") -> str:
+def build_world(app_count: int, *, partner: str = "http://127.0.0.1:9", requires: Sequence[str] = ()) -> str:
     """Return a world whose apps stand five to a pipeline, one at each stage, with a rate pool that never empties."""
     names = [(name_app(number), f"pipeline-{number // len(Stage):05}") for number in range(app_count)]
     stages = list(Stage) * (app_count // len(Stage))
@@ -29,7 +30,7 @@ def build_world(app_count: int, *, partner: str = "http://127.0.0.1:9") -> str:
         "config_vars": ["ACME_SEARCH_URL", "ACME_SEARCH_TOKEN"],
         "base_url": f"{partner}/heroku/resources",
         "sso_url": f"{partner}/sso/login",
-        "requires": ["many_per_app", "attachable"],
+        "requires": ["many_per_app", "attachable", *requires],
         "plans": [{"name": "free", "price": 0, "default": True}, {"name": "basic"}, {"name": "tiny"}],
     }
     tables = {

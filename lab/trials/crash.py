@@ -10,28 +10,24 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from headrace.emulator import Addon, Declined, Emulator
+from headrace.emulator import Declined, Emulator
 from lab.kit.databases import DATABASES
 from lab.kit.waiting import PATIENCE_SECONDS, until, until_acknowledged
 from lab.trials.comparison import Comparison, compare, is_settled, wait_until_settled
-from lab.trials.service import APPS, TriedService, connected, prepared
+from lab.trials.scenarios import SCENARIOS, Scenario
+from lab.trials.service import APPS, TriedService, prepared
 
 IN_FLIGHT = 12
 PLANS = ("free", "basic")
-# How many resources a job is for.
-MANY = 5
-PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
-UUID = "01234567-89ab-4def-8123-456789abcdef"
 
 # Which process dies at a boundary: the one that does all, or the web of a service whose workers live on.
 Victim = Literal["service", "web"]
-Scenario = Callable[[TriedService], Coroutine[None, None, None]]
 
 
 @dataclass(kw_only=True)
@@ -40,6 +36,7 @@ class Result:
 
     name: str
     database: str
+    boundaries: int = 0
     kills: int = 0
     acknowledged: int = 0
     unacknowledged: int = 0
@@ -48,10 +45,12 @@ class Result:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
 
-    def add(self, comparison: Comparison) -> None:
+    def add(self, comparison: Comparison, *, may_burn: bool = True) -> None:
         self.lost += comparison.lost
         self.doubled += comparison.doubled
-        self.burnt_grants += comparison.burnt_grants
+        self.burnt_grants += len(comparison.burnt)
+        if not may_burn:
+            self.lost += comparison.burnt
 
     def __str__(self) -> str:
         return (
@@ -87,16 +86,12 @@ async def run_bulk(database: str, *, provisions: int, seed: int) -> Result:
 async def run_boundaries(database: str, name: str, *, victim: Victim = "service", every: int = 1) -> Result:
     """Kill a process at each boundary of a scenario, or at every so manieth; then let it go on."""
     result, started = Result(name=f"boundaries of the {victim}: {name}", database=database), time.monotonic()
-    count = await _count_boundaries(database, name, victim)
-    for number in range(1, count + 1, every):
-        async with prepared(database, is_alone=victim == "service") as service:
-            dying, *others = service.members
-            # A burnt grant ends a provision; where more is to come it is had anew.
-            service.heroku.switches.grant_backfill = name != "provision"
-            for other in others:
-                await service.start(other)
-            await service.start(dying, TRIAL_KILL_AT=str(number))
-            playing = asyncio.create_task(SCENARIOS[name](service))
+    scenario = SCENARIOS[name]
+    result.boundaries = await _count_boundaries(database, scenario, victim)
+    for number in range(1, result.boundaries + 1, every):
+        async with _begun(database, scenario, victim, TRIAL_KILL_AT=str(number)) as service:
+            dying = service.members[0]
+            playing = asyncio.create_task(scenario.play(service))
             while dying.is_running and not _is_over(playing, service):
                 await asyncio.sleep(0.02)
             if not dying.is_running:
@@ -104,111 +99,38 @@ async def run_boundaries(database: str, name: str, *, victim: Victim = "service"
                 await service.start(dying)
             await playing
             await wait_until_settled(service)
-            result.add(compare(service))
+            result.add(compare(service), may_burn=scenario.may_burn)
             result.acknowledged += 1
     result.seconds = time.monotonic() - started
     return result
 
 
-async def _count_boundaries(database: str, name: str, victim: Victim) -> int:
-    async with prepared(database, is_alone=victim == "service") as service:
-        counted = service.folder / "count"
-        counting, *others = service.members
+async def _count_boundaries(database: str, scenario: Scenario, victim: Victim) -> int:
+    async with _begun(database, scenario, victim, TRIAL_COUNT="count") as service:
+        await scenario.play(service)
+        await wait_until_settled(service)
+        return int((service.folder / "count").read_text(encoding="utf-8"))
+
+
+@asynccontextmanager
+async def _begun(database: str, scenario: Scenario, victim: Victim, **environment: str) -> AsyncIterator[TriedService]:
+    """Start a service, whose first member is told what to do at boundaries, and come to the scenario's first one."""
+    async with prepared(database, scenario.terms, is_alone=victim == "service") as service:
+        service.heroku.switches.grant_backfill = not scenario.may_burn
+        first, *others = service.members
         for other in others:
             await service.start(other)
-        await service.start(counting, TRIAL_COUNT=str(counted))
-        await SCENARIOS[name](service)
-        await wait_until_settled(service)
-        return int(counted.read_text(encoding="utf-8"))
+        if scenario.begin is None:
+            service.count_boundaries()
+        await service.start(first, **environment)
+        if scenario.begin is not None:
+            await scenario.begin(service)
+            service.count_boundaries()
+        yield service
 
 
 def _is_over(playing: asyncio.Task[None], service: TriedService) -> bool:
     return playing.done() and is_settled(service)
-
-
-async def _provision(service: TriedService) -> None:
-    await until_acknowledged(lambda: service.heroku.create_addon(APPS[0], "acme-search:free"))
-
-
-async def _provision_refused(service: TriedService) -> None:
-    await until_acknowledged(
-        lambda: service.heroku.create_addon(APPS[0], "acme-search:free", options={"refuse": "yes"})
-    )
-
-
-async def _provision_at_once(service: TriedService) -> None:
-    """Without a grant the hook runs while the request waits; Heroku asks for the same uuid until it is answered."""
-    service.heroku.switches.legacy_body = True
-    await until_acknowledged(lambda: service.heroku.create_addon(APPS[0], "acme-search:free", addon_id=UUID))
-
-
-async def _change_plan(service: TriedService) -> None:
-    await _provision(service)
-    addon = next(iter(service.heroku.state.addons))
-    await until(lambda: addon.state == "provisioned")
-    await until_acknowledged(lambda: service.heroku.change_plan(addon, "basic"))
-
-
-async def _deprovision(service: TriedService) -> None:
-    await _provision(service)
-    addon = next(iter(service.heroku.state.addons))
-    await until(lambda: addon.state == "provisioned")
-    await until_acknowledged(lambda: service.heroku.deprovision(addon))
-
-
-async def _deprovision_meanwhile(service: TriedService) -> None:
-    await _provision(service)
-    addon = next(iter(service.heroku.state.addons))
-    await until_acknowledged(lambda: service.heroku.deprovision(addon))
-
-
-async def _set_config(service: TriedService) -> None:
-    """Ordered by another process, as a partner's script does; the second order removes what the first has set."""
-    addon = await _provision_one(service)
-    async with connected(service) as acme:
-        for value in ("token-1", None):
-            change = await acme.set_config(addon.id, {"ACME_SEARCH_TOKEN": value}, wait=PATIENCE)
-            assert change.outcome == "done", change
-
-
-async def _rotate(service: TriedService) -> None:
-    """Twice, so that what the first has made is retired."""
-    addon = await _provision_one(service)
-    async with connected(service) as acme:
-        for _ in range(2):
-            ordered = await acme.jobs.rotate(uuid=addon.id)
-            assert (await acme.jobs.wait(str(ordered.job_id), within=PATIENCE)).done == 1
-
-
-async def _set_many(service: TriedService) -> None:
-    for app in APPS[:MANY]:
-        await until_acknowledged(lambda app=app: service.heroku.create_addon(app, "acme-search:free"))  # type: ignore[misc]
-    addons = list(service.heroku.state.addons)
-    await until(lambda: all(addon.state == "provisioned" for addon in addons))
-    async with connected(service) as acme:
-        ordered = await acme.jobs.set_config({"ACME_SEARCH_TOKEN": "token-1"}, uuid=[addon.id for addon in addons])
-        job = await acme.jobs.wait(str(ordered.job_id), within=PATIENCE)
-        assert (job.total, job.done) == (MANY, MANY), job
-
-
-async def _provision_one(service: TriedService) -> Addon:
-    await _provision(service)
-    addon = next(iter(service.heroku.state.addons))
-    await until(lambda: addon.state == "provisioned")
-    return addon
-
-
-SCENARIOS: dict[str, Scenario] = {
-    "provision": _provision,
-    "refused provision": _provision_refused,
-    "provision at once": _provision_at_once,
-    "plan change": _change_plan,
-    "deprovision": _deprovision,
-    "deprovision meanwhile": _deprovision_meanwhile,
-    "set config": _set_config,
-    "rotate": _rotate,
-    "set config of many": _set_many,
-}
 
 
 async def _be_customer(heroku: Emulator, result: Result, slots: asyncio.Semaphore, chance: random.Random) -> None:

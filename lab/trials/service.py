@@ -3,9 +3,10 @@
 import asyncio
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -20,19 +21,49 @@ from headrace.settings import read_settings
 from lab.kit.databases import make_database
 from lab.kit.processes import find_free_port
 from lab.kit.worlds import build_world, name_app
+from lab.trials.receiver import Receiver, receiving
 
 ROOT = Path(__file__).parents[2]
 # A process of its own for each, out of one that has imported everything: most of a start is that.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["lab.trials.service", "headrace.service", "headrace.serving"])
+PRELOADED = (
+    *("lab.trials.service", "headrace.service", "headrace.serving", "headrace.routes"),
+    *("headrace.workflows.engine.runtime", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql", "psycopg"),
+)
+PROCESSES.set_forkserver_preload([*PRELOADED])
 READY_WITHIN_SECONDS = 180.0
 APPS = tuple(name_app(number) for number in range(25))
 SETTINGS = ("HEADRACE_", "HEROKU_", "DATABASE_URL", "PORT", "TRIAL_")
+# The partner's one action.
+REBUILD = "Rebuild index"
+LOG_SHOWN = 2000
 
 
 def build_address(uuid: str, key: str) -> str:
     """What the partner's provision hook returns."""
     return f"https://search.acme.example/{uuid}?key={key}"
+
+
+def build_drain_url(uuid: str) -> str:
+    """Where the partner's provision hook wants the log."""
+    return f"https://logs.acme.example/{uuid}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is special about a trial's Heroku and the service at it.
+
+    `settings` are the service's, `requires` stands in its manifest besides, and with `has_receiver` somebody hears of
+    notices.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    requires: Sequence[str] = ()
+    has_async_deprovision: bool = False
+    has_receiver: bool = False
+
+
+ORDINARY = Terms()
 
 
 @dataclass
@@ -62,10 +93,19 @@ class TriedService:
     members: list[Member]
     environment: dict[str, str]
     kills: int = 0
+    receiver: Receiver | None = field(default=None, kw_only=True)
     http: aiohttp.ClientSession = field(repr=False, kw_only=True)
 
+    def count_boundaries(self) -> None:
+        """Have the boundaries counted that are passed from now on."""
+        (self.folder / "counting").touch()
+
     async def start(self, member: Member, **environment: str) -> None:
-        """Start a process and wait until it is ready; one that kills itself before that is let go."""
+        """Start a process and wait until it is ready; one that kills itself before that is let go.
+
+        Raises:
+            RuntimeError: it has ended in another way.
+        """
         arguments = [*member.arguments, "--port", str(member.port)]
         member.process = PROCESSES.Process(
             target=_run_headrace, args=(arguments, {**self.environment, **environment}, self.folder / "log")
@@ -74,6 +114,9 @@ class TriedService:
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while not await self._is_ready(member) and member.is_running:
                 await asyncio.sleep(0.05)
+        if member.process.exitcode not in (None, -signal.SIGKILL):
+            said = (self.folder / "log").read_text(encoding="utf-8")[-LOG_SHOWN:]
+            raise RuntimeError(f"{member.arguments} ended by itself, with {member.process.exitcode}:\n{said}")
 
     async def kill(self, member: Member) -> None:
         if member.process is not None and member.is_running:
@@ -97,25 +140,26 @@ class TriedService:
 
 
 @asynccontextmanager
-async def prepared(database: str, *, is_alone: bool = False) -> AsyncIterator[TriedService]:
+async def prepared(database: str, terms: Terms = ORDINARY, *, is_alone: bool = False) -> AsyncIterator[TriedService]:
     """Put a service together on a database of its own, which goes with it."""
     with tempfile.TemporaryDirectory(prefix="headrace-trial-") as folder, make_database(database) as url:
-        async with assembled(url, Path(folder), is_alone=is_alone) as service:
+        async with assembled(url, Path(folder), terms, is_alone=is_alone) as service:
             yield service
 
 
 @asynccontextmanager
-async def assembled(database_url: str, folder: Path, *, is_alone: bool = False) -> AsyncIterator[TriedService]:
+async def assembled(
+    database_url: str, folder: Path, terms: Terms = ORDINARY, *, is_alone: bool = False
+) -> AsyncIterator[TriedService]:
     """Put a service together, none of it started; `is_alone` runs all of a service in one process on PostgreSQL too."""
     port = find_free_port()
     is_one = is_alone or database_url.startswith("sqlite")
     members = [Member(("serve", "lab.trials.partner:service", "--one-process" if is_one else "--web-only"), port)]
     if not is_one:
         members += [Member(("worker", "lab.trials.partner:service"), find_free_port()) for _ in range(2)]
-    async with (
-        run(load_world(build_world(len(APPS), partner=f"http://127.0.0.1:{port}"))) as heroku,
-        aiohttp.ClientSession() as http,
-    ):
+    world = build_world(len(APPS), partner=f"http://127.0.0.1:{port}", requires=terms.requires)
+    async with run(load_world(world)) as heroku, aiohttp.ClientSession() as http, receiving() as receiver:
+        heroku.switches.async_deprovision = terms.has_async_deprovision
         ours = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
         environment = {
             **ours,
@@ -124,8 +168,11 @@ async def assembled(database_url: str, folder: Path, *, is_alone: bool = False) 
             "HEADRACE_RECHECK_SECONDS": "86400",
             "HEADRACE_RETIRE_SECONDS": "0.2",
             "TRIAL_FOLDER": str(folder),
+            **({"HEADRACE_NOTICE_URL": receiver.url} if terms.has_receiver else {}),
+            **terms.settings,
         }
-        service = TriedService(heroku, database_url, folder, members, environment, http=http)
+        heard = receiver if terms.has_receiver else None
+        service = TriedService(heroku, database_url, folder, members, environment, http=http, receiver=heard)
         try:
             yield service
         finally:
@@ -136,8 +183,9 @@ async def assembled(database_url: str, folder: Path, *, is_alone: bool = False) 
 async def connected(service: TriedService) -> AsyncIterator[AddonService]:
     """Be another process of the partner's, which orders something and works nothing."""
     acme = AddonService(read_settings(service.environment))
-    # A worker has it; here it is only told that there is one.
+    # A worker has them; here it is only told that there are some.
     acme.on_rotate(lambda _rotation: {})
+    acme.action(REBUILD)(lambda _order: None)
     async with acme.connected():
         yield acme
 

@@ -25,7 +25,7 @@ from headrace.store.state.people.logins import write_for_trial
 from headrace.store.state.resources import find_states, list_running
 from headrace.wording import spell_count, spell_duration
 from headrace.workflows.engine import ledger
-from headrace.workflows.engine.port import CONTRACT_VERSION, QUEUE
+from headrace.workflows.engine.port import CHANGE_QUEUE, CONTRACT_VERSION, QUEUE
 
 MISSED_INSPECTIONS = 3
 STRANDED_SHOWN = 100
@@ -197,7 +197,9 @@ async def _count_torn(parts: Parts) -> int:
     if not await parts.database.read(ledger.is_prepared):
         return len(running)
     known = await parts.database.read(ledger.find_statuses, [row.running for row in running if row.running])
-    unfinished = await parts.database.read(ledger.list_unfinished, queues=[QUEUE], after=None, limit=TORN_COUNTED)
+    unfinished = await parts.database.read(
+        ledger.list_unfinished, queues=[QUEUE, CHANGE_QUEUE], after=None, limit=TORN_COUNTED
+    )
     subjects = {each.resource_uuid for each in unfinished if each.kind in LIFECYCLE_KINDS}
     resources = await parts.database.read(find_states, subjects)
     return sum(1 for row in running if row.running not in known) + len(subjects - resources.keys())

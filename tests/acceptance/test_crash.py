@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from lab.trials.crash import SCENARIOS, run_boundaries, run_bulk
+from lab.trials.crash import run_boundaries, run_bulk
+from lab.trials.scenarios import SCENARIOS
 
 pytestmark = pytest.mark.acceptance
 

@@ -28,4 +28,6 @@ async def test_what_waits_for_its_next_attempt_shows_why(database_url: str) -> N
 
     assert (addon.id, "provision", addon.name) == (row["resource_uuid"], row["kind"], row["resource_name"])
     assert f"/operators/resources/{addon.id}" in page.text
-    assert ["headrace", "headrace-events", "headrace-sweep"] == [queue["queue"] for queue in done["queues"]]
+    assert ["headrace", "headrace-changes", "headrace-events", "headrace-sweep"] == [
+        queue["queue"] for queue in done["queues"]
+    ]

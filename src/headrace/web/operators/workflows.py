@@ -28,10 +28,10 @@ from headrace.web.operators.frame.pages import OperatorContext
 from headrace.web.operators.frame.views import View
 from headrace.workflows.engine.attempts import Attempt, list_attempts
 from headrace.workflows.engine.ledger import Depth, Status, Unfinished, list_unfinished, measure_queue
-from headrace.workflows.engine.port import EVENT_QUEUE, QUEUE, SWEEP_QUEUE
+from headrace.workflows.engine.port import CHANGE_QUEUE, EVENT_QUEUE, QUEUE, SWEEP_QUEUE
 
 # The batches of the sweep are no resource's: the page of the sync has them.
-QUEUES = (QUEUE, EVENT_QUEUE)
+QUEUES = (QUEUE, CHANGE_QUEUE, EVENT_QUEUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

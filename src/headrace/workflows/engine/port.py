@@ -48,9 +48,11 @@ TAKES_OVER: tuple[str, ...] = ()
 EVENT_QUEUE = "headrace-events"
 # Looking at placements can always wait for a customer who waits.
 SWEEP_QUEUE = "headrace-sweep"
+# Customers whose add-on works have a queue of their own, so that thousands who come at once are not in front of them.
+CHANGE_QUEUE = "headrace-changes"
 # How many workflows of a queue one worker works on at a time, and takes at a time: the others have their share of what
 # waits. What only waits takes no place.
-CONCURRENCY = {QUEUE: 48, EVENT_QUEUE: 32, SWEEP_QUEUE: 2}
+CONCURRENCY = {QUEUE: 48, CHANGE_QUEUE: 16, EVENT_QUEUE: 32, SWEEP_QUEUE: 2}
 
 # How many stranded workflows are named at the start.
 STRANDED_SHOWN = 100

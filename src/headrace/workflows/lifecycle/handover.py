@@ -9,8 +9,15 @@ from headrace.store.state.config_changes import find_waiting_config_change
 from headrace.store.state.plan_changes import find_waiting_plan_change
 from headrace.store.state.resources import ResourceRow, update_resource
 from headrace.workflows.engine.ids import build_id
-from headrace.workflows.engine.port import EVENT_QUEUE, QUEUE, Engine
+from headrace.workflows.engine.port import CHANGE_QUEUE, EVENT_QUEUE, QUEUE, Engine
 from headrace.workflows.engine.run import JSON
+
+QUEUES = {
+    WorkflowKind.PLAN_CHANGE: CHANGE_QUEUE,
+    WorkflowKind.DEPROVISION: CHANGE_QUEUE,
+    # Customers wait for the others; of this one there may be ten thousand at a time.
+    WorkflowKind.CONFIG_CHANGE: EVENT_QUEUE,
+}
 
 
 def start_due(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
@@ -31,9 +38,7 @@ def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> No
     number = row.workflow_count + 1
     workflow_id = build_id(kind, row.uuid, which=number)
     update_resource(connection, row.uuid, running=workflow_id, workflow_count=number, ordered=None)
-    # Customers wait for the others; of this one there may be ten thousand at a time.
-    queue = EVENT_QUEUE if kind is WorkflowKind.CONFIG_CHANGE else QUEUE
-    engine.enqueue(connection, kind, workflow_id, row.uuid, argument, queue=queue)
+    engine.enqueue(connection, kind, workflow_id, row.uuid, argument, queue=QUEUES.get(kind, QUEUE))
 
 
 def _find_due(connection: sa.Connection, row: ResourceRow) -> tuple[WorkflowKind | None, JSON]:
