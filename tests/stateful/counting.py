@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
-from headrace.fleet.counting import RollUp
+from headrace.fleet.counting import FRESH_FOR, RollUp
 from headrace.models import Outcome, State
 from headrace.protocol.import_lines import Imported
 from headrace.store.reports.figures.counted_days import SETTLED_AFTER, find_counted_at, load_day
@@ -178,7 +178,6 @@ class Counted:
 
     async def look(self) -> None:
         """See that today and each day that is over were counted as all of it is."""
-        self.now += timedelta(minutes=2)
         await self._count(Count(worker=0, dies_at=None))
         with self.database.engine.connect() as connection:
             day, today = max(STARTED_AT.date(), self.rewritten_on), self.now.date()
@@ -189,10 +188,12 @@ class Counted:
                 day += DAY
 
     async def _count(self, action: Count) -> None:
-        """Have a worker look; of today it says what all of today comes to."""
+        """Have a worker look twice; today it counts as all of it is, and then it may see to what is over."""
+        self.now += 2 * FRESH_FOR
         self.database.writes_left = action.dies_at
         with suppress(Died):
-            await self.workers[action.worker].run_once()
+            for _ in range(2):
+                await self.workers[action.worker].run_once()
         self.database.writes_left = None
         with self.database.engine.connect() as connection:
             today = self.now.date()

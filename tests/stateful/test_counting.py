@@ -14,7 +14,7 @@ def test_a_day_counted_by_what_changed_is_as_if_all_had_been_counted(database_ur
     """After any history: changes stored late, imports, days without a worker, two workers, and workers that die."""
     database = Mortal(database_url)
 
-    @trying(150)
+    @trying(60)
     @given(history=HISTORIES)
     def play(history: list[tuple[Action, int]]) -> None:
         asyncio.run(play_counted(database, history))

@@ -96,7 +96,7 @@ def count_until(connection: sa.Connection, moment: datetime) -> list[DayCount]:
     return count_part(connection, moment.date(), until=moment, among=None, largest=KEPT_LARGEST)
 
 
-def count_day_from(connection: sa.Connection, kept: KeptCount, day: date) -> list[DayCount] | None:
+def count_day_from(connection: sa.Connection, kept: KeptCount, day: date) -> Sequence[DayCount] | None:
     """Count a day, the kept one or a later one, by what has changed; None where that cannot be told."""
     while kept.day < day:
         counts = advance(connection, kept, begin(kept.day + DAY))

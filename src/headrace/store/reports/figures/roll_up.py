@@ -313,7 +313,8 @@ def select_ways(
 ) -> sa.Select[Any]:
     """Pipelines that got their first live production resource in that time, and how many whole days they took.
 
-    Columns are `pipeline_id`, `began_at`, `produced_at` and `days`. Only `known` resources count, and pipelines with a placement `among` some.
+    Columns are `pipeline_id`, `began_at`, `produced_at` and `days`. Only `known` resources count, and pipelines with a
+    placement at production `among` some.
     """
     is_production = placement.c.stage == Stage.PRODUCTION
     came_at, counts = find_coming(until)

@@ -50,9 +50,9 @@ counted_day = sa.Table(
     sa.Column("counted_at", Moment, nullable=False),
 )
 
-# The fleet as it was counted last: of the day of `as_of` in UTC, up to that moment, behind which nothing comes any more
-# but what rewrites the past; that sets `as_of` to null, and whoever counts begins anew. `counts` are a figure, a stage, a
-# label and a value each. `revision` is another one after every write. At `checked_at` all of it was counted in full.
+# The fleet as it was counted last: the day of `as_of` in UTC up to that moment, before which nothing happens any more.
+# Whoever rewrites the past sets `as_of` to null, and all is counted anew. `counts` are a figure, a stage, a label and a
+# value each. `revision` is another one after every write. At `checked_at` all of it was counted in full.
 kept_count = sa.Table(
     "kept_count",
     METADATA,
