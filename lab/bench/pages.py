@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from headrace.fleet.insights import find_eve
 from headrace.models import Outcome, Stage, State
 from headrace.store.reports.board import Candidate, Recent, list_candidates
+from headrace.store.reports.figures.counted_days import save_day
 from headrace.store.reports.figures.insights import find_latest_day, load_day_counts, load_figure
-from headrace.store.reports.figures.roll_up import DayCount, FleetFigure, count_day, save_day
+from headrace.store.reports.figures.roll_up import DayCount, FleetFigure, count_day
 from headrace.store.reports.pipeline_list import Wanted, list_pipelines
 from headrace.store.reports.resource_list import WantedResources, list_resources
 from headrace.store.sql.database import Database
@@ -28,6 +29,7 @@ from headrace.store.sql.tables.schema import (
     resource,
 )
 from lab.bench.apart.served import API_TOKEN, OPERATOR_SECRET
+from lab.bench.counting import measure_counting
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import insert, settle
 from lab.kit.processes import module, serving
@@ -67,11 +69,11 @@ def _measure_store(url: str, size: int) -> dict[str, float]:
     """Fill the database and ask the store."""
     database = Database(url)
     _fill(database, size)
-    figures = {}
-    with database.engine.connect() as connection:
-        began = time.perf_counter()
+    figures: dict[str, float] = {}
+    live = [_id_of("r", number) for number in range(11, size, size // 2_500) if _gone_at(number) is None]
+    figures |= measure_counting(database, live, now=NOON)
+    with database.reads.connect() as connection:
         counts = count_day(connection, TODAY)
-        figures["counting a day"] = time.perf_counter() - began
     with database.transaction() as connection:
         began = time.perf_counter()
         save_day(connection, TODAY, counts, now=NOON)

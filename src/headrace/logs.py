@@ -37,6 +37,7 @@ class LogName(StrEnum):
     SENDING_FAILED = "sending.failed"
     UPKEEP_FAILED = "upkeep.failed"
     ROLL_UP_FAILED = "roll_up.failed"
+    ROLL_UP_DRIFTED = "roll_up.drifted"
     LABELS_FILE_FAILED = "labels_file.failed"
     LABELS_FILE_CUT = "labels_file.cut"
     HEARTBEAT_FAILED = "heartbeat.failed"
@@ -100,6 +101,10 @@ LOGGED = {
     LogName.FEEDING_FAILED: Logged("ERROR", "Beginning what was ordered failed; the next round tries again."),
     LogName.UPKEEP_FAILED: Logged("ERROR", "A round of upkeep failed; the next one tries again."),
     LogName.ROLL_UP_FAILED: Logged("ERROR", "Counting the fleet's days failed; the next round tries again."),
+    LogName.ROLL_UP_DRIFTED: Logged(
+        "ERROR",
+        "The count that is kept was not that of all; which `figures`. The days since the last look are recounted.",
+    ),
     LogName.LABELS_FILE_FAILED: Logged(
         "ERROR", "`HEADRACE_LABELS_FILE` could not be written; said once, and tried again."
     ),

@@ -10,7 +10,8 @@ import pytest
 
 from cli.running import invoke
 from headrace.clock import read_clock
-from headrace.store.reports.figures.roll_up import count_day, save_day
+from headrace.store.reports.figures.counted_days import save_day
+from headrace.store.reports.figures.roll_up import count_day
 from headrace.store.sql.database import Database
 from house.rooms import ROOT
 from settings.test_settings import GOOD

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from headrace.fleet.counting import FRESH_FOR, RollUp, load_insights
 from headrace.fleet.insights import Insights
 from headrace.models import State
-from headrace.store.reports.figures.roll_up import make_uncounted
+from headrace.store.reports.figures.counted_days import make_uncounted
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import save_inspection
 from store.making import NOON, add_resource, place

@@ -18,7 +18,8 @@ from headrace.errors import MisuseError
 from headrace.fleet.formats import FORMATS, export, writing
 from headrace.models import State
 from headrace.store.reports.exports import EXPORTS
-from headrace.store.reports.figures.roll_up import FleetFigure, count_day, save_day
+from headrace.store.reports.figures.counted_days import save_day
+from headrace.store.reports.figures.roll_up import FleetFigure, count_day
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.resources import update_resource

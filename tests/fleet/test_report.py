@@ -10,7 +10,8 @@ from headrace.errors import MisuseError
 from headrace.fleet.report import ChurnRow, Period, Report, StageRow, find_period, load_report
 from headrace.fleet.report_definitions import OWN_DEFINITIONS, REPORT_DEFINITIONS
 from headrace.fleet.report_text import render_text
-from headrace.store.reports.figures.roll_up import count_day, save_day
+from headrace.store.reports.figures.counted_days import save_day
+from headrace.store.reports.figures.roll_up import count_day
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.counted import counted_day
 from store.reports.figures.test_roll_up import deprovision, on, provision

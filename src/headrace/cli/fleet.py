@@ -220,7 +220,7 @@ def _export_changes(form: str, folder: Path | None, since: str, env_file: str | 
 @env_file
 def count(since: datetime | None, env_file: str | None) -> None:
     """Count the fleet's days at once: those that were not counted, or those since an import."""
-    from headrace.store.reports.figures.roll_up import make_uncounted
+    from headrace.store.reports.figures.counted_days import make_uncounted
 
     async def run(parts: "Parts") -> int:
         if since is not None:

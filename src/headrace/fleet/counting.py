@@ -1,6 +1,8 @@
 """Keeping the roll-up, today again and again and every day that is over once, and what the fleet tells out of it."""
 
+import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from time import monotonic
 
@@ -8,14 +10,38 @@ import sqlalchemy as sa
 
 from headrace.clock import Clock
 from headrace.fleet.insights import Insights, build_insights, find_eve
+from headrace.logs import LogName
+from headrace.store.reports.figures.counted_days import (
+    SETTLED_AFTER,
+    find_counted_at,
+    find_uncounted_day,
+    make_uncounted,
+    save_day,
+)
 from headrace.store.reports.figures.insights import find_latest_day, load_day_counts, load_pipeline_names
-from headrace.store.reports.figures.roll_up import FleetFigure, count_day, find_counted_at, find_uncounted_day, save_day
+from headrace.store.reports.figures.kept_count import (
+    KeptCount,
+    advance,
+    begin_next_day,
+    begin_to_keep,
+    count_day_from,
+    count_until,
+    forget_kept,
+    load_kept,
+    save_kept,
+    tell,
+)
+from headrace.store.reports.figures.roll_up import DAY, DayCount, FleetFigure, begin, count_day
 from headrace.store.sql.database import Database
+
+log = logging.getLogger(__name__)
 
 # How old today's counts may get; a large fleet's get older, because counting rests.
 FRESH_FOR = timedelta(seconds=60)
 # Counting takes a twentieth of the time at the most: it rests nineteen times as long as it took.
 REST = 19.0
+# How often what is kept is held against a count of everything.
+CHECKED_EVERY = timedelta(days=1)
 
 
 class RollUp:
@@ -28,19 +54,25 @@ class RollUp:
         self._rests_until = 0.0
 
     async def run_once(self) -> None:
-        """Count what is due: today, or the latest day that is over and was not counted since."""
+        """Count what is due: today, the latest day that is over and was not counted since, or all, to compare."""
         began = self._stopwatch()
         if began < self._rests_until:
             return
-        day = await self._find_due()
-        if day is not None:
+        now = self._clock()
+        counted_at = await self._database.read(find_counted_at, now.date())
+        if counted_at is None or now - counted_at >= FRESH_FOR:
+            await self._count_today(now)
+        elif (day := await self._database.read(find_uncounted_day, now=now)) is not None:
             await self.count(day)
+        else:
+            await self._check(now)
         ended = self._stopwatch()
         self._rests_until = ended + REST * (ended - began)
 
     async def count_all(self) -> int:
-        """Count today and every day that wants counting, without a rest; return how many."""
-        await self.count(self._clock().date())
+        """Count today and every day that wants counting, in full and without a rest; return how many."""
+        await self._database.write(forget_kept)
+        await self._count_today(self._clock())
         count = 1
         while (day := await self._database.read(find_uncounted_day, now=self._clock())) is not None:
             await self.count(day)
@@ -48,15 +80,73 @@ class RollUp:
         return count
 
     async def count(self, day: date) -> None:
+        """Count a day in full."""
         counts = await self._database.read(count_day, day)
         await self._database.write(save_day, day, counts, now=self._clock())
 
-    async def _find_due(self) -> date | None:
-        now = self._clock()
-        counted_at = await self._database.read(find_counted_at, now.date())
-        if counted_at is None or now - counted_at >= FRESH_FOR:
-            return now.date()
-        return await self._database.read(find_uncounted_day, now=now)
+    async def _count_today(self, now: datetime) -> None:
+        """Count today by what has changed since the count that is kept."""
+        kept = await self._find_kept(now)
+        counts = await self._database.read(count_day_from, kept, now.date())
+        if counts is None:
+            await self.count(now.date())
+        else:
+            await self._database.write(save_day, now.date(), tell(counts), now=now)
+
+    async def _find_kept(self, now: datetime) -> KeptCount:
+        """Return the count that is kept, after it was brought up to a moment that lies a while back.
+
+        Each day that is over meanwhile is saved on the way.
+        """
+        settled_at = now - SETTLED_AFTER
+        revision, kept = await self._database.read(load_kept)
+        if kept is None or kept.as_of > settled_at:
+            return await self._keep_anew(revision, settled_at)
+        while settled_at - kept.as_of >= SETTLED_AFTER or kept.day < settled_at.date():
+            is_over = kept.day < settled_at.date()
+            until = begin(kept.day + DAY) if is_over else settled_at
+            counts = await self._database.read(advance, kept, until)
+            if counts is None:
+                return await self._keep_anew(kept.revision, settled_at)
+            following = begin_next_day(kept, counts) if is_over else replace(kept, as_of=until, counts=counts)
+            is_saved = await self._database.write(_save, following, kept.day if is_over else None, counts, now=now)
+            if not is_saved:
+                # Another worker was quicker, or the past was rewritten.
+                return await self._find_kept(now)
+            kept = replace(following, revision=kept.revision + 1)
+        return kept
+
+    async def _keep_anew(self, revision: int, settled_at: datetime) -> KeptCount:
+        if not revision:
+            await self._database.write(begin_to_keep)
+            revision = 1
+        counts = await self._database.read(count_until, settled_at)
+        kept = KeptCount(revision=revision, as_of=settled_at, checked_at=settled_at, counts=counts)
+        await self._database.write(save_kept, kept)
+        return replace(kept, revision=revision + 1)
+
+    async def _check(self, now: datetime) -> None:
+        """Hold what is kept against a count of everything, once a day: where they differ, the latter holds."""
+        _, kept = await self._database.read(load_kept)
+        if kept is None or now - kept.checked_at < CHECKED_EVERY:
+            return
+        counts = await self._database.read(count_until, kept.as_of)
+        differing = {*tell(kept.counts)} ^ {*tell(counts)}
+        if not differing:
+            await self._database.write(save_kept, replace(kept, checked_at=now, counts=counts))
+            return
+        log.error(LogName.ROLL_UP_DRIFTED, extra={"figures": sorted({each.figure for each in differing})})
+        await self._database.write(make_uncounted, since=kept.checked_at.date())
+
+
+def _save(
+    connection: sa.Connection, kept: KeptCount, day: date | None, counts: Collection[DayCount], *, now: datetime
+) -> bool:
+    """Keep a count, and save the day that is over with it."""
+    is_kept = save_kept(connection, kept)
+    if is_kept and day is not None:
+        save_day(connection, day, tell(counts), now=now)
+    return is_kept
 
 
 def load_insights(connection: sa.Connection, *, days: int, small_plans: Collection[str], now: datetime) -> Insights:

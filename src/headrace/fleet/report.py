@@ -12,13 +12,14 @@ from headrace.fleet.counting import load_window
 from headrace.fleet.experiments import COHORT_WEEKS, Experiments, build_experiments
 from headrace.fleet.insights import DAY, WEEK, FleetWeek, Insights, find_share
 from headrace.models import Stage
+from headrace.store.reports.figures.counted_days import SETTLED_AFTER
 from headrace.store.reports.figures.insights import (
     find_first_day,
     find_latest_day,
     list_counted_days,
     load_figure,
 )
-from headrace.store.reports.figures.roll_up import SETTLED_AFTER, DayCount, FleetFigure
+from headrace.store.reports.figures.roll_up import DayCount, FleetFigure
 from headrace.store.reports.weekly.cohorts import list_beginnings, list_stays
 from headrace.store.reports.weekly.leavers import LostResource, SmallProduction, list_lost, list_small_production
 from headrace.store.reports.weekly.pipelines import PipelineChanges, Way, list_ways, load_pipeline_changes

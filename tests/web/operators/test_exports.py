@@ -8,7 +8,8 @@ import pytest
 from browsing import OPERATOR_COOKIE
 from headrace.fleet.formats import export
 from headrace.store.reports.exports import EXPORTS
-from headrace.store.reports.figures.roll_up import DayCount, FleetFigure, save_day
+from headrace.store.reports.figures.counted_days import save_day
+from headrace.store.reports.figures.roll_up import DayCount, FleetFigure
 from headrace.testing import eventually
 from store.making import NOON
 from web.operators.small_fleet import look, make_fleet, play

@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 from headrace.clock import read_clock
 from headrace.emulator import Clock, Switches
 from headrace.models import Outcome, Secret, State
-from headrace.store.reports.figures.roll_up import count_day, save_day
+from headrace.store.reports.figures.counted_days import save_day
+from headrace.store.reports.figures.roll_up import count_day
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import placement_check
 from headrace.store.state.placements import save_failed_inspection, save_inspection

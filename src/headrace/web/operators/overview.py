@@ -14,7 +14,7 @@ from headrace.fleet.overview import Overview, has_reached_production, load_overv
 from headrace.fleet.report_definitions import OWN_DEFINITIONS
 from headrace.models import Stage
 from headrace.protocol.wire import read_number
-from headrace.store.reports.figures.roll_up import LONGEST
+from headrace.store.reports.figures.counted_days import LONGEST
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import MEANINGS
 from headrace.web.ground.openapi import DescribedRoute

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.protocol.import_lines import Imported
+from headrace.store.reports.figures.kept_count import forget_kept
 from headrace.store.state.notices import settle_notices
 from headrace.store.state.placements import close_placement, make_first_due
 from headrace.store.state.resources import ResourceRow, insert_imported, lock_resource, remove_resource, update_resource
@@ -93,6 +94,8 @@ class Imports:
         has_new_plan = resource.plan != known.plan
         if has_new_plan:
             update_resource(connection, resource.uuid, plan=resource.plan)
+            # Nobody knows since when.
+            forget_kept(connection)
             add_event(
                 connection,
                 resource.uuid,

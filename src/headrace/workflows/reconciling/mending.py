@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.protocol.reconciliation import Known
+from headrace.store.reports.figures.kept_count import forget_kept
 from headrace.store.state.notices import settle_notices
 from headrace.store.state.placements import make_first_due
 from headrace.store.state.plan_changes import add_plan_change, find_last_plan_change
@@ -43,6 +44,7 @@ class Mending:
         update_resource(
             connection, row.uuid, state=State.PROVISIONED, plan=plan, message=None, provisioned_at=row.created_at
         )
+        forget_kept(connection)
         settle_notices(connection, row.uuid, by=BY, now=now)
         make_first_due(connection, row.uuid, now=now)
         add_event(connection, row.uuid, TimelineName.PROVISION_RECONCILED, now=now, plan=plan)

@@ -5,14 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
-from headrace.store.reports.figures.roll_up import (
-    FleetFigure,
-    count_day,
-    find_counted_at,
-    find_uncounted_day,
-    make_uncounted,
-    save_day,
-)
+from headrace.store.reports.figures.counted_days import find_counted_at, find_uncounted_day, make_uncounted, save_day
+from headrace.store.reports.figures.roll_up import FleetFigure, count_day
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, settle_plan_change

@@ -2,9 +2,13 @@
 
 A resource counts from its provision to the end of its deprovision, with the place that Heroku told last before the
 day's end. docs/metrics.md defines every figure.
+
+Each figure is a sum over resources or over pipelines, of which each adds what its own history makes of it. So a day is
+the sum over a part of them and over the rest, which is what `kept_count` counts by. The largest pipelines alone are no
+sum.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,22 +18,18 @@ import sqlalchemy as sa
 from headrace.models import PASSING, Stage
 from headrace.store.reports.figures.stages import stage_of
 from headrace.store.sql.moments import seconds_between
-from headrace.store.sql.tables.counted import counted_day, day_count
+from headrace.store.sql.rows import pass_rows, rows_as_table
 from headrace.store.sql.tables.schema import placement, plan_change, resource
-from headrace.store.sql.upsert import upsert
 
 DAY = timedelta(days=1)
 # A stage that Heroku added after this release.
 OTHER = "other"
-# Answers that set out before midnight have arrived by then.
-SETTLED_AFTER = timedelta(minutes=15)
 # A pipeline whose first resource is older than this when Heroku first tells its place began before anybody watched.
 UNWATCHED_SECONDS = 86_400.0
 LARGEST = 50
-# How far back days are counted, whatever the oldest provision is.
-LONGEST = timedelta(days=731)
 # How pipelines are counted: all of them, those at more than one stage, those with a resource that lasts.
 ALL, SEVERAL_STAGES, LASTING = "all", "several_stages", "lasting"
+_ALL = sa.true()
 
 
 class FleetFigure(StrEnum):
@@ -62,56 +62,38 @@ class DayCount(NamedTuple):
     value: int
 
 
+class Among(NamedTuple):
+    """A part of the fleet: resources, and the pipelines that any of them is in, by their ids."""
+
+    resources: Collection[str]
+    pipelines: Collection[str]
+
+
 def count_day(connection: sa.Connection, day: date) -> list[DayCount]:
     """Count everything there is to know of a day in UTC; of today, what is known by now."""
-    span = _Span(day)
+    return _count(connection, Span(connection, day), largest=LARGEST)
+
+
+def count_part(
+    connection: sa.Connection, day: date, *, until: datetime, among: Among | None, largest: int | None
+) -> list[DayCount]:
+    """Count a day up to a moment of it, of what was known then, or of a part of it.
+
+    What was imported later was not known. `largest` is how many of the largest pipelines are told, None: of all.
+    """
+    return _count(connection, Span(connection, day, until=until, among=among), largest=largest)
+
+
+def _count(connection: sa.Connection, span: "Span", *, largest: int | None) -> list[DayCount]:
     return [
         *_count_live(connection, span),
-        *_count_pipelines(connection, span),
+        *_count_pipelines(connection, span, largest),
         *_count_flow(connection, span, FleetFigure.GAINED, resource.c.provisioned_at),
         *_count_flow(connection, span, FleetFigure.LOST, resource.c.deprovisioned_at),
         *_count_churned(connection, span),
         *_count_moves(connection, span),
         *_count_to_production(connection, span),
     ]
-
-
-def save_day(connection: sa.Connection, day: date, counts: Iterable[DayCount], *, now: datetime) -> None:
-    """Put a day's counts in the place of older ones; two workers that save one day do it one after the other."""
-    upsert(connection, counted_day, {"day": day, "counted_at": now}, changes=("counted_at",))
-    connection.execute(sa.delete(day_count).where(day_count.c.day == day))
-    rows = [each._asdict() for each in counts]
-    if rows:
-        connection.execute(sa.insert(day_count), rows)
-
-
-def find_uncounted_day(connection: sa.Connection, *, now: datetime) -> date | None:
-    """Return the latest day that is over and was not counted since, back to the first provision or for two years."""
-    first = connection.execute(sa.select(sa.func.min(resource.c.provisioned_at))).scalar()
-    if first is None:
-        return None
-    rows = connection.execute(sa.select(counted_day)).all()
-    settled = {row.day for row in rows if row.counted_at >= _begin(row.day + DAY) + SETTLED_AFTER}
-    day = (now - SETTLED_AFTER).date() - DAY
-    while day >= max(first, now - LONGEST).date():
-        if day not in settled:
-            return day
-        day -= DAY
-    return None
-
-
-def find_counted_at(connection: sa.Connection, day: date) -> datetime | None:
-    """Return when a day was counted last."""
-    return connection.execute(sa.select(counted_day.c.counted_at).where(counted_day.c.day == day)).scalar()
-
-
-def make_uncounted(connection: sa.Connection, *, since: date) -> int:
-    """Have these days counted anew, as after an import of what was provisioned in them; return how many.
-
-    What they were counted as stands until then, each day's until its own is there: a counter never falls.
-    """
-    days = sa.update(counted_day).where(counted_day.c.day >= since)
-    return connection.execute(days.values(counted_at=_begin(since))).rowcount
 
 
 def select_moves(among: sa.FromClause = placement) -> tuple[sa.FromClause, sa.Select[Any]]:
@@ -126,21 +108,38 @@ def select_moves(among: sa.FromClause = placement) -> tuple[sa.FromClause, sa.Se
     return before, moves
 
 
-def _begin(day: date) -> datetime:
+def begin(day: date) -> datetime:
+    """Return the moment at which a day begins."""
     return datetime.combine(day, time(), UTC)
 
 
-class _Span:
-    """A day in UTC: from `start` up to `end`, which is not in it, and its week's Monday."""
+class Span:
+    """A day in UTC, or the beginning of one: from `start` up to `end`, which is not in it, and its week's Monday."""
 
-    def __init__(self, day: date) -> None:
+    def __init__(
+        self, connection: sa.Connection, day: date, *, until: datetime | None = None, among: Among | None = None
+    ) -> None:
         self.day = day
-        self.start = _begin(day)
-        self.end = _begin(day + DAY)
-        self.week = _begin(day - timedelta(days=day.weekday()))
+        self.start = begin(day)
+        self.end = until or begin(day + DAY)
+        self.week = begin(day - timedelta(days=day.weekday()))
+        self._connection = connection
+        self._is_bounded = until is not None
+        self._among = among
 
     def holds(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         return sa.and_(column >= self.start, column < self.end)
+
+    def is_known(self) -> sa.ColumnElement[bool]:
+        """Whether a resource was there by the end: one that was imported later had been there, and nobody knew."""
+        imported_at = resource.c.imported_at
+        return sa.or_(imported_at.is_(None), imported_at < self.end) if self._is_bounded else sa.true()
+
+    def is_among_resources(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        return sa.true() if self._among is None else is_one_of(self._connection, column, self._among.resources)
+
+    def is_among_pipelines(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        return sa.true() if self._among is None else is_one_of(self._connection, column, self._among.pipelines)
 
     def count(self, figure: FleetFigure, rows: Iterable[Any]) -> Iterator[DayCount]:
         """Rows of a stage, a label and a count as values."""
@@ -148,10 +147,19 @@ class _Span:
             yield DayCount(figure=figure, day=self.day, stage=stage, label=str(label), value=count)
 
 
+def is_one_of(connection: sa.Connection, column: sa.ColumnElement[str], ids: Collection[str]) -> sa.ColumnElement[bool]:
+    """Whether a column has one of these ids, however many: they go along as one value. A query can ask so once."""
+    rows = rows_as_table(connection.dialect.name, uuid=sa.Text())
+    chosen = sa.select(rows.c.uuid).params(pass_rows(connection, ({"uuid": each} for each in ids)))
+    return column.in_(chosen)
+
+
 def is_live_at(moment: datetime) -> sa.ColumnElement[bool]:
     """Whether a resource is live at the end of the time before a moment."""
     gone = resource.c.deprovisioned_at
-    return sa.and_(resource.c.provisioned_at < moment, sa.or_(gone.is_(None), gone >= moment))
+    # Nearly every resource came before: SQLite is not to look for them in the index, out of the table's order.
+    came_at = sa.func.coalesce(resource.c.provisioned_at, moment)
+    return sa.and_(came_at < moment, sa.or_(gone.is_(None), gone >= moment))
 
 
 def is_place_at(moment: datetime) -> sa.ColumnElement[bool]:
@@ -178,24 +186,22 @@ def is_last_place_before(moment: datetime) -> sa.ColumnElement[bool]:
     )
 
 
-def _count_live(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
+def _count_live(connection: sa.Connection, span: Span) -> Iterator[DayCount]:
     """Live resources by stage and plan, by stage and region, and by stage: one pass over the store for all."""
-    # What a plan change was later is not what the plan was then.
-    later = (
-        sa.select(plan_change.c.resource_uuid, sa.func.min(plan_change.c.number).label("number"))
-        .where(plan_change.c.outcome == "done", plan_change.c.settled_at >= span.end)
-        .group_by(plan_change.c.resource_uuid)
-        .subquery()
+    # What a plan change was later is not what the plan was then: the first one since tells the plan that was left.
+    first, earlier = plan_change.alias("first"), plan_change.alias("earlier")
+    is_later, is_earlier = (
+        sa.and_(each.c.resource_uuid == resource.c.uuid, each.c.outcome == "done", each.c.settled_at >= span.end)
+        for each in (first, earlier)
     )
-    first_later = sa.and_(plan_change.c.resource_uuid == later.c.resource_uuid, plan_change.c.number == later.c.number)
-    plan = sa.func.coalesce(plan_change.c.old_plan, resource.c.plan)
+    is_first = ~sa.exists().where(is_earlier, earlier.c.number < first.c.number).correlate(resource, first)
+    plan = sa.func.coalesce(first.c.old_plan, resource.c.plan)
     query = (
         sa.select(stage_of().label("at_stage"), plan.label("at_plan"), resource.c.region, sa.func.count())
         .select_from(resource)
         .outerjoin(placement, is_place_at(span.end))
-        .outerjoin(later, later.c.resource_uuid == resource.c.uuid)
-        .outerjoin(plan_change, first_later)
-        .where(is_live_at(span.end))
+        .outerjoin(first, sa.and_(is_later, is_first))
+        .where(is_live_at(span.end), span.is_known(), span.is_among_resources(resource.c.uuid))
         .group_by(sa.text("at_stage"), sa.text("at_plan"), resource.c.region)
     )
     rows = connection.execute(query).all()
@@ -204,7 +210,7 @@ def _count_live(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
     yield from span.count(FleetFigure.BY_REGION, _total((stage, region, count) for stage, _, region, count in rows))
 
 
-def _count_pipelines(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
+def _count_pipelines(connection: sa.Connection, span: Span, largest_count: int | None) -> Iterator[DayCount]:
     """Pipelines by how many live resources are in them and by the stages these are at, and the largest."""
     has = [sa.func.max(sa.case((placement.c.stage == stage, 1), else_=0)) for stage in Stage]
     has.append(sa.func.max(sa.case((placement.c.stage.in_(list(Stage)), 0), else_=1)))
@@ -214,13 +220,14 @@ def _count_pipelines(connection: sa.Connection, span: _Span) -> Iterator[DayCoun
         sa.select(placement.c.pipeline_id, sa.func.count().label("size"), lasting.label("lasting"), *flags)
         .select_from(resource)
         .join(placement, is_place_at(span.end))
-        .where(is_live_at(span.end), placement.c.pipeline_id.is_not(None))
+        .where(is_live_at(span.end), span.is_known(), placement.c.pipeline_id.is_not(None))
+        .where(span.is_among_pipelines(placement.c.pipeline_id))
         .group_by(placement.c.pipeline_id)
     ).cte("each")
     shape = [each.c[flag.name] for flag in flags]
     groups = sa.select(sa.null(), each.c.size, sa.null(), sa.func.count(), *shape).group_by(each.c.size, *shape)
     in_order = sa.select(each.c.pipeline_id, each.c.size, each.c.lasting, sa.literal(1), *shape)
-    largest = in_order.order_by(each.c.size.desc(), each.c.pipeline_id).limit(LARGEST).subquery()
+    largest = in_order.order_by(each.c.size.desc(), each.c.pipeline_id).limit(largest_count).subquery()
     # In one statement, so that the pipelines are gone through once.
     rows = connection.execute(sa.union_all(groups, sa.select(largest))).all()
     pipelines = [(size, count, _spell_shape(has_stage)) for found, size, _, count, *has_stage in rows if found is None]
@@ -249,7 +256,7 @@ def _list_kinds(shape: str) -> Iterator[str]:
 
 
 def _count_flow(
-    connection: sa.Connection, span: _Span, figure: FleetFigure, moment: sa.Column[datetime]
+    connection: sa.Connection, span: Span, figure: FleetFigure, moment: sa.Column[datetime]
 ) -> Iterator[DayCount]:
     """Resources to which this happened on the day, by the last stage that Heroku told by its end."""
     query = (
@@ -257,50 +264,66 @@ def _count_flow(
         .select_from(resource)
         .outerjoin(placement, is_last_place_before(span.end))
         .where(resource.c.provisioned_at.is_not(None), span.holds(moment))
+        .where(span.is_known(), span.is_among_resources(resource.c.uuid))
         .group_by(sa.text("at_stage"))
     )
     yield from span.count(figure, connection.execute(query))
 
 
-def _count_churned(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
+def _count_churned(connection: sa.Connection, span: Span) -> Iterator[DayCount]:
     """Of those that were there when the week began, the ones deprovisioned on the day, by their stage back then."""
     query = (
         sa.select(stage_of().label("at_stage"), sa.literal(""), sa.func.count())
         .select_from(resource)
         .outerjoin(placement, is_place_at(span.week))
         .where(resource.c.provisioned_at < span.week, span.holds(resource.c.deprovisioned_at))
+        .where(span.is_known(), span.is_among_resources(resource.c.uuid))
         .group_by(sa.text("at_stage"))
     )
     yield from span.count(FleetFigure.CHURNED, connection.execute(query))
 
 
-def _count_moves(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
+def _count_moves(connection: sa.Connection, span: Span) -> Iterator[DayCount]:
     """Changes of place on the day, by the stage before and the stage after."""
     before, moves = select_moves()
     query = (
         moves.with_only_columns(stage_of(before).label("from_stage"), stage_of().label("to_stage"), sa.func.count())
-        .where(span.holds(placement.c.valid_from))
+        .where(span.holds(placement.c.valid_from), span.is_among_resources(placement.c.resource_uuid))
         .group_by(sa.text("from_stage"), sa.text("to_stage"))
     )
     yield from span.count(FleetFigure.MOVES, connection.execute(query))
 
 
-def _count_to_production(connection: sa.Connection, span: _Span) -> Iterator[DayCount]:
+def _count_to_production(connection: sa.Connection, span: Span) -> Iterator[DayCount]:
     """Pipelines that got their first production resource on the day, by whole days since their first resource."""
-    each = select_ways(connection, since=span.start, until=span.end).cte("ways")
+    among = span.is_among_pipelines(placement.c.pipeline_id)
+    ways = select_ways(connection, since=span.start, until=span.end, known=span.is_known(), among=among)
+    each = ways.cte("ways")
     query = sa.select(sa.literal(""), each.c.days, sa.func.count()).group_by(each.c.days)
     yield from span.count(FleetFigure.TO_PRODUCTION, connection.execute(query))
 
 
-def select_ways(connection: sa.Connection, *, since: datetime, until: datetime) -> sa.Select[Any]:
+def select_ways(
+    connection: sa.Connection,
+    *,
+    since: datetime,
+    until: datetime,
+    known: sa.ColumnElement[bool] = _ALL,
+    among: sa.ColumnElement[bool] = _ALL,
+) -> sa.Select[Any]:
     """Pipelines that got their first live production resource in that time, and how many whole days they took.
 
-    Columns are `pipeline_id`, `began_at`, `produced_at` and `days`.
+    Columns are `pipeline_id`, `began_at`, `produced_at` and `days`. Only `known` resources count, and pipelines with a
+    placement at production `among` some.
     """
     is_production = placement.c.stage == Stage.PRODUCTION
     came_at, counts = find_coming(until)
     placed = sa.join(placement, resource, resource.c.uuid == placement.c.resource_uuid)
-    candidates = sa.select(placement.c.pipeline_id).select_from(placed).where(is_production, counts, came_at >= since)
+    candidates = (
+        sa.select(placement.c.pipeline_id)
+        .select_from(placed)
+        .where(is_production, known, among, counts, came_at >= since)
+    )
     each = (
         sa.select(
             placement.c.pipeline_id,
@@ -308,7 +331,7 @@ def select_ways(connection: sa.Connection, *, since: datetime, until: datetime) 
             sa.func.min(sa.case((is_production, came_at))).label("produced_at"),
         )
         .select_from(placed)
-        .where(placement.c.pipeline_id.in_(candidates), counts)
+        .where(placement.c.pipeline_id.in_(candidates), known, counts)
         .group_by(placement.c.pipeline_id)
         .having(sa.func.max(is_unwatched(connection)) == 0)
     ).cte("each")

@@ -50,6 +50,19 @@ counted_day = sa.Table(
     sa.Column("counted_at", Moment, nullable=False),
 )
 
+# The fleet as it was counted last: the day of `as_of` in UTC up to that moment, before which nothing happens any more.
+# Whoever rewrites the past sets `as_of` to null, and all is counted anew. `counts` are a figure, a stage, a label and a
+# value each. `revision` is another one after every write. At `checked_at` all of it was counted in full.
+kept_count = sa.Table(
+    "kept_count",
+    METADATA,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("as_of", Moment),
+    sa.Column("checked_at", Moment),
+    sa.Column("counts", sa.JSON, nullable=False),
+)
+
 # What each hour counted: sums and highest values, for some days.
 hour_count = sa.Table(
     "hour_count",

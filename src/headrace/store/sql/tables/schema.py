@@ -40,6 +40,10 @@ resource = sa.Table(
     sa.Index(None, "state", "created_at", "uuid"),
     sa.Index(None, "plan", "created_at", "uuid"),
     sa.Index(None, "created_at", "uuid"),
+    # What came and went since a moment, of which alone the fleet's figures are counted anew.
+    index_some("ix_resource_provisioned_at", "provisioned_at", where="provisioned_at IS NOT NULL"),
+    index_some("ix_resource_deprovisioned_at", "deprovisioned_at", where="deprovisioned_at IS NOT NULL"),
+    index_some("ix_resource_imported_at", "imported_at", where="imported_at IS NOT NULL"),
     index_some("ix_resource_running", "uuid", where="running IS NOT NULL"),
     index_some("ix_resource_ordered", "uuid", where="ordered IS NOT NULL"),
 )
@@ -58,6 +62,7 @@ plan_change = sa.Table(
     sa.Column("requested_at", Moment, nullable=False),
     sa.Column("settled_at", Moment),
     sa.Column("overtaken_at", Moment),
+    index_some("ix_plan_change_settled_at", "settled_at", where="settled_at IS NOT NULL"),
 )
 
 # An order for many resources at once: a change of config of each of them. It rests from `stopped_at` on.
@@ -150,6 +155,7 @@ placement = sa.Table(
     sa.Column("coupled_at", Moment),
     index_some("uq_placement_current", "resource_uuid", where="valid_to IS NULL", unique=True),
     sa.Index(None, "resource_uuid", "valid_from"),
+    sa.Index(None, "valid_from"),
     sa.Index(None, "pipeline_id"),
     # What stands in a pipeline now, and what stands at a stage: however much has come and gone there.
     index_some("ix_placement_current_pipeline", "pipeline_id", "valid_from", "stage", where="valid_to IS NULL"),
