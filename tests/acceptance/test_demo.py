@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from acceptance.judging import Watch, find_invalid, find_overflow, find_violations
+from acceptance.judging import Watch, find_faults, find_invalid
 from acceptance.processes import Processes, log_in
 
 pytestmark = pytest.mark.acceptance
@@ -65,7 +65,7 @@ def test_the_tours_page_has_everything_and_a_button_for_each_step(
     page = browser.new_page()
     watch = Watch(page)
     page.goto(address)
-    found = [*find_violations(page), *find_overflow(page), *find_violations(page)]
+    found = find_faults(page)
     page.get_by_role("button", name="Play step 2").click()
     told = page.get_by_label("What step 2 has come to").inner_text()
     fragment = page.url.partition("#")[2]

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from acceptance.judging import Watch, find_overflow, find_violations
+from acceptance.judging import Watch, find_faults
 from acceptance.processes import (
     EXAMPLES,
     Processes,
@@ -66,7 +66,7 @@ def test_a_page_of_the_partners_shows_the_board(town: Town, browser: Browser) ->
     expect(page.get_by_role("status")).to_contain_text("5 resources in 2 pipelines: all provisioned, up to date")
     expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_text(["storefront-staging"])
     expect(page.locator("[data-origin] h4")).to_have_text(["storefront"])
-    assert [] == [*find_violations(page), *find_overflow(page)]
+    assert [] == find_faults(page)
     assert ([], {url}) == (watch.complaints, {f"http://{host}" for host in watch.hosts})
     assert not any(TOKEN in read() for read in received)
 

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
-from acceptance.judging import Watch, find_invalid, find_overflow, find_violations
+from acceptance.judging import Watch, find_faults, find_invalid
 from acceptance.processes import Processes, Town
 from acceptance.test_browser import ADA, APPS, open_board
 from headrace.web.operators.frame.pages import OPERATOR_PAGES
@@ -69,7 +69,7 @@ def test_nothing_is_wrong_with_any_page(town: Town, browser: Browser, tmp_path: 
     watch = Watch(page)
     found, sources = {}, []
     for address in visit_every_page(page, town):
-        found[address] = [*find_violations(page), *find_overflow(page), *find_violations(page)]
+        found[address] = find_faults(page)
         sources.append(page.request.get(page.url).text())
 
     assert {} == {address: wrong for address, wrong in found.items() if wrong}
@@ -84,7 +84,7 @@ def test_whoever_has_no_session_is_told_what_to_do(town: Town, browser: Browser,
     found, sources = {}, []
     for address in ("/board", "/nowhere"):
         page.goto(town.acme_url + address)
-        found[address] = [*find_violations(page), *find_overflow(page)]
+        found[address] = find_faults(page)
         sources.append(page.content())
 
     assert {"/board": [], "/nowhere": []} == found

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from acceptance.judging import PHONE, Watch, find_overflow, find_violations
+from acceptance.judging import PHONE, Watch, find_faults
 from acceptance.processes import Processes, Town, wait_until
 from acceptance.test_browser import ADA
 from acceptance.test_every_page import SECRET
@@ -141,9 +141,8 @@ def test_lists_that_are_full_fit_a_phone(town: Town, browser: Browser) -> None:
     page = log_in(browser, town)
     watch = Watch(page)
     page.goto(f"{town.acme_url}/operators/resources")
-    found = [*find_overflow(page), *find_violations(page)]
+    found = find_faults(page)
     page.set_viewport_size({"width": PHONE, "height": 844})
-    found += find_violations(page)
     sideways = "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length"
     assert 0 == page.evaluate(sideways)
 

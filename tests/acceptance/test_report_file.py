@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from acceptance.judging import Watch, find_invalid, find_overflow, find_violations
+from acceptance.judging import Watch, find_faults, find_invalid
 from cli.running import invoke
 from fleet.test_report import DAY, count, list_days
 from headrace.clock import read_clock
@@ -48,7 +48,7 @@ def test_the_file_opens_without_a_network(browser: Browser, sqlite_url: str, tmp
     watch, asked = Watch(page), []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(file.as_uri())
-    wrong = [*find_violations(page), *find_overflow(page)]
+    wrong = find_faults(page)
     page.get_by_role("link", name="Later in production").first.click()
 
     assert (0, []) == (done.exit_code, wrong), done.output
