@@ -79,9 +79,10 @@ def test_a_coupling_may_be_one_object() -> None:
     assert run(ADDON, COUPLINGS, PIPELINE) == run(ADDON, as_object, PIPELINE)
 
 
-def test_the_first_of_several_couplings_counts() -> None:
+@pytest.mark.parametrize("second", [coupling(stage="production"), coupling(stage=None), {}, None, 7])
+def test_the_first_of_several_couplings_counts(second: object) -> None:
     """An app is in one pipeline at most; a second item is Heroku's mistake, not ours."""
-    inspection = run(ADDON, answer([coupling(), coupling(stage="production")]), PIPELINE)
+    inspection = run(ADDON, answer([coupling(), second]), PIPELINE)
 
     assert inspection.placement is not None
     assert Stage.STAGING == inspection.placement.stage

@@ -24,7 +24,7 @@ from headrace.errors import (
 )
 from headrace.models import Addon, App, ConfigVar, Pipeline, PipelineCoupling
 from headrace.protocol.answers import convert_answer, decode_answer, decode_list
-from headrace.protocol.wire import Request, Response, Unreadable, build_path, read_number
+from headrace.protocol.wire import Request, Response, Unreadable, build_path, decode_json, read_number
 
 ACCEPT = "application/vnd.heroku+json; version=3"
 HEADERS = {"Accept": ACCEPT}
@@ -36,6 +36,8 @@ DEFAULT_RETRY_AFTER = timedelta(seconds=60)
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 # A page has 200 things, and a token 4,500 requests an hour.
 MOST_PAGES = 500
+
+_COUPLING: Any = PipelineCoupling | list[PipelineCoupling] | None
 
 T = TypeVar("T")
 
@@ -132,12 +134,9 @@ def read_coupling(response: Response, request: Request) -> PipelineCoupling | No
     404 all mean that there is none (contract §7.3, §7.4). A 404 is raised as NotFound, because only
     the caller can find out whether the app itself is gone.
     """
-    answer: Any = _read(response, request, object)
-    coupling = answer[0] if isinstance(answer, list) and answer else answer
-    if coupling in (None, {}, []):
-        return None
+    raise_for_status(response, request)
     try:
-        return convert_answer(coupling, PipelineCoupling)
+        return _decode_coupling(response.body)
     except Unreadable as error:
         raise _unexpected(response, request, error) from None
 
@@ -327,6 +326,17 @@ def _read(response: Response, request: Request, shape: type[T]) -> T:
         return decode_answer(response.body, shape)
     except Unreadable as error:
         raise _unexpected(response, request, error) from None
+
+
+def _decode_coupling(text: bytes) -> PipelineCoupling | None:
+    """Read the answer of many shapes: at once where all of it can be read, and else as much of the first as can."""
+    try:
+        told = decode_json(text, _COUPLING)
+    except Unreadable:
+        answer: Any = decode_json(text, object)
+        first = answer[0] if isinstance(answer, list) and answer else answer
+        return None if first in (None, {}, []) else convert_answer(first, PipelineCoupling)
+    return told[0] if isinstance(told, list) and told else told or None
 
 
 def _read_items(response: Response, request: Request, item: type[T]) -> list[T]:

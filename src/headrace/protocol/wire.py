@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -74,9 +74,20 @@ class Unreadable(HeadraceError, ValueError):
 def decode_json(text: bytes | str, shape: type[T]) -> T:
     """Return JSON as a value of a shape, or raise Unreadable, whatever the text is."""
     try:
-        return msgspec.json.decode(text, type=shape)
+        value: T = _DECODERS[shape].decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise Unreadable(str(error)) from None
+    return value
+
+
+class _Decoders(dict[Any, msgspec.json.Decoder[Any]]):
+    """By shape, each made once: to make one takes as long as to read an answer."""
+
+    def __missing__(self, shape: Any) -> msgspec.json.Decoder[Any]:
+        return self.setdefault(shape, msgspec.json.Decoder(shape))
+
+
+_DECODERS = _Decoders()
 
 
 def read_number(text: str | None, *, most_digits: int = MOST_DIGITS) -> int | None:
