@@ -31,7 +31,7 @@ def build_body(unsent: Unsent, *, form: NoticeForm, service: str, now: datetime)
         "event": unsent.news,
         "sent_at": now,
         "service": service,
-        "resource": {"uuid": row.resource_uuid, "name": row.resource_name},
+        "resource": None if row.is_of_service else {"uuid": row.resource_uuid, "name": row.resource_name},
         "notice": {
             "id": row.id,
             "kind": row.kind,
@@ -48,7 +48,8 @@ def build_body(unsent: Unsent, *, form: NoticeForm, service: str, now: datetime)
 def spell_news(unsent: Unsent, *, service: str) -> str:
     """Return a notice as a person reads it, in one line or two."""
     row, meaning = unsent.notice, _find_meaning(unsent.notice.kind)
-    what = f"{service}: {row.kind} of {row.resource_name} ({row.resource_uuid})"
+    whose = "" if row.is_of_service else f" of {row.resource_name} ({row.resource_uuid})"
+    what = f"{service}: {row.kind}{whose}"
     if unsent.news is NoticeNews.SETTLED:
         return f"{what} is settled, by {row.settled_by}."
     detail = ", ".join(f"{name} {value}" for name, value in row.detail.items() if value is not None)

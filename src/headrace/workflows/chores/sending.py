@@ -81,7 +81,10 @@ class NoticeSender:
 
 def _tell(unsent: Unsent, problem: str, *, again_at: datetime) -> None:
     """Say it at the first try and at the last: those in between would say the same."""
-    detail = {"message_id": name_message(unsent), "error": problem, "resource": unsent.notice.resource_uuid}
+    row = unsent.notice
+    detail = {"message_id": name_message(unsent), "error": problem}
+    if not row.is_of_service:
+        detail["resource"] = row.resource_uuid
     if again_at >= unsent.at + GIVEN_UP_AFTER:
         log.error(LogName.NOTICE_GIVEN_UP, extra=detail)
     elif unsent.tries == 0:
