@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -14,6 +15,8 @@ from headrace.store.state.notice_sending import NoticeNews, Unsent
 from headrace.store.state.notices import MEANINGS, NoticeKind
 
 SIGNATURE = "Headrace-Signature"
+# The event of a message that is about no notice.
+PING = "ping"
 
 
 def name_message(unsent: Unsent) -> str:
@@ -43,6 +46,16 @@ def build_body(unsent: Unsent, *, form: NoticeForm, service: str, now: datetime)
         },
     }
     return msgspec.json.encode(told)
+
+
+def build_ping(*, form: NoticeForm, service: str, now: datetime) -> bytes:
+    """Return what is sent to see whether it is taken; it is about nothing."""
+    if form is NoticeForm.CHAT:
+        return msgspec.json.encode(
+            {"text": f"{service}: `headrace doctor` looks whether notices arrive here. One did."}
+        )
+    told = {"id": f"ping-{uuid4()}", "event": PING, "sent_at": now, "service": service}
+    return msgspec.json.encode({**told, "resource": None, "notice": None})
 
 
 def spell_news(unsent: Unsent, *, service: str) -> str:
