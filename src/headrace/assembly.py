@@ -20,6 +20,7 @@ from headrace.web.programs.metrics import Metrics
 from headrace.workflows.chores.counting import HourTally
 from headrace.workflows.chores.heartbeat import DatabaseClock, Heartbeat
 from headrace.workflows.chores.keeping import RequestKeeper
+from headrace.workflows.chores.sending import NoticeSender
 from headrace.workflows.chores.sweep import Sweep
 from headrace.workflows.chores.upkeep import Upkeep
 from headrace.workflows.config.batches import ConfigBatches
@@ -68,6 +69,7 @@ class Parts(Core):
     hooks: Hooks
     metrics: Metrics
     requests: RequestKeeper
+    sender: NoticeSender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,6 @@ def assemble(
     watchers, tokens = _build_watchers(settings, core), StoredTokens(core.database, core.secrets, clock=clock)
     client = _build_client(settings, core, tokens, observe=watchers.observe)
     moves, every = StageChanges(core, hooks), settings.recheck_every
-    inspector = _build_inspector(core, hooks, client, settings, moves=moves, redaction=redaction)
     return Parts(
         manifest=core.manifest,
         database=core.database,
@@ -107,7 +108,7 @@ def assemble(
         settings=settings,
         client=client,
         tokens=tokens,
-        inspector=inspector,
+        inspector=_build_inspector(core, hooks, client, settings, moves=moves, redaction=redaction),
         calls=Calls(core, answer_within=settings.answer_within, removes_later=settings.async_deprovision),
         events=Events(core, hooks),
         subscriptions=Subscriptions(core, hooks, client, url=_find_webhooks_url(settings, hooks)),
@@ -122,6 +123,7 @@ def assemble(
         redaction=redaction,
         metrics=watchers.metrics,
         hooks=hooks,
+        sender=NoticeSender(core, url=settings.notice_url, secret=settings.notice_secret, form=settings.notice_form),
     )
 
 

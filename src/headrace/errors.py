@@ -54,9 +54,12 @@ class HeadraceError(Exception):
 
 
 class ConfigurationError(HeadraceError):
-    """Settings or manifest are wrong. `problems` lists every one of them, each with what to do."""
+    """Settings or manifest are wrong. `problems` lists every one of them, each with what to do.
 
-    headline: ClassVar[str] = "headrace cannot start"
+    `headline` is what a command says above them; empty, it says what it could not do.
+    """
+
+    headline: ClassVar[str] = ""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)

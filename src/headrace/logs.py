@@ -35,6 +35,7 @@ class LogName(StrEnum):
     NOTICE_UNSENT = "notice.unsent"
     NOTICE_GIVEN_UP = "notice.given_up"
     SENDING_FAILED = "sending.failed"
+    TROUBLES_FAILED = "troubles.failed"
     UPKEEP_FAILED = "upkeep.failed"
     ROLL_UP_FAILED = "roll_up.failed"
     ROLL_UP_DRIFTED = "roll_up.drifted"
@@ -97,6 +98,9 @@ LOGGED = {
     LogName.NOTICE_UNSENT: Logged("WARNING", "A notice could not be sent out; it is tried again, ever more rarely."),
     LogName.NOTICE_GIVEN_UP: Logged("ERROR", "A notice could not be sent out for a day, and is not tried again."),
     LogName.SENDING_FAILED: Logged("ERROR", "Sending notices out failed; the next round tries again."),
+    LogName.TROUBLES_FAILED: Logged(
+        "ERROR", "Looking for what is wrong with the service as a whole failed; the next round looks again."
+    ),
     LogName.WAKING_FAILED: Logged("ERROR", "Looking for orders about attempts failed; the next round tries again."),
     LogName.FEEDING_FAILED: Logged("ERROR", "Beginning what was ordered failed; the next round tries again."),
     LogName.UPKEEP_FAILED: Logged("ERROR", "A round of upkeep failed; the next one tries again."),

@@ -18,7 +18,7 @@ from headrace.store.sql.migrate import find_newer, is_migrated, migrate
 from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog, is_brief, is_outage, read_said
 from headrace.store.sql.usable import explained, require_usable
 from headrace.wording import spell_seconds
-from headrace.workflows.chores.sending import NoticeSender
+from headrace.workflows.chores.troubles import TroubleWatch
 from headrace.workflows.chores.waking import Waking
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.port import prepare as prepare_engine
@@ -38,6 +38,7 @@ BEAT_PAUSE_SECONDS = 5.0
 KEEPING_PAUSE_SECONDS = 2.0
 FORGETTING_PAUSE_SECONDS = 60.0
 SENDING_PAUSE_SECONDS = 2.0
+TROUBLES_PAUSE_SECONDS = 10.0
 GIVES_BACK_WITHIN_SECONDS = 2.0
 READY_WITHIN_SECONDS = 2.0
 TRIAL_WITHIN_SECONDS = 1.0
@@ -109,23 +110,26 @@ async def working(parts: Parts) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def beating(parts: Parts) -> AsyncIterator[None]:
-    """Tell that this process lives, worker or not, and what it asked and was asked; send notices out."""
+    """Tell that this process lives, worker or not, and what it asked and was asked; send notices out.
+
+    Troubles are only looked for where there is somebody to tell.
+    """
     async with asyncio.TaskGroup() as tasks:
         repeat = partial(_repeat, parts.database.outages)
-        send = partial(_unless_hindered, parts, _build_sender(parts).run_once)
+        send = partial(_unless_hindered, parts, parts.sender.run_once)
         chores = [
             tasks.create_task(repeat(LogName.HEARTBEAT_FAILED, parts.heartbeat.beat, pause=BEAT_PAUSE_SECONDS)),
             tasks.create_task(repeat(LogName.KEEPING_FAILED, parts.requests.flush, pause=KEEPING_PAUSE_SECONDS)),
             tasks.create_task(repeat(LogName.SENDING_FAILED, send, pause=SENDING_PAUSE_SECONDS)),
         ]
+        if parts.settings.notice_url is not None:
+            every = parts.settings.recheck_every
+            watch = TroubleWatch(parts, recheck_every=every, read_clock=parts.heartbeat.read_clock)
+            look = partial(_unless_hindered, parts, watch.run_once)
+            chores.append(tasks.create_task(repeat(LogName.TROUBLES_FAILED, look, pause=TROUBLES_PAUSE_SECONDS)))
         yield
         for chore in chores:
             chore.cancel()
-
-
-def _build_sender(parts: Parts) -> NoticeSender:
-    settings = parts.settings
-    return NoticeSender(parts, url=settings.notice_url, secret=settings.notice_secret, form=settings.notice_form)
 
 
 async def close(parts: Parts) -> None:

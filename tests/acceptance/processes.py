@@ -132,8 +132,10 @@ class Processes:
             process.stop()
             print(process.render())  # noqa: T201
 
-    def start_heroku_and_acme(self, **environment: str) -> "Town":
-        """Start the emulator and the example add-on, and wait until both are ready."""
+    def start_heroku_and_acme(self, *, more: str = "", **environment: str) -> "Town":
+        """Start the emulator and the example add-on, with more code of its own, and wait until both are ready."""
+        code = (EXAMPLES / "acme.py").read_text(encoding="utf-8")
+        (self.folder / "acme.py").write_text(code + more, encoding="utf-8")
         url = f"http://127.0.0.1:{find_free_port()}"
         world, env_file = self.folder / "world.toml", self.folder / "acme.env"
         world.write_text(BUILT_IN_WORLD.replace(WORLD_URL, url), encoding="utf-8")
@@ -141,7 +143,7 @@ class Processes:
         described = json.loads(emulator.wait_for_line(r"^{.*}$")[0])
         environment = {"DATABASE_URL": f"sqlite:///{self.folder / 'acme.db'}", **environment}
         arguments = ("serve", "acme:service", "--port", url.rpartition(":")[2], "--env-file", env_file)
-        service = self.headrace(*arguments, cwd=EXAMPLES, environment=environment)
+        service = self.headrace(*arguments, cwd=self.folder, environment=environment)
         wait_until(lambda: is_ready(f"{url}/ready"), why=service.render)
         return Town(
             processes=self,

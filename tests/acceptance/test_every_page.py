@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -10,6 +11,10 @@ from playwright.sync_api import Browser, Page
 from acceptance.judging import Watch, find_faults, find_invalid
 from acceptance.processes import Processes, Town
 from acceptance.test_browser import ADA, APPS, open_board
+from headrace.clock import read_clock
+from headrace.hooks.registry import LONGEST_ACTION
+from headrace.store.sql.database import Database
+from headrace.store.state.notices import NoticeKind, raise_notice
 from headrace.web.operators.frame.pages import OPERATOR_PAGES
 
 pytestmark = pytest.mark.acceptance
@@ -17,23 +22,34 @@ pytestmark = pytest.mark.acceptance
 Scheme = Literal["light", "dark"]
 
 SECRET = "an-operators-secret-of-the-tests-0123"
+# Two actions of the add-on's own, one with a name as long as a name may be, and no place to break it.
+SHORT, LONG = "Rebuild index", "Rebuild" + "W" * (LONGEST_ACTION - len("Rebuild"))
+ACTIONS = f"""
+
+@service.action("{SHORT}")
+@service.action("{LONG}")
+async def do(resource: Resource) -> str:
+    return "Done."
+"""
 
 
 @pytest.fixture
 def town(processes: Processes) -> Town:
-    return processes.start_heroku_and_acme(HEADRACE_OPERATOR_SECRET=SECRET, HEADRACE_SHARE_DAYS="7")
+    return processes.start_heroku_and_acme(more=ACTIONS, HEADRACE_OPERATOR_SECRET=SECRET, HEADRACE_SHARE_DAYS="7")
 
 
 def visit_every_page(page: Page, town: Town) -> Iterator[str]:
     """Go from page to page as a customer, an operator and a developer do, and yield where we are."""
     uuids = town.add_acme(*APPS, user=ADA)
+    raise_one(town, uuids["storefront"])
     page.goto(f"{town.acme_url}/operators/login")
     yield "/operators/login"
     page.get_by_label("Secret").fill(SECRET)
     page.get_by_role("button", name="Log in").click()
     resource = f"/operators/resources/{uuids['storefront']}"
     pipeline = town.call("GET", "/apps/storefront/pipeline-couplings", user=ADA)["pipeline"]["id"]
-    orders = [f"/operators/incidents/{order}?kind=provision.failed" for order in ("retry", "settle", "abandon")]
+    group = "kind=provision.failed&step=run_hook&reason=OSError"
+    orders = [f"/operators/incidents/{order}?{group}" for order in ("retry", "settle", "abandon")]
     requests = f"/operators/requests?resource={uuids['storefront']}&direction=to"
     own = (
         f"/operators/pipelines/{pipeline}",
@@ -42,10 +58,12 @@ def visit_every_page(page: Page, town: Town) -> Iterator[str]:
         f"{resource}/retry",
         f"{resource}/abandon",
         f"{resource}/give-up",
+        *(f"{resource}/actions/{quote(action)}" for action in (SHORT, LONG)),
         *orders,
     )
     for address in (*OPERATOR_PAGES, *own):
         page.goto(town.acme_url + address)
+        assert town.acme_url + address == page.url, "It leads elsewhere, and was not looked at."
         yield address
     page.goto(f"{town.heroku_url}/__emulator__?app=storefront")
     yield "console"
@@ -59,6 +77,14 @@ def visit_every_page(page: Page, town: Town) -> Iterator[str]:
     yield "/board/links"
     page.goto(town.acme_url + str(page.locator("article a").first.get_attribute("href")))
     yield "/shared"
+
+
+def raise_one(town: Town, uuid: str) -> None:
+    """Raise a notice, as a worker does after hours of failing."""
+    database = Database(town.environment["DATABASE_URL"])
+    with database.transaction() as connection:
+        raise_notice(connection, uuid, NoticeKind.PROVISION_FAILED, now=read_clock(), step="run_hook", reason="OSError")
+    database.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -42,10 +42,13 @@ def test_a_database_is_copied_and_what_to_do_next_is_said(sqlite_url: str, postg
     ],
 )
 def test_an_address_that_is_none_is_said_in_a_line(source: str, said: str, sqlite_url: str) -> None:
-    """Never a part of it, which may be a password."""
+    """Never a part of it, which may be a password; nothing was to be started."""
     result = invoke("db", "copy", source, sqlite_url, OLD_URL="ted:geheim")
 
-    assert 2 == result.exit_code
+    assert (2, "`headrace db copy` cannot be done: 1 thing to put right.") == (
+        result.exit_code,
+        result.output.splitlines()[0],
+    )
     assert said in result.output
     assert "geheim" not in result.output
     assert "Traceback" not in result.output

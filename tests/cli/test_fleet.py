@@ -200,7 +200,7 @@ async def test_the_doctor_finds_nothing_wrong_with_what_is_well(sqlite_url: str,
 
     assert 0 == doctor.status
     assert {"ok"} == {line.split()[0] for line in doctor.out.splitlines()}
-    assert 12 == len(doctor.out.splitlines())
+    assert 13 == len(doctor.out.splitlines())
 
 
 async def test_the_doctor_says_what_is_wrong(sqlite_url: str, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def history(uuid: str, as_of: datetime | None, as_json: bool, env_file: str | No
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each finding.")
 @env_file
 def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
-    """See whether all is well: settings, database, keys, clock, Heroku, tokens, placements, workflows."""
+    """See whether all is well, from the settings to what is switched on; the receiver of notices is sent a ping."""
     from headrace.doctor import Level, examine, find_misconfigured
 
     try:

@@ -21,12 +21,14 @@ from headrace.cli import (
     tokens,
     triggering,
 )
-from headrace.cli.parts import Commands
+from headrace.cli.parts import GIVEN, Commands
 from headrace.errors import ConfigurationError, HeadraceError
 from headrace.process.collector import spare_collector_at_the_start
 
 FAILED = 1
 MISUSE = 2
+# What runs until it is ended; everything else does one thing.
+STARTS = ("serve", "worker", "dev", "demo", "emulate")
 
 
 class _Main(Commands):
@@ -36,7 +38,7 @@ class _Main(Commands):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            click.echo(_describe_problems(error), err=True)
+            click.echo(_describe_problems(error, " ".join(ctx.meta.get(GIVEN, ()))), err=True)
             ctx.exit(MISUSE)
         except HeadraceError as error:
             click.echo(str(error), err=True)
@@ -71,11 +73,12 @@ for subject in (
     main.commands |= subject.commands.commands
 
 
-def _describe_problems(error: ConfigurationError) -> str:
+def _describe_problems(error: ConfigurationError, command: str) -> str:
     """Return what has to be put right, and the way to try headrace without a Heroku account."""
     problems = error.problems
+    undone = "headrace cannot start" if command in STARTS else f"`headrace {command}` cannot be done"
     count = "1 thing" if len(problems) == 1 else f"{len(problems)} things"
-    lines = [f"{error.headline}: {count} to put right.", "", *(f"  - {problem}" for problem in problems)]
+    lines = [f"{error.headline or undone}: {count} to put right.", "", *(f"  - {problem}" for problem in problems)]
     if any(problem.startswith("Missing ") for problem in problems):
         lines += [
             "",

@@ -79,7 +79,8 @@ def show(notice_id: int, env_file: str | None) -> None:
     row, body = with_parts(env_file, run)
     if row is None:
         raise click.ClickException(f"There is no notice {notice_id}.")
-    click.echo(spell_name(f"{row.kind}  {row.resource_uuid}  {row.resource_name}"))
+    whose = "" if row.is_of_service else f"  {row.resource_uuid}  {row.resource_name}"
+    click.echo(spell_name(f"{row.kind}{whose}"))
     for name, value in row.detail.items():
         click.echo(spell_name(f"{name}: {value}"))
     if body is not None:

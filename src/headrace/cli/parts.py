@@ -16,6 +16,8 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "herok
 T = TypeVar("T")
 
 PORT = click.IntRange(0, 65_535)
+# Where the names of the command that was given stand, for all contexts of one call.
+GIVEN = "headrace.given"
 
 
 class Commands(click.Group):
@@ -23,6 +25,13 @@ class Commands(click.Group):
 
     # Groups within this one are of its kind.
     group_class = type
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.meta[GIVEN] = (*ctx.meta.get(GIVEN, ()), name or "")
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         shown = [(name, self.commands[name]) for name in self.list_commands(ctx) if not self.commands[name].hidden]

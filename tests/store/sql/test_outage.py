@@ -35,6 +35,14 @@ def make_unusable(kind: str, folder: Path) -> tuple[str, str]:
     return NOWHERE, "DATABASE_URL: PostgreSQL cannot be used ("
 
 
+def name_undone(command: tuple[str, ...]) -> str:
+    """What a command says that it could not do: by its own name, without what it was given."""
+    words = command[: 2 if command[0] == "secrets" else 1]
+    return (
+        "headrace cannot start" if words[0] in {"serve", "worker"} else f"`headrace {' '.join(words)}` cannot be done"
+    )
+
+
 @pytest.mark.parametrize("kind", ["no folder", "garbage", "unreachable"])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_says_in_one_line_that_the_database_cannot_be_used(
@@ -45,7 +53,7 @@ def test_a_command_says_in_one_line_that_the_database_cannot_be_used(
     result = invoke(*command, **{**GOOD, "DATABASE_URL": url})
 
     assert 2 == result.exit_code, result.output
-    assert ["headrace cannot start: 1 thing to put right.", ""] == result.output.splitlines()[:2]
+    assert [f"{name_undone(command)}: 1 thing to put right.", ""] == result.output.splitlines()[:2]
     assert f"  - {said}" in result.output
     assert "ted@" not in result.output
     assert 3 == len(result.output.splitlines())

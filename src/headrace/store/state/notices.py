@@ -48,6 +48,16 @@ class NoticeKind(StrEnum):
     CLOCKS_DIFFER = "clocks.differ"
 
 
+# Each is open once, whichever resource its row names, and nobody settles it but who sees that it is over.
+SERVICE_KINDS = (
+    NoticeKind.WORKER_MISSING,
+    NoticeKind.WORKER_STUCK,
+    NoticeKind.SWEEP_LATE,
+    NoticeKind.DATABASE_UNWRITTEN,
+    NoticeKind.CLOCKS_DIFFER,
+)
+
+
 class Meaning(NamedTuple):
     """What a notice says happened, and what there is to do; names stand between backticks."""
 
@@ -154,6 +164,11 @@ class NoticeRow:
     settled_by: str | None
 
     @property
+    def is_of_service(self) -> bool:
+        """Whether it is about the service as a whole, and the resource means nothing."""
+        return self.kind in SERVICE_KINDS
+
+    @property
     def is_of_retriable_change(self) -> bool:
         """Whether it tells of a plan change that Heroku shows as done, so that trying it again brings both together."""
         is_of_change = self.kind == NoticeKind.PLAN_CHANGE_FAILED
@@ -203,7 +218,7 @@ def settle_notices(
     """Settle a resource's open notices, all of them or those of some kinds."""
     settled = {"uuid": uuid, "now": now, "by": by}
     if kinds is None:
-        connection.execute(_SETTLE, settled)
+        connection.execute(_SETTLE_ALL, settled)
     else:
         connection.execute(_SETTLE_KINDS, {**settled, "kinds": list(kinds)})
 
@@ -219,7 +234,7 @@ def settle_notices_of(
 
 def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: datetime) -> bool:
     """Settle one notice; return False when it is not open."""
-    query = sa.update(notice).where(notice.c.id == notice_id, notice.c.settled_at.is_(None))
+    query = sa.update(notice).where(notice.c.id == notice_id, *_IS_OPEN)
     return connection.execute(query.values(settled_at=now, settled_by=by)).rowcount == 1
 
 
@@ -231,11 +246,11 @@ def list_open_notices(
     group: Group | None = None,
     limit: int = PAGE,
 ) -> list[NoticeRow]:
-    """Return open notices, newest first, all or those of a group.
+    """Return open notices of resources, newest first, all or those of a group.
 
     The next page is `before` the last one's id, the previous one the oldest of those `after` the first one's.
     """
-    query = select_notices().where(notice.c.settled_at.is_(None)).limit(limit)
+    query = select_notices().where(*_IS_OPEN).limit(limit)
     query = query.order_by(notice.c.id.desc() if after is None else notice.c.id)
     if group is not None:
         query = query.where(*_list_conditions(group))
@@ -249,19 +264,17 @@ def list_open_notices(
 
 def list_incidents(connection: sa.Connection) -> list[Incident]:
     """Return the groups of open notices, the one with the latest first."""
-    return _list_groups(connection, notice.c.settled_at.is_(None))
+    return _list_groups(connection, *_IS_OPEN)
 
 
 def list_settled_incidents(connection: sa.Connection, *, since: datetime) -> list[Incident]:
     """Return the groups of notices that were settled since a moment."""
-    return _list_groups(connection, notice.c.settled_at >= since)
+    return _list_groups(connection, notice.c.settled_at >= since, _IS_OF_RESOURCE)
 
 
 def list_open_of_group(connection: sa.Connection, group: Group) -> list[tuple[int, str]]:
     """Return the open notices of a group, oldest first, each with its resource."""
-    query = sa.select(notice.c.id, notice.c.resource_uuid).where(
-        notice.c.settled_at.is_(None), *_list_conditions(group)
-    )
+    query = sa.select(notice.c.id, notice.c.resource_uuid).where(*_IS_OPEN, *_list_conditions(group))
     return [(row.id, row.resource_uuid) for row in connection.execute(query.order_by(notice.c.id))]
 
 
@@ -280,29 +293,32 @@ def list_open_notices_of_kind(connection: sa.Connection, kind: NoticeKind) -> li
 
 def list_notices_of(connection: sa.Connection, uuid: str) -> list[NoticeRow]:
     """Return a resource's notices, settled ones too, oldest first."""
-    query = select_notices().where(notice.c.resource_uuid == uuid).order_by(notice.c.id)
+    query = select_notices().where(notice.c.resource_uuid == uuid, _IS_OF_RESOURCE).order_by(notice.c.id)
     return [read_notice(row) for row in connection.execute(query)]
 
 
 def count_open_notices(connection: sa.Connection) -> dict[str, int]:
-    """Return how many notices are open, by kind."""
-    query = sa.select(notice.c.kind, sa.func.count()).where(notice.c.settled_at.is_(None)).group_by(notice.c.kind)
+    """Return how many notices of resources are open, by kind."""
+    query = sa.select(notice.c.kind, sa.func.count()).where(*_IS_OPEN).group_by(notice.c.kind)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def count_up_to(connection: sa.Connection, most: int, *, group: Group | None = None) -> int:
-    """Return how many notices are open, all or of a group, or `most` where there are more; that has a bound."""
+    """Return how many notices of resources are open, all or of a group, up to `most`; that has a bound."""
     conditions = [] if group is None else _list_conditions(group)
-    some = sa.select(notice.c.id).where(notice.c.settled_at.is_(None), *conditions).limit(most).subquery()
+    some = sa.select(notice.c.id).where(*_IS_OPEN, *conditions).limit(most).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
+_IS_OF_RESOURCE = notice.c.kind.not_in(SERVICE_KINDS)
+_IS_OPEN = (notice.c.settled_at.is_(None), _IS_OF_RESOURCE)
 # Built once: building a statement costs about as much as running it.
 _SETTLE = (
     sa.update(notice)
     .where(notice.c.resource_uuid == sa.bindparam("uuid"), notice.c.settled_at.is_(None))
     .values(settled_at=sa.bindparam("now"), settled_by=sa.bindparam("by"))
 )
+_SETTLE_ALL = _SETTLE.where(_IS_OF_RESOURCE)
 _SETTLE_KINDS = _SETTLE.where(notice.c.kind.in_(sa.bindparam("kinds", expanding=True)))
 
 
@@ -315,10 +331,10 @@ def _build_settle_all(dialect: str) -> sa.Update:
     return sa.update(notice).where(*is_open, is_theirs).values(settled_at=settled_at, settled_by=sa.bindparam("b_by"))
 
 
-def _list_groups(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Incident]:
+def _list_groups(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Incident]:
     step, reason = _read_detail("step").label("step"), _read_detail("reason").label("reason")
     # By columns of a query within: PostgreSQL does not see that two expressions with parameters are the same.
-    found = sa.select(notice.c.kind, step, reason, notice.c.raised_at).where(condition).subquery()
+    found = sa.select(notice.c.kind, step, reason, notice.c.raised_at).where(*conditions).subquery()
     parts, last_at = (found.c.kind, found.c.step, found.c.reason), sa.func.max(found.c.raised_at).label("last_at")
     counts = (sa.func.count().label("number"), sa.func.min(found.c.raised_at).label("first_at"), last_at)
     query = sa.select(*parts, *counts).group_by(*parts).order_by(last_at.desc()).limit(PAGE)

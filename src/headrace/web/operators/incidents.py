@@ -27,21 +27,12 @@ from headrace.store.state.notices import (
     settle_notice,
 )
 from headrace.web.ground.addresses import Redirect
-from headrace.web.ground.bodies import OwnForm
-from headrace.web.ground.openapi import (
-    FORM_REJECTED,
-    FORM_TYPE,
-    NOT_FOUND,
-    DescribedRoute,
-    Operation,
-    Scheme,
-    show_page,
-)
+from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.frame.groups import GroupOrder, list_group_orders, read_group, write_group
-from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.guard import HOME, Guard
 from headrace.web.operators.frame.pages import OperatorContext
-from headrace.web.operators.frame.views import LOG_IN_FIRST, View
+from headrace.web.operators.frame.views import Question, View
 from headrace.workflows.lifecycle.operations import Operations
 
 log = logging.getLogger(__name__)
@@ -93,24 +84,17 @@ INCIDENTS = View(
     tells="The incidents.",
     shape=Incidents,
 )
-_PATH = {"order": {"type": "string", "enum": [*GroupOrder]}}
-_GROUP = {name: {"type": "string", "description": f"The {name} of the notices."} for name in ("kind", "step", "reason")}
-ASK_ORDER = Operation(
-    id="ask_group_order",
-    summary="Ask whether an order for all notices of a group is meant.",
-    scheme=Scheme.OPERATOR,
-    path=_PATH,
-    query=_GROUP,
-    replies=LOG_IN_FIRST | NOT_FOUND | {200: show_page("The question.")},
-)
-GIVE_ORDER = Operation(
-    id="give_group_order",
-    summary="Give an order for all notices of a group.",
-    scheme=Scheme.OPERATOR,
-    path=_PATH,
-    query=_GROUP,
-    body=(FORM_TYPE, OwnForm),
-    replies=FORM_REJECTED | DONE_OR_LOG_IN | NOT_FOUND,
+GROUP_ORDER = Question(
+    path=f"{INCIDENTS.path}/{{order}}",
+    ids=("ask_group_order", "give_group_order"),
+    summaries=(
+        "Ask whether an order for all notices of a group is meant.",
+        "Give an order for all notices of a group.",
+    ),
+    names={"order": {"type": "string", "enum": [*GroupOrder]}},
+    query={
+        name: {"type": "string", "description": f"The {name} of the notices."} for name in ("kind", "step", "reason")
+    },
 )
 
 
@@ -151,11 +135,9 @@ class OperatorIncidents:
     recheck_every: timedelta
 
     def routes(self) -> list[DescribedRoute]:
-        path = f"{INCIDENTS.path}/{{order}}"
         return [
             *self.guard.view(INCIDENTS, self.load, self.show),
-            DescribedRoute(path, self.guard.page(self.ask), "GET", ASK_ORDER),
-            DescribedRoute(path, self.guard.form(self.give), "POST", GIVE_ORDER),
+            *self.guard.question(GROUP_ORDER, self.ask, self.give),
         ]
 
     async def load(self, _request: Request) -> Incidents:

@@ -22,10 +22,10 @@ from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, NOT_FOUND, DescribedRoute, Operation, Scheme
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.frame.groups import read_group
-from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.guard import HOME, Guard
 from headrace.web.operators.frame.lists import Address, read_address, read_place
 from headrace.web.operators.frame.pages import OperatorContext
-from headrace.web.operators.frame.views import View
+from headrace.web.operators.frame.views import DONE_OR_LOG_IN, View
 from headrace.web.operators.incidents import INCIDENTS
 
 

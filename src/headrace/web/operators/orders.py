@@ -1,36 +1,31 @@
-"""An operator's orders about a resource: the page that asks whether one is meant, and the form that gives it."""
+"""What is ordered of one resource, an operator's order or an action of the partner's own: asked first, then given."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headrace.errors import NothingToDo
+from headrace.errors import NothingToDo, ResourceGone
 from headrace.logs import LogName
 from headrace.models import State
+from headrace.resources.ordering import Orders
 from headrace.store.sql.database import Database
 from headrace.store.state.notices import NoticeRow
 from headrace.store.state.people.share_links import revoke_share_links
 from headrace.store.state.resources import ResourceRow
 from headrace.web.ground.addresses import Redirect
 from headrace.web.ground.bodies import OwnForm
-from headrace.web.ground.openapi import (
-    FORM_REJECTED,
-    FORM_TYPE,
-    NOT_FOUND,
-    DescribedRoute,
-    Operation,
-    Scheme,
-    show_page,
-)
+from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, NOT_FOUND, DescribedRoute, Operation, Scheme
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.guard import HOME, Guard
 from headrace.web.operators.frame.pages import OperatorContext
-from headrace.web.operators.frame.views import LOG_IN_FIRST, require_resource
+from headrace.web.operators.frame.views import DONE_OR_LOG_IN, Question, require_resource
 from headrace.workflows.lifecycle.operations import Operations, Order
 
 log = logging.getLogger(__name__)
@@ -48,22 +43,28 @@ MEANINGS = {
         "of every failure, and a notice stays open. An attempt that has begun already counts if it succeeds."
     ),
 }
-_ORDER = {"order": {"type": "string", "enum": [*Order]}}
-
-SHOW_ORDER = Operation(
-    id="show_order",
-    summary="Ask whether an order about a resource is meant.",
-    scheme=Scheme.OPERATOR,
-    path=_ORDER,
-    replies=LOG_IN_FIRST | NOT_FOUND | {200: show_page("The question.")},
+OF_ACTIONS = (
+    "Your own hook for this is called by a worker, after what was ordered of the resource before. The timeline tells "
+    "what came of it."
 )
-GIVE_ORDER = Operation(
-    id="give_order",
-    summary="Give an order about a resource.",
-    scheme=Scheme.OPERATOR,
-    path=_ORDER,
-    body=(FORM_TYPE, OwnForm),
-    replies=FORM_REJECTED | DONE_OR_LOG_IN | NOT_FOUND | {409: show_page("The order does not fit the resource.")},
+GRAVE = (Order.ABANDON, Order.GIVE_UP)
+
+ORDER = Question(
+    path=f"{HOME}/resources/{{uuid}}/{{order}}",
+    ids=("show_order", "give_order"),
+    summaries=("Ask whether an order about a resource is meant.", "Give an order about a resource."),
+    names={"order": {"type": "string", "enum": [*Order]}},
+    problem="The order does not fit the resource.",
+)
+ACTION = Question(
+    path=f"{HOME}/resources/{{uuid}}/actions/{{action}}",
+    ids=("show_action", "give_action"),
+    summaries=(
+        "Ask whether an action of the provider's own is meant.",
+        "Order an action of the provider's own.",
+    ),
+    names={"action": {"type": "string", "maxLength": 60, "description": "The action, such as `Rebuild index`."}},
+    problem="The action does not fit the resource.",
 )
 REVOKE_LINKS = Operation(
     id="revoke_share_links",
@@ -76,13 +77,28 @@ REVOKE_LINKS = Operation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderContext(OperatorContext):
-    """The question whether an order is meant; `what` is what it does."""
+    """The question whether something is meant: `question` and the resource's name ask, `what` is what it does.
+
+    `answer` stands on the button of the form, which is sent to `address`.
+    """
 
     template: ClassVar[str] = "operator_order.html"
 
-    order: Order
+    question: str
+    answer: str
     what: str
+    is_grave: bool
+    address: str
     resource: ResourceRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Something that can be ordered of a resource: how it is asked, how it is given, and its name in the log."""
+
+    name: str
+    context: OrderContext
+    give: Callable[..., Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,32 +108,84 @@ class OperatorOrders:
     guard: Guard
     database: Database
     operations: Operations
+    orders: Orders
 
     def routes(self) -> list[DescribedRoute]:
-        path = f"{HOME}/resources/{{uuid}}/{{order}}"
+        revoke = f"{HOME}/resources/{{uuid}}/links/revoke"
         return [
-            DescribedRoute(path, self.guard.page(self.show_order), "GET", SHOW_ORDER),
-            DescribedRoute(path, self.guard.form(self.give_order), "POST", GIVE_ORDER),
-            DescribedRoute(
-                f"{HOME}/resources/{{uuid}}/links/revoke", self.guard.form(self.revoke_links), "POST", REVOKE_LINKS
-            ),
+            *self._ask(ACTION, self.find_action),
+            *self._ask(ORDER, self.find_order),
+            DescribedRoute(revoke, self.guard.form(self.revoke_links), "POST", REVOKE_LINKS),
         ]
 
-    async def show_order(self, request: Request, session: OperatorSession) -> Response:
-        """Ask whether the order is meant; nothing happens before its form is sent."""
-        order = _require_order(request)
-        resource = await require_resource(request, self.database)
-        return await self.guard.show(session, OrderContext(order=order, what=MEANINGS[order], resource=resource))
+    async def find_order(self, request: Request) -> Wanted:
+        """Return the order that an address names.
 
-    async def give_order(self, request: Request, session: OperatorSession) -> Response:
-        order = _require_order(request)
-        resource = await require_resource(request, self.database)
+        Raises:
+            HTTPException: there is no such order, or no such resource, 404.
+        """
         try:
-            await self._give(order, resource.uuid, by=session.by)
-        except NothingToDo as error:
-            return self.guard.show_message("Nothing was done", str(error), status=409)
-        log.info(LogName.OPERATOR_ORDERED, extra={"order": order, "resource": resource.uuid, "by": session.by})
-        return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
+            order = Order(request.path_params["order"])
+        except ValueError:
+            raise HTTPException(404) from None
+        resource = await require_resource(request, self.database)
+        words = order.replace("-", " ").capitalize()
+        context = OrderContext(
+            question=words,
+            answer=words,
+            what=MEANINGS[order],
+            is_grave=order in GRAVE,
+            address=f"{HOME}/resources/{resource.uuid}/{order}",
+            resource=resource,
+        )
+        return Wanted(name=order, context=context, give=partial(self._list_gives()[order], resource.uuid))
+
+    async def find_action(self, request: Request) -> Wanted:
+        """Return the action that an address names.
+
+        Raises:
+            HTTPException: the partner has none of this name, or there is no such resource, 404.
+        """
+        action = str(request.path_params["action"])
+        if action not in self.orders.list_actions():
+            raise HTTPException(404)
+        resource = await require_resource(request, self.database)
+        context = OrderContext(
+            question=f"{action} of",
+            answer=action,
+            what=OF_ACTIONS,
+            is_grave=False,
+            address=f"{HOME}/resources/{resource.uuid}/actions/{quote(action)}",
+            resource=resource,
+        )
+        return Wanted(name=action, context=context, give=partial(self.orders.order_action, resource.uuid, action))
+
+    def _list_gives(self) -> Mapping[Order, Callable[..., Awaitable[object]]]:
+        operations = self.operations
+        return {
+            Order.RETRY: operations.retry,
+            Order.ABANDON: operations.abandon,
+            Order.TRY_NOW: operations.try_now,
+            Order.GIVE_UP: operations.give_up,
+        }
+
+    def _ask(
+        self, question: Question, find: Callable[[Request], Awaitable[Wanted]]
+    ) -> tuple[DescribedRoute, DescribedRoute]:
+        async def ask(request: Request, session: OperatorSession) -> Response:
+            return await self.guard.show(session, (await find(request)).context)
+
+        async def give(request: Request, session: OperatorSession) -> Response:
+            wanted = await find(request)
+            uuid = wanted.context.resource.uuid
+            try:
+                await wanted.give(by=session.by)
+            except (NothingToDo, ResourceGone) as error:
+                return self.guard.show_message("Nothing was done", str(error), status=409)
+            log.info(LogName.OPERATOR_ORDERED, extra={"order": wanted.name, "resource": uuid, "by": session.by})
+            return Redirect(f"{HOME}/resources/{uuid}", status_code=303)
+
+        return self.guard.question(question, ask, give)
 
     async def revoke_links(self, request: Request, session: OperatorSession) -> Response:
         """Revoke every link by which customers share the board that they see from a resource."""
@@ -125,16 +193,6 @@ class OperatorOrders:
         if await self.database.write(revoke_share_links, resource.uuid):
             log.info(LogName.LINK_REVOKED, extra={"resource": resource.uuid, "by": session.by})
         return Redirect(f"{HOME}/resources/{resource.uuid}", status_code=303)
-
-    async def _give(self, order: Order, uuid: str, *, by: str) -> None:
-        operations = self.operations
-        give: Mapping[Order, Callable[..., Awaitable[object]]] = {
-            Order.RETRY: operations.retry,
-            Order.ABANDON: operations.abandon,
-            Order.TRY_NOW: operations.try_now,
-            Order.GIVE_UP: operations.give_up,
-        }
-        await give[order](uuid, by=by)
 
 
 def list_orders(state: State, notices: Sequence[NoticeRow], *, is_waiting: bool) -> list[Order]:
@@ -146,10 +204,3 @@ def list_orders(state: State, notices: Sequence[NoticeRow], *, is_waiting: bool)
     if state is State.FAILED:
         return [*of_attempts, Order.RETRY, Order.ABANDON]
     return [*of_attempts, *([Order.RETRY] if any(notice.is_of_retriable_change for notice in notices) else [])]
-
-
-def _require_order(request: Request) -> Order:
-    try:
-        return Order(request.path_params["order"])
-    except ValueError:
-        raise HTTPException(404) from None

@@ -12,7 +12,6 @@ from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import DescribedRoute
 from headrace.web.ground.sessions import OperatorSession, Sessions
 from headrace.web.ground.tokens import Tokens
-from headrace.web.operators.actions import OperatorActions
 from headrace.web.operators.deliveries import OperatorDeliveries
 from headrace.web.operators.exports import OperatorExports
 from headrace.web.operators.frame.guard import Guard
@@ -72,8 +71,7 @@ class Operators:
             OperatorResourceList(guard=guard, database=database, small_plans=small_plans),
             OperatorSync(guard=guard, database=database, recheck_every=self.recheck_every, clock=clock),
             OperatorResources(guard=guard, database=database, orders=self.orders, clock=clock),
-            OperatorActions(guard=guard, database=database, orders=self.orders),
-            OperatorOrders(guard=guard, database=database, operations=self.operations),
+            OperatorOrders(guard=guard, database=database, operations=self.operations, orders=self.orders),
             OperatorRequests(guard=guard, database=database, kept_for=self.keep_requests, clock=clock),
             OperatorWorkflows(guard=guard, database=database),
             OperatorDeliveries(guard=guard, database=database),

@@ -39,10 +39,10 @@ from headrace.web.ground.openapi import (
 )
 from headrace.web.ground.sessions import OperatorSession
 from headrace.web.operators.drawing.channels import sort_stages
-from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, Guard
+from headrace.web.operators.frame.guard import HOME, Guard
 from headrace.web.operators.frame.lists import Address, Chip, only_chips, read_address, read_place, tell_pages
 from headrace.web.operators.frame.pages import OperatorContext
-from headrace.web.operators.frame.views import LOG_IN_FIRST, View, require_resource
+from headrace.web.operators.frame.views import DONE_OR_LOG_IN, Question, View, require_resource
 
 log = logging.getLogger(__name__)
 
@@ -90,18 +90,11 @@ SYNC = View(
     shape=Sync,
     query=_QUERY,
 )
-ASK_CHECK_EVERYTHING = Operation(
-    id="ask_look_at_everything",
-    summary="Ask whether everything is to be looked at now.",
-    scheme=Scheme.OPERATOR,
-    replies=LOG_IN_FIRST | {200: show_page("The question.")},
-)
-CHECK_EVERYTHING = Operation(
-    id="look_at_everything",
-    summary="Make every look due now.",
-    scheme=Scheme.OPERATOR,
-    body=(FORM_TYPE, OwnForm),
-    replies=FORM_REJECTED | DONE_OR_LOG_IN,
+CHECK_EVERYTHING = Question(
+    path=f"{SYNC.path}/look",
+    ids=("ask_look_at_everything", "look_at_everything"),
+    summaries=("Ask whether everything is to be looked at now.", "Make every look due now."),
+    may_be_missing=False,
 )
 CHECK_RESOURCE = Operation(
     id="look_at_resource",
@@ -143,14 +136,13 @@ class OperatorSync:
     clock: Clock
 
     def routes(self) -> list[DescribedRoute]:
-        guard, everything = self.guard, f"{SYNC.path}/look"
+        guard, one = self.guard, f"{CHECK_EVERYTHING.path}/{{uuid}}"
         page, json = guard.view(SYNC, self.load, self.show)
         return [
             json,
             page,
-            DescribedRoute(everything, guard.page(self.ask_check_everything), "GET", ASK_CHECK_EVERYTHING),
-            DescribedRoute(everything, guard.form(self.check_everything), "POST", CHECK_EVERYTHING),
-            DescribedRoute(f"{everything}/{{uuid}}", guard.form(self.check_resource), "POST", CHECK_RESOURCE),
+            *guard.question(CHECK_EVERYTHING, self.ask_check_everything, self.check_everything),
+            DescribedRoute(one, guard.form(self.check_resource), "POST", CHECK_RESOURCE),
         ]
 
     async def load(self, request: Request) -> Sync:

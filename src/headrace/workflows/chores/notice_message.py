@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -14,6 +15,8 @@ from headrace.store.state.notice_sending import NoticeNews, Unsent
 from headrace.store.state.notices import MEANINGS, NoticeKind
 
 SIGNATURE = "Headrace-Signature"
+# The event of a message that is about no notice.
+PING = "ping"
 
 
 def name_message(unsent: Unsent) -> str:
@@ -31,7 +34,7 @@ def build_body(unsent: Unsent, *, form: NoticeForm, service: str, now: datetime)
         "event": unsent.news,
         "sent_at": now,
         "service": service,
-        "resource": {"uuid": row.resource_uuid, "name": row.resource_name},
+        "resource": None if row.is_of_service else {"uuid": row.resource_uuid, "name": row.resource_name},
         "notice": {
             "id": row.id,
             "kind": row.kind,
@@ -45,10 +48,21 @@ def build_body(unsent: Unsent, *, form: NoticeForm, service: str, now: datetime)
     return msgspec.json.encode(told)
 
 
+def build_ping(*, form: NoticeForm, service: str, now: datetime) -> bytes:
+    """Return what is sent to see whether it is taken; it is about nothing."""
+    if form is NoticeForm.CHAT:
+        return msgspec.json.encode(
+            {"text": f"{service}: `headrace doctor` looks whether notices arrive here. One did."}
+        )
+    told = {"id": f"ping-{uuid4()}", "event": PING, "sent_at": now, "service": service}
+    return msgspec.json.encode({**told, "resource": None, "notice": None})
+
+
 def spell_news(unsent: Unsent, *, service: str) -> str:
     """Return a notice as a person reads it, in one line or two."""
     row, meaning = unsent.notice, _find_meaning(unsent.notice.kind)
-    what = f"{service}: {row.kind} of {row.resource_name} ({row.resource_uuid})"
+    whose = "" if row.is_of_service else f" of {row.resource_name} ({row.resource_uuid})"
+    what = f"{service}: {row.kind}{whose}"
     if unsent.news is NoticeNews.SETTLED:
         return f"{what} is settled, by {row.settled_by}."
     detail = ", ".join(f"{name} {value}" for name, value in row.detail.items() if value is not None)

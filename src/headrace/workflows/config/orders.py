@@ -1,6 +1,6 @@
 """Orders of a partner's code, recorded with the workflow that they need, so that they are durable without a worker."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,10 +40,7 @@ def _record_set(
     connection: sa.Connection, core: Core, uuid: str, changes: Mapping[str, str | None], by: str
 ) -> ConfigChangeRow:
     row = require_orderable(connection, core, uuid)
-    kind = ConfigChangeKind.SET
-    numbers = add_config_changes(connection, [uuid], kind=kind, names=changes, ordered_by=by, now=core.clock())
-    core.secrets.save_all(connection, [seal_config_change(uuid, numbers[uuid], changes)])
-    return begin(connection, core, row, numbers[uuid])
+    return _record(connection, core, row, ConfigChangeKind.SET, names=changes, by=by, sealed=changes)
 
 
 async def order_rotation(core: Core, uuid: str, *, by: str) -> ConfigChangeRow:
@@ -57,9 +54,7 @@ async def order_rotation(core: Core, uuid: str, *, by: str) -> ConfigChangeRow:
 
 def _record_rotation(connection: sa.Connection, core: Core, uuid: str, by: str) -> ConfigChangeRow:
     row = require_orderable(connection, core, uuid)
-    kind = ConfigChangeKind.ROTATE
-    numbers = add_config_changes(connection, [uuid], kind=kind, names=(), ordered_by=by, now=core.clock())
-    return begin(connection, core, row, numbers[uuid])
+    return _record(connection, core, row, ConfigChangeKind.ROTATE, by=by)
 
 
 async def order_log_drain(core: Core, uuid: str, url: str, *, by: str) -> ConfigChangeRow:
@@ -82,10 +77,7 @@ def _record_log_drain(connection: sa.Connection, core: Core, uuid: str, url: str
             f"{row.name} ({uuid}) has no log drain: its app is of the Fir generation, or the manifest did not "
             "require one when it was made."
         )
-    kind = ConfigChangeKind.LOG_DRAIN
-    numbers = add_config_changes(connection, [uuid], kind=kind, names=(), ordered_by=by, now=core.clock())
-    core.secrets.save_all(connection, [seal_config_change(uuid, numbers[uuid], {LOG_DRAIN_URL: url})])
-    return begin(connection, core, row, numbers[uuid])
+    return _record(connection, core, row, ConfigChangeKind.LOG_DRAIN, by=by, sealed={LOG_DRAIN_URL: url})
 
 
 async def order_action(core: Core, uuid: str, action: str, *, by: str) -> ConfigChangeRow:
@@ -98,10 +90,24 @@ async def order_action(core: Core, uuid: str, action: str, *, by: str) -> Config
 
 
 def _record_action(connection: sa.Connection, core: Core, uuid: str, action: str, by: str) -> ConfigChangeRow:
-    row = require_live(connection, uuid)
-    kind = ConfigChangeKind.ACTION
-    numbers = add_config_changes(connection, [uuid], kind=kind, names=[action], ordered_by=by, now=core.clock())
-    return begin(connection, core, row, numbers[uuid])
+    return _record(connection, core, require_live(connection, uuid), ConfigChangeKind.ACTION, names=[action], by=by)
+
+
+def _record(
+    connection: sa.Connection,
+    core: Core,
+    row: ResourceRow,
+    kind: ConfigChangeKind,
+    *,
+    by: str,
+    names: Collection[str] = (),
+    sealed: Mapping[str, str | None] | None = None,
+) -> ConfigChangeRow:
+    """Record an order of a resource that this transaction has locked, with what is secret of it, and begin it."""
+    numbers = add_config_changes(connection, [row.uuid], kind=kind, names=names, ordered_by=by, now=core.clock())
+    if sealed is not None:
+        core.secrets.save_all(connection, [seal_config_change(row.uuid, numbers[row.uuid], sealed)])
+    return begin(connection, core, row, numbers[row.uuid])
 
 
 def begin(connection: sa.Connection, core: Core, row: ResourceRow, number: int) -> ConfigChangeRow:

@@ -20,12 +20,12 @@ from headrace.store.state.people.api_tokens import Scope, is_api_token_good
 from headrace.web.ground.addresses import Page, Redirect, cut, find_prefix
 from headrace.web.ground.bodies import read_own_form
 from headrace.web.ground.csrf import mask_csrf
-from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Reply
+from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute
 from headrace.web.ground.pages import MessageContext, show_message
 from headrace.web.ground.sessions import OperatorSession, Sessions
 from headrace.web.ground.tokens import Tokens, brings_token
 from headrace.web.operators.frame.pages import Frame, OperatorContext, render_page
-from headrace.web.operators.frame.views import Problem, View
+from headrace.web.operators.frame.views import Problem, Question, View
 
 HOME = "/operators"
 LOGIN = "/operators/login"
@@ -38,12 +38,10 @@ T = TypeVar("T")
 Respond = Callable[[Request], Awaitable[Response]]
 Endpoint = Callable[[Request, OperatorSession], Awaitable[Response]]
 
-DONE_OR_LOG_IN = {303: Reply("It is done, or nobody is logged in; the page it leads to tells.")}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Lets operators through, and nobody else, to a `page`, to its `json`, to a `form`, or to both of a `view`."""
+    """Lets operators through, and nobody else, to a `page`, a `form`, or both of a `view` or a `question`."""
 
     sessions: Sessions[OperatorSession]
     service_name: str
@@ -75,6 +73,13 @@ class Guard:
         return (
             DescribedRoute(view.path, self.page(show_page), "GET", view.page),
             DescribedRoute(f"{view.path}.json", self.json(show_json), "GET", view.json),
+        )
+
+    def question(self, question: Question, ask: Endpoint, give: Endpoint) -> tuple[DescribedRoute, DescribedRoute]:
+        """Return the routes of the page that asks and of the form that it has: nothing happens before that is sent."""
+        return (
+            DescribedRoute(question.path, self.page(ask), "GET", question.page),
+            DescribedRoute(question.path, self.form(give), "POST", question.form),
         )
 
     def page(self, endpoint: Endpoint) -> Respond:

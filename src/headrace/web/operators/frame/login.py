@@ -24,7 +24,8 @@ from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, DescribedRoute
 from headrace.web.ground.origin import is_same_origin
 from headrace.web.ground.pages import Context, render
 from headrace.web.ground.sessions import OperatorSession
-from headrace.web.operators.frame.guard import DONE_OR_LOG_IN, HOME, LOGIN, Guard, find_way_back
+from headrace.web.operators.frame.guard import HOME, LOGIN, Guard, find_way_back
+from headrace.web.operators.frame.views import DONE_OR_LOG_IN
 
 log = logging.getLogger(__name__)
 

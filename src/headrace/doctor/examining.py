@@ -1,14 +1,14 @@
-"""What `headrace doctor` looks at: each finding says what is wrong and what to do."""
+"""What is looked at of every service, in this order: settings, database, Heroku, and what the database has to tell."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from headrace.assembly import Parts
+from headrace.doctor.features import FEATURES
+from headrace.doctor.findings import Finding, Level, fail, ok, warn
 from headrace.errors import ConfigurationError, GrantError, PlatformError
 from headrace.protocol.lifecycle import LIFECYCLE_KINDS
 from headrace.protocol.platform import read_date
@@ -35,29 +35,12 @@ TRIED_TOKENS = 3
 ABOUT_WORKERS = (NoticeKind.WORKER_MISSING, NoticeKind.WORKER_STUCK, NoticeKind.DATABASE_UNWRITTEN)
 
 
-class Level(StrEnum):
-    """How bad a finding is. `FAIL`: something does not work."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    subject: str
-    level: Level
-    text: str
-
-
-Examine = Callable[[Parts], Awaitable[Finding]]
+Examine = Callable[[Parts], Awaitable[Finding | None]]
 
 
 async def examine(parts: Parts, *, within: float = ANSWERS_WITHIN_SECONDS) -> list[Finding]:
     """Look at everything, as far as what was found so far allows; a PostgreSQL has so many seconds for each answer."""
-    findings = [_ok("settings", f"complete, for {parts.settings.manifest.name}")]
+    findings = [ok("settings", f"complete, for {parts.settings.manifest.name}")]
     findings += [await _examine_database(parts, within=within)]
     findings += [await _examine_heroku(parts, Host.API), await _examine_heroku(parts, Host.ID)]
     if findings[1].level is Level.FAIL:
@@ -65,32 +48,35 @@ async def examine(parts: Parts, *, within: float = ANSWERS_WITHIN_SECONDS) -> li
     for check in CHECKS:
         try:
             with answering(parts.database.engine, within=within):
-                findings.append(await check(parts))
+                finding = await check(parts)
         except DATABASE_ERRORS as error:
             if not is_outage(error):
                 raise
-            return [*findings, _fail("database", explain(parts.database, error))]
+            return [*findings, fail("database", explain(parts.database, error))]
+        # What is not switched on has nothing to be looked at.
+        if finding is not None:
+            findings.append(finding)
     return findings
 
 
 async def _examine_database(parts: Parts, *, within: float) -> Finding:
     try:
         if problem := await asyncio.to_thread(find_misfit, parts.database, within=within):
-            return _fail("database", problem)
+            return fail("database", problem)
         with answering(parts.database.engine, within=within):
             return await _try_database(parts)
     except SQLAlchemyError as error:
-        return _fail("database", explain(parts.database, error))
+        return fail("database", explain(parts.database, error))
 
 
 async def _try_database(parts: Parts) -> Finding:
     kind = "SQLite" if parts.database.is_sqlite else "PostgreSQL"
     if not await parts.database.read(is_migrated):
-        return _fail("database", f"{kind} answers, but is not up to date; run `headrace migrate`.")
+        return fail("database", f"{kind} answers, but is not up to date; run `headrace migrate`.")
     if newer := await parts.database.read(find_newer):
-        return _warn("database", f"{kind} answers, but {newer}; until then no worker of this one takes work.")
+        return warn("database", f"{kind} answers, but {newer}; until then no worker of this one takes work.")
     await parts.database.write(write_for_trial)
-    return _ok("database", f"{kind}, up to date and writable")
+    return ok("database", f"{kind}, up to date and writable")
 
 
 async def _examine_heroku(parts: Parts, host: Host) -> Finding:
@@ -100,44 +86,44 @@ async def _examine_heroku(parts: Parts, host: Host) -> Finding:
     try:
         response = await parts.client.ask(Request(method="GET", path="/", endpoint="/", host=host))
     except PlatformError as error:
-        return _fail(subject, f"cannot be reached: {error.message}; look at {setting} and at the network.")
+        return fail(subject, f"cannot be reached: {error.message}; look at {setting} and at the network.")
     date = read_date(response)
     if date is None:
-        return _ok(subject, "answers")
+        return ok(subject, "answers")
     skew = abs(parts.clock() - date)
     if skew > MOST_SKEW:
         seconds = f"{skew.total_seconds():,.0f}"
-        return _fail(subject, f"answers, but its clock and ours are {seconds} s apart; set ours by NTP.")
-    return _ok(subject, "answers, and its clock agrees with ours")
+        return fail(subject, f"answers, but its clock and ours are {seconds} s apart; set ours by NTP.")
+    return ok(subject, "answers, and its clock agrees with ours")
 
 
 async def _examine_keys(parts: Parts) -> Finding:
     lost = await parts.database.read(parts.secrets.count_lost)
     if lost:
         sealed = f"{spell_count(lost, 'secret')} {'was' if lost == 1 else 'were'} sealed with"
-        return _fail("keys", f"HEADRACE_KEYS lacks the key that {sealed}; add it there.")
+        return fail("keys", f"HEADRACE_KEYS lacks the key that {sealed}; add it there.")
     old = await parts.database.read(parts.secrets.count_old)
     if old:
         sealed = f"{spell_count(old, 'secret')} {'is' if old == 1 else 'are'} sealed"
-        return _warn("keys", f"{sealed} with an older key; run `headrace secrets rotate`.")
-    return _ok("keys", "every stored secret is sealed with the current key")
+        return warn("keys", f"{sealed} with an older key; run `headrace secrets rotate`.")
+    return ok("keys", "every stored secret is sealed with the current key")
 
 
 async def _examine_tokens(parts: Parts) -> Finding:
     tokens = await parts.database.read(count_tokens)
     if tokens.refused:
         what = f"Heroku refuses the token of {spell_count(tokens.refused, 'resource')}"
-        return _fail("tokens", f"{what}; look whether HEADRACE_CLIENT_SECRET is right.")
+        return fail("tokens", f"{what}; look whether HEADRACE_CLIENT_SECRET is right.")
     if tokens.missing:
         what = f"{spell_count(tokens.missing, 'provisioned resource')} {'has' if tokens.missing == 1 else 'have'} none"
-        return _warn("tokens", f"{what}: nothing can be asked about such a resource. Import its token.")
-    return _ok("tokens", "every provisioned resource has one, and Heroku refused none")
+        return warn("tokens", f"{what}: nothing can be asked about such a resource. Import its token.")
+    return ok("tokens", "every provisioned resource has one, and Heroku refused none")
 
 
 async def _examine_client_secret(parts: Parts) -> Finding:
     """Say which of two client secrets is the right one: Heroku tells with the refresh of a token, and not else."""
     if len(parts.settings.client_secrets) == 1:
-        return _ok("oauth", "one client secret is set")
+        return ok("oauth", "one client secret is set")
     problem = "no token is there to try them with"
     for uuid in await parts.database.read(list_with_token, limit=TRIED_TOKENS):
         try:
@@ -147,14 +133,14 @@ async def _examine_client_secret(parts: Parts) -> Finding:
         else:
             if right is not None:
                 return _tell_right_secret(right)
-    return _warn("oauth", f"two client secrets are set, and which is right is not known: {problem}")
+    return warn("oauth", f"two client secrets are set, and which is right is not known: {problem}")
 
 
 def _tell_right_secret(place: int) -> Finding:
     setting = "HEADRACE_CLIENT_SECRET"
     if place == 0:
-        return _ok("oauth", f"Heroku takes the first client secret in {setting}; the second can be taken out of it")
-    return _warn(
+        return ok("oauth", f"Heroku takes the first client secret in {setting}; the second can be taken out of it")
+    return warn(
         "oauth", f"Heroku takes the second client secret in {setting} and refuses the first; look at the first."
     )
 
@@ -166,20 +152,20 @@ async def _examine_placements(parts: Parts) -> Finding:
     if lag > MISSED_INSPECTIONS * parts.settings.recheck_every:
         due = await parts.database.read(count_due, now=now)
         what = f"{spell_count(due, 'look')} {'is' if due == 1 else 'are'} due, one for {spell_duration(lag)}"
-        return _warn("placements", f"{what}; is a worker running? `headrace sync` looks now.")
-    return _ok("placements", "looked up in time")
+        return warn("placements", f"{what}; is a worker running? `headrace sync` looks now.")
+    return ok("placements", "looked up in time")
 
 
 async def examine_workflows(parts: Parts) -> Finding:
     """Look for unfinished workflows that this release cannot go on with, or whether it can go on with none."""
     if hindrance := await asyncio.to_thread(parts.engine.find_hindrance):
-        return _fail("workflows", f"no worker of this release takes work: {hindrance}.")
+        return fail("workflows", f"no worker of this release takes work: {hindrance}.")
     stranded: list[ledger.Stranded] = []
     # Tables that are not there yet, or older ones, are made at the next start.
     if await parts.database.read(ledger.is_prepared):
         stranded = await parts.database.read(ledger.list_stranded, version=CONTRACT_VERSION, limit=STRANDED_SHOWN)
     if stranded:
-        return _fail(
+        return fail(
             "workflows",
             f"{len(stranded):,} or more wait for another release, {stranded[0].workflow_id} among them (version "
             f"{stranded[0].version}); run a worker of that release until they are done.",
@@ -187,8 +173,8 @@ async def examine_workflows(parts: Parts) -> Finding:
     torn = await _count_torn(parts)
     if torn:
         what = f"{torn:,} or more are only in one half of the database: ours and the engine's are not of one moment"
-        return _fail("workflows", f"{what}. Restore both from one backup, then run `headrace reconcile`.")
-    return _ok("workflows", "none waits for another release")
+        return fail("workflows", f"{what}. Restore both from one backup, then run `headrace reconcile`.")
+    return ok("workflows", "none waits for another release")
 
 
 async def _count_torn(parts: Parts) -> int:
@@ -216,8 +202,8 @@ async def _examine_workers(parts: Parts) -> Finding:
         return Finding(subject="workers", level=Level.WARN if is_silent else Level.FAIL, text=f"{text}. {todo}")
     if vitals.workers:
         webs = spell_count(len(vitals.pulses) - len(vitals.workers), "web process", "web processes")
-        return _ok("workers", f"{spell_count(len(vitals.workers), 'worker')} alive, and {webs}")
-    return _ok("workers", "none is alive, and nothing waits for one")
+        return ok("workers", f"{spell_count(len(vitals.workers), 'worker')} alive, and {webs}")
+    return ok("workers", "none is alive, and nothing waits for one")
 
 
 async def _examine_clocks(parts: Parts) -> Finding:
@@ -228,8 +214,8 @@ async def _examine_clocks(parts: Parts) -> Finding:
     if skew > MOST_SKEW:
         troubles.append(f"the clock here and the database's are {skew.total_seconds():,.0f} s apart")
     if troubles:
-        return _fail("clocks", f"{'; '.join(troubles)}. {MEANINGS[NoticeKind.CLOCKS_DIFFER].do}")
-    return _ok("clocks", "those of processes and of the database agree")
+        return fail("clocks", f"{'; '.join(troubles)}. {MEANINGS[NoticeKind.CLOCKS_DIFFER].do}")
+    return ok("clocks", "those of processes and of the database agree")
 
 
 def _find_troubles(parts: Parts, vitals: Vitals) -> list[Trouble]:
@@ -239,8 +225,8 @@ def _find_troubles(parts: Parts, vitals: Vitals) -> list[Trouble]:
 async def _examine_notices(parts: Parts) -> Finding:
     notices = await parts.database.read(list_open_notices)
     if notices:
-        return _warn("notices", f"{len(notices):,} or more wait for an operator; `headrace notices` lists them.")
-    return _ok("notices", "nothing waits for an operator")
+        return warn("notices", f"{len(notices):,} or more wait for an operator; `headrace notices` lists them.")
+    return ok("notices", "nothing waits for an operator")
 
 
 CHECKS: tuple[Examine, ...] = (
@@ -252,21 +238,10 @@ CHECKS: tuple[Examine, ...] = (
     _examine_clocks,
     examine_workflows,
     _examine_notices,
+    *FEATURES,
 )
 
 
 def find_misconfigured(error: ConfigurationError) -> list[Finding]:
     """Return what keeps anything from being looked at."""
-    return [_fail("settings", problem) for problem in error.problems]
-
-
-def _ok(subject: str, text: str) -> Finding:
-    return Finding(subject=subject, level=Level.OK, text=text)
-
-
-def _warn(subject: str, text: str) -> Finding:
-    return Finding(subject=subject, level=Level.WARN, text=text)
-
-
-def _fail(subject: str, text: str) -> Finding:
-    return Finding(subject=subject, level=Level.FAIL, text=text)
+    return [fail("settings", problem) for problem in error.problems]
