@@ -53,8 +53,9 @@ class Burst:
 
 def run_burst(count: int = COUNT) -> dict[str, Any]:
     """Print how each build comes through it on each database, and return it."""
-    seconds = count / PER_SECOND
-    print(f"{count:,} provisions in {seconds:g} s at `headrace serve`, Heroku on this machine too; one round.")
+    print(
+        f"{count:,} provisions in {count / PER_SECOND:g} s at `headrace serve`, Heroku on this machine too; one round."
+    )
     print(
         f"{BEHIND_COUNT} plan changes and removals are ordered in the middle, behind so many provisions in front: how"
     )
@@ -66,18 +67,18 @@ def run_burst(count: int = COUNT) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with check_out(BEFORE) as builds:
         for database in DATABASES:
-            found[database] = {build.label: asdict(_measure(build, database, seconds)) for build in builds}
+            found[database] = {build.label: asdict(_measure(build, database, count)) for build in builds}
     return found
 
 
-def _measure(build: Build, database: str, seconds: float) -> Burst:
+def _measure(build: Build, database: str, count: int) -> Burst:
     with make_site(build, database) as site, site.serve() as (process, port), _watched(process) as memory:
         provision(port, range(BEHIND_COUNT))
         site.wait_until_provisioned(BEHIND_COUNT)
         began_at = datetime.now(UTC)
         with ThreadPoolExecutor(BEHIND_COUNT) as customers:
-            orders = [customers.submit(_order, port, number, seconds / 2) for number in range(BEHIND_COUNT)]
-            load = _send(port, seconds)
+            orders = [customers.submit(_order, port, number, count / PER_SECOND / 2) for number in range(BEHIND_COUNT)]
+            load = _send(port, count)
             for order in orders:
                 order.result()
         burst = _read(site, load, began_at, memory)
@@ -90,13 +91,18 @@ def _measure(build: Build, database: str, seconds: float) -> Burst:
     return burst
 
 
-def _send(port: int, seconds: float) -> Load:
+def _send(port: int, count: int) -> Load:
+    """Send as many as that, however long the answers take: what is late is not left out."""
     numbers = itertools.count(BEHIND_COUNT)
-
-    def build() -> bytes:
-        return build_request("POST", "/heroku/resources", HEADERS, build_body(next(numbers)))
-
-    return measure(port, build, status=202, connections=CONNECTIONS, seconds=seconds, per_second=PER_SECOND)
+    return measure(
+        port,
+        lambda: build_request("POST", "/heroku/resources", HEADERS, build_body(next(numbers))),
+        status=202,
+        connections=CONNECTIONS,
+        seconds=count / PER_SECOND,
+        per_second=PER_SECOND,
+        count=count,
+    )
 
 
 def _order(port: int, number: int, delay: float) -> None:

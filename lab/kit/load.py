@@ -61,8 +61,9 @@ def measure(
     connections: int,
     seconds: float,
     per_second: float | None = None,
+    count: int | None = None,
 ) -> Load:
-    """Send requests for a while, over connections that are kept as long as the server keeps them.
+    """Send requests for a while, over connections that are kept as long as the server keeps them; or so many of them.
 
     They are sent as fast as they are answered, or so many per second: then an answer's time counts from when its
     request was due, also where the answer before it was late.
@@ -76,6 +77,7 @@ def measure(
             build_request=build_request,
             status=b" %d " % status,
             deadline=perf_counter() + seconds,
+            count=count,
             pause=0.0 if per_second is None else connections / per_second,
         )
         return runner.run(_measure(task, connections))
@@ -90,23 +92,35 @@ async def _measure(task: "_Task", connections: int) -> Load:
 
 
 class _Task:
-    """What all connections do together: `took` has the time of each answer."""
+    """What all connections do together: `took` has the time of each answer. It ends with a number or with a moment."""
 
     def __init__(
-        self, *, port: int, build_request: Callable[[], bytes], status: bytes, deadline: float, pause: float
+        self,
+        *,
+        port: int,
+        build_request: Callable[[], bytes],
+        status: bytes,
+        deadline: float,
+        count: int | None,
+        pause: float,
     ) -> None:
         self.port = port
         self.build_request = build_request
         self.status = status
         self.deadline = deadline
+        self.count = count
+        self.asked = 0
         self.pause = pause
         self.took: list[float] = []
+
+    def is_over(self) -> bool:
+        return perf_counter() >= self.deadline if self.count is None else self.asked >= self.count
 
     async def work(self, delay: float) -> None:
         """Ask over one connection after the other, for the first time after a delay."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(delay)
-        while perf_counter() < self.deadline:
+        while not self.is_over():
             _, connection = await loop.create_connection(lambda: _Connection(self, loop), "127.0.0.1", self.port)
             await connection.ended
 
@@ -129,8 +143,11 @@ class _Connection(asyncio.Protocol):
         self.ask()
 
     def ask(self) -> None:
-        if not self.transport.is_closing():
+        if self.task.is_over():
+            self.transport.close()
+        elif not self.transport.is_closing():
             self.received = b""
+            self.task.asked += 1
             self.transport.write(self.task.build_request())
 
     def data_received(self, data: bytes) -> None:
@@ -142,7 +159,7 @@ class _Connection(asyncio.Protocol):
         if self.task.status not in self.received[:20]:
             self.ended.set_exception(RuntimeError(f"Answered otherwise: {self.received!r}"))
             self.transport.close()
-        elif now >= self.task.deadline or b"\r\nConnection: close\r\n" in self.received:
+        elif self.task.is_over() or b"\r\nConnection: close\r\n" in self.received:
             self.transport.close()
         elif self.task.pause == 0.0:
             self.due = now

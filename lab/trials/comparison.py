@@ -98,7 +98,7 @@ def compare(service: TriedService) -> Comparison:
                 config=secrets.find_config(connection, uuid),
                 drain_url=secrets.find(connection, uuid, LOG_DRAIN_URL),
             )
-            if found.row is not None and _is_burnt(connection, found.row):
+            if found.row is not None and found.addon is not None and _is_burnt(connection, found.row):
                 comparison.burnt.append(f"a grant is burnt\n{_tell(found)}")
                 continue
             if found.row is not None and _is_refused_late(connection, found.row, service.heroku):
@@ -250,7 +250,10 @@ def _compare_messages(comparison: Comparison, connection: sa.Connection, receive
 
 
 def _is_burnt(connection: sa.Connection, row: ResourceRow) -> bool:
-    """Killed between Heroku's exchange of the grant and our record: promised is a clear end, with a notice."""
+    """Killed between Heroku's exchange of the grant and our record: promised is a clear end, with a notice.
+
+    The grant of a provision that was recorded, and of which Heroku heard no answer, is gone as the add-on is.
+    """
     kinds = [notice.kind for notice in list_notices_of(connection, row.uuid)]
     return row.state is State.FAILED and "grant.lost" in kinds
 

@@ -1,7 +1,8 @@
 """`./dev crash`: the service is killed again and again, and in the end Heroku, the service and the partner agree.
 
 Two ways: at every boundary of a scenario, one after the other; and at random moments, under a load of provisions,
-plan changes, deprovisions and repeats. Exit status 1, and the timeline of each resource concerned, when they do not.
+plan changes, deprovisions and repeats. `headrace db copy` is killed at its statements. Exit status 1, and the timeline
+of each resource concerned, when they do not.
 """
 
 import argparse
@@ -12,52 +13,26 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from headrace.emulator import Declined, Emulator
 from lab.kit.databases import DATABASES
 from lab.kit.waiting import PATIENCE_SECONDS, until, until_acknowledged
-from lab.trials.comparison import Comparison, compare, is_settled, wait_until_settled
+from lab.trials.comparison import compare, is_settled, wait_until_settled
+from lab.trials.moving import run_copies
+from lab.trials.result import Result
 from lab.trials.scenarios import SCENARIOS, Scenario
 from lab.trials.service import APPS, TriedService, prepared
 
 IN_FLIGHT = 12
 PLANS = ("free", "basic")
+# A scenario of its own kind: no service runs in it.
+COPY = "database copy"
 
 # Which process dies at a boundary: the one that does all, or the web of a service whose workers live on.
 Victim = Literal["service", "web"]
-
-
-@dataclass(kw_only=True)
-class Result:
-    """What one trial came to. `acknowledged` counts requests that were answered with 2xx."""
-
-    name: str
-    database: str
-    boundaries: int = 0
-    kills: int = 0
-    acknowledged: int = 0
-    unacknowledged: int = 0
-    seconds: float = 0.0
-    burnt_grants: int = 0
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-
-    def add(self, comparison: Comparison, *, may_burn: bool = True) -> None:
-        self.lost += comparison.lost
-        self.doubled += comparison.doubled
-        self.burnt_grants += len(comparison.burnt)
-        if not may_burn:
-            self.lost += comparison.burnt
-
-    def __str__(self) -> str:
-        return (
-            f"{self.database:<10}  {self.name:<48}  {self.kills:>4} kills  {self.acknowledged:>5} acknowledged  "
-            f"{len(self.lost)} lost  {len(self.doubled)} doubled  {self.burnt_grants} grants burnt  "
-            f"{self.seconds:.0f} s"
-        )
 
 
 async def run_bulk(database: str, *, provisions: int, seed: int) -> Result:
@@ -109,7 +84,8 @@ async def _count_boundaries(database: str, scenario: Scenario, victim: Victim) -
     async with _begun(database, scenario, victim, TRIAL_COUNT="count") as service:
         await scenario.play(service)
         await wait_until_settled(service)
-        return int((service.folder / "count").read_text(encoding="utf-8"))
+        # A web that has no part in what happens passes none.
+        return int((service.folder / "count").read_text(encoding="utf-8") or "0")
 
 
 @asynccontextmanager
@@ -178,10 +154,15 @@ async def _run(arguments: argparse.Namespace) -> list[Result]:
             _report(results[-1])
         # On SQLite the web is no process of its own.
         victims: list[Victim] = ["service"] if database == "sqlite" else ["service", "web"]
+        names = arguments.scenario or [*SCENARIOS, COPY]
         for victim in victims:
-            for name in arguments.scenario or SCENARIOS:
-                results.append(await run_boundaries(database, name, victim=victim, every=arguments.every))
-                _report(results[-1])
+            for name in names:
+                if name != COPY:
+                    results.append(await run_boundaries(database, name, victim=victim, every=arguments.every))
+                    _report(results[-1])
+        if COPY in names:
+            results.append(await asyncio.to_thread(run_copies, database, every=arguments.every))
+            _report(results[-1])
     return results
 
 
@@ -195,7 +176,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev crash", description=__doc__)
     parser.add_argument("--runs", type=int, default=1, help="bulk runs on each database")
     parser.add_argument("--provisions", type=int, default=200, help="in each bulk run")
-    parser.add_argument("--scenario", choices=SCENARIOS, action="append", help="only this one at its boundaries")
+    parser.add_argument(
+        "--scenario", choices=[*SCENARIOS, COPY], action="append", help="only this one at its boundaries"
+    )
     parser.add_argument("--every", type=int, default=1, help="kill at every so manieth boundary")
     parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
     parser.add_argument("--seed", type=int, default=1)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from lab.trials.crash import run_boundaries, run_bulk
+from lab.trials.moving import run_copies
 from lab.trials.scenarios import SCENARIOS
 
 pytestmark = pytest.mark.acceptance
@@ -35,3 +36,11 @@ def test_a_web_killed_before_and_after_it_recorded_a_call_loses_nothing() -> Non
 
     assert ([], []) == (result.lost, result.doubled)
     assert result.kills >= 2
+
+
+def test_a_copy_of_a_database_killed_at_some_statements_has_copied_nothing_or_all() -> None:
+    """What has nothing is copied to again, and has all then."""
+    result = run_copies("sqlite", every=300)
+
+    assert [] == result.lost
+    assert result.kills >= 3
