@@ -1,13 +1,19 @@
 """The roll-up is kept: today fresh, the days before it complete, and the same whoever counts."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from headrace.fleet.counting import FRESH_FOR, RollUp, load_insights
+import pytest
+import sqlalchemy as sa
+
+from headrace.fleet.counting import CHECKED_EVERY, FRESH_FOR, RollUp, load_insights
 from headrace.fleet.insights import Insights
+from headrace.logs import LogName
 from headrace.models import State
-from headrace.store.reports.figures.counted_days import make_uncounted
+from headrace.store.reports.figures.counted_days import find_uncounted_day, make_uncounted
+from headrace.store.reports.figures.kept_count import load_kept, save_kept
+from headrace.store.reports.figures.roll_up import FleetFigure
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import save_inspection
 from store.making import NOON, add_resource, place
@@ -110,3 +116,70 @@ async def test_workers_that_count_one_day_at_once_do_not_count_it_twice(database
     insights = await load(database)
 
     assert {"staging": 1} == insights.days[-1].by_stage
+
+
+async def test_a_count_that_went_wrong_is_found_within_a_day(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a day everything is counted: the log names the figures, and the days since the last time are recounted."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=2)
+    roll_up = RollUp(database, clock=clock, stopwatch=lambda: 0.0)
+    await roll_up.count_all()
+    await database.write(falsify)
+    clock.moment += CHECKED_EVERY
+    await roll_up.run_once()
+    wrong = (await load(database)).days
+    while not caplog.records:
+        await roll_up.run_once()
+    await roll_up.count_all()
+
+    assert [1, 1, 2, 2] == [day.resources.all for day in wrong]
+    assert [1, 1, 1, 1] == [day.resources.all for day in (await load(database)).days]
+    assert [(LogName.ROLL_UP_DRIFTED, ["by_stage"])] == [
+        (record.message, record.__dict__["figures"]) for record in caplog.records
+    ]
+
+
+async def test_a_count_that_is_right_stays_and_is_looked_at_once_a_day(database: Database) -> None:
+    """The moment of the comparison is the only thing that changes."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=0)
+    roll_up = RollUp(database, clock=clock, stopwatch=lambda: 0.0)
+    await roll_up.count_all()
+    clock.moment += CHECKED_EVERY
+    for _ in range(3):
+        await roll_up.run_once()
+    _, kept = await database.read(load_kept)
+    clock.moment += FRESH_FOR / 2
+    await roll_up.run_once()
+
+    assert kept is not None
+    assert NOON + CHECKED_EVERY == kept.checked_at
+    assert (kept.revision, kept) == await database.read(load_kept)
+
+
+async def test_days_without_a_worker_are_counted_one_after_the_other(database: Database) -> None:
+    """The first look after four days counts today, and saves each day on the way as it ended."""
+    clock = Clock()
+    provision(database, clock, "a", days_ago=0)
+    await RollUp(database, clock=clock).run_once()
+    clock.moment += timedelta(days=2)
+    provision(database, clock, "b", days_ago=1)
+    clock.moment += timedelta(days=2)
+    provision(database, clock, "c", days_ago=0)
+    await RollUp(database, clock=clock).run_once()
+
+    days = (await database.read(load_insights, days=30, small_plans=(), now=clock())).days
+    assert [1, 2, 2, 2, 3] == [day.resources.all for day in days]
+    assert None is await database.read(find_uncounted_day, now=clock())
+
+
+def falsify(connection: sa.Connection) -> None:
+    """One resource too many is kept at each stage."""
+    _, kept = load_kept(connection)
+    assert kept is not None
+    counts = [
+        each._replace(value=each.value + 1) if each.figure is FleetFigure.BY_STAGE else each for each in kept.counts
+    ]
+    save_kept(connection, replace(kept, counts=counts))

@@ -24,6 +24,8 @@ from headrace.protocol.retries import PROVISION_LIMIT, TABLE, Policy
 from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
+from headrace.store.reports.figures.kept_count import KeptCount, count_day_from, tell
+from headrace.store.reports.figures.roll_up import DAY, count_day
 from headrace.store.sql.tables.schema import notice, resource
 from headrace.store.state.plan_changes import find_last_plan_change
 from headrace.store.state.resources import ResourceRow, find_resource
@@ -363,12 +365,24 @@ async def begin_play(database_url: str, *, is_backfill_open: bool) -> AsyncItera
 async def play_history(history: list[Action], database_url: str, *, is_backfill_open: bool) -> None:
     """Play a history and check that all that was promised in it has come true, on both sides."""
     async with begin_play(database_url, is_backfill_open=is_backfill_open) as play:
+        nothing = KeptCount(revision=1, as_of=play.heroku.clock.now(), checked_at=play.heroku.clock.now(), counts=())
         for action in history:
             await play.take(action)
         play.heroku.faults.clear()
         await play.settle()
+        await _check_counts(play, nothing)
         for promise in play.promises.values():
             await _check(play, promise)
+
+
+async def _check_counts(play: Play, nothing: KeptCount) -> None:
+    """Every day comes out the same, counted by what changed since there was nothing."""
+    assert play.parts is not None
+    day, today = nothing.day, play.heroku.clock.now().date()
+    while day <= today:
+        counts = await play.parts.database.read(count_day_from, nothing, day)
+        assert {*await play.parts.database.read(count_day, day)} == {*tell(counts or ())}
+        day += DAY
 
 
 async def _check(play: Play, promise: Promise) -> None:
