@@ -281,3 +281,15 @@ async def try_everything(database_url: str, folder: Path, *options: str, hooks: 
         )
         said, _ = await stranger.communicate()
     return stranger.returncode, said.decode()
+
+
+def test_a_generated_client_has_a_type_and_a_name_for_everything() -> None:
+    """A choice without a type is of anything, and a list that has the name of its class is taken for that."""
+    described = json.loads((ROOT / "tests" / "house" / "public" / "openapi.json").read_text(encoding="utf-8"))
+    schemas = described["components"]["schemas"]
+    untyped = [name for name, schema in schemas.items() if "enum" in schema and "type" not in schema]
+    members = {name: schema.get("properties", {}).get(name.lower(), {}) for name, schema in schemas.items()}
+    confused = [name for name, member in members.items() if member.get("type", "string") != "string"]
+
+    assert len(schemas) > 100
+    assert ([], []) == (untyped, confused)

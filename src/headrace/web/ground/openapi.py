@@ -185,7 +185,8 @@ class _Schemas:
             if route.operation.body is not None:
                 shapes.append(route.operation.body[1])
             self._types += [shape for shape in shapes if shape not in self._types]
-        found, self.components = msgspec.json.schema_components(self._types, ref_template="#/components/schemas/{name}")
+        found, components = msgspec.json.schema_components(self._types, ref_template="#/components/schemas/{name}")
+        self.components = {name: _type_choice(schema) for name, schema in components.items()}
         self._schemas = list(found)
 
     def find(self, shape: Any) -> dict[str, Any]:
@@ -271,3 +272,10 @@ def _describe_schemes(cookie_prefix: str) -> dict[str, Any]:
 
 def _describe_cookie(name: str, description: str) -> dict[str, str]:
     return {"type": "apiKey", "in": "cookie", "name": name, "description": description}
+
+
+def _type_choice(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say of a choice of texts that it is of texts: a generated client has no type for it otherwise."""
+    choices = schema.get("enum", ())
+    is_of_texts = bool(choices) and all(isinstance(choice, str) for choice in choices)
+    return {"type": "string", **schema} if is_of_texts else schema

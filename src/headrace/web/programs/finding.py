@@ -37,7 +37,7 @@ class ResourceListing(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class Siblings(msgspec.Struct, frozen=True, kw_only=True):
+class SiblingListing(msgspec.Struct, frozen=True, kw_only=True):
     """The other resources in the pipeline of one, the oldest first, as far as they are known."""
 
     uuid: str
@@ -103,7 +103,7 @@ SHOW_SIBLINGS = Operation(
     id="list_siblings",
     summary="Return the other resources in the same pipeline.",
     scheme=Scheme.PROGRAM,
-    replies=describe(Scope.READ, BAD_REQUEST, UNKNOWN, {200: show_json("The siblings.", Siblings)}),
+    replies=describe(Scope.READ, BAD_REQUEST, UNKNOWN, {200: show_json("The siblings.", SiblingListing)}),
 )
 
 
@@ -152,7 +152,7 @@ class Finding:
 
     async def show_siblings(self, request: Request, _caller: Caller) -> Response:
         known = await self.resources.get(parse_uuid(request.path_params["uuid"]))
-        return respond(Siblings(uuid=known.uuid, siblings=describe_resources(await known.siblings())))
+        return respond(SiblingListing(uuid=known.uuid, siblings=describe_resources(await known.siblings())))
 
 
 def read_texts(given: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
