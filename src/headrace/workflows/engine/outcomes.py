@@ -84,7 +84,7 @@ def _build(dialect: str) -> tuple[Any, Any]:
     conclude = (
         sa.update(rows)
         .where(
-            # By its key, which no database finds in the pairs alone.
+            # By its key as well: what a database makes of pairs is its own affair.
             rows.c.workflow_uuid.in_(sa.bindparam("ids", expanding=True)),
             sa.tuple_(rows.c.workflow_uuid, rows.c.owner_xid).in_(sa.bindparam("claims", expanding=True)),
             rows.c.status == "PENDING",
