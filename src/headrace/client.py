@@ -79,7 +79,7 @@ class AiohttpTransport:
         timeout: aiohttp.ClientTimeout = TIMEOUT,
         open_session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession,
     ) -> None:
-        self._urls = {Host.API: api_url, Host.ID: id_url}
+        self._hosts = {Host.API: URL(api_url), Host.ID: URL(id_url)}
         self._user_agent = user_agent
         self._timeout = timeout
         self._open_session = open_session
@@ -88,8 +88,9 @@ class AiohttpTransport:
 
     async def send(self, request: Request) -> Response:
         session = self._find_session(request)
+        host = self._hosts[request.host]
         # What stands in a path is percent-encoded already.
-        url = URL(self._urls[request.host] + request.path, encoded=True)
+        url = host.with_path(host.raw_path.rstrip("/") + request.path, encoded=True)
         try:
             async with session.request(
                 request.method, url, headers=request.headers, data=request.body or None, allow_redirects=False
@@ -136,8 +137,8 @@ class AiohttpTransport:
 
 async def _read_body(answer: aiohttp.ClientResponse, request: Request) -> bytes:
     body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
+    while not answer.content.at_eof():
+        body += await answer.content.readany()
         if len(body) > ANSWER_LIMIT:
             raise Unreachable(f"an answer of more than {ANSWER_LIMIT} bytes", request=str(request))
     return bytes(body)
@@ -306,10 +307,10 @@ class HerokuClient:
         await self._transport.close()
 
     def _require_pool(self, uuid: str, request: Request) -> None:
-        until, now = self._kept_until.get(uuid), self._clock()
+        until = self._kept_until.get(uuid)
         if until is None:
             return
-        if until > now:
+        if until > (now := self._clock()):
             message = "not sent: the rest of the token's rate pool is kept for asking who may see the app"
             raise RateLimited(message, request=str(request), retry_after=until - now)
         del self._kept_until[uuid]
@@ -386,7 +387,7 @@ class HerokuClient:
 
 def _redact(response: Response, secrets: Iterable[Secret]) -> Response:
     """Mask secrets that an error repeats: its message is logged and printed. A success may hold a token that is new."""
-    if 200 <= response.status < 300:
+    if 200 <= response.status < 300 or not response.body:
         return response
     body = response.body
     for text in filter(None, (secret.reveal() for secret in secrets)):

@@ -244,13 +244,14 @@ class BatchInspector:
         # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
         lock_resources(connection, state.answers.keys() | state.failures.keys())
         save_pipelines(connection, state.pipelines.values(), now=state.now)
-        same = [answer for answer in state.answers.values() if is_as_known(answer)]
-        save_confirmed(connection, [self._confirm(state, answer) for answer in same], now=state.now)
-        news = [
-            self._find(state, answer, answer.place)
-            for answer in state.answers.values()
-            if answer.place is not None and not is_as_known(answer)
-        ]
+        same: list[Confirmed] = []
+        news: list[Found] = []
+        for answer in state.answers.values():
+            if is_as_known(answer):
+                same.append(self._confirm(state, answer))
+            elif answer.place is not None:
+                news.append(self._find(state, answer, answer.place))
+        save_confirmed(connection, same, now=state.now)
         moves = [(each.uuid, each.old, each.new) for each in save_found(connection, news) if each.old is not None]
         for uuid, old, new in moves:
             self._on_move(connection, uuid, old, new)

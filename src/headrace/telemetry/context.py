@@ -7,7 +7,7 @@ threads, and into what those log themselves.
 import contextvars
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from headrace.telemetry.tracing import carry_trace
@@ -31,11 +31,9 @@ class About(dict[str, Any]):
         return spell_fields(self)
 
 
-@contextmanager
-def about(**fields: Any) -> Iterator[None]:
+def about(**fields: Any) -> AbstractContextManager[None]:
     """Have lines until the block ends be about this, besides what they are about already."""
-    with about_only(**{**_context.get({}), **fields}):
-        yield
+    return about_only(**{**_context.get({}), **fields})
 
 
 @contextmanager

@@ -5,7 +5,7 @@ What a process uses it with, its SDK, exporters and samplers, is the partner's t
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,7 +34,7 @@ class Traced:
             self._span.set_attributes(_clean(attributes))
 
 
-_UNTRACED = Traced(None)
+_UNTRACED = nullcontext(Traced(None))
 
 
 def begin() -> None:
@@ -46,21 +46,24 @@ def begin() -> None:
         _tracer = trace.get_tracer("headrace", version("headrace"))
 
 
-@contextmanager
 def span(
     name: str, *, kind: Kind = "INTERNAL", headers: Mapping[str, str] | None = None, **attributes: Any
-) -> Iterator[Traced]:
+) -> AbstractContextManager[Traced]:
     """Have what is done until the block ends be a span; `attributes` have `_` for the dots of their names.
 
     Where nothing around it is traced, `headers` may name what it is a part of. Of an error it has the kind alone:
     the text may hold a secret.
     """
-    if _tracer is None:
-        yield _UNTRACED
-        return
+    return _UNTRACED if _tracer is None else _span(_tracer, name, kind, headers, attributes)
+
+
+@contextmanager
+def _span(
+    tracer: "Tracer", name: str, kind: Kind, headers: Mapping[str, str] | None, attributes: Mapping[str, Any]
+) -> Iterator[Traced]:
     from opentelemetry.trace import SpanKind, StatusCode
 
-    with _tracer.start_as_current_span(
+    with tracer.start_as_current_span(
         name,
         context=_find_parent(headers),
         kind=SpanKind[kind],

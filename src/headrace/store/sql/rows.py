@@ -36,6 +36,16 @@ def rows_as_table(dialect: str, **types: sa.types.TypeEngine[Any]) -> sa.FromCla
     return table.render_derived(name=PARAMETER, with_types=True)
 
 
+def pass_uuids(connection: sa.Connection, uuids: Iterable[str]) -> dict[str, str]:
+    """Return uuids as the parameter of a statement that has `select_uuids` in it."""
+    return pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
+
+
+def select_uuids(dialect: str) -> sa.Select[tuple[str]]:
+    """Return the query of the uuids that a statement is given."""
+    return sa.select(rows_as_table(dialect, uuid=sa.Text()).c.uuid)
+
+
 def _write_moments(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
     """Write moments as the store does: SQLite compares them as the texts that it keeps."""
     return {name: _write(value, dialect) if isinstance(value, datetime) else value for name, value in row.items()}

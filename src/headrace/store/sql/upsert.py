@@ -66,9 +66,10 @@ def insert_as_table(connection: sa.Connection, table: sa.Table, rows: Sequence[d
     )
 
 
-def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert one row or more of one shape, but for those whose key is there already."""
-    connection.execute(_build_insert_silently(table, connection.dialect.name), rows)
+def insert_new_as_table(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Do the same, but leave out rows whose key is there already."""
+    statement = _build_insert_new_as_table(table, connection.dialect.name, tuple(rows[0]))
+    connection.execute(statement, pass_rows(connection, rows))
 
 
 @cache
@@ -120,6 +121,11 @@ def _build_insert_as_table(table: sa.Table, dialect: str, columns: tuple[str, ..
     # SQLite takes the ON of what may follow for one of a join, unless there is a WHERE before it.
     query = sa.select(*(rows.c[name] for name in columns)).where(sa.text("true"))
     return _insert(table, dialect).from_select(list(columns), query, include_defaults=False)
+
+
+@cache
+def _build_insert_new_as_table(table: sa.Table, dialect: str, columns: tuple[str, ...]) -> Any:
+    return _build_insert_as_table(table, dialect, columns).on_conflict_do_nothing()
 
 
 def _change_known(insert: Any, table: sa.Table, changes: tuple[str, ...]) -> Any:

@@ -124,7 +124,7 @@ def count_batches(connection: sa.Connection, *, now: datetime) -> int:
 
 def list_batch(connection: sa.Connection, batch: str) -> list[Due]:
     """Return what of a batch has not been inspected yet."""
-    return [_read_due(row) for row in connection.execute(_build_list_batch(), {"b_batch": batch}).all()]
+    return _read_due(connection.execute(_build_list_batch(), {"b_batch": batch}))
 
 
 def select_batch(batch: str | sa.BindParameter[str]) -> sa.Select[tuple[str]]:
@@ -142,13 +142,12 @@ def list_siblings(connection: sa.Connection, batch: str, pipeline_ids: Collectio
         placement_check.c.outcome == Outcome.PLACED,
         resource.c.state.in_(LIVE),
     )
-    return [_read_due(row) for row in connection.execute(query).all()]
+    return _read_due(connection.execute(query))
 
 
 def list_on_apps(connection: sa.Connection, app_ids: Collection[str]) -> list[Due]:
     """Return the resources on these apps."""
-    query = _due().where(resource.c.app_id.in_(app_ids), resource.c.state.in_(LIVE))
-    return [_read_due(row) for row in connection.execute(query).all()]
+    return _read_due(connection.execute(_due().where(resource.c.app_id.in_(app_ids), resource.c.state.in_(LIVE))))
 
 
 def list_read_pipelines(connection: sa.Connection, ids: Collection[str], *, after: datetime) -> set[str]:
@@ -382,5 +381,7 @@ def _due() -> sa.Select[Any]:
     )
 
 
-def _read_due(row: sa.Row[Any]) -> Due:
-    return Due(**{**row._mapping, "outcome": Outcome(row.outcome) if row.outcome else None})  # noqa: SLF001
+def _read_due(found: sa.CursorResult[Any]) -> list[Due]:
+    names = list(found.keys())
+    rows = [dict(zip(names, row, strict=True)) for row in found.all()]
+    return [Due(**row | {"outcome": row["outcome"] and Outcome(row["outcome"])}) for row in rows]

@@ -10,14 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
-from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.rows import pass_rows, pass_uuids, rows_as_table, select_uuids
 from headrace.store.sql.tables.schema import (
     pipeline,
     placement,
     placement_check,
     resource,
 )
-from headrace.store.sql.upsert import insert_all_new, insert_as_table, upsert_all, upsert_as_table
+from headrace.store.sql.upsert import insert_as_table, insert_new_as_table, upsert_as_table
 from headrace.store.state.hour_counts import HourFigure, save_hour_counts
 from headrace.store.state.resources import lock_resources
 
@@ -128,7 +128,8 @@ def _leave_out_overtaken(connection: sa.Connection, found: Collection[Found]) ->
     """
     uuids = [each.uuid for each in found]
     states = lock_resources(connection, uuids)
-    inspections = {row.resource_uuid: row for row in connection.execute(_FIND_CHECKS, {"uuids": uuids})}
+    checks = connection.execute(_build_find_checks(connection.dialect.name), pass_uuids(connection, uuids))
+    inspections = {row.resource_uuid: row for row in checks}
     kept = []
     for each in found:
         last, now = inspections.get(each.uuid), each.inspected_at
@@ -172,7 +173,7 @@ def _save_pipelines_of(connection: sa.Connection, found: Collection[Found]) -> N
     named = {place.pipeline.id: place.pipeline.name for _, place in placements if place.pipeline.id not in read}
     if named:
         rows = [{"id": pipeline_id, "name": named[pipeline_id], "observed_at": NEVER} for pipeline_id in sorted(named)]
-        insert_all_new(connection, pipeline, rows)
+        insert_new_as_table(connection, pipeline, rows)
 
 
 def save_failed_inspection(
@@ -277,7 +278,7 @@ def save_pipelines(connection: sa.Connection, found: Collection[Pipeline], *, no
         changes = tuple(name for name, value in values.items() if value is not None)
         rows[changes].append({"id": each.id, **values})
     for changes, alike in rows.items():
-        upsert_all(connection, pipeline, alike, changes=changes)
+        upsert_as_table(connection, pipeline, alike, changes=changes)
 
 
 def _save_inspections(connection: sa.Connection, inspections: Sequence[dict[str, Any]]) -> None:
@@ -305,7 +306,8 @@ def _move(connection: sa.Connection, found: Sequence[Found]) -> list[Moved]:
 
 
 def _find_current(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlacementRow]:
-    return {row.resource_uuid: _read(row) for row in connection.execute(_FIND_CURRENT, {"uuids": list(uuids)})}
+    rows = connection.execute(_build_find_current(connection.dialect.name), pass_uuids(connection, uuids))
+    return {row.resource_uuid: _read(row) for row in rows}
 
 
 def _differs(found: Found, known: PlacementRow | None) -> bool:
@@ -335,9 +337,12 @@ _CLOSE = sa.update(placement).where(placement.c.id == sa.bindparam("b_id")).valu
 
 _TELL = sa.update(placement).where(placement.c.id == sa.bindparam("b_id")).values(told_at=sa.bindparam("told_at"))
 _FIND_CHECK = sa.select(placement_check).where(placement_check.c.resource_uuid == sa.bindparam("uuid"))
-_FIND_CHECKS = sa.select(placement_check).where(
-    placement_check.c.resource_uuid.in_(sa.bindparam("uuids", expanding=True))
-)
+
+
+@cache
+def _build_find_checks(dialect: str) -> sa.Select[Any]:
+    columns = (placement_check.c.resource_uuid, placement_check.c.checked_at, placement_check.c.wanted_at)
+    return sa.select(*columns).where(placement_check.c.resource_uuid.in_(select_uuids(dialect)))
 
 
 @cache
@@ -357,8 +362,12 @@ def _placements() -> sa.Select[Any]:
 _IS_ITS = placement.c.resource_uuid == sa.bindparam("uuid")
 _IS_CURRENT = placement.c.valid_to.is_(None)
 _FIND_CURRENT_OF = _placements().where(_IS_ITS, _IS_CURRENT)
-_FIND_CURRENT = _placements().where(placement.c.resource_uuid.in_(sa.bindparam("uuids", expanding=True)), _IS_CURRENT)
 _FIND_TOLD = _placements().where(_IS_ITS, placement.c.told_at.is_not(None)).order_by(placement.c.id.desc()).limit(1)
+
+
+@cache
+def _build_find_current(dialect: str) -> sa.Select[Any]:
+    return _placements().where(placement.c.resource_uuid.in_(select_uuids(dialect)), _IS_CURRENT)
 
 
 def _find_placement(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> PlacementRow | None:

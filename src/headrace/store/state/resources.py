@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.protocol.import_lines import Imported
 from headrace.protocol.partner import ProvisionRequest
-from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.rows import pass_uuids, select_uuids
 from headrace.store.sql.tables.schema import resource
 from headrace.store.sql.upsert import insert_new, insert_new_of
 from headrace.store.state.config_changes import drop_waiting_config_changes
@@ -155,14 +155,13 @@ def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[st
 
     They are locked in one order, so that of two transactions with resources in common one waits for the other.
     """
-    rows = pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
-    return {uuid: State(state) for uuid, state in connection.execute(_build_lock(connection.dialect.name), rows)}
+    locked = connection.execute(_build_lock(connection.dialect.name), pass_uuids(connection, uuids))
+    return {uuid: State(state) for uuid, state in locked}
 
 
 @cache
 def _build_lock(dialect: str) -> sa.Select[Any]:
-    rows = rows_as_table(dialect, uuid=sa.Text())
-    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(sa.select(rows.c.uuid)))
+    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(select_uuids(dialect)))
     return query.order_by(resource.c.uuid).with_for_update()
 
 

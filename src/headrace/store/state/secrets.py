@@ -39,6 +39,7 @@ MESSAGE = "message"
 _IS_IT = sa.and_(secret.c.resource_uuid == sa.bindparam("uuid"), secret.c.kind == sa.bindparam("kind"))
 _FIND = sa.select(secret.c.sealed, secret.c.expires_at).where(_IS_IT)
 _DELETE = sa.delete(secret).where(_IS_IT)
+_PAIR = msgspec.json.Decoder(tuple[str, str])
 _LOCK_STATE = sa.select(resource.c.state).where(resource.c.uuid == sa.bindparam("uuid")).with_for_update()
 
 
@@ -138,10 +139,9 @@ class SecretStore:
             secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN, secret.c.expires_at.is_not(None)
         )
         tokens = {}
-        for row in connection.execute(query).all():
+        for uuid, sealed, expires_at in connection.execute(query).all():
             with suppress(SealBroken):
-                text = self._open(row.resource_uuid, TOKEN, row.sealed)
-                tokens[row.resource_uuid] = _read_token(text, row.expires_at)
+                tokens[uuid] = _read_token(self._open(uuid, TOKEN, sealed), expires_at)
         return tokens
 
     def list_with_token(self, connection: sa.Connection, uuids: Collection[str]) -> set[str]:
@@ -312,7 +312,7 @@ def _read_config(text: str) -> dict[str, str]:
 
 
 def _read_token(text: str, expires_at: datetime) -> Token:
-    access, refresh = msgspec.json.decode(text, type=tuple[str, str])
+    access, refresh = _PAIR.decode(text)
     return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
 
 

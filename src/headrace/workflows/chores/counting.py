@@ -1,5 +1,6 @@
 """What this process counts of the hour, until its heartbeat writes it down."""
 
+from bisect import bisect_left
 from collections import Counter
 from threading import Lock
 
@@ -10,6 +11,7 @@ from headrace.store.state.hour_counts import Counts, HourFigure
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LATER = "later"
 NONE = "none"
+_WITHIN = (*map(str, BOUNDS), LATER)
 
 
 class HourTally:
@@ -17,27 +19,32 @@ class HourTally:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: Counter[tuple[HourFigure, str]] = Counter()
+        # By status, None for no answer, and by the number of bounds that an answer took longer than.
+        self._answers: Counter[tuple[int | None, int]] = Counter()
+        self._put_back: Counter[tuple[HourFigure, str]] = Counter()
 
     def observe(self, _request: Request, response: Response | None, seconds: float) -> None:
         """Count one answer of Heroku's, or that none came."""
-        within = next((str(bound) for bound in BOUNDS if seconds <= bound), LATER)
+        answer = (response.status if response is not None else None, bisect_left(BOUNDS, seconds))
         with self._lock:
-            self._counts[HourFigure.ANSWERS, name_class(response.status if response else None)] += 1
-            if response is not None:
-                self._counts[HourFigure.ANSWERED_WITHIN, within] += 1
+            self._answers[answer] += 1
 
     def take(self) -> Counts:
         """Return what was counted since the last time."""
         with self._lock:
-            taken, self._counts = self._counts, Counter()
+            answers, self._answers = self._answers, Counter()
+            taken, self._put_back = self._put_back, Counter()
+        for (status, bound), count in answers.items():
+            taken[HourFigure.ANSWERS, name_class(status)] += count
+            if status is not None:
+                taken[HourFigure.ANSWERED_WITHIN, _WITHIN[bound]] += count
         return taken
 
     def put_back(self, counts: Counts) -> None:
         """Keep for the next time what could not be written down."""
         with self._lock:
             for key, value in counts.items():
-                self._counts[key] += int(value)
+                self._put_back[key] += int(value)
 
 
 def name_class(status: int | None) -> str:

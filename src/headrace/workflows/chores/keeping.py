@@ -51,7 +51,8 @@ class RequestKeeper:
             return
         about = find_about()
         workflow = about.get("workflow", "")
-        purpose = read_purpose(workflow) if workflow and read_kind(workflow) != WorkflowKind.SWEEP else CHECK
+        kind = read_kind(workflow) if workflow else WorkflowKind.SWEEP
+        purpose = CHECK if kind == WorkflowKind.SWEEP else read_purpose(workflow)
         status = response.status if response is not None else None
         if purpose == CHECK and status is not None and status < 400:
             return

@@ -20,11 +20,11 @@ from headrace.workflows.engine.port import SWEEP_QUEUE
 from headrace.workflows.engine.run import JSON, Run
 from headrace.workflows.lifecycle.core import Core
 
-BATCH = 250
+BATCH = 500
 # A batch that nobody brings to its end, not even at a takeover, gives its placements back after this.
 LEASE = timedelta(minutes=10)
 # No more than this is waiting at a time: what is due stays in one place, from where it can be taken elsewhere.
-MOST_BATCHES = 40
+MOST_BATCHES = 20
 
 
 class Sweep:
