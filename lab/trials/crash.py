@@ -16,11 +16,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from headrace.emulator import Addon, Declined, Emulator
+from headrace.emulator import Declined, Emulator
 from lab.kit.databases import DATABASES
 from lab.kit.waiting import PATIENCE_SECONDS, until, until_acknowledged
 from lab.trials.comparison import Comparison, compare, is_settled, wait_until_settled
-from lab.trials.service import APPS, TriedService, connected, prepared
+from lab.trials.service import APPS, Member, TriedService, connected, prepared
 
 IN_FLIGHT = 12
 PLANS = ("free", "basic")
@@ -31,7 +31,15 @@ UUID = "01234567-89ab-4def-8123-456789abcdef"
 
 # Which process dies at a boundary: the one that does all, or the web of a service whose workers live on.
 Victim = Literal["service", "web"]
-Scenario = Callable[[TriedService], Coroutine[None, None, None]]
+Act = Callable[[TriedService], Coroutine[None, None, None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What is played while a process dies; `before` it, by a process that does not, comes what it takes for that."""
+
+    play: Act
+    before: Act | None = None
 
 
 @dataclass(kw_only=True)
@@ -95,8 +103,9 @@ async def run_boundaries(database: str, name: str, *, victim: Victim = "service"
             service.heroku.switches.grant_backfill = name != "provision"
             for other in others:
                 await service.start(other)
+            await _prepare(service, dying, name)
             await service.start(dying, TRIAL_KILL_AT=str(number))
-            playing = asyncio.create_task(SCENARIOS[name](service))
+            playing = asyncio.create_task(_play(service, name))
             while dying.is_running and not _is_over(playing, service):
                 await asyncio.sleep(0.02)
             if not dying.is_running:
@@ -116,10 +125,24 @@ async def _count_boundaries(database: str, name: str, victim: Victim) -> int:
         counting, *others = service.members
         for other in others:
             await service.start(other)
+        await _prepare(service, counting, name)
         await service.start(counting, TRIAL_COUNT=str(counted))
-        await SCENARIOS[name](service)
+        await _play(service, name)
         await wait_until_settled(service)
         return int(counted.read_text(encoding="utf-8"))
+
+
+async def _prepare(service: TriedService, victim: Member, name: str) -> None:
+    before = SCENARIOS[name].before
+    if before is not None:
+        await service.start(victim)
+        await before(service)
+        await wait_until_settled(service)
+        await service.kill(victim)
+
+
+async def _play(service: TriedService, name: str) -> None:
+    await SCENARIOS[name].play(service)
 
 
 def _is_over(playing: asyncio.Task[None], service: TriedService) -> bool:
@@ -164,7 +187,7 @@ async def _deprovision_meanwhile(service: TriedService) -> None:
 
 async def _set_config(service: TriedService) -> None:
     """Ordered by another process, as a partner's script does; the second order removes what the first has set."""
-    addon = await _provision_one(service)
+    [addon] = service.heroku.state.addons
     async with connected(service) as acme:
         for value in ("token-1", None):
             change = await acme.set_config(addon.id, {"ACME_SEARCH_TOKEN": value}, wait=PATIENCE)
@@ -173,7 +196,7 @@ async def _set_config(service: TriedService) -> None:
 
 async def _rotate(service: TriedService) -> None:
     """Twice, so that what the first has made is retired."""
-    addon = await _provision_one(service)
+    [addon] = service.heroku.state.addons
     async with connected(service) as acme:
         for _ in range(2):
             ordered = await acme.jobs.rotate(uuid=addon.id)
@@ -181,33 +204,39 @@ async def _rotate(service: TriedService) -> None:
 
 
 async def _set_many(service: TriedService) -> None:
-    for app in APPS[:MANY]:
-        await until_acknowledged(lambda app=app: service.heroku.create_addon(app, "acme-search:free"))  # type: ignore[misc]
+    """The worker tells Heroku of all of them in one batch."""
     addons = list(service.heroku.state.addons)
-    await until(lambda: all(addon.state == "provisioned" for addon in addons))
     async with connected(service) as acme:
         ordered = await acme.jobs.set_config({"ACME_SEARCH_TOKEN": "token-1"}, uuid=[addon.id for addon in addons])
         job = await acme.jobs.wait(str(ordered.job_id), within=PATIENCE)
         assert (job.total, job.done) == (MANY, MANY), job
 
 
-async def _provision_one(service: TriedService) -> Addon:
+async def _provision_one(service: TriedService) -> None:
     await _provision(service)
-    addon = next(iter(service.heroku.state.addons))
-    await until(lambda: addon.state == "provisioned")
-    return addon
+    await _wait_until_provisioned(service)
+
+
+async def _provision_many(service: TriedService) -> None:
+    for app in APPS[:MANY]:
+        await until_acknowledged(lambda app=app: service.heroku.create_addon(app, "acme-search:free"))  # type: ignore[misc]
+    await _wait_until_provisioned(service)
+
+
+async def _wait_until_provisioned(service: TriedService) -> None:
+    await until(lambda: all(addon.state == "provisioned" for addon in service.heroku.state.addons))
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "provision": _provision,
-    "refused provision": _provision_refused,
-    "provision at once": _provision_at_once,
-    "plan change": _change_plan,
-    "deprovision": _deprovision,
-    "deprovision meanwhile": _deprovision_meanwhile,
-    "set config": _set_config,
-    "rotate": _rotate,
-    "set config of many": _set_many,
+    "provision": Scenario(play=_provision),
+    "refused provision": Scenario(play=_provision_refused),
+    "provision at once": Scenario(play=_provision_at_once),
+    "plan change": Scenario(play=_change_plan),
+    "deprovision": Scenario(play=_deprovision),
+    "deprovision meanwhile": Scenario(play=_deprovision_meanwhile),
+    "set config": Scenario(play=_set_config, before=_provision_one),
+    "rotate": Scenario(play=_rotate, before=_provision_one),
+    "set config of many": Scenario(play=_set_many, before=_provision_many),
 }
 
 
