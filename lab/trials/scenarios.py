@@ -106,6 +106,7 @@ async def _rotate(service: TriedService) -> None:
 
 
 async def _set_many(service: TriedService) -> None:
+    """The worker tells Heroku of all of them in one batch."""
     uuids = [addon.id for addon in service.heroku.state.addons]
     async with connected(service) as acme:
         ordered = await acme.jobs.set_config({"ACME_SEARCH_TOKEN": "token-1"}, uuid=uuids)

@@ -31,6 +31,7 @@ MAY_CATCH_EVERYTHING = {
     "inspector/batches.py",
     "inspector/inspector.py",
     "running.py",
+    "workflows/config/batches.py",
     "workflows/lifecycle/failures.py",
     "workflows/lifecycle/panels.py",
     "workflows/lifecycle/steps.py",

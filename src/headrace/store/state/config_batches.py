@@ -171,6 +171,7 @@ def _build_load(dialect: str) -> sa.Select[Any]:
             resource.c.running == sa.bindparam("b_batch"),
             is_provisioned(),
         )
+        .order_by(config_change.c.resource_uuid)
     )
 
 

@@ -138,7 +138,11 @@ _IS_ANY_WAITING = sa.select(sa.literal(1)).select_from(config_change).where(*_wa
 
 def _hold(connection: sa.Connection, job_id: str, *, is_held: bool) -> None:
     waits = sa.and_(config_change.c.job_id == job_id, config_change.c.outcome.is_(None))
-    connection.execute(sa.update(config_change).where(waits).values(is_held=is_held))
+    # In the order in which a batch writes them: else the two may each have what the other waits for.
+    uuids = sa.select(config_change.c.resource_uuid).where(waits).order_by(config_change.c.resource_uuid)
+    waiting = uuids.with_for_update().cte("waiting", nesting=True)
+    is_waiting = config_change.c.resource_uuid.in_(sa.select(waiting.c.resource_uuid))
+    connection.execute(sa.update(config_change).where(waits, is_waiting).values(is_held=is_held))
 
 
 def _read(row: sa.Row[Any]) -> ConfigJobRow:

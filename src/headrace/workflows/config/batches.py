@@ -10,6 +10,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
+from operator import attrgetter
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -144,13 +146,19 @@ class ConfigBatches:
         if now - telling.proved_at > PROVED_FOR_SECONDS:
             # Before the answer is there: the others need not ask the same.
             telling.proved_at = now
-            await self._core.database.read_behind_fence(_look)
+            try:
+                await self._core.database.read_behind_fence(_look)
+            except BaseException:
+                # Nor do the others begin anything more.
+                telling.began_at = -inf
+                raise
 
     def _record(self, connection: sa.Connection, telling: Telling) -> None:
         plan_anew(connection)
         core, now = self._core, self._core.clock()
         lock_resources(connection, telling.uuids)
-        record_told(connection, core, telling.told)
+        # In one order, so that whoever stops the job meanwhile waits, or is waited for.
+        record_told(connection, core, sorted(telling.told, key=attrgetter("uuid")))
         forget_tried(connection, {each.uuid: each.number for each in telling.left if each.is_first})
         settle_notices_of(connection, telling.uuids, by="worker", now=now, kinds=OVER_AT_THE_END)
         for uuid in list_with_more_due(connection, telling.batch, telling.uuids):
