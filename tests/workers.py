@@ -19,6 +19,7 @@ from headrace.emulator import Emulator, describe, load_world
 from headrace.emulator import run as run_emulator
 from headrace.store.sql.database import Database
 from headrace.testing import eventually
+from lab.kit.forked import Forked, fork_headrace
 from lab.kit.processes import find_command, find_free_port
 from pair import WORLD
 
@@ -67,7 +68,7 @@ class Site:
 @dataclass
 class Process:
     url: str
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Forked
 
     def kill(self) -> None:
         """End it, and what it has started, as a machine does that fails."""
@@ -105,16 +106,14 @@ async def serve_process(
 ) -> AsyncIterator[Process]:
     """Run `headrace serve` on this port until the block ends; it begins when what it runs is ready, web and worker."""
     ports = [port]
-    if command == "serve" and not {"--web-only", "--one-process"} & set(options):
+    is_one = command == "worker" or bool({"--web-only", "--one-process"} & set(options))
+    if not is_one:
         ports.append(find_free_port())
         options = (*options, "--worker-port", str(ports[-1]))
-    line = [str(HEADRACE), command, "acme:service", "--port", str(port), *options]
-    if descriptors is not None:
-        line = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"', *line]
+    line = [command, "acme:service", "--port", str(port), *options]
+    start = _fork if is_one and descriptors is None else partial(_start, descriptors=descriptors)
     with (folder / "log").open("ab") as log:
-        popen = subprocess.Popen(  # noqa: ASYNC220
-            line, cwd=folder, env={**os.environ, **environment}, stderr=log, start_new_session=True
-        )
+        popen = start(line, {**os.environ, **environment}, folder, log.fileno())
     process = Process(f"http://127.0.0.1:{port}", popen)
     try:
         async with aiohttp.ClientSession() as http:
@@ -130,6 +129,22 @@ async def serve_process(
     finally:
         popen.terminate()
         await asyncio.to_thread(popen.wait, 120)
+
+
+def _fork(
+    arguments: list[str], environment: dict[str, str], folder: Path, log: int
+) -> subprocess.Popen[bytes] | Forked:
+    return fork_headrace(arguments, environment=environment, cwd=folder, stdout=1, stderr=log)
+
+
+def _start(
+    arguments: list[str], environment: dict[str, str], folder: Path, log: int, *, descriptors: int | None
+) -> subprocess.Popen[bytes] | Forked:
+    """Start the command itself: one that starts others, or that may open so many descriptors only."""
+    line = [str(HEADRACE), *arguments]
+    if descriptors is not None:
+        line = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"', *line]
+    return subprocess.Popen(line, cwd=folder, env=environment, stderr=log, start_new_session=True)
 
 
 def work_process(folder: Path, environment: dict[str, str]) -> AbstractAsyncContextManager[Process]:

@@ -48,10 +48,11 @@ def make_blank_database(kind: str) -> Iterator[str]:
 def make_on_server(server: str, *, template: str = "template1", more: str = "") -> Iterator[str]:
     """Yield the URL of a new database on this PostgreSQL, a copy of the template; it goes in the end.
 
-    `more` is what else is to be said of it, such as its locale.
+    `more` is what else is to be said of it, such as its locale. Files are copied as files: to copy and log their pages
+    takes the processor half as long again.
     """
     name = f"headrace_{uuid4().hex[:12]}"
-    _order(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" {more}')
+    _order(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy {more}')
     try:
         yield _locate(server, name)
     finally:
@@ -98,10 +99,14 @@ def _locate(server: str, name: str) -> str:
 
 
 def _order(server: str, statement: str) -> None:
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
-    with engine.connect() as connection:
+    with _make_engine(server).connect() as connection:
         connection.exec_driver_sql(statement)
-    engine.dispose()
+
+
+@cache
+def _make_engine(server: str) -> sa.Engine:
+    """Return an engine that keeps no connection: what it asks a server about itself, it asks once."""
+    return sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
 
 
 @cache

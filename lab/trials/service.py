@@ -1,36 +1,26 @@
 """What a trial runs: a Heroku in this process, an add-on service in others that can be killed."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import aiohttp
 
 from headrace import AddonService
-from headrace.cli.main import main
 from headrace.emulator import Emulator, describe, load_world, run
 from headrace.settings import read_settings
 from lab.kit.databases import make_database
+from lab.kit.forked import Forked, fork_headrace
 from lab.kit.processes import find_free_port
 from lab.kit.worlds import build_world, name_app
 from lab.trials.receiver import Receiver, receiving
 
 ROOT = Path(__file__).parents[2]
-# A process of its own for each, out of one that has imported everything: most of a start is that.
-PROCESSES = multiprocessing.get_context("forkserver")
-PRELOADED = (
-    *("lab.trials.service", "headrace.service", "headrace.serving", "headrace.routes"),
-    *("headrace.workflows.engine.runtime", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql", "psycopg"),
-)
-PROCESSES.set_forkserver_preload([*PRELOADED])
 READY_WITHIN_SECONDS = 180.0
 APPS = tuple(name_app(number) for number in range(25))
 SETTINGS = ("HEADRACE_", "HEROKU_", "DATABASE_URL", "PORT", "TRIAL_")
@@ -72,11 +62,11 @@ class Member:
 
     arguments: tuple[str, ...]
     port: int
-    process: BaseProcess | None = None
+    process: Forked | None = None
 
     @property
     def is_running(self) -> bool:
-        return self.process is not None and self.process.is_alive()
+        return self.process is not None and self.process.poll() is None
 
     @property
     def pid(self) -> int | None:
@@ -107,10 +97,14 @@ class TriedService:
             RuntimeError: it has ended in another way.
         """
         arguments = [*member.arguments, "--port", str(member.port)]
-        member.process = PROCESSES.Process(
-            target=_run_headrace, args=(arguments, {**self.environment, **environment}, self.folder / "log")
-        )
-        member.process.start()
+        with (self.folder / "log").open("ab") as log:
+            member.process = fork_headrace(
+                arguments,
+                environment={**self.environment, **environment},
+                cwd=ROOT,
+                stdout=log.fileno(),
+                stderr=log.fileno(),
+            )
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while not await self._is_ready(member) and member.is_running:
                 await asyncio.sleep(0.05)
@@ -122,14 +116,14 @@ class TriedService:
         if member.process is not None and member.is_running:
             self.kills += 1
             member.process.kill()
-            await asyncio.to_thread(member.process.join)
+            await asyncio.to_thread(member.process.wait)
 
     async def end(self) -> None:
         """End every process at once: nothing is expected of it any more."""
         for member in self.members:
             if member.process is not None:
                 member.process.kill()
-                await asyncio.to_thread(member.process.join)
+                await asyncio.to_thread(member.process.wait)
 
     async def _is_ready(self, member: Member) -> bool:
         try:
@@ -188,14 +182,3 @@ async def connected(service: TriedService) -> AsyncIterator[AddonService]:
     acme.action(REBUILD)(lambda _order: None)
     async with acme.connected():
         yield acme
-
-
-def _run_headrace(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
-    """Be the command `headrace`, in this process."""
-    os.chdir(ROOT)
-    os.environ.clear()
-    os.environ.update(environment)
-    with log.open("ab") as out:
-        os.dup2(out.fileno(), sys.stdout.fileno())
-        os.dup2(out.fileno(), sys.stderr.fileno())
-    main(arguments)

@@ -18,6 +18,7 @@ from typing import IO, Any
 import httpx2
 
 from headrace.emulator import BUILT_IN_WORLD
+from lab.kit.forked import Forked, fork_headrace
 from lab.kit.processes import find_command, find_free_port
 
 HEADRACE = find_command("headrace")
@@ -41,22 +42,24 @@ class Running:
         env: Mapping[str, str],
         cwd: Path | None = None,
         stdin: int = subprocess.DEVNULL,
+        is_forked: bool = False,
     ) -> None:
+        """`is_forked` says of `headrace` that its start is nothing to look at, so it may be had at less cost."""
         self.command = " ".join(str(part) for part in command)
         self.out: list[str] = []
         self.err: list[str] = []
         self._changed = threading.Condition()
         self._open_pipes = 2
-        self._process = subprocess.Popen(
-            command,
-            env=env,
-            cwd=cwd,
-            text=True,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        pipes = ((self._process.stdout, self.out), (self._process.stderr, self.err))
+        self._process: subprocess.Popen[bytes] | Forked
+        (out, to_out), (err, to_err) = os.pipe(), os.pipe()
+        if is_forked:
+            line = command[1:]
+            self._process = fork_headrace(line, environment=env, cwd=cwd, stdin=stdin, stdout=to_out, stderr=to_err)
+        else:
+            self._process = subprocess.Popen(command, env=env, cwd=cwd, stdin=stdin, stdout=to_out, stderr=to_err)
+        os.close(to_out)
+        os.close(to_err)
+        pipes = ((os.fdopen(out), self.out), (os.fdopen(err), self.err))
         self._readers = [threading.Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
         for reader in self._readers:
             reader.start()
@@ -119,9 +122,11 @@ class Processes:
         environment: Mapping[str, str] | None = None,
         command: Path = HEADRACE,
         stdin: int = subprocess.DEVNULL,
+        is_forked: bool = False,
     ) -> Running:
         """Start a command of this headrace, or of another one; `stdin` is a descriptor."""
-        process = Running([command, *arguments], env=build_environment(**(environment or {})), cwd=cwd, stdin=stdin)
+        settings = build_environment(**(environment or {}))
+        process = Running([command, *arguments], env=settings, cwd=cwd, stdin=stdin, is_forked=is_forked)
         self.running.append(process)
         return process
 
@@ -132,18 +137,23 @@ class Processes:
             process.stop()
             print(process.render())  # noqa: T201
 
-    def start_heroku_and_acme(self, *, more: str = "", **environment: str) -> "Town":
-        """Start the emulator and the example add-on, with more code of its own, and wait until both are ready."""
+    def start_heroku_and_acme(self, *, more: str = "", is_forked: bool = True, **environment: str) -> "Town":
+        """Start the emulator and the example add-on, with more code of its own, and wait until both are ready.
+
+        Unless they are forked, they are what an operator types, and the add-on is a web and a worker.
+        """
         code = (EXAMPLES / "acme.py").read_text(encoding="utf-8")
         (self.folder / "acme.py").write_text(code + more, encoding="utf-8")
         url = f"http://127.0.0.1:{find_free_port()}"
         world, env_file = self.folder / "world.toml", self.folder / "acme.env"
         world.write_text(BUILT_IN_WORLD.replace(WORLD_URL, url), encoding="utf-8")
-        emulator = self.headrace("emulate", "--world", world, "--port", "0", "--json", "--env-file", env_file)
+        emulate: tuple[str | Path, ...] = ("emulate", "--world", world, "--port", "0", "--json", "--env-file", env_file)
+        emulator = self.headrace(*emulate, is_forked=is_forked)
         described = json.loads(emulator.wait_for_line(r"^{.*}$")[0])
         environment = {"DATABASE_URL": f"sqlite:///{self.folder / 'acme.db'}", **environment}
-        arguments = ("serve", "acme:service", "--port", url.rpartition(":")[2], "--env-file", env_file)
-        service = self.headrace(*arguments, cwd=self.folder, environment=environment)
+        serve: list[str | Path] = ["serve", "acme:service", "--port", url.rpartition(":")[2], "--env-file", env_file]
+        serve += ["--one-process"] * is_forked
+        service = self.headrace(*serve, cwd=self.folder, environment=environment, is_forked=is_forked)
         wait_until(lambda: is_ready(f"{url}/ready"), why=service.render)
         return Town(
             processes=self,
@@ -198,7 +208,9 @@ class Town:
 
     def run(self, *arguments: str) -> str:
         """Run a command with the service's settings, and return what it prints."""
-        process = self.processes.headrace(*arguments, "--env-file", self.env_file, environment=self.environment)
+        process = self.processes.headrace(
+            *arguments, "--env-file", self.env_file, environment=self.environment, is_forked=True
+        )
         assert process.wait() == 0, process.render()
         return "".join(process.out)
 

@@ -48,12 +48,13 @@ def test_the_examples_pass_the_checker(processes: Processes, example: str, requi
         url.rpartition(":")[2],
         cwd=EXAMPLES,
         environment=environment,
+        is_forked=True,
     )
     wait_until(lambda: is_ready(f"{url}/ready"), why=service.render)
     plans = ("--plan", "basic", "--plan", "standard")
-    checker = processes.headrace(
-        "check", "--manifest", manifest, "--port", heroku.rpartition(":")[2], *plans, "--format", "json"
-    )
+    port = heroku.rpartition(":")[2]
+    check: tuple[str | Path, ...] = ("check", "--manifest", manifest, "--port", port, *plans, "--format", "json")
+    checker = processes.headrace(*check, is_forked=True)
     status = checker.wait(within=120)
     report = json.loads("".join(checker.out))
 

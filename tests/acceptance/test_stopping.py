@@ -26,7 +26,7 @@ def test_the_emulator_can_be_stopped_once_it_says_that_it_runs(processes: Proces
 
 def test_ctrl_c_ends_the_service_without_complaint(processes: Processes) -> None:
     """Stopping is not a failure: exit status 0, and nothing after the log's last line."""
-    service = processes.start_heroku_and_acme().service
+    service = processes.start_heroku_and_acme(is_forked=False).service
 
     service.send_signal(signal.SIGINT)
 

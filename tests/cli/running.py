@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from headrace.cli.main import main
 from headrace.settings import SETTINGS
+from lab.kit.forked import fork_headrace
 
 # The least that can be served.
 WHOLE_ACME = """
@@ -50,7 +52,13 @@ class Done:
 
 async def run(*arguments: str, environment: Mapping[str, str | None], cwd: Path) -> Done:
     """Run a command in a process of its own."""
-    return await _run(HEADRACE, *arguments, environment=build_environment(environment), cwd=cwd)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        streams = {"stdout": out.fileno(), "stderr": err.fileno()}
+        process = fork_headrace(arguments, environment=build_environment(environment), cwd=cwd, **streams)
+        status = await asyncio.to_thread(process.wait, LONGEST_SECONDS)
+        out.seek(0)
+        err.seek(0)
+        return Done(status, out.read().decode(), err.read().decode())
 
 
 async def run_script(script: str, *arguments: str, environment: Mapping[str, str], cwd: Path) -> Done:
