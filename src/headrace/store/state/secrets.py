@@ -78,6 +78,10 @@ class SecretStore:
         """Return the text, None when there is none, or raise SealBroken."""
         return self._find(connection, uuid, kind)[0]
 
+    def open(self, uuid: str, kind: str, sealed: bytes) -> str:
+        """Return the text of a resource's secret that is sealed, or raise SealBroken."""
+        return self._keys.open(sealed, row=name_row(uuid, kind))
+
     def delete(self, connection: sa.Connection, uuid: str, kind: str) -> None:
         connection.execute(_DELETE, {"uuid": uuid, "kind": kind})
 
@@ -100,8 +104,7 @@ class SecretStore:
         self.save(connection, uuid, GRANT, grant.code.reveal(), expires_at=grant.expires_at)
 
     def find_grant(self, connection: sa.Connection, uuid: str) -> Grant | None:
-        code, expires_at = self._find(connection, uuid, GRANT)
-        return Grant(code=Secret(code), expires_at=expires_at) if code and expires_at else None
+        return read_grant(*self._find(connection, uuid, GRANT))
 
     def save_token(self, connection: sa.Connection, uuid: str, token: Token) -> None:
         """Store a token; the grant it came from is spent and goes. What was deprovisioned meanwhile gets none."""
@@ -112,10 +115,7 @@ class SecretStore:
         self.delete(connection, uuid, GRANT)
 
     def find_token(self, connection: sa.Connection, uuid: str) -> Token | None:
-        text, expires_at = self._find(connection, uuid, TOKEN)
-        if text is None or expires_at is None:
-            return None
-        return _read_token(text, expires_at)
+        return read_token(*self._find(connection, uuid, TOKEN))
 
     def find_tokens(self, connection: sa.Connection, uuids: sa.Select[tuple[str]]) -> dict[str, Token]:
         """Return the tokens of the resources that a query names.
@@ -128,8 +128,9 @@ class SecretStore:
         tokens = {}
         for row in connection.execute(query).all():
             with suppress(SealBroken):
-                text = self._keys.open(row.sealed, row=name_row(row.resource_uuid, TOKEN))
-                tokens[row.resource_uuid] = _read_token(text, row.expires_at)
+                token = read_token(self.open(row.resource_uuid, TOKEN, row.sealed), row.expires_at)
+                assert token is not None
+                tokens[row.resource_uuid] = token
         return tokens
 
     def list_with_token(self, connection: sa.Connection, uuids: Collection[str]) -> set[str]:
@@ -146,7 +147,7 @@ class SecretStore:
         query = sa.select(secret.c.kind, secret.c.sealed).where(
             secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
         )
-        return [self._keys.open(row.sealed, row=name_row(uuid, row.kind)) for row in connection.execute(query)]
+        return [self.open(uuid, row.kind, row.sealed) for row in connection.execute(query)]
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, until: datetime
@@ -180,11 +181,10 @@ class SecretStore:
     def save_config(
         self, connection: sa.Connection, uuid: str, config: Mapping[str, str], *, kind: str = CONFIG
     ) -> None:
-        self.save(connection, uuid, kind, msgspec.json.encode(config).decode())
+        self.save(connection, uuid, kind, write_config(config))
 
     def find_config(self, connection: sa.Connection, uuid: str, *, kind: str = CONFIG) -> dict[str, str] | None:
-        text = self.find(connection, uuid, kind)
-        return None if text is None else msgspec.json.decode(text, type=dict[str, str])
+        return read_config(self.find(connection, uuid, kind))
 
     def merge_config(self, connection: sa.Connection, uuid: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Store what Heroku has been told, by name; None removes. Return what there was of these names before."""
@@ -231,15 +231,32 @@ class SecretStore:
     def _find(self, connection: sa.Connection, uuid: str, kind: str) -> tuple[str | None, datetime | None]:
         """Return a text and until when it is good; neither when there is none."""
         row = connection.execute(_FIND, {"uuid": uuid, "kind": kind}).one_or_none()
-        return (None, None) if row is None else (self._keys.open(row.sealed, row=name_row(uuid, kind)), row.expires_at)
+        return (None, None) if row is None else (self.open(uuid, kind, row.sealed), row.expires_at)
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
 
 
-def _read_token(text: str, expires_at: datetime) -> Token:
+def read_token(text: str | None, expires_at: datetime | None) -> Token | None:
+    """Return a token out of the text that it is kept as, and its end."""
+    if text is None or expires_at is None:
+        return None
     access, refresh = msgspec.json.decode(text, type=tuple[str, str])
     return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
+
+
+def read_grant(code: str | None, expires_at: datetime | None) -> Grant | None:
+    return Grant(code=Secret(code), expires_at=expires_at) if code and expires_at else None
+
+
+def write_config(config: Mapping[str, str]) -> str:
+    """Return config vars as the text that they are kept as."""
+    return msgspec.json.encode(config).decode()
+
+
+def read_config(text: str | None) -> dict[str, str] | None:
+    """Return config vars out of the text that they are kept as."""
+    return None if text is None else msgspec.json.decode(text, type=dict[str, str])
 
 
 def name_part(scope: str, step: str) -> str:
