@@ -1,7 +1,7 @@
 """What a step of a workflow looks at before it does anything: all of it in one statement."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Sight:
     state: State
     last: str | None
     _store: SecretStore
-    _sealed: Mapping[str, _Sealed]
+    _sealed: Mapping[str, _Sealed] = field(repr=False)
 
     @property
     def token(self) -> Token | None:

@@ -7,7 +7,7 @@ is in the state that its workflow is for: a deprovision that arrives meanwhile s
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -91,7 +91,7 @@ class _Seen:
 
     step: Traced
     is_left: bool
-    found: Any
+    found: Any = field(repr=False)
 
 
 class _Walk:
