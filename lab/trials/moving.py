@@ -22,9 +22,9 @@ from headrace.workflows.engine import ledger
 from headrace.workflows.engine.port import APPLICATION, CONTRACT_VERSION, QUEUE
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import fill
+from lab.kit.forked import PROCESSES
 from lab.kit.heroku import name_id
 from lab.trials.result import Result
-from lab.trials.service import PROCESSES
 
 # More than is in memory at a time.
 RESOURCES = 1_100

@@ -108,9 +108,9 @@ class TriedService:
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while not await self._is_ready(member) and member.is_running:
                 await asyncio.sleep(0.05)
-        if member.process.exitcode not in (None, -signal.SIGKILL):
+        if member.process.returncode not in (None, -signal.SIGKILL):
             said = (self.folder / "log").read_text(encoding="utf-8")[-LOG_SHOWN:]
-            raise RuntimeError(f"{member.arguments} ended by itself, with {member.process.exitcode}:\n{said}")
+            raise RuntimeError(f"{member.arguments} ended by itself, with {member.process.returncode}:\n{said}")
 
     async def kill(self, member: Member) -> None:
         if member.process is not None and member.is_running:

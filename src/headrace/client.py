@@ -17,9 +17,8 @@ from yarl import URL
 
 from headrace.clock import Clock
 from headrace.errors import GrantError, RateLimited, UnexpectedAnswer, Unreachable
-from headrace.models import Grant, Inspection, Secret, Token
+from headrace.models import Grant, Secret, Token
 from headrace.protocol.oauth import TokenChain, build_backfill, exchange, read_backfill, refresh
-from headrace.protocol.pipelines import inspect
 from headrace.protocol.platform import raise_for_status, read_date, read_rate_remaining
 from headrace.protocol.wire import Host, Request, Response
 from headrace.telemetry.context import about
@@ -214,16 +213,18 @@ class HerokuClient:
                 return grant
         return None
 
-    async def inspect(self, uuid: str) -> Inspection:
-        """Find out which app, pipeline and stage a resource is in. See `protocol.pipelines.inspect`."""
-        return await self.drive(uuid, inspect(uuid, now=self._clock()))
-
-    async def drive(self, uuid: str, chain: Generator[Request, Response, T], *, may_use_kept: bool = False) -> T:
-        """Run a chain of requests to its end with the token of one resource, and return what it found.
+    async def drive(
+        self,
+        uuid: str,
+        chain: Generator[Request, Response, T],
+        *,
+        token: Token | None = None,
+        may_use_kept: bool = False,
+    ) -> T:
+        """Run a chain of requests to its end with the token of one resource, as `send` does; return what it found.
 
         `may_use_kept` is for asking who may see an app, for which the last of the token's pool is kept.
         """
-        token: Token | None = None
         try:
             request = next(chain)
             while True:
@@ -233,9 +234,9 @@ class HerokuClient:
             value: T = end.value
             return value
 
-    async def call(self, uuid: str, request: Request) -> Response:
-        """Send one request with the token of a resource; raise the error that its status means."""
-        response = await self.send(uuid, request)
+    async def call(self, uuid: str, request: Request, *, token: Token | None = None) -> Response:
+        """Send one request with the token of a resource, as `send` does; raise the error that its status means."""
+        response = await self.send(uuid, request, token=token)
         raise_for_status(response, request)
         return response
 

@@ -11,6 +11,7 @@ from headrace.emulator import Clock, Switches
 from headrace.errors import Unprocessable
 from headrace.inspector.inspector import Inspector
 from headrace.protocol.pipelines import Access
+from headrace.protocol.platform import build_addon_info
 from headrace.protocol.wire import Response
 from headrace.store.state.due import claim_batch, find_longest_due, list_batch
 from headrace.store.state.people.access import list_freshly_checked_apps, save_access
@@ -181,7 +182,7 @@ async def test_a_secret_that_heroku_repeats_is_in_no_errors_text(sqlite_url: str
         odd = Response(status=422, body=json.dumps({"id": "invalid_params", "message": message}).encode())
         async with open_client(pair, {f"/addons/{uuid}": odd}) as client:
             with pytest.raises(Unprocessable) as caught:
-                await client.inspect(uuid)
+                await client.call(uuid, build_addon_info(uuid))
 
         assert f"GET /addons/{uuid}: 422 invalid_params: Not with •••, please." == str(caught.value)
 

@@ -252,9 +252,9 @@ class BatchInspector:
             elif answer.place is not None:
                 news.append(self._find(state, answer, answer.place))
         save_confirmed(connection, same, now=state.now)
-        moves = [(each.uuid, each.old, each.new) for each in save_found(connection, news) if each.old is not None]
-        for uuid, old, new in moves:
-            self._on_move(connection, uuid, old, new)
+        moves = save_found(connection, news)
+        for move in moves:
+            self._on_move(connection, move.uuid, move.old, move.new)
         failed = [self._fail(state, uuid, error) for uuid, error in state.failures.items()]
         for each in failed:
             answered_at = state.due[each.uuid].checked_at

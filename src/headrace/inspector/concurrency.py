@@ -13,11 +13,12 @@ async def gather_bounded(ask: Callable[[T], Awaitable[R]], items: Iterable[T], *
 
     No coroutine is made before its turn: a stop leaves none behind.
     """
-    left, answers = iter(items), []
+    asked, answers = list(items), []
+    left = iter(asked)
 
     async def work() -> None:
         for item in left:
             answers.append(await ask(item))  # noqa: PERF401 - others append in between
 
-    await asyncio.gather(*(work() for _ in range(limit)))
+    await asyncio.gather(*(work() for _ in range(min(limit, len(asked)))))
     return answers

@@ -1,6 +1,7 @@
 """Keeping placements current: asking Heroku where apps are and who may see them, and storing the answers."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,8 +14,8 @@ from headrace.inspector.concurrency import gather_bounded
 from headrace.inspector.failures import log_failure
 from headrace.inspector.freshness import decide_next_inspection, decide_next_try
 from headrace.logs import LogName
-from headrace.models import Inspection, Ref
-from headrace.protocol.pipelines import find_access, name_as_known
+from headrace.models import Inspection, Ref, Token
+from headrace.protocol.pipelines import Access, find_access, inspect, name_as_known
 from headrace.store.sql.database import Database
 from headrace.store.sql.outage import is_outage
 from headrace.store.state.due import make_due
@@ -28,7 +29,7 @@ from headrace.store.state.placements import (
     save_failed_inspection,
     save_inspection,
 )
-from headrace.store.state.resources import find_resource
+from headrace.store.state.resources import ResourceRow, find_resource
 
 # How long an answer about who may see an app is good for: a removed collaborator is out after that.
 ACCESS_GOOD_FOR = timedelta(minutes=5)
@@ -40,8 +41,24 @@ ASKED_AGAIN_AFTER = timedelta(seconds=10)
 IN_FLIGHT = 16
 
 
-# Writes more about an inspection, in the transaction that records it.
-Note = Callable[[sa.Connection, Inspection], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessAnswer:
+    """What Heroku answered to the question, asked at a moment, who may see an app."""
+
+    app_id: str
+    access: Access
+    asked_at: datetime
+
+    def save(self, connection: sa.Connection) -> None:
+        save_access(connection, self.app_id, self.access, now=self.asked_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What was found out about a resource; `access` is None where nobody asked or was told who may see its app."""
+
+    inspection: Inspection
+    access: AccessAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +86,8 @@ class Inspector:
         # By app, when Heroku last did not answer this process who may see it.
         self._unanswered_at: dict[str, datetime] = {}
 
-    async def inspect(
-        self, uuid: str, *, note: Note = lambda _connection, _inspection: None, has_access_read: bool = False
-    ) -> Inspection:
-        """Ask Heroku for a resource's placement and store it, with what `note` writes in the same transaction.
-
-        `has_access_read` has Heroku asked before that who may see the app, if that is not known.
+    async def inspect(self, uuid: str) -> Inspection:
+        """Ask Heroku for a resource's placement and store it.
 
         Raises:
             UnknownResource: there is no such resource.
@@ -84,18 +97,31 @@ class Inspector:
         row = await self._database.read(find_resource, uuid)
         if row is None:
             raise UnknownResource(uuid)
-        known_app = Ref(id=row.app_id, name=row.app_name) if row.app_id else None
-        try:
-            told = await self._client.inspect(uuid)
-            inspection = replace(told, addon=name_as_known(told.addon, name=row.name, app=known_app))
-            if has_access_read:
-                await self.refresh_access({inspection.app.id: uuid})
-            await self._database.write(self._record, inspection, note)
-        except Exception as error:
-            if not is_outage(error):
-                await self._database.write(self._record_failure, uuid, type(error).__name__)
-            raise
+        async with self._noting_failure(uuid):
+            inspection = await self._ask(row)
+            await self._database.write(self.record, Findings(inspection=inspection))
         return inspection
+
+    async def find_out(self, row: ResourceRow, *, token: Token | None) -> Findings:
+        """Ask Heroku where a resource is and who may see its app, and return what is to be recorded of it.
+
+        `token` is the resource's, from a caller who has read it already. That who may see it is not told is no failure.
+
+        Raises:
+            PlatformError: Heroku did not answer; the failure is noted as by `inspect`.
+        """
+        async with self._noting_failure(row.uuid):
+            inspection, access = await self._ask(row, token=token), None
+            app_id = inspection.app.id
+            async with self._bearing_silence(app_id, row.uuid):
+                access = await self._ask_access(app_id, row.uuid, token=token)
+            return Findings(inspection=inspection, access=access)
+
+    def record(self, connection: sa.Connection, findings: Findings) -> None:
+        """Record what was found out about a resource, and who may see its app, if that was asked."""
+        self._record(connection, findings.inspection)
+        if findings.access is not None:
+            findings.access.save(connection)
 
     async def inspect_all(self, uuids: Iterable[str]) -> int:
         """Inspect many resources, some at a time; return how many Heroku answered about."""
@@ -135,7 +161,22 @@ class Inspector:
         fresh = await self._database.read(list_freshly_checked_apps, apps.keys(), after=now - ACCESS_GOOD_FOR, now=now)
         left_alone = fresh | self._unanswered_at.keys()
         stale = {app_id: uuid for app_id, uuid in apps.items() if app_id not in left_alone}
-        await gather_bounded(self._try_access, stale.items(), limit=IN_FLIGHT)
+        await gather_bounded(self._refresh_access, stale.items(), limit=IN_FLIGHT)
+
+    async def _ask(self, row: ResourceRow, *, token: Token | None = None) -> Inspection:
+        known_app = Ref(id=row.app_id, name=row.app_name) if row.app_id else None
+        told = await self._client.drive(row.uuid, inspect(row.uuid, now=self._clock()), token=token)
+        return replace(told, addon=name_as_known(told.addon, name=row.name, app=known_app))
+
+    @asynccontextmanager
+    async def _noting_failure(self, uuid: str) -> AsyncIterator[None]:
+        """Note beside what is known of a resource's place why it could not be asked about."""
+        try:
+            yield
+        except Exception as error:
+            if not is_outage(error):
+                await self._database.write(self._record_failure, uuid, type(error).__name__)
+            raise
 
     async def _try_inspect(self, uuid: str) -> bool:
         try:
@@ -148,10 +189,17 @@ class Inspector:
             return False
         return True
 
-    async def _try_access(self, app: tuple[str, str]) -> None:
+    async def _refresh_access(self, app: tuple[str, str]) -> None:
         app_id, uuid = app
+        async with self._bearing_silence(app_id, uuid):
+            answer = await self._ask_access(app_id, uuid)
+            await self._database.write(answer.save)
+
+    @asynccontextmanager
+    async def _bearing_silence(self, app_id: str, uuid: str) -> AsyncIterator[None]:
+        """Go on where Heroku does not tell who may see an app, and leave it alone for a while."""
         try:
-            await self._read_access(app_id, uuid)
+            yield
         except Exception as error:
             if is_outage(error):
                 raise
@@ -162,11 +210,11 @@ class Inspector:
                 log_failure(LogName.ACCESS_FAILED, error, resource=uuid)
             self._unanswered_at[app_id] = self._clock()
 
-    async def _read_access(self, app_id: str, uuid: str) -> None:
+    async def _ask_access(self, app_id: str, uuid: str, *, token: Token | None = None) -> AccessAnswer:
         # What happened while Heroku was answering may not be in the answer.
         asked_at = self._clock()
-        found = await self._client.drive(uuid, find_access(app_id), may_use_kept=True)
-        await self._database.write(save_access, app_id, found, now=asked_at)
+        found = await self._client.drive(uuid, find_access(app_id), token=token, may_use_kept=True)
+        return AccessAnswer(app_id=app_id, access=found, asked_at=asked_at)
 
     async def _has_left(self, uuid: str, app_id: str) -> bool:
         if not await self._try_inspect(uuid):
@@ -174,7 +222,7 @@ class Inspector:
         row = await self._database.read(find_resource, uuid)
         return row is not None and row.app_id != app_id
 
-    def _record(self, connection: sa.Connection, inspection: Inspection, note: Note) -> None:
+    def _record(self, connection: sa.Connection, inspection: Inspection) -> None:
         now, place = inspection.looked_up_at, inspection.placement
         uuid = inspection.addon.id
         known = find_current_placement(connection, uuid)
@@ -185,9 +233,8 @@ class Inspector:
             name=place.pipeline.id if place else uuid,
         )
         moved = save_inspection(connection, inspection, next_check_at=next_check_at)
-        if moved is not None and moved.old is not None:
+        if moved is not None:
             self._on_move(connection, moved.uuid, moved.old, moved.new)
-        note(connection, inspection)
 
     def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
         now = self._clock()

@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 
-from headrace.emulator import Declined, Switches
+from headrace.emulator import Declined, Fault, Switches
+from headrace.encryption import KeyRing, make_key
 from headrace.errors import MisuseError, Refused
 from headrace.models import Outcome, Stage, State
+from headrace.store.state.secrets import LOG_INPUT_URL, SecretStore
+from headrace.store.state.timeline import TimelineName
 from headrace.testing import eventually
-from pair import Acme, play_pair
+from pair import Acme, Pair, play_pair
 
 
 async def test_a_provision_knows_its_pipeline_before_the_hook_runs(database_url: str) -> None:
@@ -229,3 +232,20 @@ def _provision_body(uuid: str, **changes: object) -> dict[str, object]:
         "callback_url": f"https://api.heroku.com/addons/{uuid}",
         **changes,
     }
+
+
+async def test_a_step_that_cannot_look_leaves_the_one_before_it_done(database_url: str) -> None:
+    """It looks in that one's transaction; that nobody can open a secret of its own is its own failure."""
+    lost = SecretStore(KeyRing.parse(make_key()))
+    async with play_pair(database_url) as pair:
+        pair.heroku.faults.add(Fault(kind="status", status=503, path="/oauth/token"))
+        addon = await pair.heroku.create_addon("shop-staging", "acme-search:basic")
+        await pair.parts.database.write(lost.save, addon.id, LOG_INPUT_URL, "https://logs.example")
+        pair.heroku.faults.clear()
+        await eventually(lambda: _has_found(pair, addon.id))
+
+        assert [] == pair.acme.created
+
+
+async def _has_found(pair: Pair, uuid: str) -> bool:
+    return TimelineName.PLACEMENT_FOUND in [event.name for event in await pair.list_events(uuid)]

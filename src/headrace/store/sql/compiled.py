@@ -25,8 +25,9 @@ class CompiledStatements(dict[Any, Any]):
 
 
 def _generalize(key: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Name what a text depends on where SQLAlchemy has the dialect, of which each engine has one of its own."""
-    return tuple(_describe(part) if isinstance(part, sa.Dialect) else part for part in key)
+    """Name what a text depends on where SQLAlchemy has the dialect first, of which each engine has one of its own."""
+    dialect, *others = key
+    return (_describe(dialect), *others)
 
 
 def _describe(dialect: sa.Dialect) -> tuple[Any, ...]:

@@ -60,6 +60,7 @@ GIVEN_UP = {
 LOCKED_SECONDS = 10
 ENGINE_LOCKED_SECONDS = 30
 ASK_AGAIN_SECONDS = 0.0005
+TAKE_LOCK = "BEGIN IMMEDIATE"
 
 # In a connection's notes, what is to be done once its transaction is committed.
 AFTER_COMMIT = "headrace_after_commit"
@@ -226,22 +227,29 @@ def plan_anew(connection: sa.Connection) -> None:
 
 
 def _lock(connection: sa.Connection, *, waits_seconds: float) -> None:
-    """Take SQLite's lock for writing, which only one connection at a time has."""
-    until = monotonic() + waits_seconds
+    """Take SQLite's lock for writing, which only one connection at a time has.
+
+    The driver is asked, as often as it takes: SQLAlchemy needs many times as long to say that the lock is taken.
+    """
+    until, driver = monotonic() + waits_seconds, connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except sa.exc.OperationalError as error:
-            if not _is_busy(error.orig) or monotonic() > until:
-                raise
+            driver.execute(TAKE_LOCK)
+        except sqlite3.Error as error:
+            if not _is_busy(error) or monotonic() > until:
+                # Whoever hears of it knows SQLAlchemy's errors.
+                connection.exec_driver_sql(TAKE_LOCK)
+                return
             sleep(ASK_AGAIN_SECONDS)
         else:
             return
 
 
-def _is_busy(error: BaseException | None) -> bool:
-    # In the lowest byte stands what it is; the others say more of it, such as that a log is being recovered.
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+def _is_busy(error: sqlite3.Error) -> bool:
+    # In the lowest byte stands what it is; the others say more of it, such as that a log is being recovered. An error
+    # of the driver's own has none.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _make_threads(name: str, count: int) -> ThreadPoolExecutor:

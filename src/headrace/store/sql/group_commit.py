@@ -2,7 +2,7 @@
 
 What a write costs is mostly the commit, which waits for the disk. So the writes that have come meanwhile share a
 commit, and are done when all of it is on disk. Writes of one kind, of which there are many, share their statements as
-well; writes of several kinds are each in a savepoint of their own.
+well. Where one of a group fails, all are run once more, those of each kind in a savepoint of their own.
 """
 
 from collections import defaultdict
@@ -119,34 +119,39 @@ class GroupCommit:
 
 def commit(group: list[Write], begin: Begin) -> None:
     """Run writes in one transaction. One that fails is undone alone; a commit that fails undoes all of them."""
-    kinds = _gather(group)
-    for outcome in _commit_kind(kinds[0], begin) if len(kinds) == 1 else _commit_kinds(kinds, begin):
+    for outcome in _commit_kinds(_gather(group), begin):
         outcome.tell()
 
 
-def _commit_kind(writes: list[Write], begin: Begin) -> list[Outcome]:
-    """Run the writes of one query; where one of several spoils it, each in a transaction of its own."""
+def _commit_kinds(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
+    """Run the writes of one query or more; where one of several spoils it, all are run again, each apart.
+
+    Nearly always all goes well, and savepoints, which are two statements for each query, would be for nothing.
+    """
     failure: BaseException | None = None
     try:
         with begin() as connection:
             try:
-                results = _run(writes, connection)
+                outcomes = [outcome for writes in kinds for outcome in _run(writes, connection)]
             except BaseException as error:
                 failure = error
                 raise
     except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
-        if error is failure and len(writes) > 1 and not _is_disconnected(error):
-            return [outcome for write in writes for outcome in _commit_kind([write], begin)]
-        return [Outcome(write, error=error) for write in writes]
-    return results
+        is_alone = len(kinds) == 1 and len(kinds[0]) == 1
+        if error is failure and not is_alone and not _is_disconnected(error):
+            return _commit_apart(kinds, begin)
+        return [Outcome(write, error=error) for writes in kinds for write in writes]
+    return outcomes
 
 
-def _commit_kinds(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
-    """Run the writes of several queries, each query in a savepoint.
+def _commit_apart(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
+    """Run the writes of several queries, each query in a savepoint; those of one, each in a transaction of its own.
 
     SQLite itself undoes a whole transaction in some errors, a full disk among them: then a savepoint is gone too, and
     everybody is told.
     """
+    if len(kinds) == 1:
+        return [outcome for write in kinds[0] for outcome in _commit_kinds([[write]], begin)]
     try:
         with begin() as connection:
             return [outcome for writes in kinds for outcome in _try(writes, connection)]

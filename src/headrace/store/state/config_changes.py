@@ -97,10 +97,7 @@ def find_config_change(connection: sa.Connection, uuid: str, number: int) -> Con
 
 def find_waiting_config_change(connection: sa.Connection, uuid: str) -> ConfigChangeRow | None:
     """The oldest change of config that may be worked on now."""
-    query = (
-        _select().where(config_change.c.resource_uuid == uuid, *may_begin()).order_by(config_change.c.number).limit(1)
-    )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_FIND_WAITING, {"uuid": uuid}).one_or_none()
     return None if row is None else _read(row)
 
 
@@ -179,6 +176,15 @@ def _find_last_numbers(connection: sa.Connection, uuids: Collection[str]) -> dic
 
 def _select() -> sa.Select[Any]:
     return sa.select(*(config_change.c[name] for name in ConfigChangeRow.__slots__))
+
+
+# Built once: building a statement costs about as much as running it.
+_FIND_WAITING = (
+    _select()
+    .where(config_change.c.resource_uuid == sa.bindparam("uuid"), *may_begin())
+    .order_by(config_change.c.number)
+    .limit(1)
+)
 
 
 def _read(row: sa.Row[Any]) -> ConfigChangeRow:

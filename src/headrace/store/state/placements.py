@@ -81,10 +81,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """A place that an app has come to; `old` is None where none was known."""
+    """A place that an app has come to from another one."""
 
     uuid: str
-    old: PlacementRow | None
+    old: PlacementRow
     new: PlacementRow
 
 
@@ -106,6 +106,7 @@ def save_inspection(connection: sa.Connection, inspection: Inspection, *, next_c
 def save_found(connection: sa.Connection, found: Collection[Found]) -> list[Moved]:
     """Record what inspections of so many resources found out, in as many statements as for one; return what has moved.
 
+    Where no place was known before, nothing has moved.
     FORBIDDEN and APP_HIDDEN say nothing about the place, so they close no placement. An answer that was overtaken
     by a newer one on its way here, or by a deprovision, says nothing at all.
     """
@@ -244,10 +245,13 @@ def note_told(connection: sa.Connection, placement_id: int, *, now: datetime) ->
     connection.execute(_TELL, {"b_id": placement_id, "told_at": now})
 
 
-def find_told_placement(connection: sa.Connection, uuid: str) -> PlacementRow | None:
-    """The place with which a provision's hook was last called; None when there was none to tell."""
-    row = connection.execute(_FIND_TOLD, {"uuid": uuid}).one_or_none()
-    return None if row is None else _read(row)
+def find_told_and_current(connection: sa.Connection, uuid: str) -> tuple[PlacementRow | None, PlacementRow | None]:
+    """Return the place with which a provision's hook was last called, None when there was none to tell, and today's."""
+    told = current = None
+    for row in connection.execute(_LIST_TOLD_AND_CURRENT, {"uuid": uuid}):
+        told = told if row.told_at is None else _read(row)
+        current = current if row.valid_to is not None else _read(row)
+    return told, current
 
 
 def find_inspection(connection: sa.Connection, uuid: str) -> InspectionRow | None:
@@ -297,12 +301,13 @@ def _move(connection: sa.Connection, found: Sequence[Found]) -> list[Moved]:
     moved = [each for each in found if _differs(each, before.get(each.uuid))]
     if not moved:
         return []
-    closed = [{"b_id": before[each.uuid].id, "valid_to": each.inspected_at} for each in moved if each.uuid in before]
-    if closed:
+    left = [(each, before[each.uuid]) for each in moved if each.uuid in before]
+    if left:
+        closed = [{"b_id": old.id, "valid_to": each.inspected_at} for each, old in left]
         connection.execute(_CLOSE, closed)
     insert_as_table(connection, placement, [_describe_place(each) for each in moved])
-    after = _find_current(connection, [each.uuid for each in moved])
-    return [Moved(uuid=each.uuid, old=before.get(each.uuid), new=after[each.uuid]) for each in moved]
+    after = _find_current(connection, [each.uuid for each, _ in left]) if left else {}
+    return [Moved(uuid=each.uuid, old=old, new=after[each.uuid]) for each, old in left]
 
 
 def _find_current(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlacementRow]:
@@ -362,7 +367,9 @@ def _placements() -> sa.Select[Any]:
 _IS_ITS = placement.c.resource_uuid == sa.bindparam("uuid")
 _IS_CURRENT = placement.c.valid_to.is_(None)
 _FIND_CURRENT_OF = _placements().where(_IS_ITS, _IS_CURRENT)
-_FIND_TOLD = _placements().where(_IS_ITS, placement.c.told_at.is_not(None)).order_by(placement.c.id.desc()).limit(1)
+_LIST_TOLD_AND_CURRENT = (
+    _placements().where(_IS_ITS, sa.or_(_IS_CURRENT, placement.c.told_at.is_not(None))).order_by(placement.c.id)
+)
 
 
 @cache

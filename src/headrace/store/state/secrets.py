@@ -91,6 +91,10 @@ class SecretStore:
         """Return the text, None when there is none, or raise SealBroken."""
         return self._find(connection, uuid, kind)[0]
 
+    def open(self, uuid: str, kind: str, sealed: bytes) -> str:
+        """Return the text of a resource's secret that is sealed, or raise SealBroken."""
+        return self._keys.open(sealed, row=name_row(uuid, kind))
+
     def delete(self, connection: sa.Connection, uuid: str, kind: str) -> None:
         connection.execute(_DELETE, {"uuid": uuid, "kind": kind})
 
@@ -113,8 +117,7 @@ class SecretStore:
         self.save(connection, uuid, GRANT, grant.code.reveal(), expires_at=grant.expires_at)
 
     def find_grant(self, connection: sa.Connection, uuid: str) -> Grant | None:
-        code, expires_at = self._find(connection, uuid, GRANT)
-        return Grant(code=Secret(code), expires_at=expires_at) if code and expires_at else None
+        return read_grant(*self._find(connection, uuid, GRANT))
 
     def save_token(self, connection: sa.Connection, uuid: str, token: Token) -> None:
         """Store a token; the grant it came from is spent and goes. What was deprovisioned meanwhile gets none."""
@@ -125,10 +128,7 @@ class SecretStore:
         self.delete(connection, uuid, GRANT)
 
     def find_token(self, connection: sa.Connection, uuid: str) -> Token | None:
-        text, expires_at = self._find(connection, uuid, TOKEN)
-        if text is None or expires_at is None:
-            return None
-        return _read_token(text, expires_at)
+        return read_token(*self._find(connection, uuid, TOKEN))
 
     def find_tokens(self, connection: sa.Connection, uuids: sa.Select[tuple[str]]) -> dict[str, Token]:
         """Return the tokens of the resources that a query names.
@@ -141,7 +141,7 @@ class SecretStore:
         tokens = {}
         for uuid, sealed, expires_at in connection.execute(query).all():
             with suppress(SealBroken):
-                tokens[uuid] = _read_token(self._open(uuid, TOKEN, sealed), expires_at)
+                tokens[uuid] = _read_token(self.open(uuid, TOKEN, sealed), expires_at)
         return tokens
 
     def list_with_token(self, connection: sa.Connection, uuids: Collection[str]) -> set[str]:
@@ -158,7 +158,7 @@ class SecretStore:
         query = sa.select(secret.c.kind, secret.c.sealed).where(
             secret.c.resource_uuid == uuid, secret.c.kind.not_like(f"{EVENT}/%")
         )
-        return [self._open(uuid, row.kind, row.sealed) for row in connection.execute(query)]
+        return [self.open(uuid, row.kind, row.sealed) for row in connection.execute(query)]
 
     def claim_refresh(
         self, connection: sa.Connection, uuid: str, stale: Token, *, now: datetime, until: datetime
@@ -192,11 +192,10 @@ class SecretStore:
     def save_config(
         self, connection: sa.Connection, uuid: str, config: Mapping[str, str], *, kind: str = CONFIG
     ) -> None:
-        self.save(connection, uuid, kind, msgspec.json.encode(config).decode())
+        self.save(connection, uuid, kind, write_config(config))
 
     def find_config(self, connection: sa.Connection, uuid: str, *, kind: str = CONFIG) -> dict[str, str] | None:
-        text = self.find(connection, uuid, kind)
-        return None if text is None else _read_config(text)
+        return read_config(self.find(connection, uuid, kind))
 
     def merge_config(self, connection: sa.Connection, uuid: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Store what Heroku has been told, by name; None removes. Return what there was of these names before."""
@@ -212,14 +211,11 @@ class SecretStore:
         for uuid, kind, changes, token, expires_at, known in found:
             with suppress(SealBroken):
                 orders[uuid] = SealedOrder(
-                    changes=_read_changes(self._open(uuid, kind, changes)),
-                    token=_read_token(self._open(uuid, TOKEN, token), expires_at),
-                    known=_read_config(self._open(uuid, CONFIG, known)) if known else {},
+                    changes=_read_changes(self.open(uuid, kind, changes)),
+                    token=_read_token(self.open(uuid, TOKEN, token), expires_at),
+                    known=read_config(self.open(uuid, CONFIG, known) if known else None) or {},
                 )
         return orders
-
-    def _open(self, uuid: str, kind: str, sealed: bytes) -> str:
-        return self._keys.open(sealed, row=name_row(uuid, kind))
 
     def save_configs(self, connection: sa.Connection, configs: Mapping[str, Mapping[str, str]]) -> None:
         """Store all that Heroku has been told of resources."""
@@ -269,7 +265,7 @@ class SecretStore:
     def _find(self, connection: sa.Connection, uuid: str, kind: str) -> tuple[str | None, datetime | None]:
         """Return a text and until when it is good; neither when there is none."""
         row = connection.execute(_FIND, {"uuid": uuid, "kind": kind}).one_or_none()
-        return (None, None) if row is None else (self._open(uuid, kind, row.sealed), row.expires_at)
+        return (None, None) if row is None else (self.open(uuid, kind, row.sealed), row.expires_at)
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
@@ -307,13 +303,28 @@ def _read_changes(text: str) -> dict[str, str | None]:
     return msgspec.json.decode(text, type=dict[str, str | None])
 
 
-def _read_config(text: str) -> dict[str, str]:
-    return msgspec.json.decode(text, type=dict[str, str])
-
-
 def _read_token(text: str, expires_at: datetime) -> Token:
     access, refresh = _PAIR.decode(text)
     return Token(access=Secret(access), refresh=Secret(refresh), expires_at=expires_at)
+
+
+def read_token(text: str | None, expires_at: datetime | None) -> Token | None:
+    """Return a token out of the text that it is kept as, and its end."""
+    return None if text is None or expires_at is None else _read_token(text, expires_at)
+
+
+def read_grant(code: str | None, expires_at: datetime | None) -> Grant | None:
+    return Grant(code=Secret(code), expires_at=expires_at) if code and expires_at else None
+
+
+def write_config(config: Mapping[str, str]) -> str:
+    """Return config vars as the text that they are kept as."""
+    return msgspec.json.encode(config).decode()
+
+
+def read_config(text: str | None) -> dict[str, str] | None:
+    """Return config vars out of the text that they are kept as."""
+    return None if text is None else msgspec.json.decode(text, type=dict[str, str])
 
 
 def name_part(scope: str, step: str) -> str:

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from headrace.client import HerokuClient
 from headrace.protocol.platform import build_log_drain_update
 from headrace.store.state.secrets import LOG_DRAIN_TOKEN, LOG_DRAIN_URL
-from headrace.store.state.timeline import TimelineName, find_last_event
+from headrace.store.state.sights import Sight
+from headrace.store.state.timeline import TimelineName
 from headrace.workflows.lifecycle.core import Core
-from headrace.workflows.lifecycle.steps import record
+from headrace.workflows.lifecycle.steps import Traced, Write, note
 
 TOLD = (TimelineName.HOOK_RETURNED, TimelineName.LOG_DRAIN_SET)
 
@@ -23,19 +24,21 @@ class LogDrains:
         self._core = core
         self._client = client
 
-    def find_unset(self, connection: sa.Connection, uuid: str) -> str | None:
-        """Return where a provision's hook wants the log, until Heroku has been told so."""
-        last = find_last_event(connection, uuid, TOLD)
-        if last is not None and last.name == TimelineName.LOG_DRAIN_SET:
-            return None
-        return self._core.secrets.find(connection, uuid, LOG_DRAIN_URL)
+    @property
+    def step(self) -> Traced:
+        """The step that tells Heroku; the drain of a provision is told before the add-on is marked (contract §1.4)."""
+        return Traced(look=_find_unset, act=self._set, lines=TOLD, kinds=(LOG_DRAIN_URL,))
 
-    async def set(self, uuid: str, url: str) -> None:
-        """Tell Heroku; the drain of a provision is told before the add-on is marked (contract §1.4)."""
+    async def _set(self, uuid: str, url: str) -> Write:
         await self.tell(uuid, url)
-        await record(self._core, uuid, TimelineName.LOG_DRAIN_SET)
+        return note(self._core, uuid, TimelineName.LOG_DRAIN_SET)
 
     async def tell(self, uuid: str, url: str) -> None:
         token = await self._core.database.read(self._core.secrets.find, uuid, LOG_DRAIN_TOKEN)
         assert token is not None
         await self._client.call(uuid, build_log_drain_update(uuid, token, url))
+
+
+def _find_unset(_connection: sa.Connection, sight: Sight) -> str | None:
+    """Return where a provision's hook wants the log, until Heroku has been told so."""
+    return None if sight.last == TimelineName.LOG_DRAIN_SET else sight.find(LOG_DRAIN_URL)

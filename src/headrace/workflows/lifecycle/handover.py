@@ -1,5 +1,8 @@
 """Which workflow of a resource runs: one at a time, and the one that ends starts what is due."""
 
+from dataclasses import replace
+from typing import Any
+
 import sqlalchemy as sa
 
 from headrace.models import State
@@ -26,18 +29,19 @@ def start_due(connection: sa.Connection, engine: Engine, row: ResourceRow) -> No
         hand_over(connection, engine, row)
 
 
-def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
+def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow, **changes: Any) -> None:
     """Replace a resource's running workflow, which has ended, by the one that is due, or by none.
 
-    What waits for a batch is begun by a worker, with that of others.
+    `changes` are what else its end changes of the resource. What waits for a batch is begun by a worker, with that of
+    others.
     """
-    kind, argument = _find_due(connection, row)
+    kind, argument = _find_due(connection, replace(row, **changes))
     if kind is None:
-        update_resource(connection, row.uuid, running=None, ordered=None)
+        update_resource(connection, row.uuid, running=None, ordered=None, **changes)
         return
     number = row.workflow_count + 1
     workflow_id = build_id(kind, row.uuid, which=number)
-    update_resource(connection, row.uuid, running=workflow_id, workflow_count=number, ordered=None)
+    update_resource(connection, row.uuid, running=workflow_id, workflow_count=number, ordered=None, **changes)
     engine.enqueue(connection, kind, workflow_id, row.uuid, argument, queue=QUEUES.get(kind, QUEUE))
 
 

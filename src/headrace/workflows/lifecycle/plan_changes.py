@@ -10,7 +10,7 @@ from headrace.client import HerokuClient
 from headrace.hooks.answers import PlanChanged, read_plan_changed
 from headrace.hooks.arguments import PlanChange
 from headrace.hooks.registry import Hooks, blaming
-from headrace.models import State
+from headrace.models import State, Token
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.platform import build_config_update
 from headrace.store.state.notices import NoticeKind, raise_notice, settle_notices
@@ -22,14 +22,25 @@ from headrace.store.state.plan_changes import (
     settle_plan_change,
 )
 from headrace.store.state.resources import lock_resource, update_resource
-from headrace.store.state.secrets import CONFIG, MESSAGE, Sealing
+from headrace.store.state.secrets import CONFIG, MESSAGE, TOKEN, Sealing
+from headrace.store.state.sights import Sight
 from headrace.store.state.timeline import TimelineName, add_event, list_events
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.hook_arguments import describe_resource, load_resource
 from headrace.workflows.lifecycle.hook_steps import build_steps
 from headrace.workflows.lifecycle.siblings import build_company
-from headrace.workflows.lifecycle.steps import Step, Traced, finish, is_config_set, record, run_while
+from headrace.workflows.lifecycle.steps import (
+    CONFIG_LINES,
+    Step,
+    Traced,
+    Write,
+    finish,
+    is_config_set,
+    note,
+    record,
+    run_while,
+)
 
 REFUSED = {
     PlanChangeOutcome.REFUSED: TimelineName.PLAN_CHANGE_REFUSED,
@@ -50,7 +61,12 @@ class PlanChanges:
         """Change a resource's plan; Heroku has changed it on its side once we answer with a 2xx."""
         steps: dict[str, Step | Traced] = {
             "run_hook": partial(self._run_hook, number=number),
-            "set_config": Traced(look=partial(self._find_unset, number=number), act=self._set_config),
+            "set_config": Traced(
+                look=partial(_find_unset, number=number),
+                act=self._set_config,
+                lines=CONFIG_LINES,
+                kinds=(TOKEN, _changed_config(number)),
+            ),
             "settle": Traced(look=partial(_find_unsettled, number=number), act=self._settle),
         }
         try:
@@ -83,24 +99,19 @@ class PlanChanges:
         if returned.message is not None:
             self._core.secrets.save_all(connection, [Sealing(uuid, _name_message(number), returned.message)])
 
-    async def _set_config(self, uuid: str, changed: Mapping[str, str]) -> None:
+    async def _set_config(self, uuid: str, found: tuple[Mapping[str, str], Token]) -> Write:
         """Set what the hook returned, and nothing else: each PATCH restarts the customer's apps.
 
         Without a token the config goes out with the answer to the plan change instead.
         """
-        await self._client.call(uuid, build_config_update(uuid, changed))
-        await record(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(changed))
+        changed, token = found
+        await self._client.call(uuid, build_config_update(uuid, changed), token=token)
+        return note(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(changed))
 
-    def _find_unset(self, connection: sa.Connection, uuid: str, *, number: int) -> Mapping[str, str] | None:
-        secrets = self._core.secrets
-        if is_config_set(connection, uuid) or secrets.find_token(connection, uuid) is None:
-            return None
-        return secrets.find_config(connection, uuid, kind=_changed_config(number)) or None
+    async def _settle(self, uuid: str, change: PlanChangeRow) -> Write:
+        return partial(self._record_settled, uuid=uuid, number=change.number)
 
-    async def _settle(self, uuid: str, change: PlanChangeRow) -> None:
-        await self._core.database.write(self._record_settled, uuid, change.number)
-
-    def _record_settled(self, connection: sa.Connection, uuid: str, number: int) -> None:
+    def _record_settled(self, connection: sa.Connection, *, uuid: str, number: int) -> None:
         now = self._core.clock()
         change = find_plan_change(connection, uuid, number)
         if change.outcome is not None:
@@ -146,8 +157,15 @@ class PlanChanges:
             raise_notice(connection, uuid, kind, now=now, **detail, heroku_shows=shown)
 
 
-def _find_unsettled(connection: sa.Connection, uuid: str, *, number: int) -> PlanChangeRow | None:
-    change = find_plan_change(connection, uuid, number)
+def _find_unset(_connection: sa.Connection, sight: Sight, *, number: int) -> tuple[Mapping[str, str], Token] | None:
+    if is_config_set(sight) or (token := sight.token) is None:
+        return None
+    config = sight.find_config(_changed_config(number))
+    return (config, token) if config else None
+
+
+def _find_unsettled(connection: sa.Connection, sight: Sight, *, number: int) -> PlanChangeRow | None:
+    change = find_plan_change(connection, sight.uuid, number)
     return change if change.outcome is None else None
 
 

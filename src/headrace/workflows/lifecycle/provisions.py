@@ -13,8 +13,8 @@ from headrace.errors import ClientSecretRejected, GrantError, NotFound, TokenRej
 from headrace.hooks.answers import Provisioned, read_provisioned
 from headrace.hooks.arguments import Provision
 from headrace.hooks.registry import Hooks, blaming
-from headrace.inspector.inspector import Inspector
-from headrace.models import Grant, Inspection, Secret, State, Token
+from headrace.inspector.inspector import Findings, Inspector
+from headrace.models import Grant, Secret, State, Token
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.manifest import SYSLOG_DRAIN
 from headrace.protocol.platform import (
@@ -26,23 +26,38 @@ from headrace.protocol.platform import (
 )
 from headrace.store.state.notices import NoticeKind, settle_notices
 from headrace.store.state.placements import PlacementRow, find_inspection, note_told
-from headrace.store.state.resources import lock_resource, update_resource
-from headrace.store.state.secrets import LOG_DRAIN_TOKEN, LOG_DRAIN_URL, LOG_INPUT_URL, MESSAGE, Sealing
+from headrace.store.state.resources import ResourceRow, find_resource, lock_resource, update_resource
+from headrace.store.state.secrets import (
+    CONFIG,
+    GRANT,
+    LOG_DRAIN_TOKEN,
+    LOG_DRAIN_URL,
+    LOG_INPUT_URL,
+    MESSAGE,
+    TOKEN,
+    Sealing,
+    write_config,
+)
+from headrace.store.state.sights import Sight
 from headrace.store.state.timeline import TimelineName, add_event, find_last_event
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.deprovisions import Deprovisions
 from headrace.workflows.lifecycle.drains import LogDrains
+from headrace.workflows.lifecycle.handover import hand_over
 from headrace.workflows.lifecycle.hook_arguments import describe_resource, load_resource
 from headrace.workflows.lifecycle.hook_steps import build_steps
 from headrace.workflows.lifecycle.siblings import build_company
 from headrace.workflows.lifecycle.stage_changes import StageChanges
 from headrace.workflows.lifecycle.steps import (
+    CONFIG_LINES,
     Step,
     Traced,
+    Write,
     end,
     finish,
     is_config_set,
+    note,
     record,
     record_failure,
     run_while,
@@ -82,13 +97,23 @@ class Provisions:
         """Create a resource. Without a grant nothing can be asked of Heroku or told it: only the hook runs."""
         mark = self._mark_provisioned if not is_synchronous else self._record_provisioned
         steps: dict[str, Step | Traced] = {
-            "exchange_grant": Traced(look=self._find_unspent, act=partial(self._exchange_grant, run)),
-            "inspect": Traced(look=_find_unlooked, act=self._inspect),
-            "run_hook": Traced(look=self._find_uncalled, act=self._run_hook),
-            "set_config": Traced(look=self._find_unset, act=self._set_config),
-            "set_log_drain": Traced(look=self._drains.find_unset, act=self._drains.set),
+            "exchange_grant": Traced(look=_find_unspent, act=partial(self._exchange_grant, run), kinds=(TOKEN, GRANT)),
+            "inspect": Traced(
+                look=_find_unlooked,
+                act=self._inspect,
+                lines=(*BEGINNINGS, TimelineName.PLACEMENT_FOUND),
+                kinds=(TOKEN,),
+            ),
+            "run_hook": Traced(
+                look=self._find_uncalled,
+                act=self._run_hook,
+                lines=(*BEGINNINGS, TimelineName.HOOK_RETURNED),
+                kinds=(LOG_INPUT_URL, LOG_DRAIN_TOKEN),
+            ),
+            "set_config": Traced(look=_find_unset, act=self._set_config, lines=CONFIG_LINES, kinds=(CONFIG, TOKEN)),
+            "set_log_drain": self._drains.step,
             # Once it is marked, the resource has left the state.
-            "mark_provisioned": Traced(look=lambda _connection, _uuid: run.workflow_id, act=mark),
+            "mark_provisioned": Traced(look=_find_unmarked, act=partial(mark, run), kinds=(TOKEN,)),
         }
         if is_synchronous:
             steps = {name: steps[name] for name in ("run_hook", "mark_provisioned")}
@@ -112,28 +137,14 @@ class Provisions:
         await self._try_to_tell_heroku(run, uuid)
         await self._try_to_clean_up(run, uuid, self._clean_up_unless_running)
 
-    def _find_unspent(self, connection: sa.Connection, uuid: str) -> Grant | None:
-        """Return the grant, unless it has become a token already.
-
-        Raises:
-            GrantError: there is neither.
-        """
-        secrets = self._core.secrets
-        if secrets.find_token(connection, uuid) is not None:
-            return None
-        grant = secrets.find_grant(connection, uuid)
-        if grant is None:
-            raise GrantError(f"Resource {uuid} has neither a token nor a grant.", reason="missing")
-        return grant
-
-    async def _exchange_grant(self, run: Run, uuid: str, grant: Grant) -> None:
+    async def _exchange_grant(self, run: Run, uuid: str, grant: Grant) -> Write:
         """The code works once: the token is stored within the step, with when it was first tried to get it."""
         past = await run.journal.recall("exchange_grant")
         began_at = past[0].began_at if past else self._core.clock()
         token = await self._exchange(uuid, grant)
-        await self._core.database.write(self._record_exchanged, uuid, token, began_at)
+        return partial(self._record_exchanged, uuid=uuid, token=token, began_at=began_at)
 
-    def _record_exchanged(self, connection: sa.Connection, uuid: str, token: Token, began_at: datetime) -> None:
+    def _record_exchanged(self, connection: sa.Connection, *, uuid: str, token: Token, began_at: datetime) -> None:
         now, kinds = self._core.clock(), [NoticeKind.CLIENT_SECRET_REFUSED]
         self._core.secrets.save_token(connection, uuid, token)
         settle_notices(connection, uuid, by="provision", now=now, kinds=kinds)
@@ -154,11 +165,14 @@ class Provisions:
             await self._core.database.write(self._core.secrets.save_grant, uuid, fresh)
             return await self._client.exchange(fresh)
 
-    async def _inspect(self, uuid: str, _found: object) -> None:
+    async def _inspect(self, _uuid: str, found: tuple[ResourceRow, Token | None]) -> Write:
         # Who may see it is known from the start, so that a customer's board can show resources of other pipelines too.
-        await self._inspector.inspect(uuid, note=self._note_found, has_access_read=True)
+        row, token = found
+        return partial(self._record_found, findings=await self._inspector.find_out(row, token=token))
 
-    def _note_found(self, connection: sa.Connection, inspection: Inspection) -> None:
+    def _record_found(self, connection: sa.Connection, findings: Findings) -> None:
+        self._inspector.record(connection, findings)
+        inspection = findings.inspection
         found = inspection.placement
         add_event(
             connection,
@@ -171,7 +185,7 @@ class Provisions:
             stage=found.stage if found else None,
         )
 
-    async def _run_hook(self, uuid: str, called: tuple[Provision, PlacementRow | None]) -> None:
+    async def _run_hook(self, uuid: str, called: tuple[Provision, PlacementRow | None]) -> Write:
         core, (provision, placement) = self._core, called
         returned = await self._hooks.call("on_provision", provision)
         with blaming("on_provision"):
@@ -179,53 +193,52 @@ class Provisions:
             answer = read_provisioned(returned, manifest=core.manifest, has_drain=has_drain)
         # An app of the Fir generation has no drain, whatever the hook says.
         answer = answer if has_drain else replace(answer, log_drain_url=None)
-        await core.database.write(self._record_returned, uuid, answer, placement)
+        return partial(self._record_returned, uuid=uuid, answer=answer, placement=placement)
 
     def _record_returned(
-        self, connection: sa.Connection, uuid: str, answer: Provisioned, placement: PlacementRow | None
+        self, connection: sa.Connection, *, uuid: str, answer: Provisioned, placement: PlacementRow | None
     ) -> None:
         """Keep what the hook returned, and with which place it was called."""
         now, config = self._core.clock(), answer.config
-        self._core.secrets.save_config(connection, uuid, config)
-        said = ((LOG_DRAIN_URL, answer.log_drain_url), (MESSAGE, answer.message))
+        said = ((CONFIG, write_config(config)), (LOG_DRAIN_URL, answer.log_drain_url), (MESSAGE, answer.message))
         self._core.secrets.save_all(connection, [Sealing(uuid, kind, text) for kind, text in said if text is not None])
         if placement is not None:
             note_told(connection, placement.id, now=now)
         detail = {"hook": "on_provision", "config_vars": sorted(config)}
         add_event(connection, uuid, TimelineName.HOOK_RETURNED, now=now, **detail)
 
-    def _find_unset(self, connection: sa.Connection, uuid: str) -> Mapping[str, str] | None:
-        config = None if is_config_set(connection, uuid) else self._core.secrets.find_config(connection, uuid)
-        return config or None
+    async def _set_config(self, uuid: str, found: tuple[Mapping[str, str], Token | None]) -> Write:
+        config, token = found
+        await self._client.call(uuid, build_config_update(uuid, config), token=token)
+        return note(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(config))
 
-    async def _set_config(self, uuid: str, config: Mapping[str, str]) -> None:
-        await self._client.call(uuid, build_config_update(uuid, config))
-        await record(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(config))
-
-    async def _mark_provisioned(self, uuid: str, workflow_id: str) -> None:
+    async def _mark_provisioned(self, run: Run, uuid: str, found: tuple[Token | None]) -> Write:
         try:
-            await self._client.call(uuid, build_provision_action(uuid))
+            await self._client.call(uuid, build_provision_action(uuid), token=found[0])
         except Unprocessable:
             # After a crash the action may have been taken already; then Heroku shows it.
             request = build_addon_info(uuid)
             if read_addon(await self._client.call(uuid, request), request).state != State.PROVISIONED:
                 raise
-        await self._record_provisioned(uuid, workflow_id)
+        return await self._record_provisioned(run, uuid, found)
 
-    async def _record_provisioned(self, uuid: str, workflow_id: str) -> None:
-        await self._core.database.write(self._mark, uuid, workflow_id)
+    async def _record_provisioned(self, run: Run, uuid: str, _found: object) -> Write:
+        return partial(self._mark, uuid=uuid, workflow_id=run.workflow_id)
 
-    def _mark(self, connection: sa.Connection, uuid: str, workflow_id: str) -> None:
+    def _mark(self, connection: sa.Connection, *, uuid: str, workflow_id: str) -> None:
         """Note that a provision is done, and hand over: whatever else is due begins in the same moment."""
         row = lock_resource(connection, uuid)
         if row is not None and row.state is State.PROVISIONING:
             now = self._core.clock()
-            update_resource(connection, uuid, state=State.PROVISIONED, provisioned_at=now)
-            row = replace(row, state=State.PROVISIONED)
             settle_notices(connection, uuid, by="provision", now=now)
             add_event(connection, uuid, TimelineName.PROVISION_DONE, now=now)
             self._stage_changes.catch_up(connection, uuid)
-        if row is not None:
+            changes = {"state": State.PROVISIONED, "provisioned_at": now}
+            if row.running == workflow_id:
+                hand_over(connection, self._core.engine, row, **changes)
+            else:
+                update_resource(connection, uuid, **changes)
+        elif row is not None:
             end(connection, self._core, row, workflow_id)
 
     async def _give_up(self, run: Run, uuid: str, failure: StepFailed, *, can_tell_heroku: bool) -> None:
@@ -281,14 +294,14 @@ class Provisions:
                 raise
         await record(core, uuid, TimelineName.HEROKU_TOLD)
 
-    def _find_uncalled(self, connection: sa.Connection, uuid: str) -> tuple[Provision, PlacementRow | None] | None:
+    def _find_uncalled(self, connection: sa.Connection, sight: Sight) -> tuple[Provision, PlacementRow | None] | None:
         """Return what the hook is called with, and where the app is; nothing, when it has been called."""
-        if _is_on_record(connection, uuid, TimelineName.HOOK_RETURNED):
+        if sight.last == TimelineName.HOOK_RETURNED:
             return None
+        uuid = sight.uuid
         row, placement = load_resource(connection, uuid)
         check = find_inspection(connection, uuid)
-        log_input_url = self._core.secrets.find(connection, uuid, LOG_INPUT_URL)
-        log_drain_token = self._core.secrets.find(connection, uuid, LOG_DRAIN_TOKEN)
+        log_input_url, log_drain_token = sight.find(LOG_INPUT_URL), sight.find(LOG_DRAIN_TOKEN)
         provision = Provision(
             **describe_resource(row, placement),
             outcome=check.outcome if check else None,
@@ -300,14 +313,35 @@ class Provisions:
         return provision, placement
 
 
-def _find_unlooked(connection: sa.Connection, uuid: str) -> str | None:
-    return None if _is_on_record(connection, uuid, TimelineName.PLACEMENT_FOUND) else uuid
+def _find_unspent(_connection: sa.Connection, sight: Sight) -> Grant | None:
+    """Return the grant, unless it has become a token already.
+
+    Raises:
+        GrantError: there is neither.
+    """
+    if sight.token is not None:
+        return None
+    if (grant := sight.grant) is None:
+        raise GrantError(f"Resource {sight.uuid} has neither a token nor a grant.", reason="missing")
+    return grant
 
 
-def _is_on_record(connection: sa.Connection, uuid: str, name: TimelineName) -> bool:
-    """Whether a step that ends with this line has been done since the provision began."""
-    last = find_last_event(connection, uuid, (*BEGINNINGS, name))
-    return last is not None and last.name == name
+def _find_unlooked(connection: sa.Connection, sight: Sight) -> tuple[ResourceRow, Token | None] | None:
+    """Return what Heroku is asked about, and the token for it; nothing, when it has been since the provision began."""
+    if sight.last == TimelineName.PLACEMENT_FOUND:
+        return None
+    row = find_resource(connection, sight.uuid)
+    return None if row is None else (row, sight.token)
+
+
+def _find_unset(_connection: sa.Connection, sight: Sight) -> tuple[Mapping[str, str], Token | None] | None:
+    config = None if is_config_set(sight) else sight.find_config()
+    return (config, sight.token) if config else None
+
+
+def _find_unmarked(_connection: sa.Connection, sight: Sight) -> tuple[Token | None]:
+    """Return the token, if there is one: that it is not marked yet its state has said."""
+    return (sight.token,)
 
 
 def _may_have_begun_hook(connection: sa.Connection, uuid: str, workflow_id: str) -> bool:
@@ -316,5 +350,7 @@ def _may_have_begun_hook(connection: sa.Connection, uuid: str, workflow_id: str)
     A workflow that has handed over, and runs again after a crash, has nothing more to do with it.
     """
     row, _ = load_resource(connection, uuid)
-    is_its = row.running == workflow_id
-    return is_its and (row.is_synchronous or _is_on_record(connection, uuid, TimelineName.PLACEMENT_FOUND))
+    if row.running != workflow_id or row.is_synchronous:
+        return row.running == workflow_id
+    last = find_last_event(connection, uuid, (*BEGINNINGS, TimelineName.PLACEMENT_FOUND))
+    return last is not None and last.name == TimelineName.PLACEMENT_FOUND

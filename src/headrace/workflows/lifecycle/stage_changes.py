@@ -16,7 +16,7 @@ from headrace.store.state.placements import (
     find_current_placement,
     find_placement,
     find_previous_placement,
-    find_told_placement,
+    find_told_and_current,
 )
 from headrace.store.state.resources import lock_resource
 from headrace.store.state.timeline import TimelineName, add_event
@@ -52,7 +52,7 @@ class StageChanges:
 
     def catch_up(self, connection: sa.Connection, uuid: str) -> None:
         """Have the partner told, once a provision is done, that the app is no longer where its hook was told it is."""
-        told, now = find_told_placement(connection, uuid), find_current_placement(connection, uuid)
+        told, now = find_told_and_current(connection, uuid)
         if told is not None and now is not None and not now.is_at(told):
             self._enqueue(connection, uuid, told, now)
 

@@ -7,13 +7,13 @@ is in the state that its workflow is for: a deprovision that arrives meanwhile s
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.errors import ClientSecretRejected, GrantError
+from headrace.errors import ClientSecretRejected, GrantError, HeadraceError
 from headrace.logs import LogName
 from headrace.models import State
 from headrace.store.state.notices import (
@@ -24,7 +24,8 @@ from headrace.store.state.notices import (
     settle_notices,
 )
 from headrace.store.state.resources import ResourceRow, fail_resource, find_state, lock_resource
-from headrace.store.state.timeline import TimelineName, add_event, find_last_event
+from headrace.store.state.sights import Sight, find_sight
+from headrace.store.state.timeline import TimelineName, add_event
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import hand_over
@@ -33,21 +34,28 @@ log = logging.getLogger(__name__)
 
 # A step of a workflow, given the resource's uuid.
 Step = Callable[[str], Awaitable[None]]
+Write = Callable[[sa.Connection], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traced:
     """A step that leaves traces of its effect in the store, in the transaction that has it, and looks for them first.
 
-    `look` returns what there is to do, or None when it is done; `act` does it.
+    `look` returns what there is to do, or None when it is done. It is given how the resource stands, as far as the
+    latest of these `lines` of its timeline and these `kinds` of secrets tell. `act` does it, and returns what is to be
+    written of it: in that transaction the next step looks already.
     """
 
-    look: Callable[[sa.Connection, str], Any]
-    act: Callable[[str, Any], Awaitable[None]]
+    look: Callable[[sa.Connection, Sight], Any]
+    act: Callable[[str, Any], Awaitable[Write | None]]
+    lines: tuple[TimelineName, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 # What a step returns instead of working, when the resource is no longer in the workflow's state.
 STOPPED = "stopped"
+# Which of them came last tells whether what the hook returned has been set.
+CONFIG_LINES = (TimelineName.HOOK_RETURNED, TimelineName.CONFIG_SET)
 # With these whatever went wrong before is over.
 GOING = (State.DEPROVISIONING, State.DEPROVISIONED)
 # What is mended when a workflow comes to its end.
@@ -62,38 +70,82 @@ async def run_while(core: Core, state: State, run: Run, uuid: str, steps: Mappin
     """
     if failure := await run.find_failure(steps):
         raise failure
-    for name, step in steps.items():
-        guarded = partial(_guard, core, state, run, uuid, step if isinstance(step, Traced) else _do_always(step))
-        if await run.step(name, guarded, leaves_traces=isinstance(step, Traced)) == STOPPED:
+    walk = _Walk(core, state, run, uuid)
+    traced = [step if isinstance(step, Traced) else _do_always(step) for step in steps.values()]
+    for (name, step), this, following in zip(steps.items(), traced, [*traced[1:], None], strict=True):
+        if await run.journal.recall(name):
+            walk.look_again()
+        took = partial(walk.take, this, following)
+        if await run.step(name, took, leaves_traces=isinstance(step, Traced)) == STOPPED:
             return name
     return None
 
 
 def _do_always(step: Step) -> Traced:
-    return Traced(look=lambda _connection, _uuid: True, act=lambda uuid, _found: step(uuid))
+    return Traced(look=lambda _connection, _sight: True, act=lambda uuid, _found: step(uuid))
 
 
-async def _guard(core: Core, state: State, run: Run, uuid: str, step: Traced) -> str | None:
-    """Run a step in a state, and no longer: a failure after that, of a removed add-on's dead token say, is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What a look at a step came to: whether the resource has left the state, and else what there is to do."""
 
-    def look(connection: sa.Connection) -> tuple[bool, Any]:
-        is_left = find_state(connection, uuid) is not state
-        return is_left, None if is_left else step.look(connection, uuid)
+    step: Traced
+    is_left: bool
+    found: Any = field(repr=False)
 
-    is_left, found = await core.database.read(look)
-    if is_left:
-        return STOPPED
-    try:
-        if found is not None:
-            await step.act(uuid, found)
-    except Exception as error:
-        if await core.database.read(find_state, uuid) is not state:
-            log.info(LogName.STEP_STOPPED, extra={"workflow": run.workflow_id, "error": type(error).__name__})
+
+class _Walk:
+    """Takes steps while a resource is in a state, and looks at each in the transaction that ends the one before it.
+
+    So nothing is read twice, and whoever has been taken over learns it right before each effect: that transaction, as
+    every look, is behind the fence.
+    """
+
+    def __init__(self, core: Core, state: State, run: Run, uuid: str) -> None:
+        self._core = core
+        self._state = state
+        self._run = run
+        self._uuid = uuid
+        self._seen: _Seen | None = None
+
+    def look_again(self) -> None:
+        """Forget what was seen: an attempt that failed is past, and some time with it."""
+        self._seen = None
+
+    async def take(self, step: Traced, following: Traced | None) -> str | None:
+        """Take a step in the state, and no longer: a failure after that, of a removed add-on's token say, is none."""
+        database, uuid = self._core.database, self._uuid
+        seen, self._seen = self._seen, None
+        if seen is None or seen.step is not step:
+            seen = await database.read_behind_fence(self._look, step)
+        if seen.is_left:
             return STOPPED
-        if isinstance(error, ClientSecretRejected):
-            await _note_client_secret(core, uuid)
-        raise
-    return None
+        try:
+            write = await step.act(uuid, seen.found) if seen.found is not None else None
+            if write is not None:
+                self._seen = await database.write(self._end, write, following)
+        except Exception as error:
+            if await database.read(find_state, uuid) is not self._state:
+                log.info(LogName.STEP_STOPPED, extra={"workflow": self._run.workflow_id, "error": type(error).__name__})
+                return STOPPED
+            if isinstance(error, ClientSecretRejected):
+                await _note_client_secret(self._core, uuid)
+            raise
+        return None
+
+    def _look(self, connection: sa.Connection, step: Traced) -> _Seen:
+        sight = find_sight(connection, self._core.secrets, self._uuid, lines=step.lines, kinds=step.kinds)
+        if sight is None or sight.state is not self._state:
+            return _Seen(step=step, is_left=True, found=None)
+        return _Seen(step=step, is_left=False, found=step.look(connection, sight))
+
+    def _end(self, connection: sa.Connection, write: Write, following: Traced | None) -> _Seen | None:
+        write(connection)
+        try:
+            return None if following is None else self._look(connection, following)
+        except HeadraceError:
+            # That is the following step's to fail with, which looks again; this one is done.
+            return None
 
 
 async def _note_client_secret(core: Core, uuid: str) -> None:
@@ -143,15 +195,22 @@ def end(connection: sa.Connection, core: Core, row: ResourceRow, workflow_id: st
         hand_over(connection, core.engine, row)
 
 
-def is_config_set(connection: sa.Connection, uuid: str) -> bool:
-    """Whether what the hook last returned has been set: a crash after that costs the customer no other restart."""
-    last = find_last_event(connection, uuid, (TimelineName.HOOK_RETURNED, TimelineName.CONFIG_SET))
-    return last is not None and last.name == TimelineName.CONFIG_SET
+def is_config_set(sight: Sight) -> bool:
+    """Whether what the hook last returned has been set: a crash after that costs the customer no other restart.
+
+    It is told by the latest of the lines `CONFIG_LINES`.
+    """
+    return sight.last == TimelineName.CONFIG_SET
+
+
+def note(core: Core, uuid: str, name: TimelineName, **detail: Any) -> Write:
+    """Return what adds a line to the resource's timeline."""
+    return partial(add_event, uuid=uuid, name=name, now=core.clock(), **detail)
 
 
 async def record(core: Core, uuid: str, name: TimelineName, **detail: Any) -> None:
     """Add a line to the resource's timeline."""
-    await core.database.write(partial(add_event, now=core.clock(), **detail), uuid, name)
+    await core.database.write(note(core, uuid, name, **detail))
 
 
 async def record_notice(core: Core, uuid: str, kind: NoticeKind, **detail: Any) -> None:

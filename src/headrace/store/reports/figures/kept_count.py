@@ -26,7 +26,7 @@ from headrace.store.reports.figures.roll_up import (
 )
 from headrace.store.sql.tables.counted import kept_count
 from headrace.store.sql.tables.schema import placement, plan_change, resource
-from headrace.store.sql.upsert import insert_all_new
+from headrace.store.sql.upsert import insert_new
 
 NAME = "fleet"
 # Of the largest pipelines more are kept than are told: one that shrinks is followed by one that is known.
@@ -70,7 +70,7 @@ def load_kept(connection: sa.Connection) -> tuple[int, KeptCount | None]:
 
 def begin_to_keep(connection: sa.Connection) -> None:
     """Have a row there before anything is counted, so that whoever has it forgotten meanwhile is heeded."""
-    insert_all_new(connection, kept_count, [{"name": NAME, "revision": 1, "as_of": None, "counts": []}])
+    insert_new(connection, kept_count, {"name": NAME, "revision": 1, "as_of": None, "counts": []})
 
 
 def save_kept(connection: sa.Connection, kept: KeptCount) -> bool:
