@@ -222,7 +222,7 @@ async def test_a_chat_tool_is_told_in_a_line(sqlite_url: str) -> None:
         await send(pair, partner, now=moments.at, form=NoticeForm.CHAT)
     [text] = [received.body["text"] for received in partner.received]
 
-    assert text.startswith("acme-search: worker.missing, text no worker is alive, and a provision has waited")
+    assert text.startswith("acme-search: worker.missing, no worker is alive, and a provision has waited")
 
 
 async def test_a_worker_that_is_killed_is_told_and_told_again_when_it_is_back(

@@ -65,7 +65,8 @@ def spell_news(unsent: Unsent, *, service: str) -> str:
     what = f"{service}: {row.kind}{whose}"
     if unsent.news is NoticeNews.SETTLED:
         return f"{what} is settled, by {row.settled_by}."
-    detail = ", ".join(f"{name} {value}" for name, value in row.detail.items() if value is not None)
+    named = (f"{name} {value}" for name, value in row.detail.items() if value is not None)
+    detail = row.detail["text"] if row.is_of_service else ", ".join(named)
     return f"{what}{f', {detail}' if detail else ''}.\n{meaning.get('means', '')} {meaning.get('to_do', '')}".strip()
 
 
