@@ -100,7 +100,8 @@ class RollUp:
         """
         settled_at = now - SETTLED_AFTER
         revision, kept = await self._database.read(load_kept)
-        if kept is None or kept.as_of > settled_at:
+        # Another worker's clock may be ahead by a little; one that was ahead of now has been put right since.
+        if kept is None or kept.as_of > now:
             return await self._keep_anew(revision, settled_at)
         while settled_at - kept.as_of >= SETTLED_AFTER or kept.day < settled_at.date():
             is_over = kept.day < settled_at.date()
