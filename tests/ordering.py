@@ -12,7 +12,7 @@ from headrace.emulator import Addon
 from headrace.protocol.retries import Policy
 from headrace.service import find_assembly
 from headrace.store.sql.tables.schema import secret
-from headrace.store.state.config_changes import find_config_change
+from headrace.store.state.config.changes import find_config_change
 from headrace.testing import eventually
 from pair import QUICK_RETRIES, Pair
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from headrace.encryption import KeyRing
 from headrace.store.sql.tables.schema import config_change, placement_check, resource
-from headrace.store.state.config_changes import ConfigChangeOutcome
+from headrace.store.state.config.changes import ConfigChangeOutcome
 from lab.bench.apart.askers import Asked
 from lab.bench.inspection import ask, read_cpu_of_children
 from lab.bench.sites import CONFIG_VAR, LOOK_SECONDS, Site, make_site

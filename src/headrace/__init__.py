@@ -72,8 +72,8 @@ if TYPE_CHECKING:
     from headrace.resources.plain import PlainJobs, PlainOperations, PlainResources, PlainService
     from headrace.resources.reading import Resources
     from headrace.service import AddonService, Connection
-    from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
-    from headrace.store.state.config_jobs import FailedChange
+    from headrace.store.state.config.changes import ConfigChangeKind, ConfigChangeOutcome
+    from headrace.store.state.config.jobs import FailedChange
     from headrace.workflows.lifecycle.operations import Retried
     from headrace.workflows.lifecycle.waiting import WaitingStep
 
@@ -173,8 +173,8 @@ _HOMES = (
     "headrace.hooks.lifespan",
     "headrace.hooks.panel",
     "headrace.hooks.callables",
-    "headrace.store.state.config_changes",
-    "headrace.store.state.config_jobs",
+    "headrace.store.state.config.changes",
+    "headrace.store.state.config.jobs",
     "headrace.resources.known",
     "headrace.resources.jobs",
     "headrace.resources.labels",

@@ -367,9 +367,8 @@ class HerokuClient:
         started = perf_counter()
         response: Response | None = None
         try:
-            with span(
-                f"{request.method} {request.endpoint}", kind="CLIENT", http_request_method=request.method
-            ) as traced:
+            name = f"{request.method} {request.endpoint}"
+            with span(name, kind="CLIENT", http_request_method=request.method) as traced:
                 response = await self._transport.send(request)
                 traced.tell({"http.response.status_code": response.status})
             self._last_answer = (response, self._clock())

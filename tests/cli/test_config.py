@@ -10,7 +10,7 @@ from click.testing import Result
 
 from cli.running import invoke
 from headrace.emulator import Addon, Fault, describe
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from ordering import TOKEN, load_config, provision, worker
 from pair import Pair, play_pair
 from workflows.config.test_rotate import RotatingAcme

@@ -14,8 +14,8 @@ from headrace.hooks.registry import Hooks
 from headrace.resources.known import ResourceFilters, read_filters
 from headrace.resources.ordering import CODE, POLL_SECONDS, read_orderer
 from headrace.store.reports.known_resources import Wanted
-from headrace.store.state.config_changes import ConfigChangeKind
-from headrace.store.state.config_jobs import (
+from headrace.store.state.config.changes import ConfigChangeKind
+from headrace.store.state.config.jobs import (
     ConfigJobRow,
     FailedChange,
     JobCount,

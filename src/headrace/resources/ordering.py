@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from headrace.errors import MisuseError
 from headrace.hooks.registry import Hooks
-from headrace.store.state.config_changes import (
+from headrace.store.state.config.changes import (
     ConfigChangeKind,
     ConfigChangeOutcome,
     ConfigChangeRow,

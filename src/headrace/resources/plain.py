@@ -12,7 +12,7 @@ from headrace.resources.labels import ResourceLabels
 from headrace.resources.operating import Operating
 from headrace.resources.ordering import AT_ONCE, CODE, ConfigChange, Orders
 from headrace.resources.reading import LONGEST_PAGE, PAGE, Resources
-from headrace.store.state.config_jobs import FailedChange
+from headrace.store.state.config.jobs import FailedChange
 from headrace.workflows.lifecycle.operations import Retried
 from headrace.workflows.lifecycle.waiting import WaitingStep
 

@@ -1,6 +1,6 @@
 """The gate of the API: who brings a token that may comes in, and nobody else learns or changes anything."""
 
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.people.api_tokens import Scope, revoke_api_token
 from ordering import TOKEN, provision
 from pair import play_pair

@@ -7,7 +7,7 @@ import pytest
 from headrace.emulator import Addon
 from headrace.models import State
 from headrace.protocol.retries import NEVER, TABLE
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from headrace.testing import eventually
 from ordering import TOKEN, URL, load_config, provision
 from pair import Acme, Pair, play_pair

@@ -12,7 +12,7 @@ from headrace import ActionOrder, AddonService
 from headrace.emulator import describe
 from headrace.errors import MisuseError, NothingToDo, Refused, ResourceGone, UnknownResource
 from headrace.protocol.retries import NEVER, TABLE
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.notices import list_open_notices
 from ordering import SOON, list_secret_kinds, provision, script, settle_order, worker
 from pair import Acme, Pair, play_pair

@@ -7,8 +7,8 @@ from headrace.emulator import Addon, Fault
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.platform import build_config_update
-from headrace.store.state.config_batches import begin_telling, claim_config_batch
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.batches import begin_telling, claim_config_batch
+from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.resources import find_resource
 from headrace.workflows.engine.ids import read_kind
 from headrace.workflows.engine.ledger import workflow_status

@@ -15,7 +15,7 @@ from headrace import (
 )
 from headrace.emulator import Addon, Fault
 from headrace.models import State
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.resources import update_resource
 from ordering import SOON, TOKEN, list_patches, load_config, provision, script, worker
 from pair import Pair, play_pair

@@ -17,7 +17,7 @@ from headrace import (
     UnknownResource,
 )
 from headrace.emulator import Fault
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.notices import list_open_notices
 from headrace.testing import eventually
 from ordering import SOON, TOKEN, URL, list_patches, list_secret_kinds, load_config, provision, settle_order

@@ -18,7 +18,7 @@ from headrace import (
 )
 from headrace.emulator import Fault, Switches
 from headrace.models import State
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.notices import list_open_notices
 from headrace.store.state.resources import update_resource
 from headrace.store.state.timeline import list_events

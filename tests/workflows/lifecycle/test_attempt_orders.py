@@ -23,7 +23,7 @@ from headrace.models import State
 from headrace.protocol.retries import TABLE, Policy
 from headrace.service import find_assembly
 from headrace.store.sql.database import Database
-from headrace.store.state.config_changes import list_config_changes
+from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.notices import list_open_notices
 from headrace.store.state.people.api_tokens import Scope, add_api_token
 from headrace.store.state.resources import AttemptOrder, AttemptOrderKind, find_resource, save_attempt_order

@@ -15,7 +15,7 @@ from headrace.protocol.partner import ProvisionRequest
 from headrace.store.sql.rows import pass_uuids, select_uuids
 from headrace.store.sql.tables.schema import resource
 from headrace.store.sql.upsert import insert_new, insert_new_of
-from headrace.store.state.config_changes import drop_waiting_config_changes
+from headrace.store.state.config.changes import drop_waiting_config_changes
 from headrace.store.state.people.access import forget_people
 from headrace.store.state.people.share_links import revoke_share_links
 from headrace.store.state.plan_changes import drop_waiting_plan_changes

@@ -16,8 +16,8 @@ from headrace.protocol.partner import parse_uuid
 from headrace.resources.jobs import ConfigJob, Jobs, Ordered
 from headrace.resources.known import ResourceFilters
 from headrace.store.sql.database import Database
-from headrace.store.state.config_changes import ConfigChangeKind
-from headrace.store.state.config_jobs import list_failed_changes
+from headrace.store.state.config.changes import ConfigChangeKind
+from headrace.store.state.config.jobs import list_failed_changes
 from headrace.store.state.people.api_tokens import Scope
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.ground.tokens import Caller

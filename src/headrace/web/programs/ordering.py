@@ -19,7 +19,7 @@ from headrace.protocol.partner import parse_uuid
 from headrace.protocol.wire import read_number
 from headrace.resources.ordering import ConfigChange, Orders, describe_change
 from headrace.store.sql.database import Database
-from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome, find_config_change
+from headrace.store.state.config.changes import ConfigChangeKind, ConfigChangeOutcome, find_config_change
 from headrace.store.state.people.api_tokens import Scope
 from headrace.store.state.resources import find_state
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json

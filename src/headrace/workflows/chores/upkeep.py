@@ -11,7 +11,7 @@ from headrace.logs import LogName
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.retries import PROVISION_LIMIT
-from headrace.store.state.config_changes import (
+from headrace.store.state.config.changes import (
     ConfigChangeOutcome,
     find_waiting_config_change,
     settle_config_change,

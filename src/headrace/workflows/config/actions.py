@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from headrace.hooks.answers import read_told
 from headrace.hooks.arguments import ActionOrder
 from headrace.hooks.registry import Hooks, blaming, name_action_hook
-from headrace.store.state.config_changes import (
+from headrace.store.state.config.changes import (
     ConfigChangeOutcome,
     ConfigChangeRow,
     find_config_change,

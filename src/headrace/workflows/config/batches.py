@@ -24,7 +24,7 @@ from headrace.logs import LogName
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.platform import build_config, build_config_update, has_config, raise_for_status, read_config
 from headrace.store.sql.database import plan_anew
-from headrace.store.state.config_batches import (
+from headrace.store.state.config.batches import (
     BatchedChange,
     begin_telling,
     claim_config_batch,

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from headrace.errors import MisuseError, UnknownResource
 from headrace.models import State
 from headrace.store.reports.known_resources import MadeKey, Wanted, list_known_states
-from headrace.store.state.config_changes import ConfigChangeKind, add_config_changes
-from headrace.store.state.config_jobs import add_config_job
+from headrace.store.state.config.changes import ConfigChangeKind, add_config_changes
+from headrace.store.state.config.jobs import add_config_job
 from headrace.store.state.placements import LIVE
 from headrace.store.state.resources import lock_resources
 from headrace.store.state.secrets import seal_config_change

@@ -18,7 +18,7 @@ from headrace.hooks.registry import Hooks
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.platform import build_config, build_config_update, has_config, read_config
-from headrace.store.state.config_changes import (
+from headrace.store.state.config.changes import (
     ConfigChangeKind,
     ConfigChangeOutcome,
     ConfigChangeRow,

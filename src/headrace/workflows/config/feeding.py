@@ -7,8 +7,8 @@ under way at a time, so that other work has its turn.
 
 import sqlalchemy as sa
 
-from headrace.store.state.config_changes import list_due_config_changes, wake_config_change
-from headrace.store.state.config_jobs import count_under_way, is_any_waiting, list_to_begin
+from headrace.store.state.config.changes import list_due_config_changes, wake_config_change
+from headrace.store.state.config.jobs import count_under_way, is_any_waiting, list_to_begin
 from headrace.store.state.resources import lock_resource
 from headrace.workflows.config.batches import begin_batch, has_room
 from headrace.workflows.lifecycle.core import Core

@@ -10,7 +10,7 @@ from headrace.hooks.answers import read_drain_url
 from headrace.hooks.config import read_config_change
 from headrace.models import State
 from headrace.protocol.partner import parse_uuid
-from headrace.store.state.config_changes import (
+from headrace.store.state.config.changes import (
     ConfigChangeKind,
     ConfigChangeRow,
     add_config_changes,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from headrace.store.state.config_batches import settle_done
+from headrace.store.state.config.batches import settle_done
 from headrace.store.state.notices import NoticeKind, settle_notices_of
 from headrace.store.state.secrets import merge
 from headrace.store.state.timeline import TimelineName, add_events

@@ -10,7 +10,7 @@ from headrace.hooks.config import read_config
 from headrace.hooks.registry import Hooks, blaming
 from headrace.models import Secret
 from headrace.protocol.lifecycle import WorkflowKind
-from headrace.store.state.config_changes import name_config_vars
+from headrace.store.state.config.changes import name_config_vars
 from headrace.store.state.secrets import seal_config_change
 from headrace.store.state.timeline import TimelineName, add_event
 from headrace.workflows.lifecycle.core import Core

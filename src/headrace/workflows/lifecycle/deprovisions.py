@@ -15,7 +15,7 @@ from headrace.hooks.registry import Hooks
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.platform import build_deprovision_action
-from headrace.store.state.config_changes import drop_waiting_config_changes
+from headrace.store.state.config.changes import drop_waiting_config_changes
 from headrace.store.state.notices import NoticeKind, settle_notices
 from headrace.store.state.placements import close_placement
 from headrace.store.state.plan_changes import drop_waiting_plan_changes

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind, find_due
-from headrace.store.state.config_batches import is_for_batch
-from headrace.store.state.config_changes import find_waiting_config_change
+from headrace.store.state.config.batches import is_for_batch
+from headrace.store.state.config.changes import find_waiting_config_change
 from headrace.store.state.plan_changes import find_waiting_plan_change
 from headrace.store.state.resources import ResourceRow, update_resource
 from headrace.workflows.engine.ids import build_id

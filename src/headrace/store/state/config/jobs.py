@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.sql.tables.schema import config_change, config_job, resource
-from headrace.store.state.config_batches import is_provisioned, waits_for_batch
-from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome
+from headrace.store.state.config.batches import is_provisioned, waits_for_batch
+from headrace.store.state.config.changes import ConfigChangeKind, ConfigChangeOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

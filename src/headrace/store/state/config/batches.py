@@ -16,7 +16,7 @@ from headrace.models import State
 from headrace.store.sql.rows import pass_rows, rows_as_table
 from headrace.store.sql.tables.columns import Moment
 from headrace.store.sql.tables.schema import config_change, plan_change, resource
-from headrace.store.state.config_changes import ConfigChangeKind, ConfigChangeOutcome, ConfigChangeRow, may_begin
+from headrace.store.state.config.changes import ConfigChangeKind, ConfigChangeOutcome, ConfigChangeRow, may_begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
