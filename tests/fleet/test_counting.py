@@ -137,7 +137,7 @@ async def test_a_count_that_went_wrong_is_found_within_a_day(
     assert [1, 1, 2, 2] == [day.resources.all for day in wrong]
     assert [1, 1, 1, 1] == [day.resources.all for day in (await load(database)).days]
     assert [(LogName.ROLL_UP_DRIFTED, ["by_stage"])] == [
-        (record.message, record.__dict__["figures"]) for record in caplog.records
+        (record.msg, record.__dict__["figures"]) for record in caplog.records
     ]
 
 

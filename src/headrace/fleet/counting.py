@@ -136,7 +136,7 @@ class RollUp:
         if not differing:
             await self._database.write(save_kept, replace(kept, checked_at=now, counts=counts))
             return
-        log.error(LogName.ROLL_UP_DRIFTED, extra={"figures": sorted({each.figure for each in differing})})
+        log.error(LogName.ROLL_UP_DRIFTED, extra={"figures": sorted({each.figure.value for each in differing})})
         await self._database.write(make_uncounted, since=kept.checked_at.date())
 
 

@@ -40,7 +40,8 @@ class Imports:
 
     async def take(self, resource: Imported, *, by: str = BY) -> Change:
         """Import one resource; `by` says in its timeline who ordered it."""
-        return await self._core.database.write(self._take, resource, by)
+        [change] = await self.take_all([resource], by=by)
+        return change
 
     async def take_all(
         self, resources: Iterable[Imported], *, by: str = BY, is_rehearsal: bool = False
@@ -58,6 +59,10 @@ class Imports:
         # A savepoint, because the transaction may be others' too (store/sql/group_commit.py).
         with connection.begin_nested() as savepoint:
             changes = Counter(self._take(connection, resource, by) for resource in resources)
+            if changes[Change.CHANGED]:
+                # Nobody knows since when it is so. Last: whoever imports writes the same row, and none may wait for it
+                # with a resource that another one wants.
+                forget_kept(connection)
             if is_rehearsal:
                 savepoint.rollback()
         return changes
@@ -94,8 +99,6 @@ class Imports:
         has_new_plan = resource.plan != known.plan
         if has_new_plan:
             update_resource(connection, resource.uuid, plan=resource.plan)
-            # Nobody knows since when.
-            forget_kept(connection)
             add_event(
                 connection,
                 resource.uuid,
