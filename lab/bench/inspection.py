@@ -54,12 +54,13 @@ def run_inspection() -> dict[str, Any]:
             ceiling = ways["bare-first" if name == "first pass" else "bare-again"]
             per_second = ran["looked"] / ran["seconds"]
             of_ceiling = per_second / (ceiling.resources / ceiling.seconds)
+            by_cpu = (ceiling.cpu / ceiling.resources) / (ran["cpu"] / ran["looked"])
             _print_row(
                 f"{kind}, {name}",
                 per_second,
                 ran["cpu"] / ran["looked"],
                 ran["requests"] / ran["looked"],
-                f"{of_ceiling:>7.2f} {per_second / hand:>7.1f}",
+                f"{of_ceiling:>7.2f} {by_cpu:>7.2f} {per_second / hand:>7.1f}",
             )
     return found
 
@@ -85,7 +86,8 @@ def run_million() -> dict[str, Any]:
 
 def _print_head(title: str) -> None:
     print(title)
-    print(f"{'':<34} {'per second':>10} {'CPU s/1,000':>11} {'requests':>9} {'of ceil':>7} {'by hand':>7}")
+    ratios = f"{'of ceil':>7} {'by CPU':>7} {'by hand':>7}"
+    print(f"{'':<34} {'per second':>10} {'CPU s/1,000':>11} {'requests':>9} {ratios}")
 
 
 def _print_row(name: str, per_second: float, cpu: float, requests: float, ratios: str = "") -> None:
