@@ -85,6 +85,7 @@ async def visit(page: Page, heroku: Emulator, url: str) -> AsyncIterator[str]:
     await page.goto(f"{url}/operators/login")
     await page.get_by_label("Secret").fill(SECRET)
     await page.get_by_role("button", name="Log in").click()
+    await page.wait_for_url(f"{url}/operators")
     for address in (*OPERATOR_PAGES, f"/operators/resources/{uuid}"):
         await page.goto(url + address)
         yield "operators-resource" if uuid in address else address.strip("/").replace("/", "-")

@@ -46,6 +46,7 @@ def visit_every_page(page: Page, town: Town) -> Iterator[str]:
     yield "/operators/login"
     page.get_by_label("Secret").fill(SECRET)
     page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{town.acme_url}/operators")
     resource = f"/operators/resources/{uuids['storefront']}"
     pipeline = town.call("GET", "/apps/storefront/pipeline-couplings", user=ADA)["pipeline"]["id"]
     group = "kind=provision.failed&step=run_hook&reason=OSError"

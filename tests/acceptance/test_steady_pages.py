@@ -91,6 +91,7 @@ async def test_pages_stand_still_and_the_past_is_scrubbed_through(sqlite_url: st
         await page.goto(f"{pair.url}/operators/login")
         await page.get_by_label("Secret").fill(SECRET)
         await page.get_by_role("button", name="Log in").click()
+        await page.wait_for_url(f"{pair.url}/operators", timeout=WITHIN_MS)
         await page.add_init_script(SUM_SHIFTS)
         compare = f"{pair.url}/board/pipelines/{pipeline}"
         addresses = [f"{pair.url}{path}" for path in ("/board", "/operators", f"/operators/resources/{uuid}")]
