@@ -225,6 +225,7 @@ async def test_a_chat_tool_is_told_in_a_line(sqlite_url: str) -> None:
     assert text.startswith("acme-search: worker.missing, no worker is alive, and a provision has waited")
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_killed_is_told_and_told_again_when_it_is_back(
     sqlite_url: str, postgres_url: str, tmp_path: Path
 ) -> None:
