@@ -22,7 +22,7 @@ from headrace.store.sql.database import Database
 from headrace.workflows.engine.lease import WorkerLease, name_channel
 
 # How soon a worker on SQLite sees what was committed.
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.04
 # However much is enqueued, a process does not tell of it more often.
 TELLS_EVERY_SECONDS = 0.02
 
