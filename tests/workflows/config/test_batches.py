@@ -1,9 +1,11 @@
 """Jobs that only set config vars are told to Heroku in batches: few transactions, and nothing comes in between."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
-from headrace.emulator import Addon, Fault
+from headrace.emulator import Addon, Clock, Fault
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.platform import build_config_update
@@ -73,6 +75,24 @@ async def test_many_resources_are_one_workflow_and_a_request_each(database_url: 
             assert not [kind for kind in await list_secret_kinds(pair, addon.id) if kind.startswith("config_change")]
             last = (await pair.list_events(addon.id))[-1]
             assert ("config.set", {"number": 1, "config_vars": [TOKEN]}) == (last.name, last.detail)
+
+
+async def test_tokens_that_have_expired_are_refreshed_on_the_way(database_url: str) -> None:
+    """Each once, and the batch is one all the same."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock) as pair:
+        addons = [await provision(pair, app) for app in APPS]
+        clock.advance(timedelta(hours=9))
+        asked = len([sent for sent in pair.heroku.traffic if sent.path == "/oauth/token"])
+
+        assert 3 == await count_done(pair, await order(pair, "t-1"))
+
+        refreshes = [sent for sent in pair.heroku.traffic if sent.path == "/oauth/token"][asked:]
+        assert [200, 200, 200] == [sent.status for sent in refreshes]
+        assert (1, 0) == tuple(
+            [await count_workflows(pair, kind) for kind in (WorkflowKind.CONFIG_BATCH, WorkflowKind.CONFIG_CHANGE)]
+        )
+        assert {"t-1"} == {addon.config[TOKEN] for addon in addons}
 
 
 async def test_what_a_crash_has_left_open_is_asked_first(database_url: str) -> None:
