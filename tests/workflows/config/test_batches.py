@@ -138,7 +138,7 @@ async def test_what_heroku_does_not_take_at_once_goes_on_by_itself(sqlite_url: s
 
 async def test_nothing_comes_in_between(database_url: str) -> None:
     """A change of plan and a removal wait for the batch that has the resources, and are begun by it."""
-    async with play_pair(database_url, has_worker=False) as pair:
+    async with play_pair(database_url, has_worker=False, HEADRACE_ANSWER_SECONDS="1") as pair:
         addons = await begin(pair)
         job_id = await order(pair, "t-1")
         await pair.parts.feeding.run_once()
