@@ -50,9 +50,8 @@ EVENT_QUEUE = "headrace-events"
 SWEEP_QUEUE = "headrace-sweep"
 # Customers whose add-on works have a queue of their own, so that thousands who come at once are not in front of them.
 CHANGE_QUEUE = "headrace-changes"
-# How many workflows of a queue one worker works on at a time, and takes at a time: the others have their share of what
-# waits. What only waits takes no place. They are looked at in this order: once many provisions are
-# under way, each of their steps wants the lock of SQLite's file, which taking something wants as well.
+# How many workflows of a queue one worker works on and takes at a time: the others have their share of what waits. What
+# only waits takes no place. Looked at in this order: once provisions run, each step wants SQLite's lock as well.
 CONCURRENCY = {CHANGE_QUEUE: 16, QUEUE: 48, EVENT_QUEUE: 32, SWEEP_QUEUE: 2}
 
 # How many stranded workflows are named at the start.
