@@ -7,6 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from headrace.hooks.panel import Figure, Panel
 from headrace.inspector.board import Board, PlacedResource, build_board
+from headrace.inspector.board_parts import Known
 from headrace.models import PASSING, Outcome, Ref, Stage, State
 from headrace.web.ground.pages import BackLink, BoardContext, render
 
@@ -122,15 +123,24 @@ def build_scene(name: str, *, opened: str | None = None) -> Board:
 
 def render_scene(name: str) -> str:
     """Return the page; the person came from its first card."""
-    first = next(iter(build_scene(name).cards), None)
+    return render_resources(SCENES[name](), is_long=name == "names")
+
+
+def render_resources(resources: list[PlacedResource], *, known: Known | None = None, is_long: bool = False) -> str:
+    """Return the page of somebody who came from its first card, and whose browser has what is known."""
+    board = build_board(resources, opened=None, now=NOON, stale_after=timedelta(minutes=15))
+    first = next(iter(board.cards), None)
     context = BoardContext(
-        board=build_scene(name, opened=first.resource.uuid if first else None),
+        board=build_board(
+            resources, opened=first.resource.uuid if first else None, now=NOON, stale_after=timedelta(minutes=15)
+        ),
         service_name="Acme Search",
         slug="acme-search",
-        email=f"{LONG}@lumen.example" if name == "names" else "ada@lumen.example",
-        back=BackLink(app=LONG if name == "names" else "shop", href="https://dashboard.heroku.com/apps/shop"),
+        email=f"{LONG}@lumen.example" if is_long else "ada@lumen.example",
+        back=BackLink(app=LONG if is_long else "shop", href="https://dashboard.heroku.com/apps/shop"),
         csrf="token",
         check_interval=timedelta(minutes=5),
         version="v1",
+        known=known or Known(),
     )
     return render(context)

@@ -8,6 +8,21 @@ from acceptance.test_browser import ADA, APPS, find_stage, move, open_board
 
 pytestmark = pytest.mark.acceptance
 
+WITH_PANEL = """
+
+from collections import Counter
+
+from headrace import Panel
+
+asked = Counter()
+
+
+@service.panel
+async def show(resource: Resource) -> Panel:
+    asked[resource.uuid] += 1
+    return Panel(sentence=f"Asked {'once' if asked[resource.uuid] == 1 else 'again'}")
+"""
+
 
 def open_town(processes: Processes, browser: Browser, *apps: str) -> tuple[Town, Page]:
     town = processes.start_heroku_and_acme(HEADRACE_RECHECK_SECONDS="1")
@@ -20,7 +35,7 @@ def open_town(processes: Processes, browser: Browser, *apps: str) -> tuple[Town,
 def test_a_move_appears_on_an_open_board(processes: Processes, browser: Browser) -> None:
     """Without a reload, within seconds of its being known; what was unfolded and focused stays so."""
     town, page = open_town(processes, browser, "storefront-staging", "storefront")
-    page.evaluate("window.isTheSamePage = true")
+    page.evaluate("document.querySelectorAll('.card').forEach((card) => (card.isTheSame = true))")
     page.locator("[data-origin]").focus()
 
     move(town, "storefront-staging", "production")
@@ -29,7 +44,26 @@ def test_a_move_appears_on_an_open_board(processes: Processes, browser: Browser)
     expect(production).to_have_text(["storefront", "storefront-staging"])
     expect(page.locator("#live")).to_contain_text("storefront-staging is now in production")
     expect(page.locator("[data-origin]")).to_be_focused()
-    assert page.evaluate("window.isTheSamePage")
+    assert [True, None] == page.evaluate(
+        "[...document.querySelectorAll('.card')].map((card) => card.isTheSame ?? null)"
+    )
+
+
+def test_figures_come_where_a_lane_is_unfolded(processes: Processes, browser: Browser) -> None:
+    """The partner is asked for them then, and again for what is in sight already."""
+    loose = [f"loose-{number}" for number in range(7)]
+    town = processes.start_heroku_and_acme(more=WITH_PANEL)
+    for app in loose:
+        town.call("POST", "/apps", user=ADA, json={"name": app})
+    uuids = town.add_acme("storefront", *loose, user=ADA)
+    page = browser.new_page()
+    open_board(page, town, uuids, app="storefront")
+    figures = page.locator("[data-slot=partner]")
+    expect(figures).to_have_text(["Asked once"])
+
+    page.locator("#uncoupled > summary").click()
+
+    expect(figures).to_have_text(["Asked again", *["Asked once"] * 7])
 
 
 def test_a_board_says_when_it_is_not_current(processes: Processes, browser: Browser) -> None:

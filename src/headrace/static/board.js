@@ -20,40 +20,76 @@ let news = live.textContent;
 let newsUntil = performance.now() + NEWS_FOR;
 // Which folds were open before something was looked for.
 let folds = null;
+let isLooking = false;
+// The folds that were open when their cards' figures were last asked for.
+let asked = new Set(listOpen());
 
 function groups() {
   return document.getElementById("groups");
 }
 
 function cards() {
-  return [...groups().querySelectorAll(".card")];
+  return list(".card");
 }
 
-// Looking for a newer page.
+// Looking for what is new.
 
 async function look() {
   clearTimeout(timer);
-  if (document.hidden) return;
+  if (document.hidden || isLooking) return;
+  isLooking = true;
   if (performance.now() > newsUntil) news = "";
   try {
-    const answer = await fetch(location.pathname + location.search, { headers: { "If-None-Match": `"${groups().dataset.version}"` } });
-    if (answer.status === 401 || answer.status === 403) return location.reload();
-    if (answer.status !== 304 && !answer.ok) throw new Error(`status ${answer.status}`);
-    if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (isUnfolded() || (await hasChanged())) await take();
     misses = 0;
     answeredAt = performance.now();
   } catch {
     misses += 1;
   }
+  isLooking = false;
   refresh();
   // Boards that were opened together do not ask together.
-  timer = setTimeout(look, Math.min(LOOK_EVERY * 2 ** misses, SLOWEST) * (0.75 + Math.random() / 2));
+  const pace = Math.min(LOOK_EVERY * 2 ** misses, SLOWEST) * (0.75 + Math.random() / 2);
+  timer = setTimeout(look, isUnfolded() && !misses ? 0 : pace);
 }
 
-function show(page) {
+async function hasChanged() {
+  const headers = { "If-None-Match": `"${groups().dataset.version}"`, Prefer: "return=minimal" };
+  return (await send({ headers })).status !== 304;
+}
+
+// What is here already is not sent again: each lane and each card has a digest of what it shows.
+async function take() {
+  const had = { lanes: list(".lane[data-digest]"), cards: list(".card[data-digest]") };
+  const known = "incomplete" in groups().dataset ? { lanes: [], cards: [] } : had;
+  const digests = (parts) => parts.map((part) => part.dataset.digest);
+  asked = new Set(listOpen());
+  const body = JSON.stringify({ lanes: digests(known.lanes), cards: digests(known.cards), open: [...asked] });
+  const answer = await send({ method: "POST", headers: { "Content-Type": "application/json" }, body });
+  show(new DOMParser().parseFromString(await answer.text(), "text/html"), had);
+}
+
+async function send(options) {
+  const answer = await fetch(location.pathname + location.search, options);
+  if (answer.status === 401 || answer.status === 403) location.reload();
+  if (answer.status !== 304 && !answer.ok) throw new Error(`status ${answer.status}`);
+  return answer;
+}
+
+function list(selector) {
+  return [...groups().querySelectorAll(selector)];
+}
+
+// The partner's figures are asked for where they are in sight.
+function isUnfolded() {
+  return "panels" in groups().dataset && listOpen().some((id) => !asked.has(id));
+}
+
+function show(page, had) {
   const before = findStages();
   const open = listFolds();
   const focused = findFocus();
+  putBack(page, had);
   for (const id of ["totals", "here", "chips", "check", "silence"]) renew(id, page);
   const fresh = page.getElementById("groups");
   if ("incomplete" in fresh.dataset) keep(fresh);
@@ -62,6 +98,16 @@ function show(page) {
   prepare();
   focused()?.focus({ preventScroll: true });
   tell(before);
+}
+
+// A place says which of what was here stands there, from the first to the last.
+function putBack(page, had) {
+  for (const kind of ["lanes", "cards"]) {
+    for (const place of page.querySelectorAll(`i[data-${kind}]`)) {
+      const [first, last] = place.dataset[kind].split("-").map(Number);
+      place.replaceWith(...had[kind].slice(first, last + 1));
+    }
+  }
 }
 
 function renew(id, page) {
@@ -91,7 +137,11 @@ function mark(card) {
 
 // Whoever folds or unfolds something finds it so in the next board.
 function listFolds() {
-  return new Map([...groups().querySelectorAll("details")].map((details) => [details.id, details.open]));
+  return new Map(list("details").map((details) => [details.id, details.open]));
+}
+
+function listOpen() {
+  return list("details[open]").map((details) => details.id);
 }
 
 function setFolds(open) {
@@ -239,6 +289,8 @@ if (address.searchParams.has("found")) {
 }
 
 document.addEventListener("visibilitychange", look);
+// It does not bubble.
+document.addEventListener("toggle", () => isUnfolded() && look(), true);
 prepare();
 refresh();
 timer = setTimeout(look, LOOK_EVERY);

@@ -15,10 +15,10 @@ from starlette.responses import Response
 from headrace.clock import Clock
 from headrace.errors import ResourceGone, UnknownResource
 from headrace.hooks.panel import Panel
-from headrace.inspector.board import Board, PlacedResource, build_board
-from headrace.inspector.board_filter import Filter, narrow
+from headrace.inspector.board import Board, Card, PlacedResource, build_board
 from headrace.inspector.board_folds import list_seen_first
 from headrace.inspector.board_json import board_as_json
+from headrace.inspector.board_parts import digest_card
 from headrace.inspector.concurrency import gather_bounded
 from headrace.inspector.inspector import Inspector
 from headrace.inspector.visibility import Seen, Viewer, Visibility
@@ -38,8 +38,11 @@ PANELS_AT_ONCE = 16
 PANELS_SECONDS = 5.0
 # The least time between two boards of which only the freshness and the partner's figures differ.
 RENEWED_EVERY = timedelta(minutes=1)
+MINIMAL = "return=minimal"
 
 FindPanel = Callable[[PlacedResource], Awaitable[Panel | None]]
+# Whose panels are asked for.
+Choose = Callable[[Board], list[Card]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,23 +82,20 @@ class Boards:
     async def answer(self, request: Request, viewer: Viewer, seen: Seen) -> Response:
         """Return the board for programs, or 304 where the caller has it."""
         version = self.find_version(viewer, seen)
-        if is_known(request, version):
-            return show_known(version)
+        if brief := answer_briefly(request, version):
+            return brief
         board = await self.build_whole(viewer, seen)
         return Response(msgspec.json.encode(board_as_json(board)), headers=build_etag(version), media_type=JSON_TYPE)
 
-    async def build_whole(self, viewer: Viewer, seen: Seen, *, wanted: Filter | None = None) -> Board:
-        """Return the board with the partner's panels, those of `wanted` cards and of the one that was opened.
+    async def build_whole(self, viewer: Viewer, seen: Seen, *, choose: Choose = list_seen_first) -> Board:
+        """Return the board with the partner's panels of the cards that are chosen, in that order.
 
         A hook that fails or dawdles costs only its own.
         """
         board = self._build(viewer, seen)
         if self.find_panel is None:
             return board
-        cards = list_seen_first(narrow(board, wanted) if wanted else board)
-        opened = [board.opened] if board.opened else []
-        asked = {card.resource.uuid: card.resource for card in (*opened, *cards)}
-        panels = await _find_panels(self.find_panel, list(asked.values()))
+        panels = await _find_panels(self.find_panel, [card.resource for card in choose(board)])
         resources = [replace(each, panel=panels.get(each.uuid)) for each in seen.resources]
         return self._build(viewer, replace(seen, resources=resources))
 
@@ -107,15 +107,12 @@ class Boards:
         `mark` is what else the answer holds.
         """
         board = self._build(viewer, seen)
-        cards = [
-            replace(card, resource=replace(card.resource, checked_at=None, next_check_at=None, has_failed=False))
-            for card in board.cards
-        ]
+        cards = [digest_card(card, is_line=False) for card in board.cards]
         silence = (board.heroku_silent_since is not None, board.is_confirmed)
-        shown = (cards, mark, silence, self._find_period(viewer))
+        shown = (cards, mark, silence, self.find_period(viewer))
         return hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]
 
-    def _find_period(self, viewer: Viewer) -> int:
+    def find_period(self, viewer: Viewer) -> int:
         """Return what goes up by one whenever a board is to be renewed; not everybody's at the same moment."""
         every = max(self.inspector.recheck_every, RENEWED_EVERY).total_seconds()
         person = crc32(f"{viewer.user_id} {viewer.email} {viewer.resource_uuid}".encode())
@@ -170,12 +167,15 @@ async def _within(find: FindPanel, resource: PlacedResource, seconds: float) -> 
     return await asyncio.wait_for(find(resource), seconds)
 
 
-def is_known(request: Request, version: str) -> bool:
-    return version in request.headers.get("If-None-Match", "")
-
-
-def show_known(version: str) -> Response:
-    return Response(status_code=304, headers=build_etag(version))
+def answer_briefly(request: Request, version: str) -> Response | None:
+    """Return the answer to whoever has this version, or is first to be told only that there is another; or None."""
+    headers = build_etag(version)
+    if version in request.headers.get("If-None-Match", ""):
+        return Response(status_code=304, headers=headers)
+    # RFC 7240, 4.2.
+    if request.headers.get("Prefer") == MINIMAL:
+        return Response(status_code=204, headers={**headers, "Preference-Applied": MINIMAL})
+    return None
 
 
 def build_etag(version: str) -> dict[str, str]:

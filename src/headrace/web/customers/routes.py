@@ -21,10 +21,11 @@ from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
 from headrace.store.state.people.logins import claim_login
 from headrace.telemetry.context import note
-from headrace.web.customers.boards import Boards, build_etag, is_known, show_known
+from headrace.web.customers.boards import Boards, answer_briefly, build_etag
 from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
+from headrace.web.customers.looking import Look, read_wanted
 from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form
@@ -33,6 +34,7 @@ from headrace.web.ground.kept import Kept
 from headrace.web.ground.openapi import (
     FORM_REJECTED,
     FORM_TYPE,
+    JSON_TYPE,
     DescribedRoute,
     Operation,
     Reply,
@@ -90,7 +92,21 @@ SHOW_BOARD = Operation(
     query=FILTER,
     replies={
         200: show_page("The board, with its version as ETag."),
+        204: Reply("There is another version, and Prefer says that this is all to be told."),
         304: Reply("The board is still of the version that If-None-Match names."),
+        401: show_page("There is no session, or it has ended."),
+        403: show_page("This person has lost access to the app they came from."),
+    },
+)
+SHOW_CHANGES = Operation(
+    id="show_board_changes",
+    summary="Show what has changed on a board that a browser has, and panels of what was unfolded: its script asks.",
+    scheme=Scheme.CUSTOMER,
+    query=FILTER,
+    body=(JSON_TYPE, Look),
+    replies={
+        200: show_page("The board, with a place for each run of cards or lanes that the browser has."),
+        400: show_page("The body says nothing of what a browser has."),
         401: show_page("There is no session, or it has ended."),
         403: show_page("This person has lost access to the app they came from."),
     },
@@ -170,6 +186,7 @@ class Customers:
     def routes(self) -> list[DescribedRoute]:
         return [
             DescribedRoute("/board", self.show_board, "GET", SHOW_BOARD),
+            DescribedRoute("/board", self.show_board, "POST", SHOW_CHANGES),
             DescribedRoute("/board.json", self.show_board_json, "GET", SHOW_BOARD_JSON),
             DescribedRoute("/board/pipelines/{id}", self.compare_stages, "GET", COMPARE_STAGES),
             DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
@@ -197,16 +214,20 @@ class Customers:
         return response
 
     async def show_board(self, request: Request) -> Response:
+        """Show the board, or what has changed on the one that the page's script has."""
         found = await self.door.find_visible(request)
         if isinstance(found, Response):
             return found
         session, seen = found
-        wanted = read_filter(request.query_params)
-        version = self.boards.find_version(session.viewer, seen, mark=session.csrf + wanted.address)
-        if is_known(request, version):
-            return show_known(version)
+        try:
+            wanted = await read_wanted(request)
+        except Rejected as error:
+            return self.door.show_error(error)
+        version = self.boards.find_version(session.viewer, seen, mark=session.csrf + wanted.filter.address)
+        if brief := answer_briefly(request, version):
+            return brief
         context = BoardContext(
-            board=await self.boards.build_whole(session.viewer, seen, wanted=wanted),
+            board=await self.boards.build_whole(session.viewer, seen, choose=wanted.choose),
             service_name=self.manifest.name,
             slug=self.manifest.id,
             email=session.email,
@@ -214,7 +235,10 @@ class Customers:
             csrf=mask_csrf(session.csrf),
             check_interval=self.boards.inspector.recheck_every,
             version=version,
-            wanted=wanted,
+            wanted=wanted.filter,
+            known=wanted.known,
+            period=self.boards.find_period(session.viewer),
+            has_panels=self.boards.find_panel is not None,
             face=self.faces.find_face(),
             may_share=self.sharing.is_on and session.is_proven,
             news=NEWS.get(request.query_params.get("found", ""), ""),

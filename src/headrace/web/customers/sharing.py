@@ -15,7 +15,6 @@ from starlette.responses import Response
 
 from headrace.encryption import KeyRing
 from headrace.errors import Rejected
-from headrace.inspector.board_filter import read_filter
 from headrace.inspector.visibility import Viewer
 from headrace.logs import LogName
 from headrace.protocol.wire import read_number
@@ -28,13 +27,23 @@ from headrace.store.state.people.share_links import (
     list_own_share_links,
     revoke_share_link,
 )
-from headrace.web.customers.boards import build_etag, is_known, show_known
+from headrace.web.customers.boards import answer_briefly, build_etag
 from headrace.web.customers.door import Door
+from headrace.web.customers.looking import Look, read_wanted
 from headrace.web.customers.share_tokens import make_key, read_key, sign
 from headrace.web.ground.addresses import Page, Redirect, find_prefix
 from headrace.web.ground.bodies import OwnForm
 from headrace.web.ground.csrf import mask_csrf
-from headrace.web.ground.openapi import FORM_REJECTED, FORM_TYPE, DescribedRoute, Operation, Reply, Scheme, show_page
+from headrace.web.ground.openapi import (
+    FORM_REJECTED,
+    FORM_TYPE,
+    JSON_TYPE,
+    DescribedRoute,
+    Operation,
+    Reply,
+    Scheme,
+    show_page,
+)
 from headrace.web.ground.origin import is_secure
 from headrace.web.ground.pages import BoardContext, Context, Face, render
 from headrace.web.ground.sessions import Session
@@ -79,7 +88,19 @@ SHOW_SHARED = Operation(
     summary="Show the board of whoever gave a link, as they see it by Heroku's answers; nothing can be done there.",
     replies={
         200: show_page("The board, with its version as ETag."),
+        204: Reply("There is another version, and Prefer says that this is all to be told."),
         304: Reply("The board is still of the version that If-None-Match names."),
+        403: show_page("The link is none, has ended or was revoked, or its giver sees nothing any more."),
+        503: show_page("Heroku does not tell now what the giver may see."),
+    },
+)
+SHOW_SHARED_CHANGES = Operation(
+    id="show_shared_board_changes",
+    summary="Show what has changed on a shared board that a browser has, and panels of what was unfolded there.",
+    body=(JSON_TYPE, Look),
+    replies={
+        200: show_page("The board, with a place for each run of cards or lanes that the browser has."),
+        400: show_page("The body says nothing of what a browser has."),
         403: show_page("The link is none, has ended or was revoked, or its giver sees nothing any more."),
         503: show_page("Heroku does not tell now what the giver may see."),
     },
@@ -132,6 +153,7 @@ class Sharing:
             DescribedRoute(LINKS, self.give, "POST", GIVE_LINK),
             DescribedRoute(f"{LINKS}/{{id}}/revoke", self.revoke, "POST", REVOKE_LINK),
             DescribedRoute(f"{SHARED}/{{token}}", self.show_shared, "GET", SHOW_SHARED),
+            DescribedRoute(f"{SHARED}/{{token}}", self.show_shared, "POST", SHOW_SHARED_CHANGES),
         ]
 
     async def show_links(self, request: Request) -> Response:
@@ -186,12 +208,15 @@ class Sharing:
         if seen is None:
             is_told = await boards.visibility.is_told(link.resource_uuid)
             return self._show_nothing() if is_told else self._show_silence()
-        wanted = read_filter(request.query_params)
-        version = boards.find_version(viewer, seen, mark=token + wanted.address)
-        if is_known(request, version):
-            return show_known(version)
+        try:
+            wanted = await read_wanted(request)
+        except Rejected as error:
+            return self.door.show_error(error)
+        version = boards.find_version(viewer, seen, mark=token + wanted.filter.address)
+        if brief := answer_briefly(request, version):
+            return brief
         context = BoardContext(
-            board=await boards.build_whole(viewer, seen, wanted=wanted),
+            board=await boards.build_whole(viewer, seen, choose=wanted.choose),
             service_name=self.door.manifest.name,
             slug=self.door.manifest.id,
             email="",
@@ -199,7 +224,10 @@ class Sharing:
             csrf="",
             check_interval=boards.inspector.recheck_every,
             version=version,
-            wanted=wanted,
+            wanted=wanted.filter,
+            known=wanted.known,
+            period=boards.find_period(viewer),
+            has_panels=boards.find_panel is not None,
             face=self.find_face(),
             shared_by=link.email or "a colleague",
         )

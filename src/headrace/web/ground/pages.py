@@ -22,7 +22,8 @@ from headrace.inspector.board import (
     shorten_id,
 )
 from headrace.inspector.board_filter import Filter, list_choices, narrow
-from headrace.inspector.board_folds import is_stacked, list_open, split_stack
+from headrace.inspector.board_folds import is_stacked, list_open, name_fold, split_stack
+from headrace.inspector.board_parts import BoardParts, Known
 from headrace.inspector.board_text import spell_states, spell_totals
 from headrace.models import Outcome, State
 from headrace.web.ground.addresses import Page
@@ -90,9 +91,10 @@ class Context:
 class BoardContext(Context):
     """The customer's board; a move shows on it within `check_interval`, as its footer says.
 
-    Of the `board`, the cards that are `wanted` are shown. Where it is `shared_by` somebody there is nothing to do
-    on it, and no link of the partner's. `version` is what the page's script brings back to ask
-    whether there is a newer one; `news` is what a check found just now.
+    Of the `board`, the cards that are `wanted` are shown, and of those that are `known` where they stand: a browser has
+    them, and its `period` lasts. Where it is `shared_by` somebody there is nothing to do on it, and no link of the
+    partner's. `version` is what the page's script brings back to ask whether there is a newer one; `news` is what a
+    check found just now. With `has_panels` there is more to ask for of what is unfolded.
     """
 
     template: ClassVar[str] = "board.html"
@@ -106,6 +108,9 @@ class BoardContext(Context):
     check_interval: timedelta
     version: str
     wanted: Filter = field(default_factory=Filter)
+    known: Known = field(default_factory=Known)
+    period: int = 0
+    has_panels: bool = False
     face: Face = field(default_factory=Face)
     news: str = ""
     may_share: bool = False
@@ -257,8 +262,10 @@ _CALLED = {
     "list_choices": list_choices,
     "list_open": list_open,
     "list_plans": list_plans,
+    "name_fold": name_fold,
     "name_stage": name_stage,
     "narrow": narrow,
+    "part": BoardParts,
     "spell_clock": spell_clock,
     "spell_fold": spell_fold,
     "spell_states": spell_states,
