@@ -10,6 +10,7 @@ from headrace.resources.ordering import Orders
 from headrace.web.customers.boards import Boards
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
+from headrace.web.customers.glances import Glances
 from headrace.web.customers.routes import Customers
 from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.kept import Kept
@@ -74,7 +75,15 @@ def _build_customers(parts: Parts, boards: Boards, *, prefix: str) -> Customers:
     faces = Faces(logo=settings.logo, accent=settings.accent, home=settings.product_url, links=settings.links)
     door = Door(boards=boards, sessions=sessions, manifest=parts.manifest)
     sharing = Sharing(door=door, keys=settings.keys, lasts=settings.share_for, find_face=faces.find_face)
-    return Customers(door=door, prefix=prefix, clock=parts.clock, kept=_build_kept(parts), faces=faces, sharing=sharing)
+    return Customers(
+        door=door,
+        prefix=prefix,
+        clock=parts.clock,
+        kept=_build_kept(parts),
+        faces=faces,
+        sharing=sharing,
+        glances=Glances(boards=boards),
+    )
 
 
 def _build_operators(parts: Parts, tokens: Tokens) -> Sequence[DescribedRoute]:

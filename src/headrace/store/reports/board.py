@@ -87,7 +87,7 @@ def list_candidates(connection: sa.Connection, uuid: str, *, people: Sequence[st
     These are `uuid` itself and the resources on apps where Heroku's last answer has the person; what it costs to find
     them tells nothing of others.
     """
-    found = connection.execute(_query_candidates(), {"opened": uuid, "people": people, **_bind(recent)})
+    found = connection.execute(_query_candidates(), {"opened": uuid, "people": people, **bind_recent(recent)})
     return [
         Candidate(
             row=_read(row),
@@ -108,11 +108,11 @@ def list_unknown_apps(connection: sa.Connection, uuid: str, *, people: Sequence[
 
     Left out is what Heroku has answered about lately.
     """
-    found = connection.execute(_query_unknown_apps(), {"opened": uuid, "people": people, **_bind(recent)})
+    found = connection.execute(_query_unknown_apps(), {"opened": uuid, "people": people, **bind_recent(recent)})
     return {row.app_id: row.uuid for row in found}
 
 
-def _bind(recent: Recent) -> dict[str, datetime]:
+def bind_recent(recent: Recent) -> dict[str, datetime]:
     return {"after": recent.after, "now": recent.now + CLOCKS_DIFFER_BY}
 
 
@@ -130,13 +130,13 @@ def _query_candidates() -> sa.Select[Any]:
     on_known_apps = sa.select(resource.c.uuid).where(resource.c.app_id.in_(known_apps))
     # A union, not two conditions with "or": for those SQLite goes through every resource there is.
     found = sa.union(sa.select(opened.label("uuid")), on_known_apps).subquery()
-    is_read = placement_check.c.read_whole_at.between(_moment("after"), _moment("now"))
+    is_read = placement_check.c.read_whole_at.between(make_moment("after"), make_moment("now"))
     return (
         _query_rows()
         .add_columns(
             resource.c.state.in_(LIVE).label("has_token"),
             access_check.c.checked_at.label("answered_at"),
-            build_is_fresh(after=_moment("after"), now=_moment("now")).label("is_answered"),
+            build_is_fresh(after=make_moment("after"), now=make_moment("now")).label("is_answered"),
             resource.c.app_id.in_(known_apps).label("is_known"),
             is_read.label("is_there"),
             access_check.c.doubted_at,
@@ -151,7 +151,7 @@ def _query_candidates() -> sa.Select[Any]:
 @cache
 def _query_unknown_apps() -> sa.Select[Any]:
     here, there = placement.alias("here"), placement.alias("there")
-    is_fresh = build_is_fresh(after=_moment("after"), now=_moment("now"))
+    is_fresh = build_is_fresh(after=make_moment("after"), now=make_moment("now"))
     return (
         # Any of those on an app may speak for it that still has a token.
         sa.select(resource.c.app_id, sa.func.min(resource.c.uuid).label("uuid"))
@@ -175,7 +175,7 @@ def _select_known_apps() -> sa.Select[tuple[str]]:
     return sa.select(access.c.app_id).where(access.c.person.in_(sa.bindparam("people", expanding=True)))
 
 
-def _moment(name: str) -> sa.BindParameter[datetime]:
+def make_moment(name: str) -> sa.BindParameter[datetime]:
     return sa.bindparam(name, type_=access_check.c.checked_at.type)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -25,6 +25,7 @@ from headrace.web.customers.boards import Boards, answer_briefly, build_etag
 from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
+from headrace.web.customers.glances import Glances
 from headrace.web.customers.looking import Look, read_wanted
 from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.addresses import Page, Redirect, cut
@@ -166,6 +167,7 @@ class Customers:
     clock: Clock
     kept: Kept
     sharing: Sharing
+    glances: Glances
     faces: Faces = field(default_factory=Faces)
 
     @property
@@ -215,6 +217,18 @@ class Customers:
 
     async def show_board(self, request: Request) -> Response:
         """Show the board, or what has changed on the one that the page's script has."""
+        return await self._glance(request, self._show_board)
+
+    async def show_board_json(self, request: Request) -> Response:
+        return await self._glance(request, self._show_board_json)
+
+    async def _glance(self, request: Request, respond: Callable[[Request], Awaitable[Response]]) -> Response:
+        session = self.door.sessions.read(request)
+        if session is None:
+            return await respond(request)
+        return await self.glances.answer(request, session.viewer, self.door.sessions.digest(session), respond)
+
+    async def _show_board(self, request: Request) -> Response:
         found = await self.door.find_visible(request)
         if isinstance(found, Response):
             return found
@@ -247,7 +261,7 @@ class Customers:
         html = await asyncio.to_thread(render, context) if len(seen.resources) > LARGE_BOARD else render(context)
         return Page(html, headers=build_etag(version))
 
-    async def show_board_json(self, request: Request) -> Response:
+    async def _show_board_json(self, request: Request) -> Response:
         found = await self.door.find_visible(request)
         if not isinstance(found, Response):
             session, seen = found

@@ -112,7 +112,7 @@ class Sessions(Generic[T]):
     async def find(self, request: Request) -> T | None:
         """Return the session of a request, or None when there is none that is good."""
         session = self.read(request)
-        if session is None or await self._database.read(is_session_ended, self._digest(session)):
+        if session is None or await self._database.read(is_session_ended, self.digest(session)):
             return None
         return session
 
@@ -128,14 +128,15 @@ class Sessions(Generic[T]):
     async def end(self, request: Request, response: Response, session: T) -> None:
         """End a session, whoever has its cookie, and have the browser forget it."""
         forgotten_at = self._clock() + GOOD_FOR
-        await self._database.write(add_ended_session, self._digest(session), forgotten_at=forgotten_at)
+        await self._database.write(add_ended_session, self.digest(session), forgotten_at=forgotten_at)
         self.forget(request, response)
 
     def forget(self, request: Request, response: Response) -> None:
         """Have the browser forget a session's cookie."""
         self._set(request, response, "", max_age=0)
 
-    def _digest(self, session: T) -> str:
+    def digest(self, session: T) -> str:
+        """Return what a session is known by once it has ended."""
         # Each session has a token of its own, which nobody can guess.
         return hashlib.sha256(f"{self._cookie} {session.csrf}".encode()).hexdigest()
 

@@ -1,0 +1,136 @@
+"""Whether what open boards show has changed: of many of them at once, and no more than tells it.
+
+What a mark is made of is never shown. Two that are equal say that a look finds what the one before it found, until time
+alone makes something of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from headrace.store.reports.board import SHOWN, Recent, bind_recent, make_moment
+from headrace.store.sql.tables.schema import (
+    access,
+    access_check,
+    ended_session,
+    pipeline,
+    placement,
+    placement_check,
+    resource,
+)
+from headrace.store.state.people.access import build_is_fresh
+from headrace.store.state.placements import LIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who looks: the keys of a person, what they look from, and the digest of their session."""
+
+    people: tuple[str, ...]
+    opened: str
+    session: str
+
+
+def load_marks(connection: sa.Connection, askers: Collection[Asker], *, recent: Recent) -> dict[Asker, int]:
+    """Return a mark for each of these whose session has not ended."""
+    people = {person for asker in askers for person in asker.people}
+    opened = {asker.opened for asker in askers}
+    moments = bind_recent(recent)
+    known = _gather(connection, _query_known(), {"people": list(people), **moments})
+    own = _gather(connection, _query_opened(), {"opened": list(opened), **moments})
+    near = _gather(connection, _query_near(), {"opened": list(opened), **moments})
+    ended = set(connection.execute(_query_ended(), {"digests": [asker.session for asker in askers]}).scalars())
+    return {
+        asker: hash((own[asker.opened], near[asker.opened], *(known[person] for person in asker.people)))
+        for asker in askers
+        if asker.session not in ended
+    }
+
+
+def _gather(connection: sa.Connection, query: sa.Select[Any], asked: dict[str, Any]) -> dict[str, frozenset[Any]]:
+    """Return the rows of each of those that stand in the first column."""
+    rows = defaultdict[str, list[Any]](list)
+    for first, *others in connection.execute(query, asked):
+        rows[first].append(tuple(others))
+    return defaultdict(frozenset, {first: frozenset(others) for first, others in rows.items()})
+
+
+@cache
+def _query_known() -> sa.Select[Any]:
+    """What is on the apps that people may see by Heroku's last answer."""
+    query = _show(access.c.person).join(access, access.c.app_id == resource.c.app_id)
+    return query.where(access.c.person.in_(sa.bindparam("people", expanding=True)))
+
+
+@cache
+def _query_opened() -> sa.Select[Any]:
+    return _show(resource.c.uuid).where(resource.c.uuid.in_(_bind_opened()))
+
+
+@cache
+def _query_near() -> sa.Select[Any]:
+    """The apps in the same pipeline about whose people Heroku has not answered lately: a look has it asked."""
+    here, there = placement.alias("here"), placement.alias("there")
+    is_fresh = build_is_fresh(after=make_moment("after"), now=make_moment("now"))
+    return (
+        sa.select(here.c.resource_uuid, resource.c.app_id)
+        .join(there, sa.and_(there.c.pipeline_id == here.c.pipeline_id, there.c.valid_to.is_(None)))
+        .join(resource, resource.c.uuid == there.c.resource_uuid)
+        .outerjoin(access_check, access_check.c.app_id == resource.c.app_id)
+        .where(
+            here.c.resource_uuid.in_(_bind_opened()),
+            here.c.valid_to.is_(None),
+            resource.c.state.in_(LIVE),
+            sa.or_(access_check.c.checked_at.is_(None), sa.not_(is_fresh)),
+        )
+        .distinct()
+    )
+
+
+@cache
+def _query_ended() -> sa.Select[Any]:
+    digests: sa.BindParameter[str] = sa.bindparam("digests", expanding=True)
+    return sa.select(ended_session.c.digest).where(ended_session.c.digest.in_(digests))
+
+
+def _bind_opened() -> sa.BindParameter[Any]:
+    return sa.bindparam("opened", expanding=True, type_=sa.String)
+
+
+def _show(of: sa.ColumnElement[str]) -> sa.Select[Any]:
+    """What a look goes by, and what a card shows, but when it was last checked and will be next."""
+    current, before = placement.alias("current"), placement.alias("before")
+    check = placement_check.c
+    shown = resource.c
+    return (
+        sa.select(
+            of,
+            *(shown.uuid, shown.name, shown.plan, shown.region, shown.state, shown.message),
+            *(shown.app_id, shown.app_name, _take(shown.created_at)),
+            *(current.c.pipeline_id, pipeline.c.name, current.c.stage, _take(current.c.valid_from)),
+            *(before.c.stage, check.outcome, check.checked_at.is_(None), check.error.is_(None)),
+            check.read_whole_at.between(make_moment("after"), make_moment("now")),
+            *(_take(access_check.c.checked_at), _take(access_check.c.doubted_at)),
+            build_is_fresh(after=make_moment("after"), now=make_moment("now")),
+        )
+        .select_from(resource)
+        .outerjoin(current, sa.and_(current.c.resource_uuid == shown.uuid, current.c.valid_to.is_(None)))
+        .outerjoin(
+            before,
+            sa.and_(before.c.resource_uuid == shown.uuid, before.c.valid_to == current.c.valid_from),
+        )
+        .outerjoin(pipeline, pipeline.c.id == current.c.pipeline_id)
+        .outerjoin(placement_check, check.resource_uuid == shown.uuid)
+        .outerjoin(access_check, access_check.c.app_id == shown.app_id)
+        .where(shown.state.in_(SHOWN))
+    )
+
+
+def _take(moment: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
+    """As the driver gives it: whether it is another one is all that is asked."""
+    return sa.type_coerce(moment, sa.types.NullType())

@@ -1,0 +1,119 @@
+"""Looks of open boards that one look at the store answers: whatever there is to tell is told at the next one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from browsing import Page, log_in, provision, read_csrf, visit
+from headrace.emulator import Addon, Clock
+from headrace.inspector.visibility import Viewer, Visibility
+from headrace.models import Stage
+from headrace.web.customers.boards import Boards
+from headrace.web.customers.glances import Glances
+from pair import ADA, GRACE, Pair, play_pair
+
+Change = Callable[[Pair, Addon], Awaitable[None]]
+
+
+async def look(pair: Pair, cookie: str, version: str, path: str = "/board") -> Page:
+    return await visit(pair, path, cookie=cookie, headers={"If-None-Match": version})
+
+
+async def warm(pair: Pair, cookie: str, path: str = "/board") -> Page:
+    """Look until a look is answered by a mark: the first finds the version, the second that it stands."""
+    await pair.settle()
+    await pair.sweep()
+    page = await visit(pair, path, cookie=cookie)
+    assert [304, 304] == [(await look(pair, cookie, page.headers["ETag"], path)).status for _ in range(2)]
+    return page
+
+
+async def move(pair: Pair, addon: Addon) -> None:
+    pair.heroku.move("shop-staging", Stage.PRODUCTION)
+    await pair.parts.inspector.inspect(addon.id)
+
+
+async def uncouple(pair: Pair, addon: Addon) -> None:
+    pair.heroku.uncouple("shop-staging")
+    await pair.parts.inspector.inspect(addon.id)
+
+
+async def rename(pair: Pair, addon: Addon) -> None:
+    pair.heroku.rename_app("shop-staging", "kiosk-staging")
+    await pair.parts.inspector.inspect_all([addon.id])
+
+
+async def change_plan(pair: Pair, addon: Addon) -> None:
+    await pair.heroku.change_plan(addon, "acme-search:free")
+    await pair.settle()
+
+
+async def add_another(pair: Pair, _addon: Addon) -> None:
+    await provision(pair, "shop")
+
+
+@pytest.mark.parametrize("change", [move, uncouple, rename, change_plan, add_another])
+@pytest.mark.parametrize("path", ["/board", "/board.json"])
+async def test_what_has_changed_is_told_at_the_next_look(database_url: str, change: Change, path: str) -> None:
+    """However often the board was found to be as it was."""
+    async with play_pair(database_url) as pair:
+        addon = await provision(pair, "shop-staging")
+        cookie = await log_in(pair, addon)
+        page = await warm(pair, cookie, path)
+        await change(pair, addon)
+
+        assert 200 == (await look(pair, cookie, page.headers["ETag"], path)).status
+
+
+async def test_whoever_lost_access_or_logged_out_is_told_at_the_next_look(database_url: str) -> None:
+    """A copied cookie does not keep a board open, nor does a version that is known."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock, HEADRACE_RECHECK_SECONDS="9000") as pair:
+        addon = await provision(pair, "shop-staging")
+        hers, mine = await log_in(pair, addon, GRACE), await log_in(pair, addon, ADA)
+        page, own = await warm(pair, hers), await warm(pair, mine)
+        await visit(pair, "/board/logout", cookie=mine, form={"csrf": read_csrf(own)})
+        pair.heroku.state.apps["shop-staging"].collaborators.clear()
+        clock.advance(timedelta(minutes=5, seconds=1))
+
+        assert 401 == (await look(pair, mine, own.headers["ETag"])).status
+        assert 403 == (await look(pair, hers, page.headers["ETag"])).status
+
+
+def build_scope(*, query: str) -> dict[str, Any]:
+    """A look with a version, as a server hands it on."""
+    headers = [(b"host", b"acme.test"), (b"if-none-match", b'"v1"')]
+    return {"type": "http", "method": "GET", "path": "/board", "query_string": query.encode(), "headers": headers}
+
+
+async def test_of_many_looks_few_are_whole(database_url: str) -> None:
+    """Boards that look together are read together; one whole look a minute brings what time makes of a board."""
+    whole: list[str] = []
+
+    async def respond(request: Request) -> Response:
+        whole.append(request.url.query)
+        return Response(status_code=304)
+
+    async with play_pair(database_url) as pair:
+        addon = await provision(pair, "shop-staging")
+        await pair.settle()
+        await pair.sweep()
+        parts = pair.parts
+        visibility = Visibility(parts.database, parts.inspector, clock=parts.clock)
+        boards = Boards(database=parts.database, visibility=visibility, inspector=parts.inspector, clock=parts.clock)
+        glances = Glances(boards=boards)
+        viewer = Viewer(resource_uuid=addon.id, user_id="", email=ADA, is_proven=True)
+
+        async def glance(number: int) -> int:
+            request = Request(build_scope(query=f"q={number}"))
+            return (await glances.answer(request, viewer, f"session-{number}", respond)).status_code
+
+        statuses = [await asyncio.gather(*map(glance, range(50))) for _ in range(4)]
+
+    assert [[304] * 50] * 4 == statuses
+    assert 50 == len(whole) == len(set(whole))
