@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Expected: Vega's loader with parse "auto" and csv-parse with cast_date make dates of what is a date, and leave the name of an app alone, as d3's
 # autoType and Papa Parse with dynamicTyping do.
-# Happens: both ask Date.parse, which in Node and Chrome takes words and a number for a month or a year: storefront-pr-7 is 1 July 2001, and
-# glacial-plains-61234, as Heroku names apps, the year 61234. Vega turns the column when all its names are such; csv-parse turns each name for itself, so
-# storefront-pr-13 stays text.
+# Happens: both ask Date.parse, which in Node and Chrome takes words and a number for a month or a year: storefront-pr-7 is 1 July 2001,
+# glacial-plains-61234, as Heroku names apps, the year 61234, and the dyno web.1 a day in January. Vega turns the column when all its names are such;
+# csv-parse turns each name for itself, so storefront-pr-13 stays text.
 # Means: a chart of usage by review app has a time axis and no names, and a join by name finds some of the apps. Name the types of the columns: format
 # {"parse": {"app": "string"}} in Vega, a function for cast in csv-parse.
 set -euo pipefail
@@ -25,10 +25,14 @@ const readers = {
   'd3-dsv': (csv) => csvParse(csv, autoType).map((row) => row.app),
   papaparse: (csv) => papa.parse(csv, { header: true, dynamicTyping: true, skipEmptyLines: true }).data.map((row) => row.app)
 }
-const tables = { two: ['storefront-pr-7', 'glacial-plains-61234'], mixed: ['storefront-pr-7', 'storefront-pr-13'] }
+const tables = { two: ['storefront-pr-7', 'glacial-plains-61234'], mixed: ['storefront-pr-7', 'storefront-pr-13'], dynos: ['web.1', 'web.2'] }
 process.env.TZ = 'UTC' // what is made of a name is midnight where the reader is
-const dates = { two: ['2001-07-01T00:00:00.000Z', '+061234-01-01T00:00:00.000Z'], mixed: ['2001-07-01T00:00:00.000Z', 'storefront-pr-13'] }
-const wanted = { 'vega-loader': { two: dates.two, mixed: tables.mixed }, 'csv-parse': dates, 'd3-dsv': tables, papaparse: tables }
+const dates = {
+  two: ['2001-07-01T00:00:00.000Z', '+061234-01-01T00:00:00.000Z'],
+  mixed: ['2001-07-01T00:00:00.000Z', 'storefront-pr-13'],
+  dynos: ['2001-01-01T00:00:00.000Z', '2001-02-01T00:00:00.000Z']
+}
+const wanted = { 'vega-loader': { ...dates, mixed: tables.mixed }, 'csv-parse': dates, 'd3-dsv': tables, papaparse: tables }
 console.log('node', process.version)
 for (const [reader, app] of Object.entries(readers)) {
   const { version } = JSON.parse(fs.readFileSync(`node_modules/${reader}/package.json`))
