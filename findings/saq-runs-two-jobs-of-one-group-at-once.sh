@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Expected: group_key of saq's PostgreSQL queue, "only one job per group can be active at any time", keeps two jobs of one resource apart and leaves
+# Expected: group_key of saq's PostgreSQL queue, which is there to have at most one job of a group active, keeps two jobs of one resource apart and leaves
 # jobs without a group alone.
 # Happens: both are the other way round. Two jobs of a group that wait when a worker asks for work are taken in one go and run side by side; and while
 # a job of any group runs, no job without a group is taken at all, though those of other groups that came later are.
