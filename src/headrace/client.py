@@ -5,7 +5,6 @@ The transport is the one seam: a test swaps it and patches nothing.
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Protocol, TypeVar
@@ -13,6 +12,7 @@ from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from headrace.clock import Clock
@@ -393,7 +393,7 @@ def _redact(response: Response, secrets: Iterable[Secret]) -> Response:
     for text in filter(None, (secret.reveal() for secret in secrets)):
         for spelt in (text, quote(text, safe="")):
             body = body.replace(spelt.encode(), MASK)
-    return replace(response, body=body)
+    return msgspec.structs.replace(response, body=body)
 
 
 def _authorize(request: Request, token: Token) -> Request:

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Collection, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -190,11 +190,11 @@ def _build_subscription(
         "authorization": credentials.authorization.reveal(),
     }
     listing = _build_list(uuid).with_headers(Content_Type="application/json")
-    request = replace(listing, method="POST", body=msgspec.json.encode(members))
+    request = msgspec.structs.replace(listing, method="POST", body=msgspec.json.encode(members))
     if known_id is None:
         return request
     path = build_path("/addons/{}/webhooks/{}", uuid, known_id)
-    return replace(request, method="PATCH", path=path, endpoint="/addons/{addon}/webhooks/{webhook}")
+    return msgspec.structs.replace(request, method="PATCH", path=path, endpoint="/addons/{addon}/webhooks/{webhook}")
 
 
 def _digest(body: bytes, secret: Secret) -> bytes:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from headrace.models import Outcome, State
@@ -27,8 +28,7 @@ from headrace.store.state.resources import lock_resources
 NOTED = ("checked_at", "tried_at", "wanted_at", "read_whole_at")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """A resource to be inspected, with what is known of it.
 
     `etag` proves what is known of its place, at the path of the read that told it. `changed_at` is when its app
@@ -363,7 +363,7 @@ def _is_current() -> sa.ColumnElement[bool]:
 
 
 def _due() -> sa.Select[Any]:
-    """Each column has the name of the member of a `Due` that it is."""
+    """Each column is a member of a `Due`, by its name and in its place."""
     return (
         sa.select(
             *(resource.c.uuid, resource.c.name, resource.c.app_id, resource.c.app_name),
@@ -382,6 +382,8 @@ def _due() -> sa.Select[Any]:
 
 
 def _read_due(found: sa.CursorResult[Any]) -> list[Due]:
-    names = list(found.keys())
-    rows = [dict(zip(names, row, strict=True)) for row in found.all()]
-    return [Due(**row | {"outcome": row["outcome"] and Outcome(row["outcome"])}) for row in rows]
+    rows: Sequence[Sequence[Any]] = found.all()
+    return [
+        Due(uuid, name, app_id, app_name, outcome and Outcome(outcome), *others)
+        for uuid, name, app_id, app_name, outcome, *others in rows
+    ]
