@@ -19,6 +19,7 @@ from headrace.errors import Refused
 from headrace.hooks.arguments import PlanChange, Provision, Resource, StageChange
 from headrace.hooks.panel import Panel
 from headrace.models import Secret
+from headrace.process.ports import bind
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.retries import TABLE, Policy
 from headrace.service import AddonService, find_assembly
@@ -227,8 +228,7 @@ async def play_pair(
     `prefix` is where the service is on its host, and `mount` puts it into an application that has it there.
     """
     read_clock = service_clock or (clock.now if clock else None)
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         logins = None if sso_path is None else prefix + sso_path
         world = load_world(write_world(url, base_path=prefix + base_path, sso_path=logins, requires=requires))
