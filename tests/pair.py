@@ -28,7 +28,7 @@ from headrace.settings import read_settings
 from headrace.store.state.due import count_batches
 from headrace.store.state.resources import ResourceRow, find_resource, list_running
 from headrace.store.state.timeline import EventRow, TimelineName, list_events
-from headrace.testing import eventually
+from headrace.testing import WITHIN, eventually
 from headrace.web.ground.mounting import Application
 
 SLUG = "acme-search"
@@ -182,10 +182,10 @@ class Pair:
         events = await self.parts.database.read(list_events, uuid)
         return [event for event in events if event.name != TimelineName.SUBSCRIPTION_MADE]
 
-    async def settle(self) -> None:
+    async def settle(self, *, within: timedelta = WITHIN) -> None:
         """Wait until no workflow of any resource is running."""
         await self.heroku.settle()
-        await eventually(self._is_settled)
+        await eventually(self._is_settled, within=within)
 
     async def sweep(self) -> None:
         """Have everything looked at that is due, and wait until that is done, whoever does it."""
