@@ -1,5 +1,6 @@
 """What tests ask for by name: an emulated Heroku with a partner, and real databases, each test its own."""
 
+import gc
 import os
 import shutil
 import signal
@@ -31,8 +32,8 @@ POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.get
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Tests wait for processes, databases and browsers for half of their time."""
-    return (os.cpu_count() or 1) * 2
+    """Tests wait for processes, databases and browsers for two thirds of their time."""
+    return (os.cpu_count() or 1) * 3
 
 
 @pytest.hookimpl(trylast=True)
@@ -53,6 +54,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for of_kind in kinds.values()
         for item in of_kind[len(of_kind) * number // count : len(of_kind) * (number + 1) // count]
     ]
+
+
+def pytest_collection_finish() -> None:
+    """Have Python's collector leave alone what was imported and collected: it would look at all of it anew."""
+    gc.freeze()
 
 
 class Names:

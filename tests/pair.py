@@ -19,6 +19,7 @@ from headrace.errors import Refused
 from headrace.hooks.arguments import PlanChange, Provision, Resource, StageChange
 from headrace.hooks.panel import Panel
 from headrace.models import Secret
+from headrace.process.ports import bind
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.retries import TABLE, Policy
 from headrace.service import AddonService, find_assembly
@@ -27,7 +28,7 @@ from headrace.settings import read_settings
 from headrace.store.state.due import count_batches
 from headrace.store.state.resources import ResourceRow, find_resource, list_running
 from headrace.store.state.timeline import EventRow, TimelineName, list_events
-from headrace.testing import eventually
+from headrace.testing import WITHIN, eventually
 from headrace.web.ground.mounting import Application
 
 SLUG = "acme-search"
@@ -181,10 +182,10 @@ class Pair:
         events = await self.parts.database.read(list_events, uuid)
         return [event for event in events if event.name != TimelineName.SUBSCRIPTION_MADE]
 
-    async def settle(self) -> None:
+    async def settle(self, *, within: timedelta = WITHIN) -> None:
         """Wait until no workflow of any resource is running."""
         await self.heroku.settle()
-        await eventually(self._is_settled)
+        await eventually(self._is_settled, within=within)
 
     async def sweep(self) -> None:
         """Have everything looked at that is due, and wait until that is done, whoever does it."""
@@ -227,8 +228,7 @@ async def play_pair(
     `prefix` is where the service is on its host, and `mount` puts it into an application that has it there.
     """
     read_clock = service_clock or (clock.now if clock else None)
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         logins = None if sso_path is None else prefix + sso_path
         world = load_world(write_world(url, base_path=prefix + base_path, sso_path=logins, requires=requires))

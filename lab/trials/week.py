@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import logging
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from headrace.fleet.insights import Insights
 from headrace.logs import configure_logging
 from headrace.models import Stage
 from headrace.process.collector import spare_collector
+from headrace.process.ports import bind
 from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
@@ -99,8 +99,7 @@ async def run_week(size: Size, seed: int) -> int:
     clock.freeze(BEGINNING)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-week-")))
-        bound = stack.enter_context(socket.socket())
-        bound.bind(("127.0.0.1", 0))
+        bound = stack.enter_context(bind("127.0.0.1", 0))
         partner = f"http://127.0.0.1:{bound.getsockname()[1]}"
         heroku = await stack.enter_async_context(run(load_world(build_world(25, partner=partner)), clock=clock))
         settings = {**describe(heroku).addon_services[0].settings, "DATABASE_URL": f"sqlite:///{folder}/headrace.db"}

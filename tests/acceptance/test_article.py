@@ -19,6 +19,7 @@ from starlette.routing import Route
 from article import ADDON, COUPLINGS, PIPELINE
 from headrace.clock import read_clock
 from headrace.models import Outcome, Secret, Stage, Token
+from headrace.process.ports import bind
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.sso import sign_resource, sign_user
 from headrace.service import AddonService, find_assembly
@@ -67,8 +68,7 @@ class Article:
 
 @asynccontextmanager
 async def listen() -> AsyncIterator[tuple[socket.socket, str]]:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         yield bound, f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 

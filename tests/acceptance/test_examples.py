@@ -1,7 +1,6 @@
 """The examples that are one module of hooks, each run by a service beside an emulated Heroku."""
 
 import asyncio
-import socket
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from starlette.applications import Starlette
 
 from headrace import AddonService
 from headrace.models import State
+from headrace.process.ports import bind
 from headrace.serving import serving
 from house.rooms import ROOT
 from pair import Acme, play_pair
@@ -87,8 +87,7 @@ async def test_errors_are_told_to_a_tracker_in_three_lines(sqlite_url: str) -> N
 async def test_an_apps_log_is_kept_with_a_line_of_the_add_ons(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an app logs comes once, with every word; when the add-on goes its log goes too."""
     acme = ExampleAcme("logs.py")
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         monkeypatch.setenv("ACME_LOGS_URL", f"http://127.0.0.1:{bound.getsockname()[1]}")
         async with play_pair(sqlite_url, acme=acme, requires=["many_per_app", "syslog_drain", "log_input"]) as pair:
             logs = acme.members["logs"]

@@ -23,7 +23,7 @@ from headrace.emulator import Emulator
 pytestmark = pytest.mark.acceptance
 
 PROGRAM = Path(__file__).with_name("ask_mcp.mjs")
-ASK_SECONDS = 120.0
+ASK_SECONDS = 300.0
 TOOL_SECONDS = 120.0
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from headrace.copying.installation import Copied, copy_installation
 from headrace.emulator import Emulator, load_world
 from headrace.emulator import run as run_emulator
+from headrace.process.ports import bind
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables import METADATA
 from headrace.store.sql.tables.counted import pulse
@@ -36,8 +37,7 @@ class Home:
 
 @asynccontextmanager
 async def make_home() -> AsyncIterator[Home]:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         world = load_world(write_world(url, base_path="/heroku/resources", sso_path="/sso/login"))
         async with run_emulator(world) as heroku:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from headrace.process.guest import GuestServer
+from headrace.process.ports import bind
 from headrace.testing import eventually
 
 
@@ -87,8 +87,7 @@ async def guest(answer: object, said: list[str]) -> AsyncIterator[tuple[GuestSer
         yield
         said.append("over")
 
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         app = Starlette(routes=[Route("/", answer)], lifespan=live)  # type: ignore[arg-type]
         server = GuestServer(uvicorn.Config(app, log_config=None))
         task = asyncio.create_task(server.serve(sockets=[bound]))

@@ -1,7 +1,6 @@
 """Plays a history on an emulated Heroku and a service that may be restarted, and keeps what was promised."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from headrace.emulator import run as run_emulator
 from headrace.emulator.world.records import Addon
 from headrace.errors import HeadraceError, TokenRejected
 from headrace.models import Secret, State
+from headrace.process.ports import bind
 from headrace.protocol.partner import build_basic_auth
 from headrace.protocol.retries import PROVISION_LIMIT, TABLE, Policy
 from headrace.service import AddonService, find_assembly
@@ -95,8 +95,7 @@ class Play:
     parts: Parts | None = None
 
     async def start(self) -> None:
-        with socket.socket() as bound:
-            bound.bind(("127.0.0.1", 0))
+        with bind("127.0.0.1", 0) as bound:
             self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
             self.heroku.point(SLUG, base_url=f"{self.url}/heroku/resources", sso_url=f"{self.url}/sso/login")
             environment = describe(self.heroku).addon_services[0].settings | {"DATABASE_URL": self.database_url}

@@ -1,6 +1,5 @@
 """A fleet: resources that another provider provisions, kept current and shown by a service without a hook."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from browsing import OPERATOR_COOKIE, visit
 from headrace.emulator import Addon, describe
+from headrace.process.ports import bind
 from headrace.service import build_fleet, find_assembly
 from headrace.serving import serving
 from headrace.settings import read_settings
@@ -23,8 +23,7 @@ OPERATOR_SECRET = "operators-secret-of-36-letters-91c2a"
 @asynccontextmanager
 async def play_fleet(pair: Pair, folder: Path, **environment: str) -> AsyncIterator[Pair]:
     """Run a fleet beside a provider: with a database of its own, on a socket of its own."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         own = {"DATABASE_URL": f"sqlite:///{folder}/fleet.db", "HEADRACE_OPERATOR_SECRET": OPERATOR_SECRET}
         told = {name: value.replace("OWN", url) for name, value in environment.items()}

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from browsing import visit
 from headrace.logs import LogName
 from headrace.models import Secret
+from headrace.process.ports import bind
 from headrace.serving import STOP_WITHIN_SECONDS, build_config, serving
 from headrace.testing import eventually
 from headrace.web.ground.connections import BoundedHttp, Limits, count_allowed_connections
@@ -42,8 +43,7 @@ HURRIED = Limits(head=0.3, body=0.3, answer=20, rest=0.3, unread=0.3, kept=1, st
 @asynccontextmanager
 async def serve(app: ASGIApp, limits: Limits = HURRIED) -> AsyncIterator[str]:
     """Serve an application to connections that are soon over, and give its address."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         whole = app if isinstance(app, Starlette) else Starlette(routes=[Mount("/", app)])
         async with serving(whole, bound, limits=limits):
             yield f"http://127.0.0.1:{bound.getsockname()[1]}"

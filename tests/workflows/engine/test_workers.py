@@ -29,7 +29,7 @@ from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.ledger import Status, workflow_status
 from headrace.workflows.engine.port import Engine
 from headrace.workflows.engine.run import Run
-from headrace.workflows.engine.takeover import Takeover
+from headrace.workflows.engine.takeover import LOOKS, Takeover
 from installations import set_version
 from lab.kit.databases import start_postgres
 from pair import QUICK_RETRIES, play_pair
@@ -168,7 +168,7 @@ async def test_a_database_that_goes_away_loses_nothing_and_needs_no_restart(own_
 
 
 async def test_a_workflow_that_its_own_worker_has_lost_is_run_again(database: Database) -> None:
-    """It was claimed and the answer was lost: the row says that it runs, and nothing does it. Two looks find out."""
+    """It was claimed and the answer was lost: the row says that it runs, and nothing does it. A few looks find out."""
     ran: list[str] = []
     async with _engine(database, _finish(ran)) as engine:
         with database.transaction() as connection:
@@ -180,12 +180,13 @@ async def test_a_workflow_that_its_own_worker_has_lost_is_run_again(database: Da
             me = sa.select(rows.c.executor_id).where(rows.c.workflow_uuid == "done").scalar_subquery()
             claim = {"status": "PENDING", "owner_xid": "x", "executor_id": me}
             connection.execute(sa.update(rows).where(rows.c.workflow_uuid == "lost").values(claim))
-        await engine.watch()
-        after_one_look = list(ran)
+        for _ in range(LOOKS - 1):
+            await engine.watch()
+        before_the_last_look = list(ran)
         await engine.watch()
         await eventually(lambda: _find_status(engine, database, "lost") is Status.DONE)
 
-    assert (["done"], ["done", "lost"]) == (after_one_look, ran)
+    assert (["done"], ["done", "lost"]) == (before_the_last_look, ran)
 
 
 async def test_a_lease_that_is_lost_is_taken_again_or_given_up(postgres_url: str) -> None:

@@ -1,7 +1,6 @@
 """The client secret is wrong: what is under way waits for the right one and says so, and no grant is burnt."""
 
 import logging
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,6 +14,7 @@ from headrace.emulator import run as run_emulator
 from headrace.encryption import make_key
 from headrace.logs import LogName
 from headrace.models import State
+from headrace.process.ports import bind
 from headrace.protocol.retries import TABLE, Policy
 from headrace.service import AddonService, find_assembly
 from headrace.serving import serving
@@ -163,8 +163,7 @@ async def _deployed(
     heroku: Emulator, database_url: str, *, secret: str | None = None, clock: Clock | None = None, **environment: str
 ) -> AsyncIterator[Parts]:
     """Run a release of the service with this client secret until the block ends."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    with bind("127.0.0.1", 0) as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         heroku.point(SLUG, base_url=f"{url}/heroku/resources", sso_url=f"{url}/sso/login")
         settings = {

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # Longer than a worker takes to notice that it has lost its slot.
 GRACE_SECONDS = 10.0
+# As long, in looks: where a processor is scarce, what was taken from the queue begins seconds later.
+LOOKS = 4
 
 
 class Takeover:
@@ -45,7 +47,8 @@ class Takeover:
         self._begun = begun or Begun()
         self._grace = grace
         self._free_since: dict[int, float] = {}
-        self._suspects: set[ledger.Claim] = set()
+        # At how many looks in a row a claim of this worker's was not running.
+        self._missed: dict[ledger.Claim, int] = {}
 
     def put_back(self) -> None:
         """Put back what was begun under this worker's id before: to be called before it takes anything."""
@@ -58,13 +61,14 @@ class Takeover:
             self._look_at_others()
 
     def _look_at_mine(self, list_active: Callable[[], Collection[str]]) -> None:
-        """Only what is not running at two looks is suspected, and only what has not begun by then is lost."""
+        """Only what is not running at some looks in a row is suspected, and only what has not begun by then is lost."""
         me = name_worker(self._lease.slot)
         with self._database.reads.connect() as connection:
             claims = ledger.list_claims(connection, worker=me)
         active = set(list_active())
-        missing = {claim for claim in claims if claim.workflow_id not in active}
-        lost, self._suspects = self._begun.give_up(missing & self._suspects), missing
+        missing = [claim for claim in claims if claim.workflow_id not in active]
+        self._missed = {claim: self._missed.get(claim, 0) + 1 for claim in missing}
+        lost = self._begun.give_up([claim for claim, looks in self._missed.items() if looks >= LOOKS])
         if lost:
             with self._database.transaction() as connection:
                 count = ledger.requeue(connection, lost, worker=me)
