@@ -3,7 +3,8 @@
 Heroku is `lab.kit.heroku`, in a process of its own: it takes every grant and answers at once. The provisions are
 acknowledged by the build's own web process while its workers, which are ready, are stopped; the hook returns one config
 var at once. The rate counts from the moment when they go on to the last that is done, and the processor seconds are
-those of their processes meanwhile. On PostgreSQL stands beside them what procrastinate makes of the same requests.
+those of their processes meanwhile. On PostgreSQL stands beside them what procrastinate makes of the same requests, with
+as many workers.
 """
 
 import json
@@ -32,6 +33,8 @@ COUNT, ROUNDS = 600, 3
 AGAIN_SECONDS = 0.1
 # SQLite serves one worker.
 WORKERS = {"sqlite": (1,), "postgresql": (1, 2)}
+# With as many workers, so that a reader sees what this machine has for a second one.
+PEERS = WORKERS["postgresql"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ def run_drain() -> dict[str, Any]:
     with check_out(BEFORE) as builds:
         for database in DATABASES:
             found[database] = _measure_database(builds, database)
-    found["procrastinate"] = _measure_peer(Drained(**found["postgresql"]["now, 1"]))
+    found["procrastinate"] = _measure_peer({count: Drained(**found["postgresql"][f"now, {count}"]) for count in PEERS})
     return found
 
 
@@ -62,7 +65,7 @@ def _measure_database(builds: list[Build], database: str) -> dict[str, Any]:
     measured = dict(zip(((build.label, workers) for build, workers in ways), middles, strict=True))
     for (label, workers), each in measured.items():
         before = measured.get((BEFORE, workers), each)
-        name = f"{database}, {label}, {workers} worker{'s' if workers > 1 else ''}"
+        name = _name(database, label, workers)
         print(
             f"  {name:<38} {each.per_second:>10.1f} {each.per_second / before.per_second:>9.2f}"
             f" {each.cpu * 1000:>12.1f} {each.cpu / before.cpu:>10.2f}",
@@ -84,24 +87,45 @@ def _measure(build: Build, database: str, workers: int) -> Drained:
     return Drained(per_second=COUNT / seconds, cpu=cpu / COUNT)
 
 
-def _measure_peer(ours: Drained) -> dict[str, float]:
-    rounds = sorted((_run_peer() for _ in range(ROUNDS)), key=attrgetter("per_second"))
-    peer = rounds[ROUNDS // 2]
-    print(
-        f"  {'postgresql, procrastinate, 1 worker':<38} {peer.per_second:>10.1f} {'':>9} {peer.cpu * 1000:>12.1f}\n"
-        f"  headrace has {ours.per_second / peer.per_second:.2f} of its rate for {ours.cpu / peer.cpu:.2f} of its time",
-        flush=True,
-    )
-    return asdict(peer)
+def _measure_peer(ours: dict[int, Drained]) -> dict[str, Any]:
+    found = {}
+    rounds = [[_run_peer(workers) for workers in PEERS] for _ in range(ROUNDS)]
+    for workers, runs in zip(PEERS, zip(*rounds, strict=True), strict=True):
+        peer, own = sorted(runs, key=attrgetter("per_second"))[ROUNDS // 2], ours[workers]
+        rate, cpu = own.per_second / peer.per_second, own.cpu / peer.cpu
+        name = _name("postgresql", "procrastinate", workers)
+        print(
+            f"  {name:<38} {peer.per_second:>10.1f} {'':>9} {peer.cpu * 1000:>12.1f}\n"
+            f"  headrace has {rate:.2f} of its rate for {cpu:.2f} of its time",
+            flush=True,
+        )
+        found[str(workers)] = asdict(peer)
+    _compare_seconds("headrace", ours)
+    _compare_seconds("procrastinate", {int(workers): Drained(**each) for workers, each in found.items()})
+    return found
 
 
-def _run_peer() -> Drained:
+def _compare_seconds(whose: str, measured: dict[int, Drained]) -> None:
+    print(f"  two workers of {whose} have {measured[2].per_second / measured[1].per_second:.2f} of the rate of one")
+
+
+def _name(database: str, what: str, workers: int) -> str:
+    return f"{database}, {what}, {workers} worker{'s' if workers > 1 else ''}"
+
+
+def _run_peer(workers: int) -> Drained:
     """Have procrastinate do as many, which see nothing of headrace."""
     script = Path(__file__).with_name("apart") / "procrastinated.py"
     uuids = "\n".join(name_id("resource", number) for number in range(COUNT))
     with make_blank_database("postgresql") as url, start(module("lab.kit.heroku", "hidden")) as port:
         database = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        command: list[str | Path] = [install_peers() / "python", script, database, f"http://127.0.0.1:{int(port)}"]
+        command: list[str | Path] = [
+            install_peers() / "python",
+            script,
+            database,
+            f"http://127.0.0.1:{int(port)}",
+            str(workers),
+        ]
         said = subprocess.run(command, input=uuids, stdout=subprocess.PIPE, text=True, check=True)
     took = json.loads(said.stdout.splitlines()[-1])
     return Drained(per_second=COUNT / took["seconds"], cpu=took["cpu"] / COUNT)

@@ -50,7 +50,8 @@ from headrace.store.state.due import (
     select_batch,
 )
 from headrace.store.state.notices import note_refusal
-from headrace.store.state.placements import Found, OnMove, save_found, save_pipelines
+from headrace.store.state.pipelines import save_pipelines
+from headrace.store.state.placements import Found, OnMove, save_found
 from headrace.store.state.resources import lock_resources
 
 R = TypeVar("R")
@@ -243,7 +244,7 @@ class BatchInspector:
         plan_anew(connection)
         # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
         lock_resources(connection, state.answers.keys() | state.failures.keys())
-        save_pipelines(connection, state.pipelines.values(), now=state.now)
+        save_pipelines(connection, [(each, state.now) for each in state.pipelines.values()])
         same: list[Confirmed] = []
         news: list[Found] = []
         for answer in state.answers.values():

@@ -1,6 +1,6 @@
 """Keeping placements current: asking Heroku where apps are and who may see them, and storing the answers."""
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,13 +21,16 @@ from headrace.store.sql.outage import is_outage
 from headrace.store.state.due import make_due
 from headrace.store.state.inspection_claims import claim_inspections
 from headrace.store.state.notices import note_refusal
-from headrace.store.state.people.access import list_freshly_checked_apps, save_access
+from headrace.store.state.people.access import list_freshly_checked_apps, save_access, save_accesses
 from headrace.store.state.placements import (
+    Found,
     OnMove,
-    find_current_placement,
+    PlacementRow,
+    describe_inspected,
+    find_current_placements,
     find_inspection,
     save_failed_inspection,
-    save_inspection,
+    save_found,
 )
 from headrace.store.state.resources import ResourceRow, find_resource
 
@@ -119,9 +122,17 @@ class Inspector:
 
     def record(self, connection: sa.Connection, findings: Findings) -> None:
         """Record what was found out about a resource, and who may see its app, if that was asked."""
-        self._record(connection, findings.inspection)
-        if findings.access is not None:
-            findings.access.save(connection)
+        self.record_all(connection, [findings])
+
+    def record_all(self, connection: sa.Connection, findings: Sequence[Findings]) -> None:
+        """Do the same for many resources, in as many statements as for one."""
+        known = find_current_placements(connection, [each.inspection.addon.id for each in findings])
+        found = [self._describe(each.inspection, known.get(each.inspection.addon.id)) for each in findings]
+        for moved in save_found(connection, found):
+            self._on_move(connection, moved.uuid, moved.old, moved.new)
+        answers = sorted((each.access for each in findings if each.access), key=lambda answer: answer.asked_at)
+        if answers:
+            save_accesses(connection, {each.app_id: (each.access, each.asked_at) for each in answers})
 
     async def inspect_all(self, uuids: Iterable[str]) -> int:
         """Inspect many resources, some at a time; return how many Heroku answered about."""
@@ -222,19 +233,15 @@ class Inspector:
         row = await self._database.read(find_resource, uuid)
         return row is not None and row.app_id != app_id
 
-    def _record(self, connection: sa.Connection, inspection: Inspection) -> None:
+    def _describe(self, inspection: Inspection, known: PlacementRow | None) -> Found:
         now, place = inspection.looked_up_at, inspection.placement
-        uuid = inspection.addon.id
-        known = find_current_placement(connection, uuid)
         next_check_at = decide_next_inspection(
             now=now,
             changed_at=known.valid_from if known else now,
             every=self.recheck_every,
-            name=place.pipeline.id if place else uuid,
+            name=place.pipeline.id if place else inspection.addon.id,
         )
-        moved = save_inspection(connection, inspection, next_check_at=next_check_at)
-        if moved is not None:
-            self._on_move(connection, moved.uuid, moved.old, moved.new)
+        return describe_inspected(inspection, next_check_at=next_check_at)
 
     def _record_failure(self, connection: sa.Connection, uuid: str, error: str) -> None:
         now = self._clock()

@@ -1,7 +1,7 @@
-"""Writes to SQLite share commits: they are done together, fail alone, and are nothing when the commit fails."""
+"""Writes share commits: they are done together, fail alone, and are nothing when the commit fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from busy import busy
 from headrace.store.sql.database import Database
+from headrace.store.sql.fence import Fence, Superseded, fenced
 from headrace.store.sql.group_commit import LARGEST_GROUP
 
 TABLE = sa.Table(
@@ -129,6 +130,58 @@ async def test_of_a_database_that_goes_away_everybody_is_told_at_once(database: 
 
     assert [sa.exc.OperationalError] * 3 == [type(each) for each in await waiting]
     assert [3] == tries
+
+
+async def test_of_those_that_are_written_together_who_was_taken_over_writes_nothing(database: Database) -> None:
+    """The database is asked once for all of them, and the others are written."""
+    await database.write(TABLE.metadata.create_all)
+    asked: list[set[str]] = []
+
+    def find_standing(_connection: sa.Connection, names: Collection[str]) -> set[str]:
+        asked.append(set(names))
+        return set(names) - {"b"}
+
+    async def write(name: str) -> str:
+        with fenced(Fence(name, find_standing)):
+            return await database.write_together(add_all, name)
+
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(asyncio.create_task(write(name)) for name in ("a", "b", "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    first, lost, last = await waiting
+
+    assert ["a of 2", "c of 2"] == [first, last]
+    assert isinstance(lost, Superseded)
+    assert [{"a", "b", "c"}] == asked
+    assert {"a", "c"} == await list_names(database)
+
+
+async def test_on_postgresql_what_fails_of_one_kind_has_no_part_in_another(postgres_url: str) -> None:
+    """Each kind has a commit of its own: two transactions of several kinds could wait for each other's rows."""
+    database = Database(postgres_url)
+    await database.write(TABLE.metadata.create_all)
+    tries: list[int] = []
+
+    def count(_connection: sa.Connection, names: Sequence[str]) -> list[int]:
+        tries.append(len(names))
+        return [len(names)] * len(names)
+
+    async with busy(database):
+        waiting = asyncio.gather(
+            database.write_together(count, "a"),
+            database.write_together(add_all, "bad"),
+            database.write_together(count, "b"),
+            return_exceptions=True,
+        )
+        await asyncio.sleep(0)
+    found = await waiting
+    database.close()
+
+    assert [2, "bad among 1", 2] == [found[0], str(found[1]), found[2]]
+    assert [2] == tries
 
 
 async def test_a_query_that_leaves_an_item_out_writes_nothing(notes: Database) -> None:

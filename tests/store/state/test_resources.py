@@ -17,7 +17,7 @@ from headrace.store.state.plan_changes import (
     drop_waiting_plan_changes,
     find_last_plan_change,
     find_plan_change,
-    find_waiting_plan_change,
+    find_waiting_plan_changes,
     settle_plan_change,
 )
 from headrace.store.state.resources import find_resource, insert_resources, lock_resource, update_resource
@@ -134,7 +134,7 @@ async def test_what_is_not_there_is_none(database: Database) -> None:
 
     assert await database.read(find_resource, unknown) is None
     assert await database.read(lock_resource, unknown) is None
-    assert await database.read(find_waiting_plan_change, unknown) is None
+    assert (await database.read(find_waiting_plan_changes, [unknown])).get(unknown) is None
     assert await database.read(find_last_plan_change, unknown) is None
     assert [] == await database.read(list_events, unknown)
 
@@ -153,7 +153,7 @@ async def test_plan_changes_are_numbered_from_one_for_each_resource(database: Da
         ]
         numbers.append(add_plan_change(connection, other.uuid, old_plan=other.plan, new_plan="free", now=NOON))
 
-    waiting = await database.read(find_waiting_plan_change, row.uuid)
+    waiting = (await database.read(find_waiting_plan_changes, [row.uuid])).get(row.uuid)
     last = await database.read(find_last_plan_change, row.uuid)
     assert [1, 2, 1] == numbers
     assert PlanChangeRow(number=1, old_plan="basic", new_plan="premium", outcome=None, message=None) == waiting
@@ -172,7 +172,7 @@ async def test_a_plan_change_is_settled_once(database: Database) -> None:
         settle_plan_change(connection, uuid, 1, outcome=PlanChangeOutcome.DONE, message=None, now=NOON)
 
     settled = await database.read(find_plan_change, uuid, 1)
-    waiting = await database.read(find_waiting_plan_change, uuid)
+    waiting = (await database.read(find_waiting_plan_changes, [uuid])).get(uuid)
     assert ("refused", "Too small.") == (settled.outcome, settled.message)
     assert waiting is not None
     assert 2 == waiting.number
@@ -191,7 +191,7 @@ async def test_dropping_waiting_plan_changes_leaves_the_settled_ones(database: D
         outcomes = [find_plan_change(connection, uuid, number).outcome for number in (1, 2, 3)]
 
     assert ["done", "dropped", "dropped"] == outcomes
-    assert await database.read(find_waiting_plan_change, uuid) is None
+    assert (await database.read(find_waiting_plan_changes, [uuid])).get(uuid) is None
 
 
 async def test_the_timeline_tells_events_in_order(database: Database) -> None:

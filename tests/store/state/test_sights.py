@@ -1,4 +1,4 @@
-"""What a step looks at, in one statement, on both databases: state, the latest of some lines, and some secrets."""
+"""What steps look at, in one statement, on both databases: state, the latest of some lines, and some secrets."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from headrace.errors import SealBroken
 from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.state.secrets import CONFIG, GRANT, LOG_INPUT_URL, TOKEN, SecretStore
-from headrace.store.state.sights import find_sight
+from headrace.store.state.sights import find_sights
 from headrace.store.state.timeline import TimelineName, add_event
 from store.making import NOON, add_resource, id_of
 from store.state.test_secrets import GRANTED, ISSUED
@@ -26,9 +26,9 @@ async def test_a_sight_has_the_state_the_latest_line_and_the_secrets_that_were_a
         store.save_token(connection, uuid, ISSUED)
         store.save_config(connection, uuid, {"ACME_URL": "https://acme.example"})
         store.save_grant(connection, other, GRANTED)
-        found = find_sight(connection, store, uuid, lines=LINES, kinds=(TOKEN, GRANT, CONFIG))
-        narrow = find_sight(connection, store, uuid, lines=(), kinds=())
-        beside = find_sight(connection, store, other, lines=LINES, kinds=(TOKEN, GRANT))
+        found = find_sights(connection, store, [uuid], lines=LINES, kinds=(TOKEN, GRANT, CONFIG)).get(uuid)
+        narrow = find_sights(connection, store, [uuid], lines=(), kinds=()).get(uuid)
+        beside = find_sights(connection, store, [other, uuid], lines=LINES, kinds=(TOKEN, GRANT)).get(other)
 
     assert found is not None
     assert narrow is not None
@@ -49,7 +49,7 @@ async def test_there_is_no_sight_of_a_resource_that_is_not_there(database: Datab
     store = SecretStore(KeyRing.parse(make_key()))
 
     with database.transaction() as connection:
-        assert find_sight(connection, store, id_of("nobody"), lines=LINES, kinds=(TOKEN,)) is None
+        assert {} == find_sights(connection, store, [id_of("nobody")], lines=LINES, kinds=(TOKEN,))
 
 
 async def test_a_secret_is_opened_when_it_is_read(database: Database) -> None:
@@ -58,7 +58,7 @@ async def test_a_secret_is_opened_when_it_is_read(database: Database) -> None:
     with database.transaction() as connection:
         uuid = add_resource(connection)
         lost.save(connection, uuid, LOG_INPUT_URL, "https://logs.example")
-        found = find_sight(connection, store, uuid, lines=(), kinds=(TOKEN, LOG_INPUT_URL))
+        found = find_sights(connection, store, [uuid], lines=(), kinds=(TOKEN, LOG_INPUT_URL)).get(uuid)
 
     assert found is not None
     assert found.token is None

@@ -9,8 +9,8 @@ from headrace.workflows.engine.ledger import (
     Claim,
     Status,
     enqueue,
+    find_standing,
     list_unfinished,
-    require_claim,
     workflow_status,
 )
 from store.making import id_of
@@ -44,10 +44,10 @@ def test_a_claim_is_locked_by_who_writes_and_not_by_who_only_looks(postgres_url:
     claim = Claim(workflow_id=WORKFLOW, token=None)
     mark = sa.select(sa.literal_column("xmax::text", sa.Text)).select_from(workflow_status)
     with database.reads.connect() as connection:
-        require_claim(connection, claim)
+        assert {claim} == find_standing(connection, [claim])
         of_look = connection.execute(mark).scalar_one()
     with database.transaction() as connection:
-        require_claim(connection, claim)
+        assert {claim} == find_standing(connection, [claim])
         of_write = connection.execute(mark).scalar_one()
 
     database.close()

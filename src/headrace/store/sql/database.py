@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.compiled import COMPILED
-from headrace.store.sql.fence import put_behind_fence
+from headrace.store.sql.fence import find_fence, put_behind_fence
 from headrace.store.sql.group_commit import GroupCommit
 from headrace.store.sql.open_file import OpenFile
 from headrace.store.sql.outage import OutageLog
@@ -108,7 +108,7 @@ class Database:
             each.update_execution_options(schema_translate_map=self.whereabouts.schemas, compiled_cache=COMPILED)
         self._threads = _make_threads("database", SQLITE_READERS if self.is_sqlite else POSTGRES_READERS)
         self._watching = _make_threads("watching", SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS)
-        self._writer = GroupCommit(self.transaction, threads=SQLITE_WRITERS if self.is_sqlite else POSTGRES_WRITERS)
+        self._writer = _make_writer(self)
 
     @property
     def place(self) -> Place:
@@ -141,9 +141,10 @@ class Database:
         Raises:
             Superseded: whoever calls this runs behind a fence, and has been taken over.
         """
-        fenced = put_behind_fence(_bind(query, args, kwargs))
+        bound = _bind(query, args, kwargs)
         if self.is_sqlite:
-            return await asyncio.wrap_future(self._writer.submit(fenced))
+            return await asyncio.wrap_future(self._writer.submit(bound, fence=find_fence()))
+        fenced = put_behind_fence(bound)
 
         def run() -> T:
             with self.transaction() as connection:
@@ -154,10 +155,13 @@ class Database:
     async def write_together(self, query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
         """Write an item by a query that takes many, with those that come meanwhile.
 
-        The query returns a result for each item. Where one item spoils it, each is written by itself. There is no fence
-        here: it is for those who record what Heroku says, and no workflow.
+        The query returns a result for each item, and is the same for two items if it is equal. Where one item spoils
+        it, each is written by itself.
+
+        Raises:
+            Superseded: whoever calls this runs behind a fence, and has been taken over.
         """
-        return await asyncio.wrap_future(self._writer.submit_item(query, item))
+        return await asyncio.wrap_future(self._writer.submit_item(query, item, fence=find_fence()))
 
     async def read(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query that changes nothing."""
@@ -250,6 +254,11 @@ def _is_busy(error: sqlite3.Error) -> bool:
     # In the lowest byte stands what it is; the others say more of it, such as that a log is being recovered. An error
     # of the driver's own has none.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _make_writer(database: Database) -> GroupCommit:
+    threads = SQLITE_WRITERS if database.is_sqlite else POSTGRES_WRITERS
+    return GroupCommit(database.transaction, threads=threads, mixes_kinds=database.is_sqlite)
 
 
 def _make_threads(name: str, count: int) -> ThreadPoolExecutor:

@@ -4,19 +4,16 @@ A process that was paused, or cut off from its database, may wake up long after 
 Only the database can tell, and only in the very transaction that writes.
 """
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 T = TypeVar("T")
-
-# Raises Superseded unless whoever writes over this connection may still write.
-Fence = Callable[[sa.Connection], None]
-
-_fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 
 class Superseded(BaseException):
@@ -24,6 +21,26 @@ class Superseded(BaseException):
 
     No Exception, so that neither a hook nor a step takes it for a failure and tries again.
     """
+
+
+# Returns those of many holders who may still write, and go on to until this transaction ends, if there is one.
+FindStanding = Callable[[sa.Connection, Collection[Any]], Collection[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Who writes, and how the database is asked whether he still may: of one, or of many in one statement."""
+
+    holder: Hashable
+    find_standing: FindStanding
+
+    def require(self, connection: sa.Connection) -> None:
+        """Raise Superseded unless the holder may still write over this connection."""
+        if self in find_superseded(connection, [self]):
+            raise Superseded(self.holder)
+
+
+_fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 
 @contextmanager
@@ -36,6 +53,23 @@ def fenced(fence: Fence) -> Iterator[None]:
         _fence.reset(token)
 
 
+def find_fence() -> Fence | None:
+    """Return the fence that whoever calls this writes behind, if there is one."""
+    return _fence.get()
+
+
+def find_superseded(connection: sa.Connection, fences: Collection[Fence]) -> set[Fence]:
+    """Return those of these fences whose holders may not write any more."""
+    kinds: defaultdict[FindStanding, set[Any]] = defaultdict(set)
+    for fence in fences:
+        kinds[fence.find_standing].add(fence.holder)
+    return {
+        Fence(holder, find_standing)
+        for find_standing, holders in kinds.items()
+        for holder in holders.difference(find_standing(connection, holders))
+    }
+
+
 def put_behind_fence(query: Callable[[sa.Connection], T]) -> Callable[[sa.Connection], T]:
     """Return a query with the fence of whoever calls this before it, if there is one."""
     fence = _fence.get()
@@ -43,7 +77,7 @@ def put_behind_fence(query: Callable[[sa.Connection], T]) -> Callable[[sa.Connec
         return query
 
     def run(connection: sa.Connection) -> T:
-        fence(connection)
+        fence.require(connection)
         return query(connection)
 
     return run

@@ -1,8 +1,12 @@
 """Writing for many at once: whoever comes while a transaction is being committed is in the next one.
 
-What a write costs is mostly the commit, which waits for the disk. So the writes that have come meanwhile share a
-commit, and are done when all of it is on disk. Writes of one kind, of which there are many, share their statements as
-well. Where one of a group fails, all are run once more, those of each kind in a savepoint of their own.
+What a write costs is mostly the commit, which waits for the disk, and the sending of its statements. So the writes that
+have come meanwhile share a commit, and are done when all of it is on disk. Writes of one kind, of which there are many,
+share their statements as well. Where one of a group fails, all are run once more, those of each kind in a savepoint of
+their own. Whoever writes behind a fence does so here too: of all that share a commit the database is asked at once.
+
+Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
+the rows of its items in one order, and two transactions of several kinds could wait for each other's.
 """
 
 from collections import defaultdict
@@ -15,6 +19,8 @@ from threading import Lock, Thread
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+
+from headrace.store.sql.fence import Fence, Superseded, find_superseded
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -29,10 +35,14 @@ LARGEST_GROUP = 64
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One caller's item, the query that writes it with others of its kind, and where its caller waits."""
+    """One caller's item, the query that writes it with others of its kind, and where its caller waits.
+
+    `fence` is the one that the caller writes behind, if there is one.
+    """
 
     query: Query[Any, Any]
     item: Any
+    fence: Fence | None
     done: "Future[Any]"
 
 
@@ -52,10 +62,14 @@ class Outcome:
 
 
 class GroupCommit:
-    """Threads that run writes in transactions which `begin` opens: while one commits, the next takes what comes."""
+    """Threads that run writes in transactions which `begin` opens: while one commits, the next takes what comes.
 
-    def __init__(self, begin: Begin, *, threads: int) -> None:
+    `mixes_kinds` says whether writes of several kinds share a transaction.
+    """
+
+    def __init__(self, begin: Begin, *, threads: int, mixes_kinds: bool) -> None:
         self._begin = begin
+        self._mixes_kinds = mixes_kinds
         self._waiting: SimpleQueue[Write | None] = SimpleQueue()
         self._is_closed = False
         self._lock = Lock()
@@ -66,25 +80,27 @@ class GroupCommit:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, run: Callable[[sa.Connection], T]) -> "Future[T]":
+    def submit(self, run: Callable[[sa.Connection], T], *, fence: Fence | None) -> "Future[T]":
         """Have a write run; the future has its result once it is on disk, or the error that undid it.
 
         Raises:
             RuntimeError: the database is closed.
         """
-        return self.submit_item(lambda connection, _items: [run(connection)], None)
+        return self.submit_item(lambda connection, _items: [run(connection)], None, fence=fence)
 
-    def submit_item(self, query: Query[Item, T], item: Item) -> "Future[T]":
+    def submit_item(self, query: Query[Item, T], item: Item, *, fence: Fence | None) -> "Future[T]":
         """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
 
         Raises:
             RuntimeError: the database is closed.
+            TypeError: the query has no hash, by which others of its kind would be found.
         """
+        hash(query)
         done: Future[T] = Future()
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("The database is closed.")
-            self._waiting.put(Write(query, item, done))
+            self._waiting.put(Write(query, item, fence, done))
         return done
 
     def close(self) -> None:
@@ -97,7 +113,9 @@ class GroupCommit:
 
     def _work(self) -> None:
         while group := self._take_group():
-            commit(group, self._begin)
+            kinds = _gather(group)
+            for shared in [kinds] if self._mixes_kinds else [[each] for each in kinds]:
+                commit(shared, self._begin)
 
     def _take_group(self) -> list[Write]:
         """Wait for a write, and return it with those that are there already; nothing at the end."""
@@ -117,9 +135,9 @@ class GroupCommit:
         return group
 
 
-def commit(group: list[Write], begin: Begin) -> None:
-    """Run writes in one transaction. One that fails is undone alone; a commit that fails undoes all of them."""
-    for outcome in _commit_kinds(_gather(group), begin):
+def commit(kinds: list[list[Write]], begin: Begin) -> None:
+    """Run the writes of kinds in one transaction. One that fails is undone alone, a commit that fails undoes all."""
+    for outcome in _commit_kinds(kinds, begin):
         outcome.tell()
 
 
@@ -132,7 +150,7 @@ def _commit_kinds(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
     try:
         with begin() as connection:
             try:
-                outcomes = [outcome for writes in kinds for outcome in _run(writes, connection)]
+                outcomes = _run_standing(kinds, connection, _run)
             except BaseException as error:
                 failure = error
                 raise
@@ -154,7 +172,7 @@ def _commit_apart(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
         return [outcome for write in kinds[0] for outcome in _commit_kinds([[write]], begin)]
     try:
         with begin() as connection:
-            return [outcome for writes in kinds for outcome in _try(writes, connection)]
+            return _run_standing(kinds, connection, _try)
     except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
         return [Outcome(write, error=error) for writes in kinds for write in writes]
 
@@ -165,6 +183,23 @@ def _gather(group: list[Write]) -> list[list[Write]]:
     for write in group:
         kinds[write.query].append(write)
     return list(kinds.values())
+
+
+def _run_standing(
+    kinds: list[list[Write]], connection: sa.Connection, run: Callable[[list[Write], sa.Connection], list[Outcome]]
+) -> list[Outcome]:
+    """Run what may still be written of each kind; whoever has been taken over is told so, and writes nothing."""
+    lost = find_superseded(connection, {each.fence for writes in kinds for each in writes if each.fence is not None})
+    outcomes = []
+    for writes in kinds:
+        standing = [each for each in writes if each.fence not in lost]
+        outcomes += run(standing, connection) if standing else []
+        outcomes += [
+            Outcome(each, error=Superseded(each.fence.holder))
+            for each in writes
+            if each.fence is not None and each.fence in lost
+        ]
+    return outcomes
 
 
 def _try(writes: list[Write], connection: sa.Connection) -> list[Outcome]:

@@ -224,12 +224,17 @@ def settle_notices(
 
 
 def settle_notices_of(
-    connection: sa.Connection, uuids: Collection[str], *, by: str, now: datetime, kinds: Collection[NoticeKind]
+    connection: sa.Connection,
+    uuids: Collection[str],
+    *,
+    by: str,
+    now: datetime,
+    kinds: Collection[NoticeKind] | None = None,
 ) -> None:
-    """Settle open notices of some kinds, of many resources."""
+    """Settle open notices of many resources, all of them or those of some kinds."""
     rows = pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
-    settled = {"b_now": now, "b_by": by, "b_kinds": list(kinds)}
-    connection.execute(_build_settle_all(connection.dialect.name), rows | settled)
+    settled = {"b_now": now, "b_by": by} | ({} if kinds is None else {"b_kinds": list(kinds)})
+    connection.execute(_build_settle_all(connection.dialect.name, has_kinds=kinds is not None), rows | settled)
 
 
 def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: datetime) -> bool:
@@ -323,12 +328,13 @@ _SETTLE_KINDS = _SETTLE.where(notice.c.kind.in_(sa.bindparam("kinds", expanding=
 
 
 @cache
-def _build_settle_all(dialect: str) -> sa.Update:
+def _build_settle_all(dialect: str, *, has_kinds: bool) -> sa.Update:
     rows = rows_as_table(dialect, uuid=sa.Text())
     is_theirs = notice.c.resource_uuid.in_(sa.select(rows.c.uuid))
-    is_open = (notice.c.settled_at.is_(None), notice.c.kind.in_(sa.bindparam("b_kinds", expanding=True)))
+    is_meant = notice.c.kind.in_(sa.bindparam("b_kinds", expanding=True)) if has_kinds else _IS_OF_RESOURCE
     settled_at = sa.bindparam("b_now", type_=notice.c.settled_at.type)
-    return sa.update(notice).where(*is_open, is_theirs).values(settled_at=settled_at, settled_by=sa.bindparam("b_by"))
+    open_ones = sa.update(notice).where(notice.c.settled_at.is_(None), is_meant, is_theirs)
+    return open_ones.values(settled_at=settled_at, settled_by=sa.bindparam("b_by"))
 
 
 def _list_groups(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Incident]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -11,19 +11,14 @@ import sqlalchemy as sa
 
 from headrace.models import Inspection, Outcome, Pipeline, Placement, Ref, State
 from headrace.store.sql.rows import pass_rows, pass_uuids, rows_as_table, select_uuids
-from headrace.store.sql.tables.schema import (
-    pipeline,
-    placement,
-    placement_check,
-    resource,
-)
-from headrace.store.sql.upsert import insert_as_table, insert_new_as_table, upsert_as_table
+from headrace.store.sql.tables.schema import pipeline, placement, placement_check, resource
+from headrace.store.sql.upsert import insert_as_table, upsert_as_table
 from headrace.store.state.hour_counts import HourFigure, save_hour_counts
+from headrace.store.state.pipelines import add_pipelines, save_pipelines
 from headrace.store.state.resources import lock_resources
 
 # Only these have a place worth asking for: the token of a resource that is gone is dead.
 LIVE = (State.PROVISIONING, State.PROVISIONED)
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +85,12 @@ class Moved:
 
 def save_inspection(connection: sa.Connection, inspection: Inspection, *, next_check_at: datetime) -> Moved | None:
     """Record what an inspection found, as `save_found` does."""
-    found = Found(
+    return next(iter(save_found(connection, [describe_inspected(inspection, next_check_at=next_check_at)])), None)
+
+
+def describe_inspected(inspection: Inspection, *, next_check_at: datetime) -> Found:
+    """Return what is to be recorded of an inspection."""
+    return Found(
         uuid=inspection.addon.id,
         name=inspection.addon.name,
         app=inspection.app,
@@ -100,7 +100,6 @@ def save_inspection(connection: sa.Connection, inspection: Inspection, *, next_c
         next_check_at=next_check_at,
         is_pipeline_read=True,
     )
-    return next(iter(save_found(connection, [found])), None)
 
 
 def save_found(connection: sa.Connection, found: Collection[Found]) -> list[Moved]:
@@ -164,17 +163,23 @@ def _describe_inspection(found: Found) -> dict[str, Any]:
 
 
 def _save_pipelines_of(connection: sa.Connection, found: Collection[Found]) -> None:
-    placements = [(each, each.placement) for each in found if each.placement is not None]
-    read = {place.pipeline.id: (each, place) for each, place in placements if each.is_pipeline_read}
-    for each, place in read.values():
-        told = Pipeline(
-            id=place.pipeline.id, name=place.pipeline.name or "", owner=place.owner, generation=place.generation
-        )
-        save_pipelines(connection, [told], now=each.inspected_at)
-    named = {place.pipeline.id: place.pipeline.name for _, place in placements if place.pipeline.id not in read}
-    if named:
-        rows = [{"id": pipeline_id, "name": named[pipeline_id], "observed_at": NEVER} for pipeline_id in sorted(named)]
-        insert_new_as_table(connection, pipeline, rows)
+    # The latest answer about a pipeline last.
+    in_order = sorted(found, key=lambda each: each.inspected_at)
+    placements = [(each, each.placement) for each in in_order if each.placement is not None]
+    read = {
+        place.pipeline.id: (_describe_pipeline(place), each.inspected_at)
+        for each, place in placements
+        if each.is_pipeline_read
+    }
+    save_pipelines(connection, read.values())
+    named = {place.pipeline.id: place.pipeline.name for _, place in placements}
+    add_pipelines(connection, {each: name for each, name in named.items() if each not in read})
+
+
+def _describe_pipeline(place: Placement) -> Pipeline:
+    return Pipeline(
+        id=place.pipeline.id, name=place.pipeline.name or "", owner=place.owner, generation=place.generation
+    )
 
 
 def save_failed_inspection(
@@ -201,8 +206,13 @@ def make_first_due(connection: sa.Connection, uuid: str, *, now: datetime) -> No
 
 
 def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow | None:
-    row = connection.execute(_FIND_CURRENT_OF, {"uuid": uuid}).one_or_none()
-    return None if row is None else _read(row)
+    return find_current_placements(connection, [uuid]).get(uuid)
+
+
+def find_current_placements(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlacementRow]:
+    """Return the place of each of these resources that has one."""
+    rows = connection.execute(_build_find_current(connection.dialect.name), pass_uuids(connection, uuids))
+    return {row.resource_uuid: _read(row) for row in rows}
 
 
 def close_placement(connection: sa.Connection, uuid: str, *, now: datetime) -> None:
@@ -232,7 +242,7 @@ def pick_placement(places: Sequence[PlacementRow], *, as_of: datetime | None) ->
 
 
 def find_placement(connection: sa.Connection, placement_id: int) -> PlacementRow | None:
-    return _find_placement(connection, placement.c.id == placement_id)
+    return _find_last(connection, placement.c.id == placement_id)
 
 
 def find_previous_placement(connection: sa.Connection, uuid: str, row: PlacementRow) -> PlacementRow | None:
@@ -240,18 +250,29 @@ def find_previous_placement(connection: sa.Connection, uuid: str, row: Placement
     return _find_last(connection, placement.c.resource_uuid == uuid, placement.c.id < row.id)
 
 
-def note_told(connection: sa.Connection, placement_id: int, *, now: datetime) -> None:
-    """Note that a provision's hook was called with this place."""
-    connection.execute(_TELL, {"b_id": placement_id, "told_at": now})
+def note_told(connection: sa.Connection, placement_ids: Collection[int], *, now: datetime) -> None:
+    """Note that a provision's hook was called with each of these places."""
+    if placement_ids:
+        connection.execute(_TELL, [{"b_id": each, "told_at": now} for each in sorted(placement_ids)])
 
 
-def find_told_and_current(connection: sa.Connection, uuid: str) -> tuple[PlacementRow | None, PlacementRow | None]:
+def find_told_and_current(
+    connection: sa.Connection, uuids: Collection[str]
+) -> dict[str, tuple[PlacementRow | None, PlacementRow | None]]:
     """Return the place with which a provision's hook was last called, None when there was none to tell, and today's."""
-    told = current = None
-    for row in connection.execute(_LIST_TOLD_AND_CURRENT, {"uuid": uuid}):
+    known: dict[str, tuple[PlacementRow | None, PlacementRow | None]] = {}
+    rows = connection.execute(_build_list_told_and_current(connection.dialect.name), pass_uuids(connection, uuids))
+    for row in rows:
+        told, current = known.get(row.resource_uuid, (None, None))
         told = told if row.told_at is None else _read(row)
-        current = current if row.valid_to is not None else _read(row)
-    return told, current
+        known[row.resource_uuid] = told, current if row.valid_to is not None else _read(row)
+    return known
+
+
+def find_outcomes(connection: sa.Connection, uuids: Collection[str]) -> dict[str, Outcome]:
+    """Return what Heroku last answered about these resources' places, as far as it has."""
+    found = connection.execute(_build_find_checks(connection.dialect.name), pass_uuids(connection, uuids))
+    return {row.resource_uuid: Outcome(row.outcome) for row in found if row.outcome}
 
 
 def find_inspection(connection: sa.Connection, uuid: str) -> InspectionRow | None:
@@ -268,23 +289,6 @@ def find_inspection(connection: sa.Connection, uuid: str) -> InspectionRow | Non
     )
 
 
-def save_pipelines(connection: sa.Connection, found: Collection[Pipeline], *, now: datetime) -> None:
-    """Record what pipelines say of themselves; one that would not be read this time keeps the name it had."""
-    rows: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for each in sorted(found, key=lambda each: each.id):
-        values: dict[str, Any] = {
-            "name": each.name or None,
-            "owner_id": each.owner.id if each.owner else None,
-            "owner_type": each.owner.type if each.owner else None,
-            "generation": each.generation_name,
-            "observed_at": now,
-        }
-        changes = tuple(name for name, value in values.items() if value is not None)
-        rows[changes].append({"id": each.id, **values})
-    for changes, alike in rows.items():
-        upsert_as_table(connection, pipeline, alike, changes=changes)
-
-
 def _save_inspections(connection: sa.Connection, inspections: Sequence[dict[str, Any]]) -> None:
     rows: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for each in inspections:
@@ -297,7 +301,7 @@ def _move(connection: sa.Connection, found: Sequence[Found]) -> list[Moved]:
     """Close the places that apps have left and open those that they came to."""
     if not found:
         return []
-    before = _find_current(connection, [each.uuid for each in found])
+    before = find_current_placements(connection, [each.uuid for each in found])
     moved = [each for each in found if _differs(each, before.get(each.uuid))]
     if not moved:
         return []
@@ -306,13 +310,8 @@ def _move(connection: sa.Connection, found: Sequence[Found]) -> list[Moved]:
         closed = [{"b_id": old.id, "valid_to": each.inspected_at} for each, old in left]
         connection.execute(_CLOSE, closed)
     insert_as_table(connection, placement, [_describe_place(each) for each in moved])
-    after = _find_current(connection, [each.uuid for each, _ in left]) if left else {}
+    after = find_current_placements(connection, [each.uuid for each, _ in left]) if left else {}
     return [Moved(uuid=each.uuid, old=old, new=after[each.uuid]) for each, old in left]
-
-
-def _find_current(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlacementRow]:
-    rows = connection.execute(_build_find_current(connection.dialect.name), pass_uuids(connection, uuids))
-    return {row.resource_uuid: _read(row) for row in rows}
 
 
 def _differs(found: Found, known: PlacementRow | None) -> bool:
@@ -346,7 +345,7 @@ _FIND_CHECK = sa.select(placement_check).where(placement_check.c.resource_uuid =
 
 @cache
 def _build_find_checks(dialect: str) -> sa.Select[Any]:
-    columns = (placement_check.c.resource_uuid, placement_check.c.checked_at, placement_check.c.wanted_at)
+    columns = (placement_check.c[name] for name in ("resource_uuid", "outcome", "checked_at", "wanted_at"))
     return sa.select(*columns).where(placement_check.c.resource_uuid.in_(select_uuids(dialect)))
 
 
@@ -364,22 +363,19 @@ def _placements() -> sa.Select[Any]:
     )
 
 
-_IS_ITS = placement.c.resource_uuid == sa.bindparam("uuid")
 _IS_CURRENT = placement.c.valid_to.is_(None)
-_FIND_CURRENT_OF = _placements().where(_IS_ITS, _IS_CURRENT)
-_LIST_TOLD_AND_CURRENT = (
-    _placements().where(_IS_ITS, sa.or_(_IS_CURRENT, placement.c.told_at.is_not(None))).order_by(placement.c.id)
-)
+
+
+@cache
+def _build_list_told_and_current(dialect: str) -> sa.Select[Any]:
+    is_either = sa.or_(_IS_CURRENT, placement.c.told_at.is_not(None))
+    theirs = _placements().where(placement.c.resource_uuid.in_(select_uuids(dialect)), is_either)
+    return theirs.order_by(placement.c.id)
 
 
 @cache
 def _build_find_current(dialect: str) -> sa.Select[Any]:
     return _placements().where(placement.c.resource_uuid.in_(select_uuids(dialect)), _IS_CURRENT)
-
-
-def _find_placement(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> PlacementRow | None:
-    row = connection.execute(_placements().where(*conditions)).one_or_none()
-    return None if row is None else _read(row)
 
 
 def _find_last(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> PlacementRow | None:

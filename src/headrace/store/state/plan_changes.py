@@ -1,12 +1,15 @@
 """Queries about plan changes: what Heroku asked for, in order, and what became of it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from headrace.store.sql.rows import pass_uuids, select_uuids
 from headrace.store.sql.tables.schema import plan_change
 
 
@@ -35,15 +38,6 @@ class PlanChangeRow:
     overtaken_at: datetime | None = None
 
 
-# Built once: building a statement costs about as much as running it.
-_FIND_WAITING = (
-    sa.select(plan_change)
-    .where(plan_change.c.resource_uuid == sa.bindparam("uuid"), plan_change.c.outcome.is_(None))
-    .order_by(plan_change.c.number)
-    .limit(1)
-)
-
-
 def add_plan_change(connection: sa.Connection, uuid: str, *, old_plan: str, new_plan: str, now: datetime) -> int:
     """Record a wanted plan change and return its number."""
     count = sa.select(sa.func.coalesce(sa.func.max(plan_change.c.number), 0)).where(plan_change.c.resource_uuid == uuid)
@@ -56,10 +50,18 @@ def add_plan_change(connection: sa.Connection, uuid: str, *, old_plan: str, new_
     return number
 
 
-def find_waiting_plan_change(connection: sa.Connection, uuid: str) -> PlanChangeRow | None:
-    """The oldest plan change that is not settled: the next to be worked on."""
-    row = connection.execute(_FIND_WAITING, {"uuid": uuid}).one_or_none()
-    return None if row is None else _read_change(row)
+def find_waiting_plan_changes(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlanChangeRow]:
+    """Return, of each of these resources that has one, the oldest plan change that is not settled: the next."""
+    found = connection.execute(_build_list_waiting(connection.dialect.name), pass_uuids(connection, uuids))
+    return {row.resource_uuid: _read_change(row) for row in found}
+
+
+@cache
+def _build_list_waiting(dialect: str) -> sa.Select[Any]:
+    """Return the query of what waits, the oldest of a resource last."""
+    is_theirs = plan_change.c.resource_uuid.in_(select_uuids(dialect))
+    waiting = sa.select(plan_change).where(is_theirs, plan_change.c.outcome.is_(None))
+    return waiting.order_by(plan_change.c.number.desc())
 
 
 def find_last_plan_change(connection: sa.Connection, uuid: str) -> PlanChangeRow | None:

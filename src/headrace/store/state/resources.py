@@ -133,6 +133,11 @@ def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
     return None if row is None else _read(row)
 
 
+def find_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[str, ResourceRow]:
+    found = connection.execute(_build_find(connection.dialect.name), pass_uuids(connection, uuids))
+    return {row.uuid: _read(row) for row in found}
+
+
 def find_state(connection: sa.Connection, uuid: str) -> State | None:
     state = connection.execute(_FIND_STATE, {"uuid": uuid}).scalar_one_or_none()
     return None if state is None else State(state)
@@ -150,6 +155,12 @@ def lock_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
     return None if row is None else _read(row)
 
 
+def lock_rows(connection: sa.Connection, uuids: Collection[str]) -> dict[str, ResourceRow]:
+    """Do the same for many, which are locked in one order, as by `lock_resources`."""
+    locked = connection.execute(_build_lock_rows(connection.dialect.name), pass_uuids(connection, uuids))
+    return {row.uuid: _read(row) for row in locked}
+
+
 def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[str, State]:
     """Lock resources that this transaction is going to change something of, and return their states.
 
@@ -160,6 +171,16 @@ def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[st
 
 
 @cache
+def _build_find(dialect: str) -> sa.Select[Any]:
+    return sa.select(resource).where(resource.c.uuid.in_(select_uuids(dialect)))
+
+
+@cache
+def _build_lock_rows(dialect: str) -> sa.Select[Any]:
+    return _build_find(dialect).order_by(resource.c.uuid).with_for_update()
+
+
+@cache
 def _build_lock(dialect: str) -> sa.Select[Any]:
     query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(select_uuids(dialect)))
     return query.order_by(resource.c.uuid).with_for_update()
@@ -167,6 +188,12 @@ def _build_lock(dialect: str) -> sa.Select[Any]:
 
 def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> None:
     connection.execute(_build_update(tuple(changes)), {"key": uuid, **changes})
+
+
+def update_resources(connection: sa.Connection, uuids: Collection[str], **changes: Any) -> None:
+    """Change the same of resources, of which there may be none."""
+    if uuids:
+        connection.execute(_build_update(tuple(changes)), [{"key": uuid, **changes} for uuid in uuids])
 
 
 @cache

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from headrace.encryption import KeyRing
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
-from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.rows import pass_rows, pass_uuids, rows_as_table, select_uuids
 from headrace.store.sql.tables.schema import resource, secret
 from headrace.store.sql.upsert import upsert_all
 
@@ -40,7 +40,6 @@ _IS_IT = sa.and_(secret.c.resource_uuid == sa.bindparam("uuid"), secret.c.kind =
 _FIND = sa.select(secret.c.sealed, secret.c.expires_at).where(_IS_IT)
 _DELETE = sa.delete(secret).where(_IS_IT)
 _PAIR = msgspec.json.Decoder(tuple[str, str])
-_LOCK_STATE = sa.select(resource.c.state).where(resource.c.uuid == sa.bindparam("uuid")).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +120,16 @@ class SecretStore:
 
     def save_token(self, connection: sa.Connection, uuid: str, token: Token) -> None:
         """Store a token; the grant it came from is spent and goes. What was deprovisioned meanwhile gets none."""
-        if connection.execute(_LOCK_STATE, {"uuid": uuid}).scalar_one() == State.DEPROVISIONED:
-            return
-        text = msgspec.json.encode([token.access.reveal(), token.refresh.reveal()]).decode()
-        self.save(connection, uuid, TOKEN, text, expires_at=token.expires_at)
-        self.delete(connection, uuid, GRANT)
+        self.save_tokens(connection, {uuid: token})
+
+    def save_tokens(self, connection: sa.Connection, tokens: Mapping[str, Token]) -> None:
+        """Do the same for many resources."""
+        locked = connection.execute(_build_lock_states(connection.dialect.name), pass_uuids(connection, tokens))
+        living = [row.uuid for row in locked if row.state != State.DEPROVISIONED]
+        self.save_all(connection, [_spell_token(uuid, tokens[uuid]) for uuid in living])
+        if living:
+            spent = ({"uuid": uuid, "kind": GRANT} for uuid in living)
+            connection.execute(_build_delete_all(connection.dialect.name), pass_rows(connection, spent))
 
     def find_token(self, connection: sa.Connection, uuid: str) -> Token | None:
         return read_token(*self._find(connection, uuid, TOKEN))
@@ -272,6 +276,12 @@ class SecretStore:
 
 
 @cache
+def _build_lock_states(dialect: str) -> sa.Select[Any]:
+    query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(select_uuids(dialect)))
+    return query.order_by(resource.c.uuid).with_for_update()
+
+
+@cache
 def _build_load_orders(dialect: str) -> sa.Select[Any]:
     rows = rows_as_table(dialect, uuid=sa.Text(), kind=sa.Text())
     token, known = secret.alias("token"), secret.alias("known")
@@ -301,6 +311,11 @@ def merge(known: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[s
 
 def _read_changes(text: str) -> dict[str, str | None]:
     return msgspec.json.decode(text, type=dict[str, str | None])
+
+
+def _spell_token(uuid: str, token: Token) -> Sealing:
+    text = msgspec.json.encode([token.access.reveal(), token.refresh.reveal()]).decode()
+    return Sealing(uuid, TOKEN, text, expires_at=token.expires_at)
 
 
 def _read_token(text: str, expires_at: datetime) -> Token:

@@ -1,13 +1,16 @@
-"""What a step of a workflow looks at before it does anything: all of it in one statement."""
+"""What a step of a workflow looks at before it does anything: all of it in one statement, of many resources alike."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from headrace.models import Grant, State, Token
+from headrace.store.sql.rows import pass_uuids, select_uuids
 from headrace.store.sql.tables.schema import lifecycle_event, resource, secret
 from headrace.store.state.secrets import CONFIG, GRANT, TOKEN, SecretStore, read_config, read_grant, read_token
 from headrace.store.state.timeline import TimelineName
@@ -51,36 +54,42 @@ class Sight:
         return (None, None) if found is None else (self._store.open(self.uuid, kind, found.sealed), found.expires_at)
 
 
-def find_sight(
+def find_sights(
     connection: sa.Connection,
     store: SecretStore,
-    uuid: str,
+    uuids: Collection[str],
     *,
     lines: Collection[TimelineName],
     kinds: Collection[str],
-) -> Sight | None:
-    """Return how a resource stands, as far as these lines and these kinds of secrets tell; None when there is none."""
-    rows = connection.execute(_FIND, {"uuid": uuid, "lines": list(lines), "kinds": list(kinds)}).all()
-    if not rows:
-        return None
-    sealed = {row.kind: _Sealed(row.sealed, row.expires_at) for row in rows if row.kind is not None}
-    return Sight(uuid=uuid, state=State(rows[0].state), last=rows[0].last, _store=store, _sealed=sealed)
+) -> dict[str, Sight]:
+    """Return how each of these resources stands, as far as these lines and these kinds of secrets tell."""
+    asked = {**pass_uuids(connection, uuids), "lines": list(lines), "kinds": list(kinds)}
+    found = connection.execute(_build_find(connection.dialect.name), asked)
+    sealed: defaultdict[str, dict[str, _Sealed]] = defaultdict(dict)
+    stands = {}
+    for uuid, state, last, kind, text, expires_at in found:
+        stands[uuid] = (State(state), last)
+        if kind is not None:
+            sealed[uuid][kind] = _Sealed(text, expires_at)
+    return {
+        uuid: Sight(uuid=uuid, state=state, last=last, _store=store, _sealed=sealed[uuid])
+        for uuid, (state, last) in stands.items()
+    }
 
 
-# Built once: building a statement costs about as much as running it.
-_LAST = (
-    sa.select(lifecycle_event.c.name)
-    .where(
-        lifecycle_event.c.resource_uuid == sa.bindparam("uuid"),
+@cache
+def _build_find(dialect: str) -> sa.Select[Any]:
+    is_asked = (
+        lifecycle_event.c.resource_uuid == resource.c.uuid,
         lifecycle_event.c.name.in_(sa.bindparam("lines", expanding=True)),
     )
-    .order_by(lifecycle_event.c.id.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_IS_ASKED = sa.and_(secret.c.resource_uuid == resource.c.uuid, secret.c.kind.in_(sa.bindparam("kinds", expanding=True)))
-_FIND = (
-    sa.select(resource.c.state, _LAST.label("last"), secret.c.kind, secret.c.sealed, secret.c.expires_at)
-    .select_from(resource.outerjoin(secret, _IS_ASKED))
-    .where(resource.c.uuid == sa.bindparam("uuid"))
-)
+    last = sa.select(lifecycle_event.c.name).where(*is_asked).order_by(lifecycle_event.c.id.desc()).limit(1)
+    is_its = sa.and_(
+        secret.c.resource_uuid == resource.c.uuid, secret.c.kind.in_(sa.bindparam("kinds", expanding=True))
+    )
+    stands = (resource.c.uuid, resource.c.state, last.scalar_subquery())
+    return (
+        sa.select(*stands, secret.c.kind, secret.c.sealed, secret.c.expires_at)
+        .select_from(resource.outerjoin(secret, is_its))
+        .where(resource.c.uuid.in_(select_uuids(dialect)))
+    )

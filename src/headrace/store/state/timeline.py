@@ -1,6 +1,6 @@
 """Queries about a resource's timeline: what happened to it, a line each, which nothing takes away again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -189,9 +189,17 @@ def add_event(connection: sa.Connection, uuid: str, name: TimelineName, *, now: 
 def add_events(
     connection: sa.Connection, name: TimelineName, details: Mapping[str, Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Add the same line to the timelines of resources, one or more; `details` has each one's own by its uuid."""
-    rows = [{"resource_uuid": uuid, "at": now, "name": name, "detail": detail} for uuid, detail in details.items()]
-    insert_as_table(connection, lifecycle_event, rows)
+    """Add the same line to the timelines of resources, if there are any; `details` has each one's own by its uuid."""
+    add_lines(connection, name, [(uuid, now, detail) for uuid, detail in details.items()])
+
+
+def add_lines(
+    connection: sa.Connection, name: TimelineName, lines: Iterable[tuple[str, datetime, Mapping[str, Any]]]
+) -> None:
+    """Do the same for lines that each come with a resource's uuid and a moment of their own."""
+    rows = [{"resource_uuid": uuid, "at": at, "name": name, "detail": detail} for uuid, at, detail in lines]
+    if rows:
+        insert_as_table(connection, lifecycle_event, rows)
 
 
 def count_events(connection: sa.Connection, uuid: str, name: TimelineName) -> int:

@@ -17,7 +17,7 @@ from headrace.logs import LogName
 from headrace.protocol.lifecycle import BATCH_KINDS
 from headrace.protocol.retries import TABLE, Policy
 from headrace.store.sql.database import Database, after_commit
-from headrace.store.sql.fence import fenced, is_superseded
+from headrace.store.sql.fence import Fence, fenced, is_superseded
 from headrace.store.sql.migrate import find_newer
 from headrace.store.sql.schemas import make_schemas
 from headrace.telemetry.context import about_only, carry, note
@@ -326,12 +326,12 @@ class Engine:
         self, runtime: "DbosRuntime", kind: str, function: WorkflowFunction
     ) -> Callable[[ledger.Claim, str, JSON], Awaitable[None]]:
         async def run_workflow(claim: ledger.Claim, uuid: str, argument: JSON) -> None:
-            require_claim = partial(ledger.require_claim, claim=claim)
-            run = self._build_run(claim, uuid, places=runtime.room, confirm=partial(self._database.read, require_claim))
+            fence = Fence(claim, ledger.find_standing)
+            run = self._build_run(claim, uuid, places=runtime.room, confirm=partial(self._database.read, fence.require))
             subject = {"batch": uuid} if kind in BATCH_KINDS else {"resource": uuid}
             with (
                 self._begun.running(claim, kind, uuid),
-                fenced(require_claim),
+                fenced(fence),
                 about_only(workflow=claim.workflow_id, **subject),
             ):
                 try:

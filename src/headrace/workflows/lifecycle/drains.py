@@ -4,13 +4,12 @@ Heroku makes the drain with the add-on, names it by a token in the provision, an
 it to where it points already changes nothing, so that a step that does so may run twice.
 """
 
-import sqlalchemy as sa
-
 from headrace.client import HerokuClient
 from headrace.protocol.platform import build_log_drain_update
 from headrace.store.state.secrets import LOG_DRAIN_TOKEN, LOG_DRAIN_URL
 from headrace.store.state.sights import Sight
 from headrace.store.state.timeline import TimelineName
+from headrace.workflows.engine.run import Run
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.steps import Traced, Write, note
 
@@ -23,13 +22,10 @@ class LogDrains:
     def __init__(self, core: Core, client: HerokuClient) -> None:
         self._core = core
         self._client = client
+        # The step that tells Heroku; the drain of a provision is told before the add-on is marked (contract §1.4).
+        self.step = Traced(look=_find_unset, act=self._set, lines=TOLD, kinds=(LOG_DRAIN_URL,))
 
-    @property
-    def step(self) -> Traced:
-        """The step that tells Heroku; the drain of a provision is told before the add-on is marked (contract §1.4)."""
-        return Traced(look=_find_unset, act=self._set, lines=TOLD, kinds=(LOG_DRAIN_URL,))
-
-    async def _set(self, uuid: str, url: str) -> Write:
+    async def _set(self, _run: Run, uuid: str, url: str) -> Write:
         await self.tell(uuid, url)
         return note(self._core, uuid, TimelineName.LOG_DRAIN_SET)
 
@@ -39,6 +35,6 @@ class LogDrains:
         await self._client.call(uuid, build_log_drain_update(uuid, token, url))
 
 
-def _find_unset(_connection: sa.Connection, sight: Sight) -> str | None:
+def _find_unset(sight: Sight, _told: object) -> str | None:
     """Return where a provision's hook wants the log, until Heroku has been told so."""
     return None if sight.last == TimelineName.LOG_DRAIN_SET else sight.find(LOG_DRAIN_URL)

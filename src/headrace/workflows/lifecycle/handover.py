@@ -1,5 +1,6 @@
 """Which workflow of a resource runs: one at a time, and the one that ends starts what is due."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +9,9 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind, find_due
 from headrace.store.state.config.batches import is_for_batch
-from headrace.store.state.config.changes import find_waiting_config_change
-from headrace.store.state.plan_changes import find_waiting_plan_change
-from headrace.store.state.resources import ResourceRow, update_resource
+from headrace.store.state.config.changes import find_waiting_config_changes
+from headrace.store.state.plan_changes import find_waiting_plan_changes
+from headrace.store.state.resources import ResourceRow, update_resource, update_resources
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.engine.port import CHANGE_QUEUE, EVENT_QUEUE, QUEUE, Engine
 from headrace.workflows.engine.run import JSON
@@ -29,31 +30,43 @@ def start_due(connection: sa.Connection, engine: Engine, row: ResourceRow) -> No
         hand_over(connection, engine, row)
 
 
-def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow, **changes: Any) -> None:
+def hand_over(connection: sa.Connection, engine: Engine, row: ResourceRow) -> None:
     """Replace a resource's running workflow, which has ended, by the one that is due, or by none.
 
-    `changes` are what else its end changes of the resource. What waits for a batch is begun by a worker, with that of
-    others.
+    What waits for a batch is begun by a worker, with that of others.
     """
-    kind, argument = _find_due(connection, replace(row, **changes))
-    if kind is None:
-        update_resource(connection, row.uuid, running=None, ordered=None, **changes)
-        return
-    number = row.workflow_count + 1
-    workflow_id = build_id(kind, row.uuid, which=number)
-    update_resource(connection, row.uuid, running=workflow_id, workflow_count=number, ordered=None, **changes)
-    engine.enqueue(connection, kind, workflow_id, row.uuid, argument, queue=QUEUES.get(kind, QUEUE))
+    hand_over_all(connection, engine, [row])
 
 
-def _find_due(connection: sa.Connection, row: ResourceRow) -> tuple[WorkflowKind | None, JSON]:
-    """Return the kind of workflow that is due, and its argument."""
-    change = find_waiting_plan_change(connection, row.uuid)
-    may_set = change is None and row.state is State.PROVISIONED
-    config = find_waiting_config_change(connection, row.uuid) if may_set else None
-    config = None if config is None or is_for_batch(config) else config
-    kind = find_due(row.state, is_change_waiting=change is not None, is_config_waiting=config is not None)
-    if change is not None and kind is WorkflowKind.PLAN_CHANGE:
-        return kind, change.number
-    if config is not None and kind is WorkflowKind.CONFIG_CHANGE:
-        return kind, [config.number, config.kind]
-    return kind, row.is_synchronous
+def hand_over_all(connection: sa.Connection, engine: Engine, rows: Sequence[ResourceRow], **changes: Any) -> None:
+    """Do the same for many resources; `changes` are what else the end of its workflow changes of each."""
+    due = _find_due(connection, [replace(row, **changes) for row in rows])
+    update_resources(
+        connection, [row.uuid for row in rows if row.uuid not in due], running=None, ordered=None, **changes
+    )
+    for row in rows:
+        if row.uuid in due:
+            kind, argument = due[row.uuid]
+            number = row.workflow_count + 1
+            workflow_id = build_id(kind, row.uuid, which=number)
+            update_resource(connection, row.uuid, running=workflow_id, workflow_count=number, ordered=None, **changes)
+            engine.enqueue(connection, kind, workflow_id, row.uuid, argument, queue=QUEUES.get(kind, QUEUE))
+
+
+def _find_due(connection: sa.Connection, rows: Sequence[ResourceRow]) -> dict[str, tuple[WorkflowKind, JSON]]:
+    """Return, of the resources of which a workflow is due, its kind and its argument."""
+    plans = find_waiting_plan_changes(connection, [row.uuid for row in rows])
+    may_set = [row.uuid for row in rows if row.state is State.PROVISIONED and row.uuid not in plans]
+    waiting = find_waiting_config_changes(connection, may_set)
+    configs = {uuid: change for uuid, change in waiting.items() if not is_for_batch(change)}
+    due: dict[str, tuple[WorkflowKind, JSON]] = {}
+    for row in rows:
+        plan, config = plans.get(row.uuid), configs.get(row.uuid)
+        kind = find_due(row.state, is_change_waiting=plan is not None, is_config_waiting=config is not None)
+        if plan is not None and kind is WorkflowKind.PLAN_CHANGE:
+            due[row.uuid] = kind, plan.number
+        elif config is not None and kind is WorkflowKind.CONFIG_CHANGE:
+            due[row.uuid] = kind, [config.number, config.kind]
+        elif kind is not None:
+            due[row.uuid] = kind, row.is_synchronous
+    return due

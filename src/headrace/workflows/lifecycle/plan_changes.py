@@ -1,6 +1,6 @@
 """The workflow of a plan change: the hook, its config vars, and what becomes of the plan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,7 @@ from headrace.workflows.lifecycle.steps import (
     note,
     record,
     run_while,
+    write_alone,
 )
 
 REFUSED = {
@@ -67,7 +68,7 @@ class PlanChanges:
                 lines=CONFIG_LINES,
                 kinds=(TOKEN, _changed_config(number)),
             ),
-            "settle": Traced(look=partial(_find_unsettled, number=number), act=self._settle),
+            "settle": Traced(look=_find_unsettled, act=self._settle, read=partial(_read_changes, number=number)),
         }
         try:
             await run_while(self._core, State.PROVISIONED, run, uuid, steps)
@@ -99,7 +100,7 @@ class PlanChanges:
         if returned.message is not None:
             self._core.secrets.save_all(connection, [Sealing(uuid, _name_message(number), returned.message)])
 
-    async def _set_config(self, uuid: str, found: tuple[Mapping[str, str], Token]) -> Write:
+    async def _set_config(self, _run: Run, uuid: str, found: tuple[Mapping[str, str], Token]) -> Write:
         """Set what the hook returned, and nothing else: each PATCH restarts the customer's apps.
 
         Without a token the config goes out with the answer to the plan change instead.
@@ -108,8 +109,8 @@ class PlanChanges:
         await self._client.call(uuid, build_config_update(uuid, changed), token=token)
         return note(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(changed))
 
-    async def _settle(self, uuid: str, change: PlanChangeRow) -> Write:
-        return partial(self._record_settled, uuid=uuid, number=change.number)
+    async def _settle(self, _run: Run, uuid: str, change: PlanChangeRow) -> Write:
+        return write_alone(partial(self._record_settled, uuid=uuid, number=change.number))
 
     def _record_settled(self, connection: sa.Connection, *, uuid: str, number: int) -> None:
         now = self._core.clock()
@@ -157,15 +158,18 @@ class PlanChanges:
             raise_notice(connection, uuid, kind, now=now, **detail, heroku_shows=shown)
 
 
-def _find_unset(_connection: sa.Connection, sight: Sight, *, number: int) -> tuple[Mapping[str, str], Token] | None:
+def _find_unset(sight: Sight, _told: object, *, number: int) -> tuple[Mapping[str, str], Token] | None:
     if is_config_set(sight) or (token := sight.token) is None:
         return None
     config = sight.find_config(_changed_config(number))
     return (config, token) if config else None
 
 
-def _find_unsettled(connection: sa.Connection, sight: Sight, *, number: int) -> PlanChangeRow | None:
-    change = find_plan_change(connection, sight.uuid, number)
+def _read_changes(connection: sa.Connection, uuids: Sequence[str], *, number: int) -> dict[str, PlanChangeRow]:
+    return {uuid: find_plan_change(connection, uuid, number) for uuid in uuids}
+
+
+def _find_unsettled(_sight: Sight, change: PlanChangeRow) -> PlanChangeRow | None:
     return change if change.outcome is None else None
 
 

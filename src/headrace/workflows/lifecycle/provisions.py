@@ -1,7 +1,7 @@
 """The workflow that creates a resource, and how one that cannot be created ends in order."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from headrace.hooks.answers import Provisioned, read_provisioned
 from headrace.hooks.arguments import Provision
 from headrace.hooks.registry import Hooks, blaming
 from headrace.inspector.inspector import Findings, Inspector
-from headrace.models import Grant, Secret, State, Token
+from headrace.models import Grant, Inspection, Outcome, Secret, State, Token
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.manifest import SYSLOG_DRAIN
 from headrace.protocol.platform import (
@@ -24,9 +24,9 @@ from headrace.protocol.platform import (
     build_provision_action,
     read_addon,
 )
-from headrace.store.state.notices import NoticeKind, settle_notices
-from headrace.store.state.placements import PlacementRow, find_inspection, note_told
-from headrace.store.state.resources import ResourceRow, find_resource, lock_resource, update_resource
+from headrace.store.state.notices import NoticeKind, settle_notices_of
+from headrace.store.state.placements import PlacementRow, find_current_placements, find_outcomes, note_told
+from headrace.store.state.resources import ResourceRow, find_resources, lock_rows, update_resources
 from headrace.store.state.secrets import (
     CONFIG,
     GRANT,
@@ -39,12 +39,12 @@ from headrace.store.state.secrets import (
     write_config,
 )
 from headrace.store.state.sights import Sight
-from headrace.store.state.timeline import TimelineName, add_event, find_last_event
+from headrace.store.state.timeline import TimelineName, add_events, find_last_event
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.deprovisions import Deprovisions
 from headrace.workflows.lifecycle.drains import LogDrains
-from headrace.workflows.lifecycle.handover import hand_over
+from headrace.workflows.lifecycle.handover import hand_over_all
 from headrace.workflows.lifecycle.hook_arguments import describe_resource, load_resource
 from headrace.workflows.lifecycle.hook_steps import build_steps
 from headrace.workflows.lifecycle.siblings import build_company
@@ -90,35 +90,17 @@ class Provisions:
         self._deprovisions = deprovisions
         self._stage_changes = stage_changes
         self._drains = LogDrains(core, client)
+        self._steps = self._build_steps()
+        # Those of a provision that is done at once have no part of Heroku's.
+        self._marking_here = Traced(look=_find_unmarked, act=self._record_provisioned, kinds=(TOKEN,))
         core.engine.register(WorkflowKind.PROVISION, self.provision)
         core.engine.register(WorkflowKind.EXPIRE, self.expire)
 
     async def provision(self, run: Run, uuid: str, is_synchronous: Any) -> None:
         """Create a resource. Without a grant nothing can be asked of Heroku or told it: only the hook runs."""
-        mark = self._mark_provisioned if not is_synchronous else self._record_provisioned
-        steps: dict[str, Step | Traced] = {
-            "exchange_grant": Traced(look=_find_unspent, act=partial(self._exchange_grant, run), kinds=(TOKEN, GRANT)),
-            "inspect": Traced(
-                look=_find_unlooked,
-                act=self._inspect,
-                lines=(*BEGINNINGS, TimelineName.PLACEMENT_FOUND),
-                kinds=(TOKEN,),
-            ),
-            "run_hook": Traced(
-                look=self._find_uncalled,
-                act=self._run_hook,
-                lines=(*BEGINNINGS, TimelineName.HOOK_RETURNED),
-                kinds=(LOG_INPUT_URL, LOG_DRAIN_TOKEN),
-            ),
-            "set_config": Traced(look=_find_unset, act=self._set_config, lines=CONFIG_LINES, kinds=(CONFIG, TOKEN)),
-            "set_log_drain": self._drains.step,
-            # Once it is marked, the resource has left the state.
-            "mark_provisioned": Traced(look=_find_unmarked, act=partial(mark, run), kinds=(TOKEN,)),
-        }
+        steps = self._steps
         if is_synchronous:
-            steps = {name: steps[name] for name in ("run_hook", "mark_provisioned")}
-        elif SYSLOG_DRAIN not in self._core.manifest.requires:
-            del steps["set_log_drain"]
+            steps = {"run_hook": steps["run_hook"], "mark_provisioned": self._marking_here}
         try:
             stopped_at = await run_while(self._core, State.PROVISIONING, run, uuid, steps)
             if stopped_at is None:
@@ -128,6 +110,32 @@ class Provisions:
         except StepFailed as failure:
             await self._give_up(run, uuid, failure, can_tell_heroku=not is_synchronous)
         await finish(self._core, run, uuid)
+
+    def _build_steps(self) -> dict[str, Traced]:
+        steps = {
+            "exchange_grant": Traced(look=_find_unspent, act=self._exchange_grant, kinds=(TOKEN, GRANT)),
+            "inspect": Traced(
+                look=_find_unlooked,
+                act=self._inspect,
+                read=find_resources,
+                lines=(*BEGINNINGS, TimelineName.PLACEMENT_FOUND),
+                kinds=(TOKEN,),
+            ),
+            "run_hook": Traced(
+                look=self._find_uncalled,
+                act=self._run_hook,
+                read=_load_for_hook,
+                lines=(*BEGINNINGS, TimelineName.HOOK_RETURNED),
+                kinds=(LOG_INPUT_URL, LOG_DRAIN_TOKEN),
+            ),
+            "set_config": Traced(look=_find_unset, act=self._set_config, lines=CONFIG_LINES, kinds=(CONFIG, TOKEN)),
+            "set_log_drain": self._drains.step,
+            # Once it is marked, the resource has left the state.
+            "mark_provisioned": Traced(look=_find_unmarked, act=self._mark_provisioned, kinds=(TOKEN,)),
+        }
+        if SYSLOG_DRAIN not in self._core.manifest.requires:
+            del steps["set_log_drain"]
+        return steps
 
     async def expire(self, run: Run, uuid: str, _argument: Any) -> None:
         """Tell Heroku of a provision that has passed its limit; `Upkeep` has recorded it.
@@ -142,14 +150,14 @@ class Provisions:
         past = await run.journal.recall("exchange_grant")
         began_at = past[0].began_at if past else self._core.clock()
         token = await self._exchange(uuid, grant)
-        return partial(self._record_exchanged, uuid=uuid, token=token, began_at=began_at)
+        return Write(self._record_exchanged, _Exchanged(uuid, token, began_at))
 
-    def _record_exchanged(self, connection: sa.Connection, *, uuid: str, token: Token, began_at: datetime) -> None:
-        now, kinds = self._core.clock(), [NoticeKind.CLIENT_SECRET_REFUSED]
-        self._core.secrets.save_token(connection, uuid, token)
-        settle_notices(connection, uuid, by="provision", now=now, kinds=kinds)
-        seconds = (now - began_at).total_seconds()
-        add_event(connection, uuid, TimelineName.GRANT_EXCHANGED, now=now, seconds=seconds)
+    def _record_exchanged(self, connection: sa.Connection, exchanged: Sequence["_Exchanged"]) -> None:
+        now, tokens = self._core.clock(), {each.uuid: each.token for each in exchanged}
+        self._core.secrets.save_tokens(connection, tokens)
+        settle_notices_of(connection, tokens, by="provision", now=now, kinds=[NoticeKind.CLIENT_SECRET_REFUSED])
+        took = {each.uuid: {"seconds": (now - each.began_at).total_seconds()} for each in exchanged}
+        add_events(connection, TimelineName.GRANT_EXCHANGED, took, now=now)
 
     async def _exchange(self, uuid: str, grant: Grant) -> Token:
         """Exchange a grant; one that expired, or that a crash burnt before its token was stored, is asked for anew."""
@@ -165,27 +173,17 @@ class Provisions:
             await self._core.database.write(self._core.secrets.save_grant, uuid, fresh)
             return await self._client.exchange(fresh)
 
-    async def _inspect(self, _uuid: str, found: tuple[ResourceRow, Token | None]) -> Write:
+    async def _inspect(self, _run: Run, _uuid: str, found: tuple[ResourceRow, Token | None]) -> Write:
         # Who may see it is known from the start, so that a customer's board can show resources of other pipelines too.
         row, token = found
-        return partial(self._record_found, findings=await self._inspector.find_out(row, token=token))
+        return Write(self._record_found, await self._inspector.find_out(row, token=token))
 
-    def _record_found(self, connection: sa.Connection, findings: Findings) -> None:
-        self._inspector.record(connection, findings)
-        inspection = findings.inspection
-        found = inspection.placement
-        add_event(
-            connection,
-            inspection.addon.id,
-            TimelineName.PLACEMENT_FOUND,
-            now=self._core.clock(),
-            app=inspection.app.name,
-            outcome=inspection.outcome,
-            pipeline=found.pipeline.name if found else None,
-            stage=found.stage if found else None,
-        )
+    def _record_found(self, connection: sa.Connection, findings: Sequence[Findings]) -> None:
+        self._inspector.record_all(connection, findings)
+        told = {each.inspection.addon.id: _describe_found(each.inspection) for each in findings}
+        add_events(connection, TimelineName.PLACEMENT_FOUND, told, now=self._core.clock())
 
-    async def _run_hook(self, uuid: str, called: tuple[Provision, PlacementRow | None]) -> Write:
+    async def _run_hook(self, _run: Run, uuid: str, called: tuple[Provision, PlacementRow | None]) -> Write:
         core, (provision, placement) = self._core, called
         returned = await self._hooks.call("on_provision", provision)
         with blaming("on_provision"):
@@ -193,21 +191,17 @@ class Provisions:
             answer = read_provisioned(returned, manifest=core.manifest, has_drain=has_drain)
         # An app of the Fir generation has no drain, whatever the hook says.
         answer = answer if has_drain else replace(answer, log_drain_url=None)
-        return partial(self._record_returned, uuid=uuid, answer=answer, placement=placement)
+        return Write(self._record_returned, _Returned(uuid, answer, placement))
 
-    def _record_returned(
-        self, connection: sa.Connection, *, uuid: str, answer: Provisioned, placement: PlacementRow | None
-    ) -> None:
+    def _record_returned(self, connection: sa.Connection, returned: Sequence["_Returned"]) -> None:
         """Keep what the hook returned, and with which place it was called."""
-        now, config = self._core.clock(), answer.config
-        said = ((CONFIG, write_config(config)), (LOG_DRAIN_URL, answer.log_drain_url), (MESSAGE, answer.message))
-        self._core.secrets.save_all(connection, [Sealing(uuid, kind, text) for kind, text in said if text is not None])
-        if placement is not None:
-            note_told(connection, placement.id, now=now)
-        detail = {"hook": "on_provision", "config_vars": sorted(config)}
-        add_event(connection, uuid, TimelineName.HOOK_RETURNED, now=now, **detail)
+        now = self._core.clock()
+        self._core.secrets.save_all(connection, [sealing for each in returned for sealing in each.list_sealings()])
+        note_told(connection, [each.placement.id for each in returned if each.placement is not None], now=now)
+        told = {each.uuid: {"hook": "on_provision", "config_vars": sorted(each.answer.config)} for each in returned}
+        add_events(connection, TimelineName.HOOK_RETURNED, told, now=now)
 
-    async def _set_config(self, uuid: str, found: tuple[Mapping[str, str], Token | None]) -> Write:
+    async def _set_config(self, _run: Run, uuid: str, found: tuple[Mapping[str, str], Token | None]) -> Write:
         config, token = found
         await self._client.call(uuid, build_config_update(uuid, config), token=token)
         return note(self._core, uuid, TimelineName.CONFIG_SET, config_vars=sorted(config))
@@ -223,23 +217,25 @@ class Provisions:
         return await self._record_provisioned(run, uuid, found)
 
     async def _record_provisioned(self, run: Run, uuid: str, _found: object) -> Write:
-        return partial(self._mark, uuid=uuid, workflow_id=run.workflow_id)
+        return Write(self._mark, (uuid, run.workflow_id))
 
-    def _mark(self, connection: sa.Connection, *, uuid: str, workflow_id: str) -> None:
-        """Note that a provision is done, and hand over: whatever else is due begins in the same moment."""
-        row = lock_resource(connection, uuid)
-        if row is not None and row.state is State.PROVISIONING:
-            now = self._core.clock()
-            settle_notices(connection, uuid, by="provision", now=now)
-            add_event(connection, uuid, TimelineName.PROVISION_DONE, now=now)
-            self._stage_changes.catch_up(connection, uuid)
-            changes = {"state": State.PROVISIONED, "provisioned_at": now}
-            if row.running == workflow_id:
-                hand_over(connection, self._core.engine, row, **changes)
-            else:
-                update_resource(connection, uuid, **changes)
-        elif row is not None:
-            end(connection, self._core, row, workflow_id)
+    def _mark(self, connection: sa.Connection, marked: Sequence[tuple[str, str]]) -> None:
+        """Note that provisions are done, and hand over: whatever else is due begins in the same moment.
+
+        Each comes with its workflow's id.
+        """
+        rows, now = lock_rows(connection, [uuid for uuid, _ in marked]), self._core.clock()
+        done = {uuid for uuid, row in rows.items() if row.state is State.PROVISIONING}
+        settle_notices_of(connection, done, by="provision", now=now)
+        add_events(connection, TimelineName.PROVISION_DONE, {uuid: {} for uuid in done}, now=now)
+        self._stage_changes.catch_up(connection, done)
+        changes = {"state": State.PROVISIONED, "provisioned_at": now}
+        ending = {uuid for uuid, workflow_id in marked if uuid in rows and rows[uuid].running == workflow_id}
+        hand_over_all(connection, self._core.engine, [rows[uuid] for uuid in sorted(done & ending)], **changes)
+        update_resources(connection, sorted(done - ending), **changes)
+        for uuid, workflow_id in marked:
+            if uuid in ending - done:
+                end(connection, self._core, rows[uuid], workflow_id)
 
     async def _give_up(self, run: Run, uuid: str, failure: StepFailed, *, can_tell_heroku: bool) -> None:
         """A provision that cannot succeed ends in order: recorded, told Heroku, and cleaned up at the partner's."""
@@ -294,26 +290,72 @@ class Provisions:
                 raise
         await record(core, uuid, TimelineName.HEROKU_TOLD)
 
-    def _find_uncalled(self, connection: sa.Connection, sight: Sight) -> tuple[Provision, PlacementRow | None] | None:
+    def _find_uncalled(self, sight: Sight, known: "_Known") -> tuple[Provision, PlacementRow | None] | None:
         """Return what the hook is called with, and where the app is; nothing, when it has been called."""
         if sight.last == TimelineName.HOOK_RETURNED:
             return None
         uuid = sight.uuid
-        row, placement = load_resource(connection, uuid)
-        check = find_inspection(connection, uuid)
         log_input_url, log_drain_token = sight.find(LOG_INPUT_URL), sight.find(LOG_DRAIN_TOKEN)
         provision = Provision(
-            **describe_resource(row, placement),
-            outcome=check.outcome if check else None,
+            **describe_resource(known.row, known.placement),
+            outcome=known.outcome,
             log_input_url=Secret(log_input_url) if log_input_url else None,
             log_drain_token=Secret(log_drain_token) if log_drain_token else None,
             _steps=build_steps(self._core, self._hooks, uuid),
             _company=build_company(self._core, uuid),
         )
-        return provision, placement
+        return provision, known.placement
 
 
-def _find_unspent(_connection: sa.Connection, sight: Sight) -> Grant | None:
+@dataclass(frozen=True, slots=True)
+class _Exchanged:
+    """A grant that has become a token, and when it was first tried."""
+
+    uuid: str
+    token: Token
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    """What a hook returned, and with which place it was called."""
+
+    uuid: str
+    answer: Provisioned
+    placement: PlacementRow | None
+
+    def list_sealings(self) -> list[Sealing]:
+        answer = self.answer
+        said = ((CONFIG, write_config(answer.config)), (LOG_DRAIN_URL, answer.log_drain_url), (MESSAGE, answer.message))
+        return [Sealing(self.uuid, kind, text) for kind, text in said if text is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the hook is told of a resource."""
+
+    row: ResourceRow
+    placement: PlacementRow | None
+    outcome: Outcome | None
+
+
+def _load_for_hook(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, _Known]:
+    rows, outcomes = find_resources(connection, uuids), find_outcomes(connection, uuids)
+    places = find_current_placements(connection, uuids)
+    return {uuid: _Known(row, places.get(uuid), outcomes.get(uuid)) for uuid, row in rows.items()}
+
+
+def _describe_found(inspection: Inspection) -> dict[str, Any]:
+    found = inspection.placement
+    return {
+        "app": inspection.app.name,
+        "outcome": inspection.outcome,
+        "pipeline": found.pipeline.name if found else None,
+        "stage": found.stage if found else None,
+    }
+
+
+def _find_unspent(sight: Sight, _told: object) -> Grant | None:
     """Return the grant, unless it has become a token already.
 
     Raises:
@@ -326,20 +368,17 @@ def _find_unspent(_connection: sa.Connection, sight: Sight) -> Grant | None:
     return grant
 
 
-def _find_unlooked(connection: sa.Connection, sight: Sight) -> tuple[ResourceRow, Token | None] | None:
+def _find_unlooked(sight: Sight, row: ResourceRow) -> tuple[ResourceRow, Token | None] | None:
     """Return what Heroku is asked about, and the token for it; nothing, when it has been since the provision began."""
-    if sight.last == TimelineName.PLACEMENT_FOUND:
-        return None
-    row = find_resource(connection, sight.uuid)
-    return None if row is None else (row, sight.token)
+    return None if sight.last == TimelineName.PLACEMENT_FOUND else (row, sight.token)
 
 
-def _find_unset(_connection: sa.Connection, sight: Sight) -> tuple[Mapping[str, str], Token | None] | None:
+def _find_unset(sight: Sight, _told: object) -> tuple[Mapping[str, str], Token | None] | None:
     config = None if is_config_set(sight) else sight.find_config()
     return (config, sight.token) if config else None
 
 
-def _find_unmarked(_connection: sa.Connection, sight: Sight) -> tuple[Token | None]:
+def _find_unmarked(sight: Sight, _told: object) -> tuple[Token | None]:
     """Return the token, if there is one: that it is not marked yet its state has said."""
     return (sight.token,)
 

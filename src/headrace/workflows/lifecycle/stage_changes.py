@@ -1,5 +1,6 @@
 """A move of an app: noted in the timeline in the transaction that found it out, and told to the partner's hook."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -50,11 +51,11 @@ class StageChanges:
         if row is not None and row.state is State.PROVISIONED:
             self._enqueue(connection, uuid, old, new)
 
-    def catch_up(self, connection: sa.Connection, uuid: str) -> None:
-        """Have the partner told, once a provision is done, that the app is no longer where its hook was told it is."""
-        told, now = find_told_and_current(connection, uuid)
-        if told is not None and now is not None and not now.is_at(told):
-            self._enqueue(connection, uuid, told, now)
+    def catch_up(self, connection: sa.Connection, uuids: Collection[str]) -> None:
+        """Have the partner told, once provisions are done, of apps that are not any more where its hook was told."""
+        for uuid, (told, now) in find_told_and_current(connection, uuids).items():
+            if told is not None and now is not None and not now.is_at(told):
+                self._enqueue(connection, uuid, told, now)
 
     def _enqueue(self, connection: sa.Connection, uuid: str, old: PlacementRow, new: PlacementRow) -> None:
         kind = WorkflowKind.STAGE_CHANGE

@@ -6,9 +6,11 @@ is in the state that its workflow is for: a deprovision that arrives meanwhile s
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,8 +26,9 @@ from headrace.store.state.notices import (
     settle_notices,
 )
 from headrace.store.state.resources import ResourceRow, fail_resource, find_state, lock_resource
-from headrace.store.state.sights import Sight, find_sight
-from headrace.store.state.timeline import TimelineName, add_event
+from headrace.store.state.secrets import SecretStore
+from headrace.store.state.sights import Sight, find_sights
+from headrace.store.state.timeline import TimelineName, add_event, add_lines
 from headrace.workflows.engine.run import Run, StepFailed
 from headrace.workflows.lifecycle.core import Core
 from headrace.workflows.lifecycle.handover import hand_over
@@ -34,20 +37,30 @@ log = logging.getLogger(__name__)
 
 # A step of a workflow, given the resource's uuid.
 Step = Callable[[str], Awaitable[None]]
-Write = Callable[[sa.Connection], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What is to be written of a step: an item of a query that writes those of many resources, in order of uuid."""
+
+    query: Callable[[sa.Connection, Sequence[Any]], None]
+    item: Any = field(repr=False)
+
+
+# By identity: a step that is made once is the same for all workflows, and what it writes is written together.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Traced:
     """A step that leaves traces of its effect in the store, in the transaction that has it, and looks for them first.
 
     `look` returns what there is to do, or None when it is done. It is given how the resource stands, as far as the
-    latest of these `lines` of its timeline and these `kinds` of secrets tell. `act` does it, and returns what is to be
-    written of it: in that transaction the next step looks already.
+    latest of these `lines` of its timeline and these `kinds` of secrets tell, and what `read` tells of it, which reads
+    of many resources at once, by uuid. `act` does it, given the run and the resource's uuid too, and returns what is to
+    be written of it: in that transaction the next step looks already.
     """
 
-    look: Callable[[sa.Connection, Sight], Any]
-    act: Callable[[str, Any], Awaitable[Write | None]]
+    look: Callable[[Sight, Any], Any]
+    act: Callable[[Run, str, Any], Awaitable[Write | None]]
+    read: Callable[[sa.Connection, Sequence[str]], Mapping[str, Any]] | None = None
     lines: tuple[TimelineName, ...] = ()
     kinds: tuple[str, ...] = ()
 
@@ -82,7 +95,10 @@ async def run_while(core: Core, state: State, run: Run, uuid: str, steps: Mappin
 
 
 def _do_always(step: Step) -> Traced:
-    return Traced(look=lambda _connection, _sight: True, act=lambda uuid, _found: step(uuid))
+    async def act(_run: Run, uuid: str, _found: object) -> None:
+        await step(uuid)
+
+    return Traced(look=lambda _sight, _told: True, act=act)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +106,50 @@ class _Seen:
     """What a look at a step came to: whether the resource has left the state, and else what there is to do."""
 
     step: Traced
-    is_left: bool
-    found: Any = field(repr=False)
+    is_left: bool = False
+    found: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """Looks at a step of resources that are in a state, or are not any more."""
+
+    secrets: SecretStore
+    state: State
+    step: Traced
+
+    def __call__(self, connection: sa.Connection, uuids: Sequence[str]) -> list[_Seen | HeadraceError]:
+        """Return what each look came to, or the error that it failed with."""
+        step = self.step
+        sights = find_sights(connection, self.secrets, uuids, lines=step.lines, kinds=step.kinds)
+        left = {each for each in uuids if each not in sights or sights[each].state is not self.state}
+        stayed = [each for each in uuids if each not in left]
+        told = step.read(connection, stayed) if step.read is not None and stayed else {}
+        return [
+            _Seen(step=step, is_left=True) if uuid in left else self._look(sights[uuid], told.get(uuid))
+            for uuid in uuids
+        ]
+
+    def _look(self, sight: Sight, told: Any) -> _Seen | HeadraceError:
+        try:
+            return _Seen(step=self.step, found=self.step.look(sight, told))
+        except HeadraceError as error:
+            return error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """Ends a step of many resources in one transaction: writes what is to be written, and looks at the next step."""
+
+    query: Callable[[sa.Connection, Sequence[Any]], None]
+    look: _Look | None
+
+    def __call__(self, connection: sa.Connection, ends: Sequence[tuple[str, Any]]) -> list[_Seen | None]:
+        """Return what was seen of the next step, if there is one; whoever saw nothing looks again."""
+        self.query(connection, [item for _, item in sorted(ends, key=itemgetter(0))])
+        seen = self.look(connection, [uuid for uuid, _ in ends]) if self.look is not None else [None] * len(ends)
+        # That a look fails is for the step to fail with that it is for; this one is done.
+        return [each if isinstance(each, _Seen) else None for each in seen]
 
 
 class _Walk:
@@ -121,9 +179,10 @@ class _Walk:
         if seen.is_left:
             return STOPPED
         try:
-            write = await step.act(uuid, seen.found) if seen.found is not None else None
+            write = await step.act(self._run, uuid, seen.found) if seen.found is not None else None
             if write is not None:
-                self._seen = await database.write(self._end, write, following)
+                end = _End(query=write.query, look=None if following is None else self._look_at(following))
+                self._seen = await database.write_together(end, (uuid, write.item))
         except Exception as error:
             if await database.read(find_state, uuid) is not self._state:
                 log.info(LogName.STEP_STOPPED, extra={"workflow": self._run.workflow_id, "error": type(error).__name__})
@@ -134,18 +193,13 @@ class _Walk:
         return None
 
     def _look(self, connection: sa.Connection, step: Traced) -> _Seen:
-        sight = find_sight(connection, self._core.secrets, self._uuid, lines=step.lines, kinds=step.kinds)
-        if sight is None or sight.state is not self._state:
-            return _Seen(step=step, is_left=True, found=None)
-        return _Seen(step=step, is_left=False, found=step.look(connection, sight))
+        [seen] = self._look_at(step)(connection, [self._uuid])
+        if isinstance(seen, HeadraceError):
+            raise seen
+        return seen
 
-    def _end(self, connection: sa.Connection, write: Write, following: Traced | None) -> _Seen | None:
-        write(connection)
-        try:
-            return None if following is None else self._look(connection, following)
-        except HeadraceError:
-            # That is the following step's to fail with, which looks again; this one is done.
-            return None
+    def _look_at(self, step: Traced) -> _Look:
+        return _Look(secrets=self._core.secrets, state=self._state, step=step)
 
 
 async def _note_client_secret(core: Core, uuid: str) -> None:
@@ -203,14 +257,34 @@ def is_config_set(sight: Sight) -> bool:
     return sight.last == TimelineName.CONFIG_SET
 
 
+def write_alone(query: Callable[[sa.Connection], None]) -> Write:
+    """Return what is written by a query of its own."""
+    return Write(_run_each, query)
+
+
+def _run_each(connection: sa.Connection, queries: Sequence[Callable[[sa.Connection], None]]) -> None:
+    for query in queries:
+        query(connection)
+
+
 def note(core: Core, uuid: str, name: TimelineName, **detail: Any) -> Write:
     """Return what adds a line to the resource's timeline."""
-    return partial(add_event, uuid=uuid, name=name, now=core.clock(), **detail)
+    return Write(_Note(name), (uuid, core.clock(), detail))
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """Adds a line to the timelines of resources."""
+
+    name: TimelineName
+
+    def __call__(self, connection: sa.Connection, lines: Sequence[tuple[str, datetime, Mapping[str, Any]]]) -> None:
+        add_lines(connection, self.name, lines)
 
 
 async def record(core: Core, uuid: str, name: TimelineName, **detail: Any) -> None:
     """Add a line to the resource's timeline."""
-    await core.database.write(note(core, uuid, name, **detail))
+    await core.database.write(partial(add_event, uuid=uuid, name=name, now=core.clock(), **detail))
 
 
 async def record_notice(core: Core, uuid: str, kind: NoticeKind, **detail: Any) -> None:

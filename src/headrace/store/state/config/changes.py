@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from headrace.store.sql.rows import pass_uuids, select_uuids
 from headrace.store.sql.tables.schema import config_change
 from headrace.store.sql.upsert import insert_as_table
 
@@ -97,8 +99,13 @@ def find_config_change(connection: sa.Connection, uuid: str, number: int) -> Con
 
 def find_waiting_config_change(connection: sa.Connection, uuid: str) -> ConfigChangeRow | None:
     """The oldest change of config that may be worked on now."""
-    row = connection.execute(_FIND_WAITING, {"uuid": uuid}).one_or_none()
-    return None if row is None else _read(row)
+    return find_waiting_config_changes(connection, [uuid]).get(uuid)
+
+
+def find_waiting_config_changes(connection: sa.Connection, uuids: Collection[str]) -> dict[str, ConfigChangeRow]:
+    """Return the same of each of these resources that has one."""
+    found = connection.execute(_build_list_waiting(connection.dialect.name), pass_uuids(connection, uuids))
+    return {row.resource_uuid: _read(row) for row in found}
 
 
 def list_config_changes(connection: sa.Connection, uuid: str) -> list[ConfigChangeRow]:
@@ -178,13 +185,11 @@ def _select() -> sa.Select[Any]:
     return sa.select(*(config_change.c[name] for name in ConfigChangeRow.__slots__))
 
 
-# Built once: building a statement costs about as much as running it.
-_FIND_WAITING = (
-    _select()
-    .where(config_change.c.resource_uuid == sa.bindparam("uuid"), *may_begin())
-    .order_by(config_change.c.number)
-    .limit(1)
-)
+@cache
+def _build_list_waiting(dialect: str) -> sa.Select[Any]:
+    """Return the query of what may be worked on, the oldest of a resource last."""
+    is_theirs = config_change.c.resource_uuid.in_(select_uuids(dialect))
+    return _select().where(is_theirs, *may_begin()).order_by(config_change.c.number.desc())
 
 
 def _read(row: sa.Row[Any]) -> ConfigChangeRow:

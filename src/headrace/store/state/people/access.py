@@ -1,6 +1,6 @@
 """Queries about who may see an app, as Heroku last said; these are people, and forgotten with what they could see."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.protocol.pipelines import Access
 from headrace.store.sql.tables.schema import access, access_check, resource
-from headrace.store.sql.upsert import upsert
+from headrace.store.sql.upsert import upsert_all
 
 # The clocks of processes may differ by so much without one of them being wrong.
 CLOCKS_DIFFER_BY = timedelta(minutes=1)
@@ -17,11 +17,24 @@ CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 def save_access(connection: sa.Connection, app_id: str, found: Access, *, now: datetime) -> None:
     """Record who may see an app by an answer that was asked for `now`; whoever is not in it may not."""
-    upsert(connection, access_check, {"app_id": app_id, "checked_at": now}, changes=("checked_at",))
-    connection.execute(_DELETE, {"app": app_id})
-    people = [f"id:{user_id}" for user_id in found.user_ids] + [f"email:{email}" for email in found.emails]
+    save_accesses(connection, {app_id: (found, now)})
+
+
+def save_accesses(connection: sa.Connection, answers: Mapping[str, tuple[Access, datetime]]) -> None:
+    """Do the same for apps, one or more, each with its answer and when that was asked for."""
+    in_order = sorted(answers)
+    checks = [{"app_id": app_id, "checked_at": answers[app_id][1]} for app_id in in_order]
+    upsert_all(connection, access_check, checks, changes=("checked_at",))
+    connection.execute(_DELETE, {"apps": in_order})
+    people = [
+        {"app_id": app_id, "person": person} for app_id in in_order for person in _list_people(answers[app_id][0])
+    ]
     if people:
-        connection.execute(_ADD, [{"app_id": app_id, "person": person} for person in sorted(people)])
+        connection.execute(_ADD, people)
+
+
+def _list_people(found: Access) -> list[str]:
+    return sorted([f"id:{user_id}" for user_id in found.user_ids] + [f"email:{email}" for email in found.emails])
 
 
 def doubt_access(connection: sa.Connection, app_id: str | None, *, now: datetime) -> None:
@@ -70,7 +83,7 @@ def _build_list_fresh() -> sa.Select[Any]:
 
 # Built once: building a statement costs about as much as running it.
 _LIST_FRESH = _build_list_fresh()
-_DELETE = sa.delete(access).where(access.c.app_id == sa.bindparam("app"))
+_DELETE = sa.delete(access).where(access.c.app_id.in_(sa.bindparam("apps", expanding=True)))
 _ADD = sa.insert(access)
 
 
