@@ -61,6 +61,15 @@ def write_for_trial(connection: sa.Connection) -> None:
     connection.execute(sa.delete(operator_attempt).where(operator_attempt.c.client == client))
 
 
+def has_old_logins(connection: sa.Connection, *, now: datetime, attempts_before: datetime) -> bool:
+    """Whether there may be something to forget."""
+    old = (
+        *(moment < now - KEPT_LONGER for moment in (sso_login.c.expires_at, ended_session.c.forgotten_at)),
+        operator_attempt.c.at < attempts_before,
+    )
+    return bool(connection.execute(sa.select(sa.or_(*(sa.exists().where(each) for each in old)))).scalar())
+
+
 def forget_old_logins(connection: sa.Connection, *, now: datetime, attempts_before: datetime) -> None:
     """Delete what nobody asks about any more."""
     for moment in (sso_login.c.expires_at, ended_session.c.forgotten_at):
