@@ -62,12 +62,13 @@ def write_for_trial(connection: sa.Connection) -> None:
 
 
 def has_old_logins(connection: sa.Connection, *, now: datetime, attempts_before: datetime) -> bool:
-    """Whether there may be something to forget."""
-    old = (
-        *(moment < now - KEPT_LONGER for moment in (sso_login.c.expires_at, ended_session.c.forgotten_at)),
-        operator_attempt.c.at < attempts_before,
-    )
-    return bool(connection.execute(sa.select(sa.or_(*(sa.exists().where(each) for each in old)))).scalar())
+    """Whether there is something to forget."""
+    moments = (sso_login.c.expires_at, ended_session.c.forgotten_at)
+    spans = [sa.select(bound(each)).scalar_subquery() for each in moments for bound in (sa.func.min, sa.func.max)]
+    has_attempts = sa.exists().where(operator_attempt.c.at < attempts_before)
+    *bounds, is_any = connection.execute(sa.select(*spans, has_attempts)).one()
+    pairs = zip(bounds[::2], bounds[1::2], strict=True)
+    return is_any or any(latest is not None and first < min(now, latest) - KEPT_LONGER for first, latest in pairs)
 
 
 def forget_old_logins(connection: sa.Connection, *, now: datetime, attempts_before: datetime) -> None:
