@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from time import monotonic
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -25,10 +26,13 @@ from headrace.workflows.engine.port import prepare as prepare_engine
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # The sweep looks for due placements this often at the most.
 LONGEST_SWEEP_PAUSE_SECONDS = 5.0
-FEEDING_PAUSE_SECONDS = 1.0
-WAKING_PAUSE_SECONDS = 1.0
+# What is told is looked for this often at the most, and as often after a failure; what was told in vain, this rarely.
+TOLD_PAUSE_SECONDS = 1.0
+UNTOLD_PAUSE_SECONDS = 10.0
 UPKEEP_PAUSE_SECONDS = 5.0
 ROLL_UP_PAUSE_SECONDS = 5.0
 PANEL_METRICS_PAUSE_SECONDS = 1.0
@@ -93,8 +97,8 @@ async def working(parts: Parts) -> AsyncIterator[None]:
             tasks.create_task(repeat(LogName.WATCH_FAILED, parts.engine.watch, pause=WATCH_PAUSE_SECONDS)),
             start(LogName.SWEEP_FAILED, parts.sweep.run_once, pause=pause),
             start(LogName.SUBSCRIPTIONS_FAILED, parts.subscriptions.run_once, pause=pause),
-            start(LogName.FEEDING_FAILED, parts.feeding.run_once, pause=FEEDING_PAUSE_SECONDS),
-            start(LogName.WAKING_FAILED, Waking(parts).run_once, pause=WAKING_PAUSE_SECONDS),
+            tasks.create_task(_attend(parts, LogName.FEEDING_FAILED, parts.feeding.run_once)),
+            tasks.create_task(_attend(parts, LogName.WAKING_FAILED, Waking(parts).run_once)),
             start(LogName.UPKEEP_FAILED, parts.upkeep.run_once, pause=UPKEEP_PAUSE_SECONDS),
             start(LogName.ROLL_UP_FAILED, parts.roll_up.run_once, pause=ROLL_UP_PAUSE_SECONDS),
             start(LogName.PANEL_METRICS_FAILED, parts.panels.run_once, pause=PANEL_METRICS_PAUSE_SECONDS),
@@ -231,21 +235,36 @@ class Readiness:
             self._refusal = ""
 
 
-async def _unless_hindered(parts: Parts, chore: Callable[[], Awaitable[object]]) -> None:
-    if not parts.engine.is_hindered:
-        await chore()
+async def _unless_hindered(parts: Parts, chore: Callable[[], Awaitable[T]]) -> T | None:
+    return None if parts.engine.is_hindered else await chore()
 
 
 async def _repeat(outages: OutageLog, failed: LogName, chore: Callable[[], Awaitable[object]], *, pause: float) -> None:
     """Do a chore again and again for as long as the worker runs."""
     while True:
-        try:
-            await chore()
-        except Exception as error:
-            # The database is away for a moment, or one thing cannot be done: the next round looks again. A chore
-            # that ended would leave a worker behind that only seems to work.
-            if is_brief(error):
-                outages.note(error, chore=failed)
-            else:
-                log.exception(failed)
+        await _try(outages, failed, chore)
         await asyncio.sleep(pause)
+
+
+async def _attend(parts: Parts, failed: LogName, chore: Callable[[], Awaitable[float]]) -> None:
+    """Do a chore whenever something is told, and when as many seconds are over as it has said."""
+    listener, attempt = parts.engine.news.listen(), partial(_unless_hindered, parts, chore)
+    while True:
+        listener.forget()
+        seconds = await _try(parts.database.outages, failed, attempt)
+        await asyncio.sleep(TOLD_PAUSE_SECONDS)
+        await listener.wait(min(seconds or 0.0, UNTOLD_PAUSE_SECONDS) - TOLD_PAUSE_SECONDS)
+
+
+async def _try(outages: OutageLog, failed: LogName, chore: Callable[[], Awaitable[T]]) -> T | None:
+    """Do a chore once; return what it does, or None where it fails."""
+    try:
+        return await chore()
+    except Exception as error:
+        # The database is away for a moment, or one thing cannot be done: the next round looks again. A chore
+        # that ended would leave a worker behind that only seems to work.
+        if is_brief(error):
+            outages.note(error, chore=failed)
+        else:
+            log.exception(failed)
+        return None

@@ -182,7 +182,7 @@ class Counted:
         with self.database.engine.connect() as connection:
             day, today = max(STARTED_AT.date(), self.rewritten_on), self.now.date()
             while day < today:
-                counted_at = find_counted_at(connection, day)
+                counted_at, _ = find_counted_at(connection, day)
                 if counted_at is not None and counted_at >= begin(day + DAY) + SETTLED_AFTER:
                     assert {*count_day(connection, day)} == {*load_day(connection, day)}
                 day += DAY
@@ -197,7 +197,7 @@ class Counted:
         self.database.writes_left = None
         with self.database.engine.connect() as connection:
             today = self.now.date()
-            if find_counted_at(connection, today) == self.now:
+            if find_counted_at(connection, today)[0] == self.now:
                 assert {*count_day(connection, today)} == {*load_day(connection, today)}
 
     @singledispatchmethod

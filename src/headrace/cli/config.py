@@ -1,6 +1,5 @@
 """The commands that change resources' config vars: one by one, or as a job over a filter or a file of uuids."""
 
-import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from headrace.cli.parts import Commands, env_file, read_uuid, with_parts
+from headrace.cli.parts import Commands, env_file, read_uuid, spell_json, with_parts
 from headrace.wording import spell_name
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def list_jobs(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
     """List the latest jobs, and how far each is."""
     jobs = _with_jobs(env_file, lambda jobs: jobs.list())
     for job in jobs:
-        click.echo(json.dumps(_describe(job)) if as_json else _spell(job))
+        click.echo(spell_json(_describe(job)) if as_json else _spell(job))
     if not jobs and not as_json:
         click.echo("Nothing was ordered yet.")
 
@@ -155,7 +154,7 @@ def _order(
     async def run(jobs: "Jobs") -> int:
         ordered = await order(jobs, filters)
         if ordered.job_id is None or chosen["no_wait"]:
-            click.echo(json.dumps(_describe_ordered(ordered)) if chosen["as_json"] else _spell_ordered(ordered))
+            click.echo(spell_json(_describe_ordered(ordered)) if chosen["as_json"] else _spell_ordered(ordered))
             return 0
         if not chosen["as_json"]:
             click.echo(_spell_ordered(ordered), err=True)
@@ -182,7 +181,7 @@ async def _report(jobs: "Jobs", job: "ConfigJob", *, as_json: bool) -> int:
     failed = [each async for each in jobs.iterate_failed(job.id)]
     if as_json:
         told = [{"uuid": each.uuid, "name": each.name, "step": each.step, "reason": each.reason} for each in failed]
-        click.echo(json.dumps({**_describe(job), "failures": told}))
+        click.echo(spell_json({**_describe(job), "failures": told}))
         return 1 if failed else 0
     click.echo(_spell(job))
     for each in failed[:FAILED_SHOWN]:
@@ -222,6 +221,8 @@ def _read_filters(uuids: list[str], chosen: dict[str, Any]) -> "ResourceFilters"
 
 
 def _read_values(file: BinaryIO) -> dict[str, Any]:
+    import json
+
     try:
         values = json.load(file)
     except ValueError:

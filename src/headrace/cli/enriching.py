@@ -1,10 +1,8 @@
 """The command that joins a partner's own numbers with where each app stood."""
 
-import shutil
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,6 +50,8 @@ def enrich(
     stage can stand there is a word: none (in no pipeline), unknown (not known then), gone (not any more), unseen (no
     such resource here). docs/enrich.md has the rules.
     """
+    from tempfile import TemporaryDirectory
+
     from headrace.enriching.enriching import enrich as write_enriched
     from headrace.enriching.rows import FORMS as SUFFIXES
     from headrace.fleet.formats import writing
@@ -84,6 +84,8 @@ def _read_wish(*, group: str, p95: bool, **columns: Any) -> "Wish":
 
 def _keep_input(folder: Path, form: str | None) -> Path:
     """Keep what comes in on disk: it may be read twice."""
+    import shutil
+
     if form is None:
         raise click.UsageError("Say what comes in with --format csv, jsonl or parquet.")
     path = folder / f"standard-input.{form}"

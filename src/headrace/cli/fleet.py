@@ -1,6 +1,5 @@
 """The commands about a fleet: bring it up to date, import it, look back, count it, and see whether all is well."""
 
-import json
 import sys
 import time
 from collections import Counter
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import Commands, env_file, read_uuid, require_form, with_parts
+from headrace.cli.parts import Commands, env_file, read_uuid, require_form, spell_json, with_parts
 from headrace.errors import ConfigurationError
 from headrace.wording import spell_count, spell_name
 
@@ -47,7 +46,7 @@ def sync(uuids: tuple[str, ...], is_whole: bool, due: bool, as_json: bool, env_f
         return await _sync(parts, only, is_whole=is_whole, is_shown=not as_json)
 
     summary = with_parts(env_file, run)
-    click.echo(json.dumps(summary) if as_json else _spell_summary(summary))
+    click.echo(spell_json(summary) if as_json else _spell_summary(summary))
     sys.exit(1 if summary["errors"] else 0)
 
 
@@ -112,7 +111,7 @@ def history(uuid: str, as_of: datetime | None, as_json: bool, env_file: str | No
         place = pick_placement(places, as_of=as_of.replace(tzinfo=UTC))
         places = [] if place is None else [place]
     for place in places:
-        click.echo(json.dumps(_describe(place)) if as_json else _spell_place(place))
+        click.echo(spell_json(_describe(place)) if as_json else _spell_place(place))
     if not places and not as_json:
         click.echo("Nothing is known about where it was." if as_of else "It has not been looked up yet.")
 
@@ -130,7 +129,7 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
         findings = find_misconfigured(error)
     for finding in findings:
         if as_json:
-            click.echo(json.dumps({"subject": finding.subject, "level": finding.level, "finding": finding.text}))
+            click.echo(spell_json({"subject": finding.subject, "level": finding.level, "finding": finding.text}))
         else:
             click.echo(f"{finding.level:<5} {finding.subject:<11} {finding.text}")
     sys.exit(1 if any(finding.level is Level.FAIL for finding in findings) else 0)

@@ -1,12 +1,11 @@
 """The commands of an operator: ask about one resource, settle what failed, look after database and keys."""
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import Commands, env_file, opened_database, read_uuid, with_parts
+from headrace.cli.parts import Commands, env_file, opened_database, read_uuid, spell_json, with_parts
 from headrace.wording import spell_count, spell_name
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def inspect(uuid: str, as_json: bool, env_file: str | None) -> None:  # noqa: FB
     inspection = with_parts(env_file, lambda parts: parts.inspector.inspect(read_uuid(uuid)))
     described = _describe_inspection(inspection)
     if as_json:
-        click.echo(json.dumps(described))
+        click.echo(spell_json(described))
         return
     for name, value in described.items():
         click.echo(spell_name(f"{name.replace('_', ' ') + ':':<15} {value if value is not None else '-'}"))
@@ -49,12 +48,12 @@ def notices(context: click.Context, as_json: bool, env_file: str | None) -> None
         click.echo("Nothing waits for an operator.")
     for trouble in troubles:
         line = {"uuid": None, "resource": None, "kind": trouble.kind, "detail": {"text": trouble.text}}
-        click.echo(json.dumps(line) if as_json else f"{trouble.kind:<20}  {trouble.text}")
+        click.echo(spell_json(line) if as_json else f"{trouble.kind:<20}  {trouble.text}")
     for row in rows:
         at = row.raised_at.isoformat(timespec="seconds")
         if as_json:
             described = {"id": row.id, "uuid": row.resource_uuid, "resource": row.resource_name, "kind": row.kind}
-            click.echo(json.dumps({**described, "raised_at": at, "detail": row.detail}))
+            click.echo(spell_json({**described, "raised_at": at, "detail": row.detail}))
         else:
             detail = ", ".join(f"{name} {value}" for name, value in row.detail.items() if value is not None)
             click.echo(

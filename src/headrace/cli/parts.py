@@ -73,6 +73,13 @@ def read_uuid(text: str) -> str:
         raise Malformed(what, field="uuid") from None
 
 
+def spell_json(value: object) -> str:
+    """Return a line of JSON."""
+    import json
+
+    return json.dumps(value)
+
+
 def require_form(file: BinaryIO, form: str | None) -> str:
     """Return what a file of resources is: what the command was told, or what its name says."""
     found = form or FORMATS.get(Path(file.name).suffix)

@@ -1,18 +1,16 @@
 """The command that holds what is stored against what Heroku has, after a restore above all."""
 
-import json
 import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from headrace.cli.parts import Commands, env_file, read_uuid, require_form, with_parts
+from headrace.cli.parts import Commands, env_file, read_uuid, require_form, spell_json, with_parts
 from headrace.wording import spell_count, spell_name
 
 if TYPE_CHECKING:
@@ -112,10 +110,12 @@ def _read_age(parts: "Parts", file: BinaryIO) -> datetime:
 
 def _describe_all(report: "Report") -> Iterator[str]:
     for finding in report.findings:
-        yield json.dumps(_describe(finding))
+        yield spell_json(_describe(finding))
 
 
 def _describe(finding: "Finding") -> dict[str, Any]:
+    from dataclasses import asdict
+
     described = asdict(finding) | {"is_open": finding.is_open}
     return {name: str(value) if isinstance(value, str) else value for name, value in described.items()}
 

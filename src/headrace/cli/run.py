@@ -1,7 +1,6 @@
 """The commands that run an add-on service: its web process, its worker, and a demo of both."""
 
 import importlib
-import logging
 import os
 import sys
 from pathlib import Path
@@ -163,6 +162,7 @@ def worker(target: str | None, port: int | None, leash: int | None, env_file: st
 def demo(once: bool, as_json: bool) -> None:  # noqa: FBT001
     """Show the main job at work: a Heroku, an add-on and its board, on this machine, with a tour of five steps."""
     import asyncio
+    import logging
 
     from headrace.demo import run_demo
     from headrace.logs import configure_logging

@@ -1,12 +1,11 @@
 """The commands about tokens: who of a partner's programs and operators may ask and order, by name."""
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from headrace.cli.parts import Commands, env_file, with_parts
+from headrace.cli.parts import Commands, env_file, spell_json, with_parts
 from headrace.wording import spell_name
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def list_tokens(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
         created_at, revoked_at = _spell(row.created_at), row.revoked_at and _spell(row.revoked_at)
         if as_json:
             told = {"name": row.name, "scopes": row.scopes, "created_at": created_at, "revoked_at": revoked_at}
-            click.echo(json.dumps(told))
+            click.echo(spell_json(told))
         else:
             revoked = f"  revoked {revoked_at}" if revoked_at else ""
             click.echo(spell_name(f"{row.name:<24}  {', '.join(row.scopes):<20}  made {created_at}{revoked}"))

@@ -59,12 +59,12 @@ class RollUp:
         if began < self._rests_until:
             return
         now = self._clock()
-        counted_at = await self._database.read(find_counted_at, now.date())
+        counted_at, checked_at = await self._database.read(find_counted_at, now.date())
         if counted_at is None or now - counted_at >= FRESH_FOR:
             await self._count_today(now)
         elif (day := await self._database.read(find_uncounted_day, now=now)) is not None:
             await self.count(day)
-        else:
+        elif checked_at is not None and now - checked_at >= CHECKED_EVERY:
             await self._check(now)
         ended = self._stopwatch()
         self._rests_until = ended + REST * (ended - began)
@@ -129,7 +129,7 @@ class RollUp:
     async def _check(self, now: datetime) -> None:
         """Hold what is kept against a count of everything, once a day: where they differ, the latter holds."""
         _, kept = await self._database.read(load_kept)
-        if kept is None or now - kept.checked_at < CHECKED_EVERY:
+        if kept is None:
             return
         counts = await self._database.read(count_until, kept.as_of)
         differing = {*tell(kept.counts)} ^ {*tell(counts)}

@@ -148,7 +148,8 @@ class Jobs:
         Raises:
             NothingToDo: there is no such job, or it was not stopped.
         """
-        return await self._find_core().database.write(_resume, job_id)
+        core = self._find_core()
+        return await core.database.write(_resume, core, job_id)
 
     async def wait(self, job_id: str, *, within: timedelta = FOREVER) -> ConfigJob:
         """Wait until a job is over, was stopped, or the time is up; return it as it is then.
@@ -204,10 +205,11 @@ def _stop(connection: sa.Connection, job_id: str, now: datetime) -> ConfigJob:
     return _load_job(connection, job_id)
 
 
-def _resume(connection: sa.Connection, job_id: str) -> ConfigJob:
+def _resume(connection: sa.Connection, core: Core, job_id: str) -> ConfigJob:
     if _load_job(connection, job_id).stopped_at is None:
         raise NothingToDo(f"Job {job_id} was not stopped.")
     release_config_job(connection, job_id)
+    core.engine.news.ring_after(connection)
     return _load_job(connection, job_id)
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from math import inf
 
 import pytest
 
@@ -118,18 +119,20 @@ async def test_hooks_are_told_what_there_is_and_what_it_replaces(sqlite_url: str
 
 
 async def test_the_old_ones_are_good_until_their_time_has_come(sqlite_url: str) -> None:
-    """An hour, unless the setting says otherwise."""
+    """An hour, unless the setting says otherwise; until then nobody needs to look."""
     acme = RotatingAcme()
     async with play_pair(sqlite_url, acme=acme) as pair:
         addon = await provision(pair)
+        without_any = await pair.parts.feeding.run_once()
         await rotate(pair, acme, addon.id)
-        await pair.parts.feeding.run_once()
+        seconds = await pair.parts.feeding.run_once()
         row = (await pair.parts.database.read(list_config_changes, addon.id))[-1]
 
         assert (ConfigChangeKind.RETIRE, None) == (row.kind, row.outcome)
         assert row.waits_until is not None
         assert 3600 == round((row.waits_until - row.requested_at).total_seconds())
         assert ["t-1", "t-2"] == acme.good[addon.id]
+        assert (inf, True) == (without_any, 3000 < seconds <= 3600)
 
 
 async def test_a_hook_that_fails_makes_no_second_token(database_url: str) -> None:

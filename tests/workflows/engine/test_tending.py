@@ -21,6 +21,7 @@ from headrace.workflows.engine.run import Run
 from headrace.workflows.engine.tending import CALLER, LOOK_SECONDS, QUEUE_THREAD, Turn
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
+SOON_SECONDS = 1.0
 # Much longer than any of these tests waits: whatever is taken sooner was told.
 NEVER_SECONDS = 600.0
 
@@ -72,10 +73,10 @@ async def test_ends_with_nothing_behind_them_have_nothing_looked_for(postgres_ur
     assert 0 < len(looks) < len(ids)
 
 
-async def test_a_word_that_was_lost_costs_a_second(database_url: str) -> None:
+async def test_a_word_that_was_lost_costs_some_seconds(database_url: str) -> None:
     """A release that does not tell, or one that ends before it could: the worker looks unasked."""
     ran: list[str] = []
-    async with _web(database_url) as web, _working(database_url, ran):
+    async with _web(database_url) as web, _working(database_url, ran, look_every=SOON_SECONDS):
         await web.enqueue_silently("work:1")
         await eventually(lambda: ran, within=timedelta(seconds=60))
 
@@ -83,7 +84,7 @@ async def test_a_word_that_was_lost_costs_a_second(database_url: str) -> None:
 async def test_a_worker_with_nothing_to_do_hardly_asks(postgres_url: str) -> None:
     """Between two of its own looks the engine asks nothing: its threads that would are ended."""
     ran: list[str] = []
-    async with _working(postgres_url, ran) as worker:
+    async with _working(postgres_url, ran, look_every=SOON_SECONDS) as worker:
         await worker.enqueue("work:1")
         await eventually(lambda: ran)
         names = {thread.name for thread in threading.enumerate()}
@@ -93,7 +94,7 @@ async def test_a_worker_with_nothing_to_do_hardly_asks(postgres_url: str) -> Non
         took = monotonic() - began
 
     assert {f"{QUEUE_THREAD}{queue}" for queue in CONCURRENCY} <= names
-    assert took > 2 * LOOK_SECONDS
+    assert took > 2 * SOON_SECONDS
 
 
 def test_a_turn_lasts_until_it_is_called_or_set() -> None:

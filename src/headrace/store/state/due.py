@@ -114,6 +114,11 @@ def release_batch(connection: sa.Connection, batch: str, *, due_at: datetime | N
     connection.execute(sa.update(placement_check).where(placement_check.c.batch == batch).values(values))
 
 
+def is_any_due(connection: sa.Connection, *, now: datetime) -> bool:
+    """Whether there is something to put into a batch."""
+    return connection.execute(_build_is_any_due(), {"b_now": now}).first() is not None
+
+
 def count_batches(connection: sa.Connection, *, now: datetime) -> int:
     """Return how many batches are not done; one whose lease has ended is as good as none."""
     is_leased = sa.and_(placement_check.c.batch.is_not(None), placement_check.c.next_check_at > now)
@@ -244,7 +249,7 @@ def find_longest_due(connection: sa.Connection) -> datetime | None:
     waiting = sa.select(next_check_at).where(is_worth_inspecting).order_by(next_check_at).limit(1)
     is_in_batch = sa.and_(placement_check.c.batch.is_not(None), due_since.is_not(None))
     in_batches = sa.select(due_since).where(is_in_batch, is_worth_inspecting).order_by(due_since).limit(1)
-    found = [connection.execute(query).scalar() for query in (waiting, in_batches)]
+    found = connection.execute(sa.select(waiting.scalar_subquery(), in_batches.scalar_subquery())).one()
     return min((moment for moment in found if moment is not None), default=None)
 
 
@@ -259,6 +264,13 @@ def _make_due(now: datetime) -> sa.Update:
 
 
 # Built once: building a statement costs about as much as running it.
+@cache
+def _build_is_any_due() -> sa.Select[tuple[str]]:
+    next_check_at, is_worth_inspecting = placement_check.c.next_check_at, tell_of_its_resource(_is_worth_inspecting())
+    due = sa.select(placement_check.c.resource_uuid).where(next_check_at <= sa.bindparam("b_now"), is_worth_inspecting)
+    return due.order_by(next_check_at).limit(1)
+
+
 @cache
 def _build_claim(*, is_bounded: bool, is_in_pipelines: bool = False) -> sa.Update:
     query = (

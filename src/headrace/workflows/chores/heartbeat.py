@@ -91,11 +91,14 @@ class Heartbeat:
 
     def _beat(self, connection: sa.Connection, *, counts: Counts | None) -> None:
         write_for_trial(connection)
-        self._watch_sweep(connection)
+        if self._core.engine.is_worker:
+            self._watch_sweep(connection)
         beat = self._feel(connection, at=read_database_clock(connection))
         save_pulse(connection, beat)
-        forget_pulses(connection, before=beat.at - LATE_AFTER)
-        self.heroku_silent_since = find_silence(list_pulses(connection), now=beat.at)
+        pulses = list_pulses(connection)
+        if any(each.at < beat.at - LATE_AFTER for each in pulses):
+            forget_pulses(connection, before=beat.at - LATE_AFTER)
+        self.heroku_silent_since = find_silence(pulses, now=beat.at)
         # Last: every process writes the same rows, and none may wait for them with what another waits for.
         if counts is not None:
             self._count(connection, counts)
@@ -111,11 +114,12 @@ class Heartbeat:
 
     def _feel(self, connection: sa.Connection, *, at: datetime) -> Pulse:
         answered, silent = self._heroku.measure_last_answer(), self._heroku.measure_silence()
+        compared = at if self.read_clock is read_database_clock else self.read_clock(connection)
         return Pulse(
             process_id=self._process_id,
             is_worker=self._core.engine.is_worker,
             at=at,
-            ahead_of_database=(self._core.clock() - self.read_clock(connection)).total_seconds(),
+            ahead_of_database=(self._core.clock() - compared).total_seconds(),
             ahead_of_heroku=self._heroku.measure_ahead(),
             problem=self.find_problem(),
             heroku_answered_at=None if answered is None else at - answered,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from headrace.inspector.batch_state import Tally
 from headrace.inspector.batches import BatchInspector
 from headrace.protocol.lifecycle import WorkflowKind
-from headrace.store.state.due import claim_batch, count_batches, release_batch
+from headrace.store.state.due import claim_batch, count_batches, is_any_due, release_batch
 from headrace.workflows.engine.ids import build_id
 from headrace.workflows.engine.port import SWEEP_QUEUE
 from headrace.workflows.engine.run import JSON, Run
@@ -37,8 +37,8 @@ class Sweep:
 
     async def run_once(self) -> int:
         """Enqueue what is due in batches; return how many there were. Any worker runs them."""
-        count = 0
-        while await self._core.database.write(self._enqueue):
+        count, database = 0, self._core.database
+        while await database.read(is_any_due, now=self._core.clock()) and await database.write(self._enqueue):
             count += 1
         return count
 

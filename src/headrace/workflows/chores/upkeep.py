@@ -20,7 +20,7 @@ from headrace.store.state.due import bring_back_to_now, list_ahead_of_time
 from headrace.store.state.inspection_claims import forget_inspection_claims
 from headrace.store.state.notices import NoticeKind, list_open_notices_of_kind, raise_notice, settle_notice
 from headrace.store.state.people.access import CLOCKS_DIFFER_BY, bring_access_back_to_now, forget_people
-from headrace.store.state.people.logins import forget_old_logins
+from headrace.store.state.people.logins import forget_old_logins, has_old_logins
 from headrace.store.state.people.share_links import forget_share_links
 from headrace.store.state.resources import (
     ResourceRow,
@@ -80,12 +80,12 @@ class Upkeep:
     async def run_once(self) -> None:
         await self._repair_ended()
         await self._expire_overdue()
-        now = self._core.clock()
-        await self._core.database.write(forget_old_logins, now=now, attempts_before=now - ATTEMPTS_KEPT_FOR)
-        await self._core.database.write(forget_inspection_claims, claimed_before=now - CLAIMS_KEPT_FOR)
+        await self._forget_old_logins()
         if monotonic() >= self._next_stranded:
             self._next_stranded = monotonic() + self._stranded_pause
             await self._core.database.write(self._note_stranded)
+            claimed_before = self._core.clock() - CLAIMS_KEPT_FOR
+            await self._core.database.write(forget_inspection_claims, claimed_before=claimed_before)
         if monotonic() >= self._next_cleaning:
             self._next_cleaning = monotonic() + CLEANING_PAUSE_SECONDS
             await self._clean()
@@ -102,10 +102,18 @@ class Upkeep:
             if await self._core.database.write(self._repair, uuid):
                 log.error(LogName.WORKFLOW_REPAIRED, extra={"resource": uuid})
 
+    async def _forget_old_logins(self) -> None:
+        database, now = self._core.database, self._core.clock()
+        attempts_before = now - ATTEMPTS_KEPT_FOR
+        if await database.read(has_old_logins, now=now, attempts_before=attempts_before):
+            await database.write(forget_old_logins, now=now, attempts_before=attempts_before)
+
     def _list_ended(self, connection: sa.Connection) -> list[str]:
         # A page at a time, and the next round goes on behind it: many may be running.
         running = list_running(connection, after=self._read_up_to, limit=PAGE)
         self._read_up_to = running[-1].uuid if len(running) == PAGE else ""
+        if not running:
+            return []
         statuses = self._core.engine.find_statuses(connection, [row.running for row in running if row.running])
         return [row.uuid for row in running if row.running and not _goes_on(statuses.get(row.running))]
 

@@ -78,6 +78,7 @@ def record_bulk(connection: sa.Connection, core: Core, order: BulkOrder) -> Reco
         count += len(able)
         if not order.is_rehearsal and able:
             _record_chunk(connection, core, order, job_id, able)
+    core.engine.news.ring_after(connection)
     return Recorded(job_id=None if order.is_rehearsal else job_id, count=count, left_out=dict(left_out))
 
 

@@ -165,6 +165,7 @@ class ConfigChanges:
             waits_until=now + self._retire_after,
         )
         self._core.secrets.save_all(connection, [seal_config_change(uuid, numbers[uuid], replaced)])
+        self._core.engine.news.ring_after(connection)
 
     async def _settle_retired(self, uuid: str, *, number: int) -> None:
         await self._core.database.write(self._record_retired, uuid, number)

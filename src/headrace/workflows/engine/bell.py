@@ -109,10 +109,8 @@ class PostgresEar:
         ready = {each for each, _ in listening.poll(seconds * 1000)}
         if self._reader in ready:
             os.read(self._reader, 4096)
-        has_news = bool(ready - {self._reader})
-        if has_news:
-            self._lease.hear()
-        return has_news
+        # What comes may be an answer to whoever looks after the lease.
+        return bool(ready - {self._reader}) and self._lease.hear()
 
     def ring(self) -> None:
         # A pipe that is full has rung already.

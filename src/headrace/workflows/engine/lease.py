@@ -101,17 +101,22 @@ class WorkerLease:
         driver = self._driver
         return [] if driver is None or driver.closed else [driver.fileno()]
 
-    def hear(self) -> None:
-        """Take what was told; what a connection has to say that has ended is not heard again."""
+    def hear(self) -> bool:
+        """Take what was told, and return whether that was anything; a connection that has ended is not heard again.
+
+        What was told while something else was asked over it is among it.
+        """
+        driver, was_told = self._driver, False
+        if driver is None:
+            return False
         from psycopg import Error
 
-        driver = self._driver
         try:
-            if driver is not None:
-                for _ in driver.notifies(timeout=0):
-                    continue
+            for _ in driver.notifies(timeout=0):
+                was_told = True
         except Error:
             self._driver = None
+        return was_told
 
     def give_back(self, slot: int) -> None:
         """Let go of another worker's slot."""

@@ -231,22 +231,11 @@ def measure_queue(connection: sa.Connection, queue: str) -> Depth:
     return Depth(queue=queue, waiting=counts[0], running=counts[1])
 
 
-def list_pending_workers(connection: sa.Connection, *, version: str) -> list[str]:
-    """Return the ids of workers, living or not, that have begun what is not done."""
-    rows = workflow_status
-    query = (
-        sa.select(rows.c.executor_id)
-        .where(rows.c.status == "PENDING", rows.c.application_version == version, rows.c.executor_id.is_not(None))
-        .distinct()
-    )
-    return list(connection.execute(query).scalars())
-
-
-def list_claims(connection: sa.Connection, *, worker: str) -> list[Claim]:
-    """Return what a worker has taken from its queues and not done."""
-    rows = workflow_status
-    query = sa.select(rows.c.workflow_uuid, rows.c.owner_xid).where(_is_begun_by(rows, worker))
-    return [Claim(workflow_id=row[0], token=row[1]) for row in connection.execute(query)]
+def list_begun(connection: sa.Connection, *, worker: str, version: str) -> tuple[list[Claim], list[str]]:
+    """Return what a worker has taken and not done, and which others, living or not, have such work of a version."""
+    found = connection.execute(_LIST_BEGUN, {"worker": worker, "version": version}).all()
+    claims = [Claim(workflow_id=row[1], token=row[2]) for row in found if row[1] is not None]
+    return claims, [row[0] for row in found if row[1] is None]
 
 
 def requeue(connection: sa.Connection, claims: Collection[Claim], *, worker: str) -> int:
@@ -373,5 +362,18 @@ def _build_find_firsts(queues: tuple[str, ...]) -> sa.CompoundSelect[Any]:
     return sa.union_all(*(sa.select(sa.literal(queue), each) for queue, each in found))
 
 
-def _is_begun_by(rows: sa.Table, worker: str) -> sa.ColumnElement[bool]:
+def _is_begun_by(rows: sa.Table, worker: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
     return sa.and_(rows.c.status == "PENDING", rows.c.executor_id == worker)
+
+
+def _build_list_begun() -> sa.CompoundSelect[Any]:
+    rows = workflow_status
+    me: sa.BindParameter[str] = sa.bindparam("worker")
+    others = sa.and_(rows.c.executor_id != me, rows.c.application_version == sa.bindparam("version"))
+    return sa.union_all(
+        sa.select(rows.c.executor_id, rows.c.workflow_uuid, rows.c.owner_xid).where(_is_begun_by(rows, me)),
+        sa.select(rows.c.executor_id, sa.null(), sa.null()).where(rows.c.status == "PENDING", others).distinct(),
+    )
+
+
+_LIST_BEGUN = _build_list_begun()

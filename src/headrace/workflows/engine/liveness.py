@@ -45,6 +45,8 @@ class Liveness:
         self._untended: set[str] = set()
         self._problem: str | None = None
         self._looked_at = monotonic()
+        # Whether anything waited to be taken at the last look.
+        self.has_waiting = False
 
     @property
     def problem(self) -> str | None:
@@ -90,6 +92,7 @@ class Liveness:
         if ended:
             return f"the workflow engine takes no work from {_join(ended)}: its thread has ended; restart this worker"
         firsts = self._find_firsts()
+        self.has_waiting = bool(firsts)
         if stuck := [queue for queue in self._room if self._is_stuck(queue, firsts.get(queue), count_active(queue))]:
             return f"the workflow engine takes no work from {_join(stuck)}"
         return None

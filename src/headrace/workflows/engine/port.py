@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from headrace.logs import LogName
 from headrace.protocol.lifecycle import BATCH_KINDS
 from headrace.protocol.retries import TABLE, Policy
-from headrace.store.sql.database import Database, after_commit
+from headrace.store.sql.database import Database
 from headrace.store.sql.fence import Fence, fenced, is_superseded
 from headrace.store.sql.migrate import find_newer
 from headrace.store.sql.schemas import make_schemas
@@ -24,10 +24,10 @@ from headrace.telemetry.context import about_only, carry, note
 from headrace.telemetry.tracing import PARENT, span
 from headrace.workflows.engine import ledger
 from headrace.workflows.engine.begun import Begun
-from headrace.workflows.engine.bell import Bell, Ear, make_ear
 from headrace.workflows.engine.journal import Journal
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.liveness import Liveness
+from headrace.workflows.engine.news import News
 from headrace.workflows.engine.redaction import Redact, show_nothing, spell_error
 from headrace.workflows.engine.run import JSON, Places, Run, Tell, WorkflowFailed
 from headrace.workflows.engine.takeover import Takeover
@@ -98,8 +98,7 @@ class Engine:
         self._version = version
         self._takes_over = takes_over
         self._lease = WorkerLease(database)
-        self._bell = Bell(database)
-        self._ear: Ear | None = None
+        self.news = News(database, self._lease)
         self._begun = Begun()
         self._takeover = Takeover(database, self._lease, version=version, begun=self._begun)
         self._liveness = Liveness(database, version=version, room=CONCURRENCY)
@@ -165,7 +164,7 @@ class Engine:
             application=APPLICATION,
             carried=dict.fromkeys(arguments, carry()) if carried is None else carried,
         )
-        after_commit(connection, self._bell.ring)
+        self.news.ring_after(connection)
 
     async def start(self) -> None:
         """Become a worker: recover what this worker left unfinished, and take new work from the queue.
@@ -183,7 +182,7 @@ class Engine:
         """Stop taking work. What is running is taken up again at the next start, at its unfinished step."""
         self._is_wanted = False
         await asyncio.to_thread(self._shut_down)
-        await asyncio.to_thread(self._bell.close)
+        await asyncio.to_thread(self.news.close)
 
     async def watch(self) -> None:
         """Look after this worker's id, and after workers that died: to be called every few seconds.
@@ -253,13 +252,12 @@ class Engine:
             # The next look tries again: perhaps the newer release's migration is undone.
             return
         worker = self._lease.acquire()
-        self._ear = self._ear or make_ear(self._database, self._lease)
         runtime = DbosRuntime(
             self._database,
             application=APPLICATION,
             version=self._version,
             worker=worker,
-            ear=self._ear,
+            ear=self.news.find_ear(),
             look_every=self._look_every,
         )
         for kind, function in self._workflows.items():
@@ -282,8 +280,9 @@ class Engine:
             self._takeover.look(self._runtime.list_active)
             self._clean_up()
             self._check_liveness(self._runtime)
-            # What was put back waits, and what was told while the lease was looked at was not heard.
-            self._runtime.look()
+            # What was put back waits, and so does what was told in vain.
+            if self._lease.hear() or self._liveness.has_waiting:
+                self._runtime.look()
         else:
             # Another worker has taken our id, and our workflows with it: begin anew, under another one.
             log.error(LogName.WORKER_SUPERSEDED)

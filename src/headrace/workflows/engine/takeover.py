@@ -56,15 +56,17 @@ class Takeover:
 
     def look(self, list_active: Callable[[], Collection[str]]) -> None:
         """Look once. `list_active` names what the engine runs in this process, or has yet to record the end of."""
-        self._look_at_mine(list_active)
-        if not self._database.is_sqlite:
-            self._look_at_others()
-
-    def _look_at_mine(self, list_active: Callable[[], Collection[str]]) -> None:
-        """Only what is not running at some looks in a row is suspected, and only what has not begun by then is lost."""
         me = name_worker(self._lease.slot)
         with self._database.reads.connect() as connection:
-            claims = ledger.list_claims(connection, worker=me)
+            claims, others = ledger.list_begun(connection, worker=me, version=self._version)
+        self._look_at_mine(me, claims, list_active)
+        if not self._database.is_sqlite:
+            self._look_at_others(others)
+
+    def _look_at_mine(
+        self, me: str, claims: Collection[ledger.Claim], list_active: Callable[[], Collection[str]]
+    ) -> None:
+        """Only what is not running at some looks in a row is suspected, and only what has not begun by then is lost."""
         active = set(list_active())
         missing = [claim for claim in claims if claim.workflow_id not in active]
         self._missed = {claim: self._missed.get(claim, 0) + 1 for claim in missing}
@@ -74,9 +76,7 @@ class Takeover:
                 count = ledger.requeue(connection, lost, worker=me)
             _tell(me, count)
 
-    def _look_at_others(self) -> None:
-        with self._database.reads.connect() as connection:
-            workers = ledger.list_pending_workers(connection, version=self._version)
+    def _look_at_others(self, workers: Collection[str]) -> None:
         slots = {slot for name in workers if (slot := read_slot(name)) is not None} - {self._lease.slot}
         self._free_since = {slot: since for slot, since in self._free_since.items() if slot in slots}
         for slot in slots:

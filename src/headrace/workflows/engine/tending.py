@@ -16,8 +16,10 @@ from headrace.workflows.engine.bell import Ear
 
 QUEUE_THREAD = "queue-worker-"
 CALLER = "headrace-queues"
-# How often a worker looks that was told nothing: a word may get lost.
-LOOK_SECONDS = 1.0
+# How often a worker looks that was told nothing: a word may get lost. Whoever looks after it does so more often.
+LOOK_SECONDS = 10.0
+# How soon it looks again for which the database was away.
+AGAIN_AFTER_SECONDS = 1.0
 # While something runs here, most of what is told on SQLite is what it does itself.
 LOOKS_EVERY_SECONDS = 0.05
 # After a turn a queue has the next one not before a few more can be taken at once, or after a while.
@@ -127,7 +129,7 @@ class Tending:
                 pause = self._tend(monotonic())
             except sa.exc.SQLAlchemyError as error:
                 self._database.outages.note(error, chore=QUEUE_THREAD)
-                pause = self._look_every
+                pause = AGAIN_AFTER_SECONDS
         self._ear.close()
 
     def _tend(self, now: float) -> float:

@@ -112,6 +112,7 @@ class Operations:
         order = AttemptOrder(kind=kind, workflow=waiting.workflow, step=step, attempts=attempts)
         if order != before:
             save_attempt_order(connection, uuid, order)
+            self._core.engine.news.ring_after(connection)
             detail = {"what": waiting.kind, "step": step, "attempts": attempts, "by": by}
             add_event(connection, uuid, ORDERED[kind], now=self._core.clock(), **detail)
         return waiting

@@ -3,7 +3,13 @@
 from datetime import timedelta
 
 from headrace.store.sql.database import Database
-from headrace.store.state.people.logins import add_ended_session, claim_login, forget_old_logins, is_session_ended
+from headrace.store.state.people.logins import (
+    add_ended_session,
+    claim_login,
+    forget_old_logins,
+    has_old_logins,
+    is_session_ended,
+)
 from store.making import HOUR, NOON
 
 SIX_MINUTES = timedelta(minutes=6)
@@ -40,3 +46,15 @@ def test_a_worker_whose_clock_is_ahead_revives_no_session(database: Database) ->
         forget_old_logins(connection, now=NOON + AHEAD, attempts_before=NOON)
 
         assert is_session_ended(connection, "ended")
+
+
+def test_nobody_goes_to_forget_where_nothing_is_old(database: Database) -> None:
+    """The latest stays, however old it is: an idle service asks once for that, and deletes nothing."""
+    with database.transaction() as connection:
+        claim_login(connection, ["used"], expires_at=NOON)
+        claim_login(connection, ["later"], expires_at=NOON + 3 * HOUR)
+        seen = [has_old_logins(connection, now=NOON + at, attempts_before=NOON) for at in (HOUR, AHEAD)]
+        forget_old_logins(connection, now=NOON + AHEAD, attempts_before=NOON)
+        seen.append(has_old_logins(connection, now=NOON + AHEAD, attempts_before=NOON))
+
+    assert [False, True, False] == seen

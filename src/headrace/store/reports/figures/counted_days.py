@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from headrace.store.reports.figures.kept_count import forget_kept
+from headrace.store.reports.figures.kept_count import FIND_CHECKED_AT, forget_kept
 from headrace.store.reports.figures.roll_up import DAY, DayCount, begin
 from headrace.store.sql.tables.counted import counted_day, day_count
 from headrace.store.sql.tables.schema import resource
@@ -29,11 +29,14 @@ def save_day(connection: sa.Connection, day: date, counts: Iterable[DayCount], *
 def find_uncounted_day(connection: sa.Connection, *, now: datetime) -> date | None:
     """Return the latest day that is over and was not counted since, back to the first provision or for two years."""
     provisioned_at = resource.c.provisioned_at
-    first = connection.execute(sa.select(sa.func.min(provisioned_at)).where(provisioned_at.is_not(None))).scalar()
+    oldest = sa.select(sa.func.min(provisioned_at).label("at")).where(provisioned_at.is_not(None)).subquery()
+    days = sa.select(oldest.c.at, counted_day).select_from(oldest.outerjoin(counted_day, sa.true()))
+    rows = connection.execute(days).all()
+    first = rows[0].at
     if first is None:
         return None
-    rows = connection.execute(sa.select(counted_day)).all()
-    settled = {row.day for row in rows if row.counted_at >= begin(row.day + DAY) + SETTLED_AFTER}
+    counted = [row for row in rows if row.day is not None]
+    settled = {row.day for row in counted if row.counted_at >= begin(row.day + DAY) + SETTLED_AFTER}
     day = (now - SETTLED_AFTER).date() - DAY
     while day >= max(first, now - LONGEST).date():
         if day not in settled:
@@ -42,9 +45,11 @@ def find_uncounted_day(connection: sa.Connection, *, now: datetime) -> date | No
     return None
 
 
-def find_counted_at(connection: sa.Connection, day: date) -> datetime | None:
-    """Return when a day was counted last."""
-    return connection.execute(sa.select(counted_day.c.counted_at).where(counted_day.c.day == day)).scalar()
+def find_counted_at(connection: sa.Connection, day: date) -> tuple[datetime | None, datetime | None]:
+    """Return when a day was counted last, and when all that is kept was."""
+    counted_at = sa.select(counted_day.c.counted_at).where(counted_day.c.day == day)
+    found = connection.execute(sa.select(counted_at.scalar_subquery(), FIND_CHECKED_AT.scalar_subquery())).one()
+    return found[0], found[1]
 
 
 def make_uncounted(connection: sa.Connection, *, since: date) -> int:

@@ -68,6 +68,9 @@ def load_kept(connection: sa.Connection) -> tuple[int, KeptCount | None]:
     return row.revision, KeptCount(revision=row.revision, as_of=row.as_of, checked_at=row.checked_at, counts=counts)
 
 
+FIND_CHECKED_AT = sa.select(kept_count.c.checked_at).where(kept_count.c.name == NAME, kept_count.c.as_of.is_not(None))
+
+
 def begin_to_keep(connection: sa.Connection) -> None:
     """Have a row there before anything is counted, so that whoever has it forgotten meanwhile is heeded."""
     insert_new(connection, kept_count, {"name": NAME, "revision": 1, "as_of": None, "counts": []})

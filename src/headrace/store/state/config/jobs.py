@@ -103,9 +103,10 @@ def release_config_job(connection: sa.Connection, job_id: str) -> None:
     _hold(connection, job_id, is_held=False)
 
 
-def is_any_waiting(connection: sa.Connection) -> bool:
-    """Whether any change of a job waits, or is under way."""
-    return connection.execute(_IS_ANY_WAITING).first() is not None
+def look_ahead(connection: sa.Connection) -> tuple[datetime | None, bool]:
+    """Return when a change's time comes next, or has come, and whether any of a job waits, or is under way."""
+    next_time, is_any = connection.execute(_LOOK_AHEAD).one()
+    return next_time, bool(is_any)
 
 
 def count_under_way(connection: sa.Connection) -> int:
@@ -133,7 +134,9 @@ def _waits() -> tuple[sa.ColumnElement[bool], ...]:
     return config_change.c.outcome.is_(None), is_of_job, sa.not_(config_change.c.is_held)
 
 
-_IS_ANY_WAITING = sa.select(sa.literal(1)).select_from(config_change).where(*_waits()).limit(1)
+_NEXT_TIME = sa.select(sa.func.min(config_change.c.waits_until)).where(config_change.c.waits_until.is_not(None))
+_IS_ANY_WAITING = sa.exists(sa.select(1).select_from(config_change).where(*_waits()))
+_LOOK_AHEAD = sa.select(_NEXT_TIME.scalar_subquery(), _IS_ANY_WAITING)
 
 
 def _hold(connection: sa.Connection, job_id: str, *, is_held: bool) -> None:

@@ -61,6 +61,16 @@ def write_for_trial(connection: sa.Connection) -> None:
     connection.execute(sa.delete(operator_attempt).where(operator_attempt.c.client == client))
 
 
+def has_old_logins(connection: sa.Connection, *, now: datetime, attempts_before: datetime) -> bool:
+    """Whether there is something to forget."""
+    moments = (sso_login.c.expires_at, ended_session.c.forgotten_at)
+    spans = [sa.select(bound(each)).scalar_subquery() for each in moments for bound in (sa.func.min, sa.func.max)]
+    has_attempts = sa.exists().where(operator_attempt.c.at < attempts_before)
+    *bounds, is_any = connection.execute(sa.select(*spans, has_attempts)).one()
+    pairs = zip(bounds[::2], bounds[1::2], strict=True)
+    return is_any or any(latest is not None and first < min(now, latest) - KEPT_LONGER for first, latest in pairs)
+
+
 def forget_old_logins(connection: sa.Connection, *, now: datetime, attempts_before: datetime) -> None:
     """Delete what nobody asks about any more."""
     for moment in (sso_login.c.expires_at, ended_session.c.forgotten_at):
