@@ -1,6 +1,7 @@
 """Random histories of what is stored, and the worker that counts it: changes come late, days pass, workers die."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,11 +12,15 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from headrace.fleet.counting import FRESH_FOR, RollUp
+from headrace.fleet.experiments import COHORT_WEEKS
+from headrace.fleet.insights import WEEK
 from headrace.models import Outcome, State
 from headrace.protocol.import_lines import Imported
 from headrace.store.reports.figures.counted_days import SETTLED_AFTER, find_counted_at, load_day
 from headrace.store.reports.figures.kept_count import forget_kept
 from headrace.store.reports.figures.roll_up import DAY, begin, count_day
+from headrace.store.reports.weekly.cohorts import Beginnings, Stays, list_beginnings, list_stays
+from headrace.store.reports.weekly.kept_cohorts import load_cohorts
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables import METADATA
 from headrace.store.state.placements import close_placement, save_inspection
@@ -186,6 +191,16 @@ class Counted:
                 if counted_at is not None and counted_at >= begin(day + DAY) + SETTLED_AFTER:
                     assert {*count_day(connection, day)} == {*load_day(connection, day)}
                 day += DAY
+            self._compare_cohorts(connection)
+
+    def _compare_cohorts(self, connection: sa.Connection) -> None:
+        """The cohorts up to the last Monday are the same, be they kept or counted."""
+        settled_on = (self.now - SETTLED_AFTER).date()
+        until = begin(settled_on - settled_on.weekday() * DAY)
+        since = until - COHORT_WEEKS * WEEK
+        kept = load_cohorts(connection, since=since, until=until)
+        assert add_up(list_beginnings(connection, since=since, until=until)) == add_up(kept.beginnings)
+        assert add_up(list_stays(connection, since=since, until=until)) == add_up(kept.stays)
 
     async def _count(self, action: Count) -> None:
         """Have a worker look twice; today it counts as all of it is, and then it may see to what is over."""
@@ -257,3 +272,11 @@ class Counted:
     def _rewrite(self, connection: sa.Connection) -> None:
         forget_kept(connection)
         self.rewritten_on = self.now.date() + DAY
+
+
+def add_up(cohorts: Iterable[Beginnings | Stays]) -> dict[tuple[Any, ...], int]:
+    """Return the sizes of cohorts that began alike."""
+    sizes: Counter[tuple[Any, ...]] = Counter()
+    for *kind, size in cohorts:
+        sizes[tuple(kind)] += size
+    return dict(sizes)

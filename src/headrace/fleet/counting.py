@@ -9,7 +9,8 @@ from time import monotonic
 import sqlalchemy as sa
 
 from headrace.clock import Clock
-from headrace.fleet.insights import Insights, build_insights, find_eve
+from headrace.fleet.experiments import COHORT_WEEKS
+from headrace.fleet.insights import WEEK, Insights, build_insights, find_eve
 from headrace.logs import LogName
 from headrace.store.reports.figures.counted_days import (
     SETTLED_AFTER,
@@ -20,6 +21,7 @@ from headrace.store.reports.figures.counted_days import (
 )
 from headrace.store.reports.figures.insights import find_latest_day, load_day_counts, load_pipeline_names
 from headrace.store.reports.figures.kept_count import (
+    NAME,
     KeptCount,
     advance,
     begin_next_day,
@@ -27,11 +29,17 @@ from headrace.store.reports.figures.kept_count import (
     count_day_from,
     count_until,
     forget_kept,
+    list_kept,
     load_kept,
     save_kept,
     tell,
 )
 from headrace.store.reports.figures.roll_up import DAY, DayCount, FleetFigure, begin, count_day
+from headrace.store.reports.weekly.kept_cohorts import (
+    COHORTS,
+    count_settled,
+    save_kept_cohorts,
+)
 from headrace.store.sql.database import Database
 
 log = logging.getLogger(__name__)
@@ -65,7 +73,7 @@ class RollUp:
         elif (day := await self._database.read(find_uncounted_day, now=now)) is not None:
             await self.count(day)
         else:
-            await self._check(now)
+            await self._see_to_what_is_kept(now)
         ended = self._stopwatch()
         self._rests_until = ended + REST * (ended - began)
 
@@ -126,10 +134,27 @@ class RollUp:
         await self._database.write(save_kept, kept)
         return replace(kept, revision=revision + 1)
 
+    async def _see_to_what_is_kept(self, now: datetime) -> None:
+        """Count the cohorts once a week is over, and hold what is kept against a count of everything once a day."""
+        kept = await self._database.read(list_kept)
+        settled_on = (now - SETTLED_AFTER).date()
+        monday = begin(settled_on - settled_on.weekday() * DAY)
+        if COHORTS not in kept or kept[COHORTS].as_of != monday:
+            await self._keep_cohorts(monday, kept[COHORTS].revision if COHORTS in kept else 0, now)
+        elif NAME in kept and (checked_at := kept[NAME].checked_at) and now - checked_at >= CHECKED_EVERY:
+            await self._check(now)
+
+    async def _keep_cohorts(self, until: datetime, revision: int, now: datetime) -> None:
+        if not revision:
+            await self._database.write(begin_to_keep, COHORTS)
+            revision = 1
+        counts = await self._database.read(count_settled, since=until - COHORT_WEEKS * WEEK, until=until)
+        await self._database.write(save_kept_cohorts, counts, until=until, revision=revision, now=now)
+
     async def _check(self, now: datetime) -> None:
-        """Hold what is kept against a count of everything, once a day: where they differ, the latter holds."""
+        """Where what is kept and a count of everything differ, the latter holds."""
         _, kept = await self._database.read(load_kept)
-        if kept is None or now - kept.checked_at < CHECKED_EVERY:
+        if kept is None:
             return
         counts = await self._database.read(count_until, kept.as_of)
         differing = {*tell(kept.counts)} ^ {*tell(counts)}
