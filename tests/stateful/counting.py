@@ -18,11 +18,13 @@ from headrace.models import Outcome, State
 from headrace.protocol.import_lines import Imported
 from headrace.store.reports.figures.counted_days import SETTLED_AFTER, find_counted_at, load_day
 from headrace.store.reports.figures.kept_count import forget_kept
+from headrace.store.reports.figures.metrics import count_provisioned, load_fleet_counts
 from headrace.store.reports.figures.roll_up import DAY, begin, count_day
 from headrace.store.reports.weekly.cohorts import Beginnings, Stays, list_beginnings, list_stays
 from headrace.store.reports.weekly.kept_cohorts import load_cohorts
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, settle_plan_change
 from headrace.store.state.resources import ResourceRow, find_resource, insert_imported, update_resource
@@ -55,6 +57,13 @@ class Place:
     slot: str
     pipeline: str | None
     stage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Heroku has asked to remove it, and nobody has done so yet."""
+
+    slot: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ class Count:
 
 
 # What happens to a resource that is there.
-Change = Provision | Place | Deprovision | ChangePlan | Rewrite
+Change = Provision | Place | Leave | Deprovision | ChangePlan | Rewrite
 Action = Change | Ask | Import | Pass | Count
 
 _SLOT = st.sampled_from(SLOTS)
@@ -113,6 +122,7 @@ _ACTION: st.SearchStrategy[Action] = st.one_of(
     st.builds(Place, _SLOT, st.sampled_from(["shop", "blog", "shop", None]), _STAGE),
     st.builds(Place, _SLOT, st.sampled_from(["shop", "blog"]), _STAGE),
     st.builds(Place, _SLOT, st.none(), st.none()),
+    st.builds(Leave, _SLOT),
     st.builds(Deprovision, _SLOT),
     st.builds(ChangePlan, _SLOT, _PLAN, st.just(PlanChangeOutcome.DONE)),
     st.builds(ChangePlan, _SLOT, _PLAN, st.sampled_from(list(PlanChangeOutcome))),
@@ -214,6 +224,14 @@ class Counted:
             today = self.now.date()
             if find_counted_at(connection, today) == self.now:
                 assert {*count_day(connection, today)} == {*load_day(connection, today)}
+            self._compare_gauges(connection)
+
+    def _compare_gauges(self, connection: sa.Connection) -> None:
+        """What `/metrics` says by what has changed is what is counted of everything."""
+        states = sa.select(resource.c.state, sa.func.count().label("count")).group_by(resource.c.state)
+        told = load_fleet_counts(connection, now=self.now)
+        assert count_provisioned(connection) == told.provisioned
+        assert {row.state: row.count for row in connection.execute(states)} == told.by_state
 
     @singledispatchmethod
     def _take(self, action: Action, connection: sa.Connection, row: ResourceRow, at: datetime) -> None:
@@ -230,6 +248,11 @@ class Counted:
         if action.stage is None:
             told = decline(Outcome.FORBIDDEN, action.slot, at=at)
         save_inspection(connection, told, next_check_at=at)
+
+    @_take.register
+    def _(self, _action: Leave, connection: sa.Connection, row: ResourceRow, _at: datetime) -> None:
+        if row.state is State.PROVISIONED:
+            update_resource(connection, row.uuid, state=State.DEPROVISIONING)
 
     @_take.register
     def _(self, _action: Deprovision, connection: sa.Connection, row: ResourceRow, at: datetime) -> None:

@@ -31,6 +31,7 @@ from headrace.store.reports.figures.kept_count import (
     forget_kept,
     list_kept,
     load_kept,
+    narrow,
     save_kept,
     tell,
 )
@@ -157,7 +158,7 @@ class RollUp:
         if kept is None:
             return
         counts = await self._database.read(count_until, kept.as_of)
-        differing = {*tell(kept.counts)} ^ {*tell(counts)}
+        differing = {*narrow(kept.counts)} ^ {*narrow(counts)}
         if not differing:
             await self._database.write(save_kept, replace(kept, checked_at=now, counts=counts))
             return

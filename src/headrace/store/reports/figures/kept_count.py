@@ -28,7 +28,8 @@ from headrace.store.sql.tables.counted import kept_count
 from headrace.store.sql.tables.schema import placement, plan_change, resource
 from headrace.store.sql.upsert import insert_new
 
-NAME = "fleet"
+# Another one whenever what is counted for it is another: releases that do not know it go on with theirs.
+NAME = "fleet 2"
 # Of the largest pipelines more are kept than are told: one that shrinks is followed by one that is known.
 KEPT_LARGEST = 10 * LARGEST
 # Where more resources than that have changed, counting all of them is no dearer.
@@ -42,7 +43,11 @@ STATES = (
     FleetFigure.PIPELINES_BY_SIZE,
     FleetFigure.PIPELINES_BY_SHAPE,
     FleetFigure.LARGEST_PIPELINES,
+    FleetFigure.PROVISIONING,
 )
+
+# What is kept and stands in no day's counts.
+KEPT_ALONE = (FleetFigure.PROVISIONING,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +126,12 @@ def count_day_from(connection: sa.Connection, kept: KeptCount, day: date) -> Seq
             return None
         kept = begin_next_day(kept, counts)
     return advance(connection, kept, begin(day + DAY))
+
+
+def count_now(connection: sa.Connection, now: datetime) -> Sequence[DayCount] | None:
+    """Count the fleet as it is, by what has changed since what is kept; None where that cannot be told."""
+    _, kept = load_kept(connection)
+    return None if kept is None or kept.as_of > now else count_day_from(connection, kept, now.date())
 
 
 def begin_next_day(kept: KeptCount, counts: Iterable[DayCount]) -> KeptCount:
@@ -216,7 +227,12 @@ def _rank(count: DayCount) -> tuple[int, str]:
 
 
 def tell(counts: Iterable[DayCount]) -> list[DayCount]:
-    """Return counts without the pipelines that are kept and not told."""
+    """Return the counts of a day, without what is kept and is none of it, as the pipelines that are not told."""
+    return [each for each in narrow(counts) if each.figure not in KEPT_ALONE]
+
+
+def narrow(counts: Iterable[DayCount]) -> list[DayCount]:
+    """Return counts with as many of the largest pipelines as are told."""
     counts = list(counts)
     sizes = [each for each in counts if each.figure is FleetFigure.LARGEST_PIPELINES and each.stage == ALL]
     told = {each.label for each in sorted(sizes, key=_rank)[:LARGEST]}
