@@ -61,9 +61,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Heroku has asked to remove it, and nobody has done so yet."""
+    """Heroku has asked to remove it, and nobody has done so yet, or it failed."""
 
     slot: str
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ _ACTION: st.SearchStrategy[Action] = st.one_of(
     st.builds(Place, _SLOT, st.sampled_from(["shop", "blog", "shop", None]), _STAGE),
     st.builds(Place, _SLOT, st.sampled_from(["shop", "blog"]), _STAGE),
     st.builds(Place, _SLOT, st.none(), st.none()),
-    st.builds(Leave, _SLOT),
+    st.builds(Leave, _SLOT, st.sampled_from([State.DEPROVISIONING, State.FAILED])),
     st.builds(Deprovision, _SLOT),
     st.builds(ChangePlan, _SLOT, _PLAN, st.just(PlanChangeOutcome.DONE)),
     st.builds(ChangePlan, _SLOT, _PLAN, st.sampled_from(list(PlanChangeOutcome))),
@@ -228,10 +229,10 @@ class Counted:
 
     def _compare_gauges(self, connection: sa.Connection) -> None:
         """What `/metrics` says by what has changed is what is counted of everything."""
-        states = sa.select(resource.c.state, sa.func.count().label("count")).group_by(resource.c.state)
+        states = sa.select(resource.c.state, sa.func.count().label("resources")).group_by(resource.c.state)
         told = load_fleet_counts(connection, now=self.now)
         assert count_provisioned(connection) == told.provisioned
-        assert {row.state: row.count for row in connection.execute(states)} == told.by_state
+        assert {row.state: row.resources for row in connection.execute(states)} == told.by_state
 
     @singledispatchmethod
     def _take(self, action: Action, connection: sa.Connection, row: ResourceRow, at: datetime) -> None:
@@ -250,9 +251,9 @@ class Counted:
         save_inspection(connection, told, next_check_at=at)
 
     @_take.register
-    def _(self, _action: Leave, connection: sa.Connection, row: ResourceRow, _at: datetime) -> None:
+    def _(self, action: Leave, connection: sa.Connection, row: ResourceRow, _at: datetime) -> None:
         if row.state is State.PROVISIONED:
-            update_resource(connection, row.uuid, state=State.DEPROVISIONING)
+            update_resource(connection, row.uuid, state=action.state)
 
     @_take.register
     def _(self, _action: Deprovision, connection: sa.Connection, row: ResourceRow, at: datetime) -> None:

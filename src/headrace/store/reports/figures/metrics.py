@@ -1,6 +1,7 @@
 """Queries behind the metrics: counts of what is stored."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from headrace.store.reports.figures.roll_up import (
     DayCount,
     FleetFigure,
     count_provisions,
+    is_one_of,
 )
 from headrace.store.reports.figures.stages import stage_of
 from headrace.store.sql.tables.schema import placement, placement_check, resource
@@ -25,7 +27,6 @@ from headrace.store.state.notices import count_open_notices
 from headrace.store.state.placements import LIVE
 
 OTHER_STATES = [state for state in State if state is not State.PROVISIONED]
-PASSING_STATES = [state for state in OTHER_STATES if state is not State.DEPROVISIONED]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ def load_fleet_counts(connection: sa.Connection, *, now: datetime) -> FleetCount
 def count_provisioned(connection: sa.Connection) -> Provisioned:
     """Count everything that is provisioned."""
     return Provisioned(
-        by_stage_and_plan=_count_by_stage_and_plan(connection, resource.c.state == State.PROVISIONED),
+        by_stage_and_plan=_count_by_stage_and_plan(connection),
         pipelines=_count_pipelines(connection),
         provision_times=_read_times(count_provisions(connection)),
     )
@@ -103,61 +104,56 @@ def count_provisioned(connection: sa.Connection) -> Provisioned:
 def _tell_provisioned(connection: sa.Connection, counts: Iterable[DayCount]) -> Provisioned:
     """Return what is provisioned, of counts of all that is live: a few of these are about to go."""
     values = {(each.figure, each.stage, each.label): each.value for each in counts}
-    by_stage_and_plan = {
-        (stage, plan): value for (figure, stage, plan), value in values.items() if figure is FleetFigure.BY_PLAN
-    }
-    is_leaving = sa.and_(
-        resource.c.state.in_(PASSING_STATES),
-        resource.c.provisioned_at.is_not(None),
-        resource.c.deprovisioned_at.is_(None),
+    by_stage_and_plan = Counter(
+        {(stage, plan): value for (figure, stage, plan), value in values.items() if figure is FleetFigure.BY_PLAN}
     )
-    for kind, leaving in _count_by_stage_and_plan(connection, is_leaving).items():
-        by_stage_and_plan[kind] -= leaving
-    pipelines = values.get((FleetFigure.PIPELINES, "", ALL), 0)
+    leaving = connection.execute(_select_leaving(connection)).all()
+    by_stage_and_plan.subtract((row.place, row.plan) for row in leaving)
+    left = {row.pipeline_id for row in leaving} - {None}
     times = {label: value for (figure, _, label), value in values.items() if figure is FleetFigure.PROVISIONING}
     return Provisioned(
         by_stage_and_plan={kind: count for kind, count in by_stage_and_plan.items() if count},
-        pipelines=pipelines - _count_pipelines_without_others(connection, is_leaving),
+        pipelines=values.get((FleetFigure.PIPELINES, "", ALL), 0) - len(left) + _count_pipelines(connection, left),
         provision_times=_read_times(times),
     )
 
 
-def _count_by_stage_and_plan(
-    connection: sa.Connection, condition: sa.ColumnElement[bool]
-) -> dict[tuple[str, str], int]:
+def _select_leaving(connection: sa.Connection) -> sa.Select[Any]:
+    """The live resources that are being deprovisioned, or whose deprovision failed, with their places."""
+    # By uuid: SQLite, which takes each state for as frequent as the others, would read the whole table for one.
+    leaving = sa.select(resource.c.uuid).where(resource.c.state.in_((State.DEPROVISIONING, State.FAILED)))
+    uuids = list(connection.execute(leaving).scalars())
+    is_live = sa.and_(resource.c.provisioned_at.is_not(None), resource.c.deprovisioned_at.is_(None))
+    return (
+        sa.select(stage_of().label("place"), resource.c.plan, placement.c.pipeline_id)
+        .select_from(resource)
+        .outerjoin(placement, _is_its_place())
+        .where(is_one_of(connection, resource.c.uuid, uuids), is_live)
+    )
+
+
+def _count_by_stage_and_plan(connection: sa.Connection) -> dict[tuple[str, str], int]:
     query = (
         sa.select(stage_of().label("place"), resource.c.plan, sa.func.count())
         .select_from(resource)
         .outerjoin(placement, _is_its_place())
-        .where(condition)
+        .where(resource.c.state == State.PROVISIONED)
         .group_by(sa.text("place"), resource.c.plan)
     )
     return {(stage, plan): count for stage, plan, count in connection.execute(query)}
 
 
-def _count_pipelines(connection: sa.Connection) -> int:
+def _count_pipelines(connection: sa.Connection, ids: Collection[str] | None = None) -> int:
+    """How many pipelines have a resource that is provisioned, of all or of these."""
     query = (
         sa.select(sa.func.count(placement.c.pipeline_id.distinct()))
         .select_from(resource)
         .join(placement, _is_its_place())
         .where(resource.c.state == State.PROVISIONED)
     )
+    if ids is not None:
+        query = query.where(is_one_of(connection, placement.c.pipeline_id, ids))
     count: int = connection.execute(query).scalar_one()
-    return count
-
-
-def _count_pipelines_without_others(connection: sa.Connection, is_leaving: sa.ColumnElement[bool]) -> int:
-    """How many pipelines have some of these resources, and none that is provisioned."""
-    left = sa.select(placement.c.pipeline_id).distinct().select_from(resource).join(placement, _is_its_place())
-    left_in = left.where(is_leaving, placement.c.pipeline_id.is_not(None)).subquery()
-    others, other = placement.alias("others"), resource.alias("other")
-    is_used = sa.exists().where(
-        others.c.pipeline_id == left_in.c.pipeline_id,
-        others.c.valid_to.is_(None),
-        other.c.uuid == others.c.resource_uuid,
-        other.c.state == State.PROVISIONED,
-    )
-    count: int = connection.execute(sa.select(sa.func.count()).select_from(left_in).where(~is_used)).scalar_one()
     return count
 
 
