@@ -112,7 +112,8 @@ def _tell_provisioned(connection: sa.Connection, counts: Iterable[DayCount]) -> 
     left = {row.pipeline_id for row in leaving} - {None}
     times = {label: value for (figure, _, label), value in values.items() if figure is FleetFigure.PROVISIONING}
     return Provisioned(
-        by_stage_and_plan={kind: count for kind, count in by_stage_and_plan.items() if count},
+        # Of what changes between two statements nobody is counted less than not at all.
+        by_stage_and_plan={kind: count for kind, count in by_stage_and_plan.items() if count > 0},
         pipelines=values.get((FleetFigure.PIPELINES, "", ALL), 0) - len(left) + _count_pipelines(connection, left),
         provision_times=_read_times(times),
     )
