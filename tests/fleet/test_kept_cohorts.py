@@ -2,15 +2,18 @@
 
 from datetime import date, timedelta
 
+import pytest
 import sqlalchemy as sa
 
-from headrace.fleet.counting import RollUp
+from headrace.fleet.counting import CHECKED_EVERY, RollUp
 from headrace.fleet.experiments import Experiments
 from headrace.fleet.report import load_experiments
+from headrace.logs import LogName
 from headrace.models import State
-from headrace.store.reports.figures.kept_count import forget_kept
-from headrace.store.reports.weekly.kept_cohorts import load_kept_cohorts
+from headrace.store.reports.figures.kept_count import forget_kept, list_kept
+from headrace.store.reports.weekly.kept_cohorts import COHORTS, load_kept_cohorts
 from headrace.store.sql.database import Database
+from headrace.store.sql.tables.counted import kept_count
 from headrace.store.state.placements import save_inspection
 from store.making import HOUR, add_resource, place
 from store.reports.figures.test_roll_up import deprovision, move, on, provision
@@ -72,6 +75,30 @@ async def test_cohorts_of_a_past_that_was_rewritten_are_counted_again(database: 
 
     assert {"review": 2, "staging": 1, "unknown": 1} == by_first_stage(told)
     assert told == await database.read(load_experiments, until=SUNDAY)
+
+
+async def test_cohorts_that_went_wrong_are_found_within_a_day(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a day they are counted again: a difference is logged, and mended; what is right is not told of."""
+    with database.transaction() as connection:
+        add_some(connection)
+    await count_until_kept(database)
+    right = await database.read(load_experiments, until=SUNDAY)
+    moments = [END + HOUR / 2 + days * CHECKED_EVERY for days in (1, 2)]
+    with database.transaction() as connection:
+        connection.execute(sa.update(kept_count).where(kept_count.c.name == COHORTS).values(counts=[[], []]))
+    wrong = await database.read(load_experiments, until=SUNDAY)
+    for moment in moments:
+        roll_up = RollUp(database, clock=lambda: moment, stopwatch=lambda: 0.0)  # noqa: B023 - used in this turn alone
+        while (await database.read(list_kept))[COHORTS].checked_at != moment:
+            await roll_up.run_once()
+
+    assert {"unknown": 1} == by_first_stage(wrong)
+    assert right == await database.read(load_experiments, until=SUNDAY)
+    assert [(LogName.ROLL_UP_DRIFTED, [COHORTS])] == [
+        (record.msg, record.__dict__["figures"]) for record in caplog.records
+    ]
 
 
 def by_first_stage(experiments: Experiments) -> dict[str, int]:

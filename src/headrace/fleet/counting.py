@@ -23,6 +23,7 @@ from headrace.store.reports.figures.insights import find_latest_day, load_day_co
 from headrace.store.reports.figures.kept_count import (
     NAME,
     KeptCount,
+    KeptMoments,
     advance,
     begin_next_day,
     begin_to_keep,
@@ -39,6 +40,7 @@ from headrace.store.reports.figures.roll_up import DAY, DayCount, FleetFigure, b
 from headrace.store.reports.weekly.kept_cohorts import (
     COHORTS,
     count_settled,
+    load_kept_cohorts,
     save_kept_cohorts,
 )
 from headrace.store.sql.database import Database
@@ -140,17 +142,22 @@ class RollUp:
         kept = await self._database.read(list_kept)
         settled_on = (now - SETTLED_AFTER).date()
         monday = begin(settled_on - settled_on.weekday() * DAY)
-        if COHORTS not in kept or kept[COHORTS].as_of != monday:
+        due = [name for name, moments in kept.items() if _is_due(moments, now)]
+        if COHORTS not in kept or kept[COHORTS].as_of != monday or COHORTS in due:
             await self._keep_cohorts(monday, kept[COHORTS].revision if COHORTS in kept else 0, now)
-        elif NAME in kept and (checked_at := kept[NAME].checked_at) and now - checked_at >= CHECKED_EVERY:
+        elif NAME in due:
             await self._check(now)
 
     async def _keep_cohorts(self, until: datetime, revision: int, now: datetime) -> None:
+        """Count the cohorts, and put them in the place of those that are kept."""
         if not revision:
             await self._database.write(begin_to_keep, COHORTS)
             revision = 1
+        known = await self._database.read(load_kept_cohorts, until=until)
         counts = await self._database.read(count_settled, since=until - COHORT_WEEKS * WEEK, until=until)
-        await self._database.write(save_kept_cohorts, counts, until=until, revision=revision, now=now)
+        is_saved = await self._database.write(save_kept_cohorts, counts, until=until, revision=revision, now=now)
+        if is_saved and known is not None and not known.is_same(counts):
+            log.error(LogName.ROLL_UP_DRIFTED, extra={"figures": [COHORTS]})
 
     async def _check(self, now: datetime) -> None:
         """Where what is kept and a count of everything differ, the latter holds."""
@@ -164,6 +171,11 @@ class RollUp:
             return
         log.error(LogName.ROLL_UP_DRIFTED, extra={"figures": sorted({each.figure.value for each in differing})})
         await self._database.write(make_uncounted, since=kept.checked_at.date())
+
+
+def _is_due(kept: KeptMoments, now: datetime) -> bool:
+    """Whether it is a day since something that is kept was counted in full."""
+    return kept.as_of is not None and kept.checked_at is not None and now - kept.checked_at >= CHECKED_EVERY
 
 
 def _save(

@@ -27,6 +27,10 @@ class Cohorts:
     beginnings: Sequence[Beginnings]
     stays: Sequence[Stays]
 
+    def is_same(self, other: "Cohorts") -> bool:
+        """Whether both count the same, in whatever order they were read."""
+        return {*self.beginnings} == {*other.beginnings} and {*self.stays} == {*other.stays}
+
 
 def load_cohorts(connection: sa.Connection, *, since: datetime, until: datetime) -> Cohorts:
     """Return the cohorts from one moment to another: what is kept of them, or else what is counted now."""
