@@ -30,6 +30,7 @@ from headrace.store.sql.tables.schema import (
 )
 from lab.bench.apart.served import API_TOKEN, OPERATOR_SECRET
 from lab.bench.counting import measure_counting
+from lab.bench.reporting import measure_reporting
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import insert, settle
 from lab.kit.processes import module, serving
@@ -81,6 +82,7 @@ def _measure_store(url: str, size: int) -> dict[str, float]:
         for number in range(1, DAYS + 7):
             day = TODAY - number * DAY
             save_day(connection, day, _move_to(counts, day), now=NOON)
+    figures |= measure_reporting(database, now=NOON)
     for name, ask in (
         ("floor: SELECT 1", lambda connection: connection.execute(sa.select(sa.literal(1))).all()),
         ("overview of 30 days", lambda connection: _load_overview(connection, 30)),

@@ -1,6 +1,7 @@
 """Random histories of what is stored, and the worker that counts it: changes come late, days pass, workers die."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,13 +12,19 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from headrace.fleet.counting import FRESH_FOR, RollUp
+from headrace.fleet.experiments import COHORT_WEEKS
+from headrace.fleet.insights import WEEK
 from headrace.models import Outcome, State
 from headrace.protocol.import_lines import Imported
 from headrace.store.reports.figures.counted_days import SETTLED_AFTER, find_counted_at, load_day
 from headrace.store.reports.figures.kept_count import forget_kept
+from headrace.store.reports.figures.metrics import count_provisioned, load_fleet_counts
 from headrace.store.reports.figures.roll_up import DAY, begin, count_day
+from headrace.store.reports.weekly.cohorts import Beginnings, Stays, list_beginnings, list_stays
+from headrace.store.reports.weekly.kept_cohorts import load_cohorts
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables import METADATA
+from headrace.store.sql.tables.schema import resource
 from headrace.store.state.placements import close_placement, save_inspection
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, settle_plan_change
 from headrace.store.state.resources import ResourceRow, find_resource, insert_imported, update_resource
@@ -50,6 +57,14 @@ class Place:
     slot: str
     pipeline: str | None
     stage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Heroku has asked to remove it, and nobody has done so yet, or it failed."""
+
+    slot: str
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,7 @@ class Count:
 
 
 # What happens to a resource that is there.
-Change = Provision | Place | Deprovision | ChangePlan | Rewrite
+Change = Provision | Place | Leave | Deprovision | ChangePlan | Rewrite
 Action = Change | Ask | Import | Pass | Count
 
 _SLOT = st.sampled_from(SLOTS)
@@ -108,6 +123,7 @@ _ACTION: st.SearchStrategy[Action] = st.one_of(
     st.builds(Place, _SLOT, st.sampled_from(["shop", "blog", "shop", None]), _STAGE),
     st.builds(Place, _SLOT, st.sampled_from(["shop", "blog"]), _STAGE),
     st.builds(Place, _SLOT, st.none(), st.none()),
+    st.builds(Leave, _SLOT, st.sampled_from([State.DEPROVISIONING, State.FAILED])),
     st.builds(Deprovision, _SLOT),
     st.builds(ChangePlan, _SLOT, _PLAN, st.just(PlanChangeOutcome.DONE)),
     st.builds(ChangePlan, _SLOT, _PLAN, st.sampled_from(list(PlanChangeOutcome))),
@@ -182,10 +198,20 @@ class Counted:
         with self.database.engine.connect() as connection:
             day, today = max(STARTED_AT.date(), self.rewritten_on), self.now.date()
             while day < today:
-                counted_at, _ = find_counted_at(connection, day)
+                counted_at = find_counted_at(connection, day)
                 if counted_at is not None and counted_at >= begin(day + DAY) + SETTLED_AFTER:
                     assert {*count_day(connection, day)} == {*load_day(connection, day)}
                 day += DAY
+            self._compare_cohorts(connection)
+
+    def _compare_cohorts(self, connection: sa.Connection) -> None:
+        """The cohorts up to the last Monday are the same, be they kept or counted."""
+        settled_on = (self.now - SETTLED_AFTER).date()
+        until = begin(settled_on - settled_on.weekday() * DAY)
+        since = until - COHORT_WEEKS * WEEK
+        kept = load_cohorts(connection, since=since, until=until)
+        assert add_up(list_beginnings(connection, since=since, until=until)) == add_up(kept.beginnings)
+        assert add_up(list_stays(connection, since=since, until=until)) == add_up(kept.stays)
 
     async def _count(self, action: Count) -> None:
         """Have a worker look twice; today it counts as all of it is, and then it may see to what is over."""
@@ -197,8 +223,16 @@ class Counted:
         self.database.writes_left = None
         with self.database.engine.connect() as connection:
             today = self.now.date()
-            if find_counted_at(connection, today)[0] == self.now:
+            if find_counted_at(connection, today) == self.now:
                 assert {*count_day(connection, today)} == {*load_day(connection, today)}
+            self._compare_gauges(connection)
+
+    def _compare_gauges(self, connection: sa.Connection) -> None:
+        """What `/metrics` says by what has changed is what is counted of everything."""
+        states = sa.select(resource.c.state, sa.func.count().label("resources")).group_by(resource.c.state)
+        told = load_fleet_counts(connection, now=self.now)
+        assert count_provisioned(connection) == told.provisioned
+        assert {row.state: row.resources for row in connection.execute(states)} == told.by_state
 
     @singledispatchmethod
     def _take(self, action: Action, connection: sa.Connection, row: ResourceRow, at: datetime) -> None:
@@ -215,6 +249,11 @@ class Counted:
         if action.stage is None:
             told = decline(Outcome.FORBIDDEN, action.slot, at=at)
         save_inspection(connection, told, next_check_at=at)
+
+    @_take.register
+    def _(self, action: Leave, connection: sa.Connection, row: ResourceRow, _at: datetime) -> None:
+        if row.state is State.PROVISIONED:
+            update_resource(connection, row.uuid, state=action.state)
 
     @_take.register
     def _(self, _action: Deprovision, connection: sa.Connection, row: ResourceRow, at: datetime) -> None:
@@ -257,3 +296,11 @@ class Counted:
     def _rewrite(self, connection: sa.Connection) -> None:
         forget_kept(connection)
         self.rewritten_on = self.now.date() + DAY
+
+
+def add_up(cohorts: Iterable[Beginnings | Stays]) -> dict[tuple[Any, ...], int]:
+    """Return the sizes of cohorts that began alike."""
+    sizes: Counter[tuple[Any, ...]] = Counter()
+    for *kind, size in cohorts:
+        sizes[tuple(kind)] += size
+    return dict(sizes)

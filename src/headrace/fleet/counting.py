@@ -9,7 +9,8 @@ from time import monotonic
 import sqlalchemy as sa
 
 from headrace.clock import Clock
-from headrace.fleet.insights import Insights, build_insights, find_eve
+from headrace.fleet.experiments import COHORT_WEEKS
+from headrace.fleet.insights import WEEK, Insights, build_insights, find_eve
 from headrace.logs import LogName
 from headrace.store.reports.figures.counted_days import (
     SETTLED_AFTER,
@@ -20,18 +21,28 @@ from headrace.store.reports.figures.counted_days import (
 )
 from headrace.store.reports.figures.insights import find_latest_day, load_day_counts, load_pipeline_names
 from headrace.store.reports.figures.kept_count import (
+    NAME,
     KeptCount,
+    KeptMoments,
     advance,
     begin_next_day,
     begin_to_keep,
     count_day_from,
     count_until,
     forget_kept,
+    list_kept,
     load_kept,
+    narrow,
     save_kept,
     tell,
 )
 from headrace.store.reports.figures.roll_up import DAY, DayCount, FleetFigure, begin, count_day
+from headrace.store.reports.weekly.kept_cohorts import (
+    COHORTS,
+    count_settled,
+    load_kept_cohorts,
+    save_kept_cohorts,
+)
 from headrace.store.sql.database import Database
 
 log = logging.getLogger(__name__)
@@ -59,13 +70,13 @@ class RollUp:
         if began < self._rests_until:
             return
         now = self._clock()
-        counted_at, checked_at = await self._database.read(find_counted_at, now.date())
+        counted_at = await self._database.read(find_counted_at, now.date())
         if counted_at is None or now - counted_at >= FRESH_FOR:
             await self._count_today(now)
         elif (day := await self._database.read(find_uncounted_day, now=now)) is not None:
             await self.count(day)
-        elif checked_at is not None and now - checked_at >= CHECKED_EVERY:
-            await self._check(now)
+        else:
+            await self._see_to_what_is_kept(now)
         ended = self._stopwatch()
         self._rests_until = ended + REST * (ended - began)
 
@@ -126,18 +137,45 @@ class RollUp:
         await self._database.write(save_kept, kept)
         return replace(kept, revision=revision + 1)
 
+    async def _see_to_what_is_kept(self, now: datetime) -> None:
+        """Count the cohorts once a week is over, and hold what is kept against a count of everything once a day."""
+        kept = await self._database.read(list_kept)
+        settled_on = (now - SETTLED_AFTER).date()
+        monday = begin(settled_on - settled_on.weekday() * DAY)
+        due = [name for name, moments in kept.items() if _is_due(moments, now)]
+        if COHORTS not in kept or kept[COHORTS].as_of != monday or COHORTS in due:
+            await self._keep_cohorts(monday, kept[COHORTS].revision if COHORTS in kept else 0, now)
+        elif NAME in due:
+            await self._check(now)
+
+    async def _keep_cohorts(self, until: datetime, revision: int, now: datetime) -> None:
+        """Count the cohorts, and put them in the place of those that are kept."""
+        if not revision:
+            await self._database.write(begin_to_keep, COHORTS)
+            revision = 1
+        known = await self._database.read(load_kept_cohorts, until=until)
+        counts = await self._database.read(count_settled, since=until - COHORT_WEEKS * WEEK, until=until)
+        is_saved = await self._database.write(save_kept_cohorts, counts, until=until, revision=revision, now=now)
+        if is_saved and known is not None and not known.is_same(counts):
+            log.error(LogName.ROLL_UP_DRIFTED, extra={"figures": [COHORTS]})
+
     async def _check(self, now: datetime) -> None:
-        """Hold what is kept against a count of everything, once a day: where they differ, the latter holds."""
+        """Where what is kept and a count of everything differ, the latter holds."""
         _, kept = await self._database.read(load_kept)
         if kept is None:
             return
         counts = await self._database.read(count_until, kept.as_of)
-        differing = {*tell(kept.counts)} ^ {*tell(counts)}
+        differing = {*narrow(kept.counts)} ^ {*narrow(counts)}
         if not differing:
             await self._database.write(save_kept, replace(kept, checked_at=now, counts=counts))
             return
         log.error(LogName.ROLL_UP_DRIFTED, extra={"figures": sorted({each.figure.value for each in differing})})
         await self._database.write(make_uncounted, since=kept.checked_at.date())
+
+
+def _is_due(kept: KeptMoments, now: datetime) -> bool:
+    """Whether it is a day since something that is kept was counted in full."""
+    return kept.as_of is not None and kept.checked_at is not None and now - kept.checked_at >= CHECKED_EVERY
 
 
 def _save(

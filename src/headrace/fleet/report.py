@@ -20,17 +20,14 @@ from headrace.store.reports.figures.insights import (
     load_figure,
 )
 from headrace.store.reports.figures.roll_up import DayCount, FleetFigure
-from headrace.store.reports.weekly.cohorts import list_beginnings, list_stays
+from headrace.store.reports.weekly.kept_cohorts import load_cohorts
 from headrace.store.reports.weekly.leavers import LostResource, SmallProduction, list_lost, list_small_production
-from headrace.store.reports.weekly.pipelines import PipelineChanges, Way, list_ways, load_pipeline_changes
+from headrace.store.reports.weekly.pipelines import Both, PipelineChanges, Way, list_ways, load_pipeline_changes
 
 MOST_WEEKS = 52
 WRONG_WEEKS = f"A report is of 1 to {MOST_WEEKS} weeks."
 # How many rows of a list a report shows; an export has all.
 MOST_LISTED = 20
-
-# The pipelines that grew, and those that shrank.
-Both = tuple[PipelineChanges, PipelineChanges]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +161,10 @@ def load_report(connection: sa.Connection, *, weeks: int, small_plans: Collectio
 
 def _load_lists(connection: sa.Connection, period: Period, small_plans: Collection[str]) -> Lists:
     earlier, start, end = _begin(period.before), _begin(period.since), _begin(period.until + DAY)
+    changes_before, changes = load_pipeline_changes(connection, (earlier, start, end), limit=MOST_LISTED)
     return Lists(
-        changes=load_pipeline_changes(connection, before=start, after=end, limit=MOST_LISTED),
-        changes_before=load_pipeline_changes(connection, before=earlier, after=start, limit=0),
+        changes=changes,
+        changes_before=changes_before,
         to_production=list_ways(connection, since=start, until=end, limit=MOST_LISTED),
         production_on_small_plan=list_small_production(connection, small_plans, limit=MOST_LISTED),
         lost=list_lost(connection, since=start, until=end, limit=MOST_LISTED),
@@ -177,9 +175,8 @@ def load_experiments(connection: sa.Connection, *, until: date) -> Experiments:
     """Return the cohorts of the year up to a day."""
     end = _begin(until + DAY)
     start = end - COHORT_WEEKS * WEEK
-    beginnings = list_beginnings(connection, since=start, until=end)
-    stays = list_stays(connection, since=start, until=end)
-    return build_experiments(beginnings, stays, since=start.date(), until=until)
+    cohorts = load_cohorts(connection, since=start, until=end)
+    return build_experiments(cohorts.beginnings, cohorts.stays, since=start.date(), until=until)
 
 
 def build_report(

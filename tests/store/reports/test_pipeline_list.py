@@ -81,6 +81,18 @@ async def test_a_row_tells_what_stands_in_a_pipeline_now(database: Database) -> 
     assert (NOON, 1) == (row.checked_at, row.unanswered)
 
 
+async def test_of_two_that_came_at_one_moment_the_one_stored_last_is_the_last(database: Database) -> None:
+    """As after a look that found both; one that came at the same moment and has left is not told."""
+    with database.transaction() as connection:
+        for name, stage in (("b", "staging"), ("a", "production"), ("gone", "review")):
+            put(connection, name, "storefront", stage)
+        close_placement(connection, id_of("gone"), now=NOON + HOUR)
+        (row,) = list_pipelines(connection, NOTHING).rows
+
+    assert row.last_arrival is not None
+    assert (id_of("a"), "production") == (row.last_arrival.resource_uuid, row.last_arrival.stage)
+
+
 async def test_a_pipeline_that_holds_nothing_is_not_listed_but_has_a_page(database: Database) -> None:
     """Whoever has its address still sees what it is."""
     with database.transaction() as connection:

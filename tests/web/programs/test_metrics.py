@@ -186,7 +186,8 @@ async def test_a_store_that_is_slow_to_count_is_counted_less_often(
     """What took a second is good for nineteen more; what took a twentieth of one is counted at each scrape."""
     now = read_clock()
     database = Database(sqlite_url)
-    times = iter([0.0, took, until, until])
+    # Resources are counted first, and then looks at placements.
+    times = iter([0.0, took, took, took, until, until, until, until])
     metrics = Metrics(database, clock=lambda: now, small_plans=(), stopwatch=lambda: next(times))
     await metrics.render()
     with database.transaction() as connection:

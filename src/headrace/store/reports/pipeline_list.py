@@ -1,6 +1,5 @@
 """Queries behind the list of pipelines: by name, a page at a time, and what stands in each of them now."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +24,7 @@ from headrace.store.reports.paging import (
     search,
 )
 from headrace.store.sql.prefix_search import SEARCHED_INSIDE, begins_with, holds_text
+from headrace.store.sql.rows import pass_rows, pass_uuids, rows_as_table, select_uuids
 from headrace.store.sql.tables.schema import (
     pipeline,
     placement,
@@ -34,8 +34,6 @@ from headrace.store.sql.tables.schema import (
 
 FEW = 2 * PAGE
 SHOWN_AT_STAGE = 25
-# The pipelines of a page, in queries that are put together once.
-IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
 
 
 class PipelineKey(NamedTuple):
@@ -165,12 +163,14 @@ def select_listed(connection: sa.Connection, query: sa.Select[Any], wanted: Want
 
 def load_pipelines(connection: sa.Connection, ids: Sequence[str]) -> list[PipelineRow]:
     """Return what is known of these pipelines, in this order; an id that is not there is left out."""
-    rows = {row.id: row for row in connection.execute(sa.select(pipeline).where(pipeline.c.id.in_(ids))).all()}
-    counts: dict[str, list[Any]] = defaultdict(list)
-    for row in connection.execute(_build_counts_by_stage(), {"ids": ids}).all():
-        counts[row.pipeline_id].append(row)
-    arrivals = _find_arrivals(connection, ids)
-    return [_read_pipeline(rows[id_], counts[id_], arrivals.get(id_)) for id_ in ids if id_ in rows]
+    dialect = connection.dialect.name
+    groups: dict[str, list[Any]] = {id_: [] for id_ in ids}
+    for group in connection.execute(_build_groups(dialect), pass_uuids(connection, ids)).all():
+        groups[group[0]].append(group)
+    latest = ({"id": id_, "came_at": max((group[2] for group in groups[id_]), default=None)} for id_ in ids)
+    # Two that came at one moment come one after the other here, and the one that was stored last stays.
+    rows = {row[0]: row for row in connection.execute(_build_described(dialect), pass_rows(connection, latest)).all()}
+    return [_read_pipeline(rows[id_], groups[id_]) for id_ in ids if id_ in rows]
 
 
 def read_standing(
@@ -227,6 +227,8 @@ def _walk(
         parts = parts[parts.index(key.name is not None) :]
     found: list[Any] = []
     for is_named in parts:
+        if len(found) == wanted.stretch:
+            break
         begins_after = key is not None and is_named is (key.name is not None)
         query = _build_stretch(
             has=tuple(wanted.has),
@@ -307,59 +309,64 @@ def fits(id_: sa.ColumnElement[str], wanted: Wanted) -> sa.ColumnElement[bool]:
 
 
 @cache
-def _build_counts_by_stage() -> sa.Select[Any]:
+def _build_groups(dialect: str) -> sa.Select[Any]:
+    """What stands in each pipeline now, by stage: see `_read_pipeline`."""
     return (
         sa.select(
             placement.c.pipeline_id,
             placement.c.stage,
-            sa.func.count().label("resources"),
-            sa.func.min(placement_check.c.checked_at).label("checked_at"),
-            sa.func.count(placement_check.c.checked_at).label("checked"),
-            sa.func.count(placement_check.c.error).label("unanswered"),
+            sa.func.max(placement.c.valid_from),
+            sa.func.count(),
+            sa.func.min(placement_check.c.checked_at),
+            sa.func.count(placement_check.c.checked_at),
+            sa.func.count(placement_check.c.error),
         )
         .outerjoin(placement_check, placement_check.c.resource_uuid == placement.c.resource_uuid)
-        .where(placement.c.pipeline_id.in_(IDS), placement.c.valid_to.is_(None))
+        .where(placement.c.pipeline_id.in_(select_uuids(dialect)), placement.c.valid_to.is_(None))
         .group_by(placement.c.pipeline_id, placement.c.stage)
     )
 
 
-def _find_arrivals(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Arrival]:
-    return {
-        row.pipeline_id: Arrival(
-            resource_uuid=row.resource_uuid, app_name=row.app_name, stage=row.stage, at=row.valid_from
-        )
-        for row in connection.execute(_build_arrivals(), {"ids": ids}).all()
-    }
-
-
 @cache
-def _build_arrivals() -> sa.Select[Any]:
-    latest_first = (placement.c.valid_from.desc(), placement.c.id.desc())
-    ranked = (
-        sa.select(*(placement.c[name] for name in ("pipeline_id", "resource_uuid", "stage", "valid_from")))
-        .add_columns(
-            sa.func.row_number().over(partition_by=placement.c.pipeline_id, order_by=latest_first).label("rank")
-        )
-        .where(placement.c.pipeline_id.in_(IDS), placement.c.valid_to.is_(None))
-        .subquery()
+def _build_described(dialect: str) -> sa.Select[Any]:
+    """What each pipeline says of itself, and what came there at a moment, the latest stored last.
+
+    When the last one came is known from the counts: so each is found in an index, where a rank of all would sort them.
+    """
+    asked = rows_as_table(dialect, id=pipeline.c.id.type, came_at=placement.c.valid_from.type)
+    is_last = sa.and_(
+        placement.c.pipeline_id == asked.c.id,
+        placement.c.valid_from == asked.c.came_at,
+        placement.c.valid_to.is_(None),
     )
     return (
-        sa.select(*(column for column in ranked.c if column.name != "rank"), resource.c.app_name)
-        .join(resource, resource.c.uuid == ranked.c.resource_uuid)
-        .where(ranked.c.rank == 1)
+        sa.select(
+            *(pipeline.c[name] for name in ("id", "name", "owner_id", "owner_type")),
+            *(placement.c.resource_uuid, resource.c.app_name, placement.c.stage, placement.c.valid_from),
+        )
+        .select_from(asked)
+        .join(pipeline, pipeline.c.id == asked.c.id)
+        .outerjoin(placement, is_last)
+        .outerjoin(resource, resource.c.uuid == placement.c.resource_uuid)
+        .order_by(placement.c.id)
     )
 
 
-def _read_pipeline(row: sa.Row[Any], counts: Sequence[Any], arrival: Arrival | None) -> PipelineRow:
-    is_known = all(count.checked == count.resources for count in counts)
+def _read_pipeline(row: Any, groups: Sequence[Any]) -> PipelineRow:
+    id_, name, owner_id, owner_type, resource_uuid, app_name, stage, came_at = row
+    arrival = None
+    if resource_uuid is not None:
+        arrival = Arrival(resource_uuid=resource_uuid, app_name=app_name, stage=stage, at=came_at)
+    _, stages, _, standing, oldest, checked, unanswered = zip(*groups, strict=True) if groups else [()] * 7
+    resources = sum(standing)
     return PipelineRow(
-        id=row.id,
-        name=row.name,
-        owner_id=row.owner_id,
-        owner_type=row.owner_type,
-        resources=sum(count.resources for count in counts),
-        stages={count.stage: count.resources for count in counts},
+        id=id_,
+        name=name,
+        owner_id=owner_id,
+        owner_type=owner_type,
+        resources=resources,
+        stages=dict(zip(stages, standing, strict=True)),
         last_arrival=arrival,
-        checked_at=min((count.checked_at for count in counts if count.checked_at), default=None) if is_known else None,
-        unanswered=sum(count.unanswered for count in counts),
+        checked_at=min(oldest, default=None) if sum(checked) == resources else None,
+        unanswered=sum(unanswered),
     )

@@ -3,11 +3,12 @@
 import asyncio
 import gzip
 import hmac
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from math import inf
 from time import monotonic
+from typing import Generic, TypeVar
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -21,15 +22,15 @@ from headrace.fleet.insights import Insights
 from headrace.models import PLACELESS, Secret
 from headrace.protocol import wire
 from headrace.store.reports.figures.insights import count_moves
-from headrace.store.reports.figures.metrics import FleetCounts, load_fleet_counts
+from headrace.store.reports.figures.metrics import CheckCounts, FleetCounts, load_check_counts, load_fleet_counts
 from headrace.store.reports.vitals import Vitals, find_troubles, load_vitals
 from headrace.store.sql.database import Database
 from headrace.web.ground.openapi import TEXT_TYPE, DescribedRoute, Operation, Reply, Scheme
 from headrace.web.programs.placed import render_placed
 
+T = TypeVar("T")
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# Seconds from the request to the mark: a hook that makes something small, to one that builds a cluster.
-BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 43200.0)
 # A store that takes longer than this to count is not counted at each scrape, but a twentieth of the time at the most.
 QUICK_SECONDS = 0.05
 REST = 19.0
@@ -87,8 +88,8 @@ class Metrics:
         self._small_plans = small_plans
         self._placed_series = placed_series
         self._recheck_every = recheck_every
-        self._stored: Stored | None = None
-        self._good_until = 0.0
+        self._stored = Rested(self._read_stored, stopwatch)
+        self._checks = Rested(self._read_checks, stopwatch)
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "headrace_platform_requests_total",
@@ -136,7 +137,8 @@ class Metrics:
         except TimeoutError:
             pass
         else:
-            registry.register(_Collector(await self._load(), vitals, now=now, recheck_every=self._recheck_every))
+            stored, checks = await self._stored.load(), await self._checks.load()
+            registry.register(_Collector(stored, checks, vitals, now=now, recheck_every=self._recheck_every))
             if self._placed_series:
                 placed = await self._database.read(render_placed, limit=self._placed_series)
         self._tell_of_process(registry)
@@ -151,14 +153,30 @@ class Metrics:
             what = "Whether the worker of this process works: 1, or 0 when /ready says what keeps it."
             Gauge("headrace_worker_works", what, registry=registry).set(is_working)
 
-    async def _load(self) -> Stored:
+    async def _read_stored(self) -> Stored:
+        return await self._database.read(_load, small_plans=self._small_plans, now=self._clock())
+
+    async def _read_checks(self) -> CheckCounts:
+        return await self._database.read(load_check_counts)
+
+
+class Rested(Generic[T]):
+    """What is read anew each time it is asked for, or a twentieth of the time at the most where that takes long."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]], stopwatch: Callable[[], float]) -> None:
+        self._read = read
+        self._stopwatch = stopwatch
+        self._found: T | None = None
+        self._good_until = 0.0
+
+    async def load(self) -> T:
         began = self._stopwatch()
-        if self._stored is None or began >= self._good_until:
-            self._stored = await self._database.read(_load, small_plans=self._small_plans, now=self._clock())
+        if self._found is None or began >= self._good_until:
+            self._found = await self._read()
             ended = self._stopwatch()
             took = ended - began
             self._good_until = ended + (REST * took if took > QUICK_SECONDS else 0.0)
-        return self._stored
+        return self._found
 
 
 class _Counted:
@@ -176,9 +194,12 @@ class _Counted:
 class _Collector:
     """A collector of what was read from the store."""
 
-    def __init__(self, stored: Stored, vitals: Vitals, *, now: datetime, recheck_every: timedelta) -> None:
+    def __init__(
+        self, stored: Stored, checks: CheckCounts, vitals: Vitals, *, now: datetime, recheck_every: timedelta
+    ) -> None:
         self._recheck_every = recheck_every
         self._stored = stored
+        self._checks = checks
         self._vitals = vitals
         self._now = now
 
@@ -199,7 +220,7 @@ class _Collector:
         histogram = HistogramMetricFamily(
             "headrace_provisioning_seconds", "Seconds from the provision request to the provisioned mark."
         )
-        took = counts.provision_times
+        took = counts.provisioned.provision_times
         buckets = [(str(bound), float(count)) for bound, count in took.buckets.items()]
         histogram.add_metric([], [*buckets, ("+Inf", float(took.count))], took.sum_seconds)
         yield histogram
@@ -212,8 +233,8 @@ class _Collector:
     def _collect_resources(self) -> Iterator[Metric]:
         """What is there now."""
         counts = self._stored.counts
-        by_stage = _total((stage, count) for (stage, _), count in counts.by_stage_and_plan.items())
-        by_plan = _total((plan, count) for (_, plan), count in counts.by_stage_and_plan.items())
+        by_stage = _total((stage, count) for (stage, _), count in counts.provisioned.by_stage_and_plan.items())
+        by_plan = _total((plan, count) for (_, plan), count in counts.provisioned.by_stage_and_plan.items())
         yield _gauge_by("state", counts.by_state, "headrace_resources_by_state", "Resources, by state.")
         yield _gauge_by(
             "stage",
@@ -225,7 +246,7 @@ class _Collector:
         resources = GaugeMetricFamily(
             "headrace_resources", "Provisioned resources, by stage and plan.", labels=["stage", "plan"]
         )
-        for labels, count in sorted(counts.by_stage_and_plan.items()):
+        for labels, count in sorted(counts.provisioned.by_stage_and_plan.items()):
             resources.add_metric(labels, count)
         yield resources
         yield GaugeMetricFamily(
@@ -234,7 +255,9 @@ class _Collector:
             value=find_share(by_stage),
         )
         yield GaugeMetricFamily(
-            "headrace_pipelines", "Pipelines with at least one provisioned resource.", value=counts.pipelines
+            "headrace_pipelines",
+            "Pipelines with at least one provisioned resource.",
+            value=counts.provisioned.pipelines,
         )
 
     def _collect_days(self) -> Iterator[Metric]:
@@ -259,25 +282,25 @@ class _Collector:
         )
 
     def _collect_inspections(self) -> Iterator[Metric]:
-        counts = self._stored.counts
+        checks = self._checks
         yield GaugeMetricFamily(
             "headrace_oldest_placement_check_age_seconds",
             "Age of the placement that was looked up longest ago.",
-            value=self._find_age(counts.oldest_check),
+            value=self._find_age(checks.oldest),
         )
         yield GaugeMetricFamily(
             "headrace_sync_lag_seconds",
             "How long the look at a placement that waits longest has been due; 0 when none is due.",
-            value=self._find_age(counts.due_since),
+            value=self._find_age(self._stored.counts.due_since),
         )
         yield GaugeMetricFamily(
             "headrace_unchecked_resources",
             "Resources whose placement was never looked up successfully.",
-            value=counts.unchecked,
+            value=checks.unchecked,
         )
         yield _gauge_by(
             "outcome",
-            counts.by_outcome,
+            checks.by_outcome,
             "headrace_placement_checks",
             "Resources by what the last look at their placement found out; failed: Heroku did not answer.",
         )
@@ -331,7 +354,7 @@ def metrics_route(metrics: Metrics, *, token: Secret | None, is_local: bool) -> 
 
 def _load(connection: sa.Connection, *, small_plans: Collection[str], now: datetime) -> Stored:
     return Stored(
-        counts=load_fleet_counts(connection, buckets=BUCKETS),
+        counts=load_fleet_counts(connection, now=now),
         insights=load_insights(connection, days=1, small_plans=small_plans, now=now),
         moves=count_moves(connection),
     )

@@ -13,6 +13,7 @@ from headrace.store.reports.figures.insights import (
     list_latest_moves,
     list_provision_times,
 )
+from headrace.store.reports.figures.kept_count import KEPT_ALONE
 from headrace.store.reports.figures.roll_up import FleetFigure
 from headrace.store.sql.database import Database
 from headrace.store.state.due import find_longest_due
@@ -25,7 +26,7 @@ SECOND = timedelta(seconds=1)
 
 def test_every_figure_is_read_in_one_way() -> None:
     """Day by day, added up, or of the latest day alone; one that is in none is counted, and no page is told of it."""
-    assert sorted(FleetFigure) == sorted((*SERIES, *SUMS, *LATEST))
+    assert sorted(FleetFigure) == sorted((*SERIES, *SUMS, *LATEST, *KEPT_ALONE))
 
 
 async def test_the_latest_moves_come_first(database: Database) -> None:

@@ -2,32 +2,35 @@
 
 from datetime import timedelta
 
-import pytest
-
 from headrace.models import Outcome, State
-from headrace.store.reports.figures.metrics import FleetCounts, ProvisionTimes, load_fleet_counts
+from headrace.store.reports.figures.metrics import (
+    CheckCounts,
+    FleetCounts,
+    Provisioned,
+    ProvisionTimes,
+    load_check_counts,
+    load_fleet_counts,
+)
+from headrace.store.reports.figures.roll_up import PROVISION_BOUNDS
 from headrace.store.sql.database import Database
 from headrace.store.state.placements import save_inspection
 from store.making import HOUR, NOON, add_resource, decline, place
 
-BUCKETS = (1.0, 5.0, 60.0)
+LATER = NOON + 24 * HOUR
 
 
 async def test_an_empty_store_counts_nothing(database: Database) -> None:
     """Zeroes and no moment, and no error."""
+    times = ProvisionTimes(count=0, sum_seconds=0.0, buckets=dict.fromkeys(PROVISION_BOUNDS, 0))
     expected = FleetCounts(
         by_state={},
-        by_stage_and_plan={},
-        pipelines=0,
-        oldest_check=None,
-        unchecked=0,
-        by_outcome={},
+        provisioned=Provisioned(by_stage_and_plan={}, pipelines=0, provision_times=times),
         due_since=None,
-        provision_times=ProvisionTimes(count=0, sum_seconds=0.0, buckets={1.0: 0, 5.0: 0, 60.0: 0}),
         open_notices={},
         running_workflows=0,
     )
-    assert expected == await database.read(load_fleet_counts, buckets=BUCKETS)
+    assert expected == await database.read(load_fleet_counts, now=NOON)
+    assert CheckCounts(oldest=None, unchecked=0, by_outcome={}) == await database.read(load_check_counts)
 
 
 async def test_a_small_world_is_counted_right(database: Database) -> None:
@@ -49,21 +52,21 @@ async def test_a_small_world_is_counted_right(database: Database) -> None:
         save_inspection(connection, place("h", "gone", at=NOON), next_check_at=NOON)
         add_resource(connection, "i", is_synchronous=True)
 
-    counts = await database.read(load_fleet_counts, buckets=BUCKETS)
+    counts = await database.read(load_fleet_counts, now=LATER)
     assert {"provisioned": 5, "provisioning": 2, "failed": 1, "deprovisioned": 1} == counts.by_state
     assert {
         ("staging", "free"): 1,
         ("production", "basic"): 2,
         ("none", "basic"): 1,
         ("unknown", "free"): 1,
-    } == counts.by_stage_and_plan
-    assert {"placed": 3, "uncoupled": 1, "forbidden": 1} == counts.by_outcome
+    } == counts.provisioned.by_stage_and_plan
+    expected = CheckCounts(oldest=NOON + HOUR, unchecked=1, by_outcome={"placed": 3, "uncoupled": 1, "forbidden": 1})
+    assert expected == await database.read(load_check_counts)
     assert NOON == counts.due_since
-    assert (2, NOON + HOUR, 1) == (counts.pipelines, counts.oldest_check, counts.unchecked)
-    assert 5 == counts.provision_times.count
-    assert pytest.approx(104.75, abs=0.01) == counts.provision_times.sum_seconds
-    assert 1 == counts.provision_times.buckets[1.0]
-    assert 4 == counts.provision_times.buckets[60.0]
+    assert 2 == counts.provisioned.pipelines
+    times = counts.provisioned.provision_times
+    assert (5, 104.75) == (times.count, times.sum_seconds)
+    assert (1, 4) == (times.buckets[1.0], times.buckets[60.0])
 
 
 async def test_a_bucket_counts_what_took_exactly_its_bound(database: Database) -> None:
@@ -74,8 +77,9 @@ async def test_a_bucket_counts_what_took_exactly_its_bound(database: Database) -
             took = timedelta(seconds=5)
             add_resource(connection, f"acme-{number}", at=created, provisioned_at=created + took)
 
-    counts = await database.read(load_fleet_counts, buckets=BUCKETS)
-    assert {1.0: 0, 5.0: 20, 60.0: 20} == counts.provision_times.buckets
+    counts = await database.read(load_fleet_counts, now=LATER)
+    buckets = counts.provisioned.provision_times.buckets
+    assert [(1.0, 0), (2.5, 0), (5.0, 20), (10.0, 20)] == [*buckets.items()][1:5]
 
 
 async def test_a_moved_resource_is_counted_once_where_it_is_now(database: Database) -> None:
@@ -85,5 +89,6 @@ async def test_a_moved_resource_is_counted_once_where_it_is_now(database: Databa
         save_inspection(connection, place(stage="staging"), next_check_at=NOON)
         save_inspection(connection, place(stage="production", at=NOON + HOUR), next_check_at=NOON)
 
-    counts = await database.read(load_fleet_counts, buckets=BUCKETS)
-    assert ({("production", "basic"): 1}, 1) == (counts.by_stage_and_plan, counts.pipelines)
+    counts = await database.read(load_fleet_counts, now=LATER)
+    assert {("production", "basic"): 1} == counts.provisioned.by_stage_and_plan
+    assert 1 == counts.provisioned.pipelines

@@ -25,7 +25,7 @@ def changed(name: str, before: int, after: int) -> PipelineChange:
 def test_no_pipeline_changed_in_an_empty_fleet(database: Database) -> None:
     """Nothing, and no error."""
     with database.engine.connect() as connection:
-        assert (NOTHING, NOTHING) == load_pipeline_changes(connection, before=START, after=END, limit=9)
+        assert [(NOTHING, NOTHING)] == load_pipeline_changes(connection, (START, END), limit=9)
         assert [] == list_ways(connection, since=START, until=END, limit=9)
 
 
@@ -54,8 +54,8 @@ def test_pipelines_grow_and_shrink_by_what_lasts_in_them(database: Database) -> 
         deprovision(connection, "brief", at=within + HOUR)
         provision(connection, "late", "late", at=END)
 
-        grown, shrunk = load_pipeline_changes(connection, before=START, after=END, limit=9)
-        most, _ = load_pipeline_changes(connection, before=START, after=END, limit=1)
+        [(grown, shrunk)] = load_pipeline_changes(connection, (START, END), limit=9)
+        [(most, _)] = load_pipeline_changes(connection, (START, END), limit=1)
 
     shrank = sorted((changed("atlas", 2, 1), changed("left", 1, 0)), key=lambda each: each.id)
     assert PipelineChanges(pipelines=2, resources=3, most=(changed("shop", 1, 3), changed("new", 0, 1))) == grown

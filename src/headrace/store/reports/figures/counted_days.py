@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from headrace.store.reports.figures.kept_count import FIND_CHECKED_AT, forget_kept
+from headrace.store.reports.figures.kept_count import forget_kept
 from headrace.store.reports.figures.roll_up import DAY, DayCount, begin
 from headrace.store.sql.tables.counted import counted_day, day_count
 from headrace.store.sql.tables.schema import resource
@@ -45,11 +45,9 @@ def find_uncounted_day(connection: sa.Connection, *, now: datetime) -> date | No
     return None
 
 
-def find_counted_at(connection: sa.Connection, day: date) -> tuple[datetime | None, datetime | None]:
-    """Return when a day was counted last, and when all that is kept was."""
-    counted_at = sa.select(counted_day.c.counted_at).where(counted_day.c.day == day)
-    found = connection.execute(sa.select(counted_at.scalar_subquery(), FIND_CHECKED_AT.scalar_subquery())).one()
-    return found[0], found[1]
+def find_counted_at(connection: sa.Connection, day: date) -> datetime | None:
+    """Return when a day was counted last."""
+    return connection.execute(sa.select(counted_day.c.counted_at).where(counted_day.c.day == day)).scalar()
 
 
 def make_uncounted(connection: sa.Connection, *, since: date) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -28,7 +28,8 @@ from headrace.store.sql.tables.counted import kept_count
 from headrace.store.sql.tables.schema import placement, plan_change, resource
 from headrace.store.sql.upsert import insert_new
 
-NAME = "fleet"
+# Another one whenever what is counted for it is another: releases that do not know it go on with theirs.
+NAME = "fleet 2"
 # Of the largest pipelines more are kept than are told: one that shrinks is followed by one that is known.
 KEPT_LARGEST = 10 * LARGEST
 # Where more resources than that have changed, counting all of them is no dearer.
@@ -42,7 +43,11 @@ STATES = (
     FleetFigure.PIPELINES_BY_SIZE,
     FleetFigure.PIPELINES_BY_SHAPE,
     FleetFigure.LARGEST_PIPELINES,
+    FleetFigure.PROVISIONING,
 )
+
+# What is kept and stands in no day's counts.
+KEPT_ALONE = (FleetFigure.PROVISIONING,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,39 +64,53 @@ class KeptCount:
         return self.as_of.date()
 
 
+class KeptMoments(NamedTuple):
+    """Which revision of something is kept, up to when, None once it was forgotten, and when it was counted in full."""
+
+    revision: int
+    as_of: datetime | None
+    checked_at: datetime | None
+
+
+def list_kept(connection: sa.Connection) -> dict[str, KeptMoments]:
+    """Return what is kept, by name, without the counts."""
+    columns = (kept_count.c[name] for name in ("name", *KeptMoments._fields))
+    return {name: KeptMoments(*moments) for name, *moments in connection.execute(sa.select(*columns))}
+
+
 def load_kept(connection: sa.Connection) -> tuple[int, KeptCount | None]:
     """Return the revision of what is kept, 0 where nothing ever was, and the count, None once it was forgotten."""
-    row = connection.execute(sa.select(kept_count).where(kept_count.c.name == NAME)).one_or_none()
+    row = find_kept_row(connection, NAME)
     if row is None or row.as_of is None:
         return (0 if row is None else row.revision), None
     counts = [DayCount(FleetFigure(figure), row.as_of.date(), *rest) for figure, *rest in row.counts]
     return row.revision, KeptCount(revision=row.revision, as_of=row.as_of, checked_at=row.checked_at, counts=counts)
 
 
-FIND_CHECKED_AT = sa.select(kept_count.c.checked_at).where(kept_count.c.name == NAME, kept_count.c.as_of.is_not(None))
+def find_kept_row(connection: sa.Connection, name: str) -> sa.Row[Any] | None:
+    return connection.execute(sa.select(kept_count).where(kept_count.c.name == name)).one_or_none()
 
 
-def begin_to_keep(connection: sa.Connection) -> None:
+def begin_to_keep(connection: sa.Connection, name: str = NAME) -> None:
     """Have a row there before anything is counted, so that whoever has it forgotten meanwhile is heeded."""
-    insert_new(connection, kept_count, {"name": NAME, "revision": 1, "as_of": None, "counts": []})
+    insert_new(connection, kept_count, {"name": name, "revision": 1, "as_of": None, "counts": []})
 
 
 def save_kept(connection: sa.Connection, kept: KeptCount) -> bool:
     """Put a count in the place of the one of its revision; return whether that one was still there."""
-    changes: dict[str, Any] = {
-        "revision": kept.revision + 1,
-        "as_of": kept.as_of,
-        "checked_at": kept.checked_at,
-        "counts": [(each.figure, each.stage, each.label, each.value) for each in kept.counts],
-    }
-    same = sa.and_(kept_count.c.name == NAME, kept_count.c.revision == kept.revision)
-    return connection.execute(sa.update(kept_count).where(same).values(changes)).rowcount == 1
+    counts = [(each.figure, each.stage, each.label, each.value) for each in kept.counts]
+    return save_kept_row(connection, NAME, kept.revision, as_of=kept.as_of, checked_at=kept.checked_at, counts=counts)
+
+
+def save_kept_row(connection: sa.Connection, name: str, revision: int, **values: Any) -> bool:
+    """Put what is kept under a name in the place of this revision; return whether that one was still there."""
+    same = sa.and_(kept_count.c.name == name, kept_count.c.revision == revision)
+    return connection.execute(sa.update(kept_count).where(same).values(revision=revision + 1, **values)).rowcount == 1
 
 
 def forget_kept(connection: sa.Connection) -> None:
-    """Have everything counted anew, in the transaction that rewrites the past."""
-    changes = {"revision": kept_count.c.revision + 1, "as_of": None}
-    connection.execute(sa.update(kept_count).where(kept_count.c.name == NAME).values(changes))
+    """Have everything that is kept counted anew, in the transaction that rewrites the past."""
+    connection.execute(sa.update(kept_count).values(revision=kept_count.c.revision + 1, as_of=None))
 
 
 def count_until(connection: sa.Connection, moment: datetime) -> list[DayCount]:
@@ -107,6 +126,12 @@ def count_day_from(connection: sa.Connection, kept: KeptCount, day: date) -> Seq
             return None
         kept = begin_next_day(kept, counts)
     return advance(connection, kept, begin(day + DAY))
+
+
+def count_now(connection: sa.Connection, now: datetime) -> Sequence[DayCount] | None:
+    """Count the fleet as it is, by what has changed since what is kept; None where that cannot be told."""
+    _, kept = load_kept(connection)
+    return None if kept is None or kept.as_of > now else count_day_from(connection, kept, now.date())
 
 
 def begin_next_day(kept: KeptCount, counts: Iterable[DayCount]) -> KeptCount:
@@ -202,7 +227,12 @@ def _rank(count: DayCount) -> tuple[int, str]:
 
 
 def tell(counts: Iterable[DayCount]) -> list[DayCount]:
-    """Return counts without the pipelines that are kept and not told."""
+    """Return the counts of a day, without what is kept and is none of it, as the pipelines that are not told."""
+    return [each for each in narrow(counts) if each.figure not in KEPT_ALONE]
+
+
+def narrow(counts: Iterable[DayCount]) -> list[DayCount]:
+    """Return counts with as many of the largest pipelines as are told."""
     counts = list(counts)
     sizes = [each for each in counts if each.figure is FleetFigure.LARGEST_PIPELINES and each.stage == ALL]
     told = {each.label for each in sorted(sizes, key=_rank)[:LARGEST]}

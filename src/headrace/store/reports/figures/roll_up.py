@@ -27,6 +27,10 @@ OTHER = "other"
 # A pipeline whose first resource is older than this when Heroku first tells its place began before anybody watched.
 UNWATCHED_SECONDS = 86_400.0
 LARGEST = 50
+# How long provisions take, from the request to the mark, in seconds: those that make something small, to a cluster.
+PROVISION_BOUNDS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 43200.0)
+# What is told of provisions beside how many took up to each bound: how many there were, and their milliseconds.
+PROVISIONS, MILLISECONDS = "provisions", "milliseconds"
 # How pipelines are counted: all of them, those at more than one stage, those with a resource that lasts.
 ALL, SEVERAL_STAGES, LASTING = "all", "several_stages", "lasting"
 _ALL = sa.true()
@@ -50,6 +54,8 @@ class FleetFigure(StrEnum):
     PIPELINES_BY_SHAPE = "pipelines_by_shape"
     LARGEST_PIPELINES = "largest_pipelines"
     TO_PRODUCTION = "to_production"
+    # Of all there ever were: kept for `/metrics`, and no day's.
+    PROVISIONING = "provisioning"
 
 
 class DayCount(NamedTuple):
@@ -80,8 +86,10 @@ def count_part(
     """Count a day up to a moment of it, of what was known then, or of a part of it.
 
     What was imported later was not known. `largest` is how many of the largest pipelines are told, None: of all.
+    In it are all provisions up to then.
     """
-    return _count(connection, Span(connection, day, until=until, among=among), largest=largest)
+    span = Span(connection, day, until=until, among=among)
+    return [*_count(connection, span, largest=largest), *_count_provisions(connection, span)]
 
 
 def _count(connection: sa.Connection, span: "Span", *, largest: int | None) -> list[DayCount]:
@@ -301,6 +309,26 @@ def _count_to_production(connection: sa.Connection, span: Span) -> Iterator[DayC
     each = ways.cte("ways")
     query = sa.select(sa.literal(""), each.c.days, sa.func.count()).group_by(each.c.days)
     yield from span.count(FleetFigure.TO_PRODUCTION, connection.execute(query))
+
+
+def _count_provisions(connection: sa.Connection, span: Span) -> Iterator[DayCount]:
+    """All provisions that were done, by how long they took at the most, and how long all took together."""
+    # As in `is_live_at`.
+    is_done = sa.and_(sa.func.coalesce(resource.c.provisioned_at, span.end) < span.end, span.is_known())
+    counts = count_provisions(connection, is_done, span.is_among_resources(resource.c.uuid))
+    yield from span.count(FleetFigure.PROVISIONING, (("", label, count) for label, count in counts.items() if count))
+
+
+def count_provisions(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> dict[str, int]:
+    """Count the provisions that were done, by how long they took at the most, with how many, and their milliseconds."""
+    seconds = seconds_between(connection, resource.c.created_at, resource.c.provisioned_at)
+    sums = {
+        PROVISIONS: sa.func.count(),
+        MILLISECONDS: sa.func.sum(sa.cast(sa.func.round(seconds * 1000), sa.BigInteger)),
+        **{str(bound): sa.func.sum(sa.case((seconds <= bound, 1), else_=0)) for bound in PROVISION_BOUNDS},
+    }
+    row = connection.execute(sa.select(*sums.values()).where(resource.c.provisioned_at.is_not(None), *conditions)).one()
+    return {label: int(count or 0) for label, count in zip(sums, row, strict=True)}
 
 
 def select_ways(

@@ -69,20 +69,21 @@ def list_beginnings(connection: sa.Connection, *, since: datetime, until: dateti
     return [Beginnings(*row) for row in connection.execute(query)]
 
 
-def list_stays(connection: sa.Connection, *, since: datetime, until: datetime) -> list[Stays]:
+def list_stays(
+    connection: sa.Connection, *, since: datetime, until: datetime, before: datetime | None = None
+) -> list[Stays]:
     """Return how resources began that were provisioned in that time, and how long they stayed, as known at its end.
+
+    With `before`, of those alone that were provisioned before that moment.
 
     Left out is what was imported: of its like, those that went before the import are not known. The first stage is
     `unknown` where none was told within a day. Reads all resources, and the first placement of each.
     """
-    told = placement.alias("told")
-    first = (
-        sa.select(told.c.id)
-        .where(told.c.resource_uuid == resource.c.uuid)
-        .order_by(told.c.valid_from, told.c.id)
-        .limit(1)
-        .scalar_subquery()
-    )
+    earlier = placement.alias("earlier")
+    is_earlier = sa.tuple_(earlier.c.valid_from, earlier.c.id) < sa.tuple_(placement.c.valid_from, placement.c.id)
+    # The first of each, told so that PostgreSQL can join them all at once, and SQLite finds each in the index.
+    has_earlier = sa.exists().where(earlier.c.resource_uuid == placement.c.resource_uuid, is_earlier)
+    is_first = sa.and_(placement.c.resource_uuid == resource.c.uuid, sa.not_(has_earlier))
     gone = resource.c.deprovisioned_at
     is_late = seconds_between(connection, resource.c.provisioned_at, placement.c.valid_from) > UNWATCHED_SECONDS
     keys = (
@@ -94,8 +95,9 @@ def list_stays(connection: sa.Connection, *, since: datetime, until: datetime) -
     query = (
         sa.select(*keys, sa.func.count())
         .select_from(resource)
-        .outerjoin(placement, placement.c.id == first)
-        .where(resource.c.provisioned_at >= since, resource.c.provisioned_at < until, resource.c.imported_at.is_(None))
+        .outerjoin(placement, is_first)
+        .where(resource.c.provisioned_at >= since, resource.c.provisioned_at < (before or until))
+        .where(resource.c.imported_at.is_(None))
         .group_by(*(sa.text(key.name) for key in keys))
     )
     return [Stays(*row) for row in connection.execute(query)]
