@@ -55,6 +55,9 @@ async def test_serve_with_nothing_set_lists_everything_that_is_missing(tmp_path:
     ("target", "text"),
     [
         ("nowhere:service", "There is no module nowhere in "),
+        (":service", ":service names no module; write it as addon:service, for service of addon.py."),
+        ("..nowhere:service", "..nowhere:service names no module"),
+        ("sub/nowhere:service", "sub/nowhere:service names no module"),
         ("acme_of_cli:nobody", "acme_of_cli has no nobody."),
         ("acme_of_cli:something_else", "acme_of_cli:something_else is a int, not an AddonService."),
     ],

@@ -186,6 +186,8 @@ def load_service(target: str | None, env_file: str | None) -> "AddonService":
     if target is None:
         return build_fleet(read_settings(os.environ))
     module_name, _, name = target.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise ConfigurationError([f"{target} names no module; write it as addon:service, for service of addon.py."])
     sys.path.insert(0, str(Path.cwd()))
     try:
         service = getattr(importlib.import_module(module_name), name or "service")
