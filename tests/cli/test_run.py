@@ -78,6 +78,25 @@ except ConfigurationError as error:
     assert text in told
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
+        ("import os; os.not_there", "AttributeError: module 'os' has no attribute 'not_there'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+async def test_a_module_that_fails_is_told_with_its_own_traceback_alone(tmp_path: Path, line: str, text: str) -> None:
+    """It begins at the partner's line: what leads there is ours. That it lacks the service is not said of it."""
+    (tmp_path / "acme.py").write_text(f"{line}\n", encoding="utf-8")
+    done = await run("serve", "acme:service", environment=GOOD, cwd=tmp_path)
+
+    assert (2, True) == (done.status, "  - acme cannot be imported:\n" in done.err)
+    assert 1 == done.err.count('  File "')
+    assert f'  File "{tmp_path}/acme.py", line 1, in <module>' in done.err
+    assert text in done.err
+
+
 async def test_a_service_without_hooks_is_not_served(tmp_path: Path) -> None:
     """Exit 2 with the lines to paste; without a name the service is called `service`."""
     (tmp_path / "acme.py").write_text(ACME, encoding="utf-8")
