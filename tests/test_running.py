@@ -1,9 +1,16 @@
 """Whether a process is ready, as whoever sends it requests is told."""
 
 import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
 
 from browsing import visit
 from headrace.doctor import Finding, Level, examine
+from headrace.errors import ConfigurationError
+from headrace.running import prepare
+from headrace.store.sql.database import Database
 from headrace.testing import eventually
 from outages import full, read_only
 from pair import Pair, play_pair
@@ -31,6 +38,15 @@ async def test_a_file_that_is_full_is_not_ready(sqlite_url: str) -> None:
         await eventually(lambda: _is_ready(pair))
 
     assert (Level.FAIL, True) == (found.level, "database or disk is full" in found.text)
+
+
+def test_a_file_that_is_full_before_its_tables_are_made_is_said_in_a_line(tmp_path: Path) -> None:
+    """There was room when the start looked at it."""
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    sa.event.listen(database.engine, "checkout", lambda made, *_: made.execute("PRAGMA max_page_count = 20"))
+    with pytest.raises(ConfigurationError, match=r"cannot be used \(database or disk is full\)"):
+        prepare(database)
+    database.close()
 
 
 async def _ask(pair: Pair) -> tuple[int, list[str]]:

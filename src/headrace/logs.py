@@ -87,7 +87,7 @@ LOGGED = {
     LogName.WORKFLOW_SUPERSEDED: Logged("WARNING", "A run woke up after another worker took over; it ends, unwritten."),
     LogName.WORKFLOWS_ADOPTED: Logged("WARNING", "Workflows of an older release are gone on with."),
     LogName.STEP_FAILED: Logged("WARNING", "An attempt at a step failed; ERROR when no other follows."),
-    LogName.STEP_REFUSED: Logged("INFO", "A hook said no, with Refused; the customer reads why."),
+    LogName.STEP_REFUSED: Logged("INFO", "A hook said no, with Refused; `told` is why, as a customer reads it."),
     LogName.STEP_STOPPED: Logged("INFO", "An attempt failed, of a resource that is being removed: no other follows."),
     LogName.CLIENT_SECRET_REFUSED: Logged("ERROR", "Heroku does not take `HEADRACE_CLIENT_SECRET`; said once."),
     LogName.WORKER_SUPERSEDED: Logged("ERROR", "Another worker has this one's id; it begins anew."),

@@ -58,10 +58,12 @@ def prepare(database: Database) -> str | None:
         ConfigurationError: it cannot be used.
     """
     require_usable(database)
-    migrate(database)
-    prepare_engine(database)
-    with database.reads.connect() as connection:
-        return find_newer(connection)
+    # It may go, or be full, while its tables are made.
+    with explained(database):
+        migrate(database)
+        prepare_engine(database)
+        with database.reads.connect() as connection:
+            return find_newer(connection)
 
 
 def require_free_worker(parts: Parts) -> None:

@@ -1,12 +1,17 @@
 """Providers that keep the contract pass."""
 
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from checker.features.deprovision import CannotDeprovision
 from checker.features.provision import Fails
-from checker.provider import Provider, SynchronousProvider
+from checker.provider import PAUSE_SECONDS, TRIES, Provider, Resource, SynchronousProvider
 from checker.running import judge, list_bad
 from checker.unusual import UNUSUAL
 from headrace.checker import Selection
@@ -38,6 +43,47 @@ async def test_what_is_right_in_a_way_of_its_own_passes_without_a_finding(kind: 
     assert [] == list_bad(report)
     assert report.has_passed
     assert () == report.left
+
+
+class SellsOnePlanOutsideOfProductionOnly(Provider):
+    """Gives up the smallest plan in production, as it may: it learns of the stage when it has the token."""
+
+    async def set_config(self, http: aiohttp.ClientSession, resource: Resource) -> None:
+        if resource.plan == "basic" and "production" in await self.find_stages(http, resource):
+            await self.ask(http, resource, "POST", f"/addons/{resource.uuid}/actions/deprovision")
+        else:
+            await super().set_config(http, resource)
+
+    async def find_stages(self, http: aiohttp.ClientSession, resource: Resource) -> set[str]:
+        addon = await self.fetch(http, resource, f"/addons/{resource.uuid}")
+        couplings = await self.fetch(http, resource, f"/apps/{addon['app']['id']}/pipeline-couplings") if addon else []
+        return {coupling["stage"] for coupling in couplings or []}
+
+    async def fetch(self, http: aiohttp.ClientSession, resource: Resource, path: str) -> Any:
+        """Ask Heroku as `ask` does, for an answer."""
+        for _ in range(TRIES):
+            headers, status = {"Authorization": f"Bearer {resource.access_token}", "Accept": self.accept}, None
+            with suppress(aiohttp.ClientError):
+                async with http.get(self.heroku_url + path, headers=headers) as answer:
+                    status = answer.status
+                    if status == 200:
+                        return await answer.json()
+            if not await self.is_worth_repeating(http, resource, status):
+                return None
+            await asyncio.sleep(PAUSE_SECONDS)
+        return None
+
+
+async def test_a_plan_that_is_not_sold_at_a_stage_costs_no_other_judgement() -> None:
+    """What was given up is named with its plan and stage, and whatever else can be judged is."""
+    report = await judge(SellsOnePlanOutsideOfProductionOnly)
+    left_out = [result.reason for result in report.results if result.why == "needs"]
+
+    assert [] == list_bad(report)
+    assert 0 < len(left_out) < 20
+    assert {
+        "a provisioned resource; the provider gave up that of basic on an app at production: try another --plan"
+    } == set(left_out)
 
 
 class WithoutLogins(Provider):

@@ -55,6 +55,9 @@ async def test_serve_with_nothing_set_lists_everything_that_is_missing(tmp_path:
     ("target", "text"),
     [
         ("nowhere:service", "There is no module nowhere in "),
+        (":service", ":service names no module; write it as addon:service, for service of addon.py."),
+        ("..nowhere:service", "..nowhere:service names no module"),
+        ("sub/nowhere:service", "sub/nowhere:service names no module"),
         ("acme_of_cli:nobody", "acme_of_cli has no nobody."),
         ("acme_of_cli:something_else", "acme_of_cli:something_else is a int, not an AddonService."),
     ],
@@ -73,6 +76,25 @@ except ConfigurationError as error:
     told = await run_python(script, environment=build_environment(GOOD), cwd=tmp_path)
 
     assert text in told
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
+        ("import os; os.not_there", "AttributeError: module 'os' has no attribute 'not_there'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+async def test_a_module_that_fails_is_told_with_its_own_traceback_alone(tmp_path: Path, line: str, text: str) -> None:
+    """It begins at the partner's line: what leads there is ours. That it lacks the service is not said of it."""
+    (tmp_path / "acme.py").write_text(f"{line}\n", encoding="utf-8")
+    done = await run("serve", "acme:service", environment=GOOD, cwd=tmp_path)
+
+    assert (2, True) == (done.status, "  - acme cannot be imported:\n" in done.err)
+    assert 1 == done.err.count('  File "')
+    assert f'  File "{tmp_path}/acme.py", line 1, in <module>' in done.err
+    assert text in done.err
 
 
 async def test_a_service_without_hooks_is_not_served(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import pytest
 from click.testing import Result
 
 from cli.running import invoke
-from emulator.partner import RawPartner, answer
+from emulator.partner import RawPartner, accept_for_later, answer
 from headrace.cli.triggering import STAGES
 from headrace.emulator import Emulator
 from headrace.models import Stage
 from headrace.process.ports import bind
+from headrace.testing import eventually
 
 BOARD = re.compile(r"^(?:Its board: )?(http://127\.0\.0\.1:\d+/sso/apps/[-\w]+/addons/[-\w]+\S*)$", re.MULTILINE)
 
@@ -56,6 +57,21 @@ async def test_what_the_add_on_refuses_is_said_in_its_words(heroku: Emulator, ac
 
     assert [(1, "Your data does not fit.\n")] * 2 == [(result.exit_code, result.output) for result in (changed, made)]
     assert (1, 1) == (unknown.exit_code, len(unknown.output.splitlines())), unknown.output
+
+
+async def test_a_provision_that_is_given_up_is_said_to_be(heroku: Emulator, acme: RawPartner) -> None:
+    """Heroku knows such an add-on no more, which would be said of a mistyped name too."""
+    acme.reactions["POST"] = accept_for_later
+    waiting = asyncio.create_task(trigger(heroku, "provision", "--app", "storefront", "--plan", "basic"))
+    await eventually(lambda: len(heroku.state.addons) == 1)
+    [addon] = heroku.state.addons
+    heroku.remove_addon(addon)
+    result = await waiting
+
+    assert (1, f"{addon.name} is gone: the add-on gave the provision up. Its log says why.\n") == (
+        result.exit_code,
+        result.output,
+    )
 
 
 @pytest.mark.parametrize("app", ["nonsense", "storefront/../x", "?"])

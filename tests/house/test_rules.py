@@ -27,6 +27,7 @@ FORBIDDEN_NAMES = {"utils.py", "helpers.py", "common.py", "base.py"}
 # Where `except Exception` may stand: a hook, the partner's own code, may raise anything; a worker's chores go on; and
 # whoever waits for a write is told.
 MAY_CATCH_EVERYTHING = {
+    "cli/run.py",
     "hooks/registry.py",
     "inspector/batches.py",
     "inspector/inspector.py",

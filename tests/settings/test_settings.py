@@ -96,7 +96,9 @@ def test_the_help_of_a_setting_shows_its_default() -> None:
         ("HEADRACE_RECHECK_SECONDS", "soon", "soon is not a number of seconds above zero"),
         ("HEADRACE_RECHECK_SECONDS", "0", "0 is not a number of seconds above zero"),
         ("HEADRACE_RECHECK_SECONDS", "nan", "nan is not a number of seconds above zero"),
-        ("HEADRACE_RECHECK_SECONDS", "inf", "inf is not a number of seconds above zero"),
+        ("HEADRACE_RECHECK_SECONDS", "inf", "inf seconds are more than 10,000 days"),
+        ("HEADRACE_RECHECK_SECONDS", "-inf", "-inf is not a number of seconds above zero"),
+        ("HEADRACE_KEEP_DAYS", "99999999999", "99999999999 days are more than 10,000 days"),
         ("HEADRACE_KEEP_DAYS", "never", "never is not a number of days above zero"),
         ("HEADRACE_KEEP_DAYS", "36000", "36000 days are more than 10,000 days"),
         ("HEADRACE_PANEL_METRICS_DAYS", "many", "many is not a number of days above zero"),
@@ -108,6 +110,7 @@ def test_the_help_of_a_setting_shows_its_default() -> None:
         ("HEADRACE_CLIENT_SECRET", "new,", "has a comma with no client secret on one side"),
         ("HEADRACE_CLIENT_SECRET", "new,old,older", "has 3 client secrets; the new one and the old one"),
         ("HEADRACE_ANSWER_SECONDS", "-1", "-1 is not a number of seconds above zero"),
+        ("HEADRACE_ANSWER_SECONDS", "25", "25 is too long: Heroku gives up after 25"),
     ],
 )
 def test_a_bad_value_is_named_and_explained(name: str, value: str, problem: str) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from headrace.models import Addon, Grant, Inspection, Outcome, Owner, Placement, Ref, Secret, read_stage
 from headrace.protocol.partner import ProvisionRequest
+from headrace.store.sql.database import Database
 from headrace.store.state.resources import insert_resources, update_resource
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -78,3 +79,9 @@ def _make_addon(name: str, app: str) -> Addon:
         addon_service=Ref(id=id_of("service"), name="acme-search"),
         state="provisioned",
     )
+
+
+def is_waiting(database: Database) -> bool:
+    """Whether a transaction waits for another one's lock."""
+    with database.engine.connect() as connection:
+        return bool(connection.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())

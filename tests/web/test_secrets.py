@@ -15,6 +15,7 @@ from browsing import OPERATOR_COOKIE, SALT, log_in, provision, visit
 from headrace.emulator import Fault
 from headrace.emulator.kit.faults import Kind
 from headrace.encryption import KeyRing, make_key
+from headrace.errors import Refused
 from headrace.hooks.arguments import Resource
 from headrace.logs import make_json_formatter
 from headrace.models import Secret
@@ -205,6 +206,20 @@ async def test_the_text_of_a_hooks_error_is_in_the_log_and_nowhere_else(sqlite_u
     lines = [json.loads(line) for line in out.getvalue().splitlines() if HOOK_SECRET in line]
     assert ["step.failed"] == [line["event"] for line in lines]
     assert [] == [column for column, text in columns.items() if HOOK_SECRET in text]
+
+
+async def test_what_a_refusal_tells_is_logged_without_the_secrets_of_its_resource(sqlite_url: str) -> None:
+    """After a provision in the background nobody else is told, since Heroku shows nobody why it was given up."""
+    acme = Acme(config=CONFIG)
+    with capture_log() as out:
+        async with play(sqlite_url, acme) as pair:
+            addon = await provision(pair)
+            planted = await pair.parts.database.read(list_planted, pair, addon.id)
+            acme.error, acme.failures_left = Refused(f"No room beside {planted[0]}."), 1
+            await pair.call("PUT", f"/{addon.id}", json={"plan": "free"})
+
+    (line,) = [json.loads(line) for line in out.getvalue().splitlines() if '"step.refused"' in line]
+    assert ("on_plan_change", "No room beside •••.") == (line["hook"], line["told"])
 
 
 async def test_a_hooks_error_is_logged_without_the_secrets_of_its_resource(database_url: str) -> None:

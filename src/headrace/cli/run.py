@@ -4,12 +4,15 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from textwrap import indent
+from traceback import format_exception
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from headrace.cli.parts import PORT, Commands, env_file, load_env
-from headrace.errors import ConfigurationError
+from headrace.errors import ConfigurationError, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.assembly import Parts
@@ -21,6 +24,9 @@ FLEET_MODE = (
     "Fleet mode, because no MODULE:NAME was given: imported resources are kept current and shown. Heroku's calls are "
     "not answered, and no hook is called."
 )
+
+# In a traceback, what is between a command and the partner's code.
+NOT_THEIRS = (__file__, importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
 commands = Commands()
 
@@ -186,20 +192,39 @@ def load_service(target: str | None, env_file: str | None) -> "AddonService":
     if target is None:
         return build_fleet(read_settings(os.environ))
     module_name, _, name = target.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise ConfigurationError([f"{target} names no module; write it as addon:service, for service of addon.py."])
     sys.path.insert(0, str(Path.cwd()))
+    module = _import(module_name)
     try:
-        service = getattr(importlib.import_module(module_name), name or "service")
-    except ModuleNotFoundError as error:
-        if error.name != module_name:
-            raise
-        raise ConfigurationError([f"There is no module {module_name} in {Path.cwd()}."]) from None
-    except SyntaxError as error:
-        raise ConfigurationError([_describe_syntax(error)]) from None
+        service = getattr(module, name or "service")
     except AttributeError:
         raise ConfigurationError([f"{module_name} has no {name or 'service'}."]) from None
     if not isinstance(service, AddonService):
         raise ConfigurationError([f"{target} is a {type(service).__name__}, not an AddonService."])
     return service
+
+
+def _import(module_name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except HeadraceError:
+        raise
+    except SyntaxError as error:
+        raise ConfigurationError([_describe_syntax(error)]) from None
+    except Exception as error:  # noqa: BLE001 - a module of somebody's may raise anything
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            raise ConfigurationError([f"There is no module {module_name} in {Path.cwd()}."]) from None
+        told = indent(_spell_own_part(error), "    ")
+        raise ConfigurationError([f"{module_name} cannot be imported:\n\n{told}"]) from None
+
+
+def _spell_own_part(error: Exception) -> str:
+    """Return the traceback from the partner's own code on: what comes before it is ours, and Python's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in NOT_THEIRS:
+        trace = trace.tb_next
+    return "".join(format_exception(error.with_traceback(trace)))
 
 
 def _describe_syntax(error: SyntaxError) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self, cast
@@ -20,7 +21,11 @@ LOOKS_EVERY_SECONDS = 0.2
 
 
 class NotTriggered(HeadraceError):
-    """An emulated Heroku was asked for something, and is not there or does not do it."""
+    """An emulated Heroku was asked for something, and is not there or does not do it; `status` is its answer's."""
+
+    def __init__(self, text: str, *, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(text)
 
 
 class Control:
@@ -57,7 +62,8 @@ class Control:
                 f"No emulated Heroku answers at {self._url}. Start one with `headrace dev`, or say where with --heroku."
             ) from None
         if answer.status >= 400:
-            raise NotTriggered(shown.get("message", "The emulator refused.") if isinstance(shown, dict) else str(shown))
+            text = shown.get("message", "The emulator refused.") if isinstance(shown, dict) else str(shown)
+            raise NotTriggered(text, status=answer.status)
         return shown
 
     async def find_addon(self, app: str, name: str | None) -> dict[str, Any]:
@@ -84,11 +90,22 @@ class Control:
         return f"{slug}:{plan}"
 
     async def wait_for(self, addon: Mapping[str, Any], *, within: float) -> str:
-        """Return the state of an add-on as soon as it is not being provisioned, or when time is up."""
+        """Return the state of an add-on as soon as it is not being provisioned, or when time is up.
+
+        Raises:
+            NotTriggered: the partner gave the provision up, so that Heroku has taken the add-on away.
+        """
         deadline, state = monotonic() + within, str(addon["state"])
         while state == "provisioning" and monotonic() < deadline:
             await asyncio.sleep(LOOKS_EVERY_SECONDS)
-            state = (await self.ask("GET", f"/addons/{addon['id']}"))["state"]
+            try:
+                state = (await self.ask("GET", f"/addons/{addon['id']}"))["state"]
+            except NotTriggered as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+                raise NotTriggered(
+                    f"{addon['name']} is gone: the add-on gave the provision up. Its log says why."
+                ) from None
         return state
 
     async def find_board(self, addon: Mapping[str, Any], user: str | None) -> str:

@@ -23,6 +23,7 @@ from headrace.settings.notices import NOTICE_FORM, NOTICE_SECRET, NoticeForm, re
 from headrace.settings.texts import (
     COMMON_DATABASE,
     OWN_DATABASE,
+    read_answer_seconds,
     read_common_database,
     read_connections,
     read_days,
@@ -172,7 +173,7 @@ class Settings:
     )
     answer_within: timedelta = declare(
         "HEADRACE_ANSWER_SECONDS",
-        read_seconds,
+        read_answer_seconds,
         default="20",
         what="how long a plan change may keep Heroku waiting for your hook before it is answered 202, in seconds",
         more="Heroku gives up after 25.",

@@ -13,6 +13,7 @@ from headrace.settings.declaring import EMULATOR_HOST, Given
 SHORTEST_SECRET = 32
 OWN_DATABASE, COMMON_DATABASE = "HEADRACE_DATABASE_URL", "DATABASE_URL"
 LONGEST = timedelta(days=10_000)
+HEROKU_GIVES_UP_AFTER = timedelta(seconds=25)
 # With fewer a worker has none left to work with, once it holds the two that show others that it lives.
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 4, 100
 # A million series are some 240 MB at each scrape.
@@ -90,6 +91,13 @@ def read_seconds(given: Given) -> timedelta:
     return _read_duration(given.text, unit="seconds")
 
 
+def read_answer_seconds(given: Given) -> timedelta:
+    duration = read_seconds(given)
+    if duration >= HEROKU_GIVES_UP_AFTER:
+        raise ConfigurationError([f"{given.text} is too long: Heroku gives up after {HEROKU_GIVES_UP_AFTER.seconds}."])
+    return duration
+
+
 def read_days(given: Given) -> timedelta:
     return _read_duration(given.text, unit="days")
 
@@ -101,9 +109,12 @@ def read_days_or_none(given: Given) -> timedelta:
 
 def _read_duration(text: str, *, unit: str) -> timedelta:
     try:
-        duration = timedelta(**{unit: float(text)})
-    except (ValueError, OverflowError):
+        number = float(text)
+        duration = timedelta(**{unit: number})
+    except ValueError:
         duration = timedelta(0)
+    except OverflowError:
+        duration = timedelta.max if number > 0 else timedelta(0)
     if duration <= timedelta(0):
         raise ConfigurationError([f"{text} is not a number of {unit} above zero."])
     if duration > LONGEST:

@@ -11,7 +11,7 @@ from headrace.store.state.due import make_due
 from headrace.store.state.placements import save_inspection
 from headrace.store.state.resources import lock_resources
 from headrace.testing import eventually
-from store.making import HOUR, NOON, add_resource, id_of, place
+from store.making import HOUR, NOON, add_resource, id_of, is_waiting, place
 
 
 async def test_who_asks_for_looks_waits_for_who_records_them(postgres_url: str) -> None:
@@ -28,7 +28,7 @@ async def test_who_asks_for_looks_waits_for_who_records_them(postgres_url: str) 
             lock_resources(recording, uuids)
             _record(recording, uuids[1])
             asking = threads.submit(_ask_for, database, uuids)
-            await eventually(lambda: asking.done() or _is_waiting(database))
+            await eventually(lambda: asking.done() or is_waiting(database))
             _record(recording, uuids[0])
         asking.result()
     database.close()
@@ -42,8 +42,3 @@ def _record(connection: sa.Connection, uuid: str) -> None:
 def _ask_for(database: Database, uuids: list[str]) -> None:
     with database.transaction() as connection:
         make_due(connection, uuids, now=NOON + timedelta(minutes=1))
-
-
-def _is_waiting(database: Database) -> bool:
-    with database.engine.connect() as connection:
-        return bool(connection.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())

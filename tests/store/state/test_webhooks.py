@@ -1,5 +1,7 @@
 """Subscriptions on both databases: which resources lack one, and which have what is wanted."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,9 +10,11 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import secret
+from headrace.store.state.resources import lock_resource
 from headrace.store.state.secrets import TOKEN
 from headrace.store.state.webhooks import claim_unsubscribed, find_subscription, save_subscribed
-from store.making import HOUR, NOON, add_resource, id_of
+from headrace.testing import eventually
+from store.making import HOUR, NOON, add_resource, id_of, is_waiting
 
 URL = "https://acme.example/heroku/webhooks"
 DAY = timedelta(days=1)
@@ -22,9 +26,11 @@ async def claim(
     return await database.write(claim_unsubscribed, url=url, include=include, now=now, retry_after=DAY, limit=limit)
 
 
-async def add(database: Database, name: str = "acme-1", state: State = State.PROVISIONED) -> str:
+async def add(
+    database: Database, name: str = "acme-1", state: State = State.PROVISIONED, *, at: datetime = NOON
+) -> str:
     def insert(connection: sa.Connection) -> str:
-        uuid = add_resource(connection, name, state=state)
+        uuid = add_resource(connection, name, at=at, state=state)
         connection.execute(sa.insert(secret).values(resource_uuid=uuid, kind=TOKEN, sealed=b"sealed"))
         return uuid
 
@@ -94,3 +100,20 @@ async def test_a_large_fleet_is_claimed_in_parts(database: Database) -> None:
 
     assert [2, 2, 1, 0] == [len(part) for part in parts]
     assert {id_of(f"acme-{number}") for number in range(5)} == {uuid for part in parts for uuid, _ in part}
+
+
+async def test_who_claims_waits_for_who_orders_of_the_same(postgres_url: str) -> None:
+    """Neither has what the other waits for, although the resources were made in another order."""
+    database = Database(postgres_url)
+    first, last = sorted(("acme-1", "acme-2"), key=id_of)
+    await add(database, last, at=NOON)
+    await add(database, first, at=NOON + HOUR)
+
+    with ThreadPoolExecutor() as threads:
+        with database.transaction() as ordering:
+            lock_resource(ordering, id_of(first))
+            claiming = threads.submit(lambda: asyncio.run(claim(database)))
+            await eventually(lambda: claiming.done() or is_waiting(database))
+            lock_resource(ordering, id_of(last))
+        assert [(id_of(first), 1), (id_of(last), 1)] == claiming.result()
+    database.close()

@@ -1,19 +1,26 @@
 """Jobs that only set config vars are told to Heroku in batches: few transactions, and nothing comes in between."""
 
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import chain, repeat
 
 import pytest
 import sqlalchemy as sa
 
+from headrace import AddonService
 from headrace.emulator import Addon, Clock, Fault
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.platform import build_config_update
+from headrace.service import find_assembly
 from headrace.store.state.config.batches import begin_telling, claim_config_batch
 from headrace.store.state.config.changes import list_config_changes
 from headrace.store.state.resources import find_resource
+from headrace.workflows.config.batches import TOLD_WITHIN_SECONDS, ConfigBatches
 from headrace.workflows.engine.ids import read_kind
 from headrace.workflows.engine.ledger import workflow_status
+from headrace.workflows.lifecycle.core import Core
 from ordering import SOON, TOKEN, list_patches, list_secret_kinds, load_config, provision, script, worker
 from pair import Pair, play_pair
 
@@ -40,6 +47,21 @@ async def count_done(pair: Pair, job_id: str) -> int:
 async def find_running(pair: Pair, addon: Addon) -> str | None:
     row = await pair.parts.database.read(find_resource, addon.id)
     return None if row is None else row.running
+
+
+@asynccontextmanager
+async def timed_worker(pair: Pair, seconds: Iterable[float]) -> AsyncIterator[None]:
+    """Run a worker by whose stopwatch it is so late, one reading after the other."""
+    service = AddonService(pair.parts.settings)
+    pair.acme.register(service)
+    assembly = find_assembly(service)
+    parts, read = assembly.assemble(), iter(seconds)
+    core = Core(
+        manifest=parts.manifest, database=parts.database, secrets=parts.secrets, engine=parts.engine, clock=parts.clock
+    )
+    ConfigBatches(core, parts.client, stopwatch=lambda: next(read))
+    async with assembly.running(parts, has_worker=True):
+        yield
 
 
 async def count_workflows(pair: Pair, kind: WorkflowKind) -> int:
@@ -185,3 +207,48 @@ async def test_a_batch_takes_what_is_free_from_behind_the_last_one(database_url:
         assert ["first", "first", "second"] == [
             await find_running(pair, addon) for addon in sorted(addons, key=lambda each: each.id)
         ]
+
+
+# A batch is opened, and one of it has begun, with the proof before it: what comes then is too late, and the next batch.
+TOO_LATE = TOLD_WITHIN_SECONDS + 1
+
+
+async def test_what_a_batch_has_not_begun_in_its_time_is_in_the_next(database_url: str) -> None:
+    """Nothing of it is asked first, since Heroku was told nothing, and each is told once."""
+    async with play_pair(database_url, has_worker=False) as pair:
+        addons = await begin(pair)
+        job_id = await order(pair, "t-1")
+        async with timed_worker(pair, chain([0.0, 0.0, 0.0], repeat(TOO_LATE))):
+            assert 3 == await count_done(pair, job_id)
+
+        assert (2, 0) == tuple(
+            [await count_workflows(pair, kind) for kind in (WorkflowKind.CONFIG_BATCH, WorkflowKind.CONFIG_CHANGE)]
+        )
+        for addon in addons:
+            assert ("t-1", [200, 200], []) == (addon.config[TOKEN], list_patches(pair, addon), list_reads(pair, addon))
+
+
+async def test_within_its_time_a_batch_begins_all_that_is_in_it(sqlite_url: str) -> None:
+    """To the last moment."""
+    async with play_pair(sqlite_url, has_worker=False) as pair:
+        await begin(pair)
+        job_id = await order(pair, "t-1")
+        async with timed_worker(pair, chain([0.0], repeat(TOLD_WITHIN_SECONDS))):
+            assert 3 == await count_done(pair, job_id)
+
+        assert 1 == await count_workflows(pair, WorkflowKind.CONFIG_BATCH)
+
+
+async def test_a_change_of_plan_comes_before_what_a_batch_has_not_begun(database_url: str) -> None:
+    """It waits for the batch, and not for the next one."""
+    async with play_pair(database_url, has_worker=False, HEADRACE_ANSWER_SECONDS="1") as pair:
+        addons = sorted(await begin(pair), key=lambda each: each.id)
+        job_id = await order(pair, "t-1")
+        await pair.parts.feeding.run_once()
+        await pair.heroku.change_plan(addons[-1], "free")
+        async with timed_worker(pair, chain([0.0, 0.0, 0.0], repeat(TOO_LATE))):
+            assert 3 == await count_done(pair, job_id)
+
+        names = [event.name for event in await pair.list_events(addons[-1].id)]
+        assert ["plan_change.done", "config.set"] == [each for each in names if each.endswith((".done", ".set"))][-2:]
+        assert ["t-1"] * 3 == [addon.config[TOKEN] for addon in addons]

@@ -94,9 +94,8 @@ async def removal_ended(harness: Harness) -> Complaint | None:
 
 
 async def begin_another(harness: Harness) -> Addon:
-    """Create an add-on for a provider that has shown that it can provision one when nothing goes wrong."""
-    await harness.finish(await find_first(harness))
-    return harness.begin()
+    """Create an add-on for a provider that has shown that it can provision one there when nothing goes wrong."""
+    return harness.begin(like=await harness.finish(await find_first(harness)))
 
 
 async def complain_unless_provisioned(harness: Harness, addon: Addon) -> Complaint | None:

@@ -111,9 +111,9 @@ class Harness:
         """Ask for the resource of an add-on that Heroku has already."""
         return Resource(addon=addon, answer=await self.send_provision(addon, changes))
 
-    def begin(self, plan: str = "") -> Addon:
-        """Create an add-on at Heroku only; each is on an app of its own, in or outside of a pipeline."""
-        app, plan_name = self._customer.create_app(), plan or self.plans[0]
+    def begin(self, plan: str = "", *, like: Resource | None = None) -> Addon:
+        """Create an add-on at Heroku only; each is on an app of its own, in or outside of a pipeline, or as `like`."""
+        app, plan_name = self._customer.create_app(like.addon.app if like else None), plan or self.plans[0]
         addon = self.heroku.begin_provision(app, f"{self.manifest.id}:{plan_name}")
         self._latest = addon.id
         self._codes[msgspec.json.decode(addon.provision_body)["oauth_grant"]["code"]] = addon.id
@@ -163,13 +163,23 @@ class Harness:
             self.heroku.state.mark_provisioned(addon)
 
     async def finish(self, resource: Resource) -> Resource:
-        """Wait until a resource is provisioned; a provider that never does it is waited for once."""
+        """Wait until a resource is provisioned; a provider that never does it is waited for once.
+
+        One that gives it up is another matter: a plan that it does not sell at a stage, say, says nothing of others.
+        """
         self.require_accepted(resource)
         if not resource.is_asynchronous:
             return resource
         if not self.has_callback:
             raise NotJudged(Why.EXCLUDED, "a resource that is provisioned asynchronously, and so a call back")
+        place = _name_place(resource.addon)
         if self._is_never_provisioned or not await self.until_settled(resource):
+            if resource.addon.state is not State.PROVISIONING:
+                plan = resource.addon.plan.name
+                reason = (
+                    f"a provisioned resource; the provider gave up that of {plan} on an app {place}: try another --plan"
+                )
+                raise NotJudged(Why.NEEDS, reason)
             self._is_never_provisioned = True
             raise NotJudged(Why.NEEDS, "a provisioned resource; asynchronous.provisioned tells why there is none")
         return resource
@@ -266,6 +276,11 @@ class Harness:
         body = exchange.raw_request.decode("latin-1")
         found = next((addon_id for code, addon_id in self._codes.items() if code in body), "")
         return found or ("" if body else self._latest)
+
+
+def _name_place(addon: Addon) -> str:
+    coupling = addon.app.coupling
+    return f"at {coupling.stage}" if coupling else "in no pipeline"
 
 
 def _is_about(exchange: Exchange, owner: str, addon: Addon) -> bool:

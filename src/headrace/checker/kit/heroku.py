@@ -53,9 +53,10 @@ class Customer:
         self._places = cycle(PLACES)
         self._count = 0
 
-    def create_app(self) -> App:
+    def create_app(self, like: App | None = None) -> App:
+        """Create an app at the next place, or where another one stands."""
         self._count += 1
-        place = next(self._places)
+        place = next(self._places) if like is None else (like.coupling and like.coupling.stage)
         owner = TEAM if place else CUSTOMER
         app = self._heroku.create_app(f"checker-app-{self._count}", owner=owner, region=self._region)
         if place:

@@ -57,7 +57,8 @@ def claim_unsubscribed(
         )
         .limit(limit)
     )
-    claimed = [(uuid, count + 1) for uuid, count in connection.execute(query)]
+    # What names a resource locks it, on PostgreSQL: in the one order, as `lock_resources` does.
+    claimed = sorted((uuid, count + 1) for uuid, count in connection.execute(query))
     for uuid, number in claimed:
         row = {"resource_uuid": uuid, "number": number, "url": url, "include": joined, "asked_at": now}
         changes = ("number", "url", "include", "asked_at", "subscribed_at")

@@ -69,6 +69,7 @@ class Actions:
 
     def _record_begun(self, connection: sa.Connection, change: ConfigChangeRow) -> None:
         uuid, number, now = change.resource_uuid, change.number, self._core.clock()
+        lock_resource(connection, uuid)
         note_tried(connection, uuid, number, now=now)
         add_event(connection, uuid, TimelineName.ACTION_BEGUN, now=now, number=number, action=change.names[0])
 

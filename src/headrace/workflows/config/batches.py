@@ -7,7 +7,7 @@ of failures: that a batch can fail in part is nobody else's matter. A batch that
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -87,11 +87,12 @@ def has_room(connection: sa.Connection) -> bool:
 
 
 class ConfigBatches:
-    """Tells Heroku of batches."""
+    """Tells Heroku of batches; how long that takes is read from `stopwatch`, in seconds."""
 
-    def __init__(self, core: Core, client: HerokuClient) -> None:
+    def __init__(self, core: Core, client: HerokuClient, *, stopwatch: Callable[[], float] = monotonic) -> None:
         self._core = core
         self._client = client
+        self._stopwatch = stopwatch
         core.engine.register(WorkflowKind.CONFIG_BATCH, self.run)
 
     async def run(self, run: Run, _batch: str, argument: Any) -> None:
@@ -109,11 +110,11 @@ class ConfigBatches:
         plan_anew(connection)
         left = begin_telling(connection, batch, numbers, now=self._core.clock())
         orders = self._core.secrets.load_orders(connection, {each.uuid: each.number for each in left})
-        now = monotonic()
+        now = self._stopwatch()
         return Telling(batch=batch, uuids=list(numbers), left=left, orders=orders, began_at=now, proved_at=now)
 
     async def _tell(self, telling: Telling, change: BatchedChange) -> None:
-        if monotonic() - telling.began_at > TOLD_WITHIN_SECONDS:
+        if self._stopwatch() - telling.began_at > TOLD_WITHIN_SECONDS:
             return
         await self._prove(telling)
         telling.left.remove(change)
@@ -142,7 +143,7 @@ class ConfigBatches:
 
     async def _prove(self, telling: Telling) -> None:
         """Have nothing told by a worker that was taken over: what it tells may be older than what was told since."""
-        now = monotonic()
+        now = self._stopwatch()
         if now - telling.proved_at > PROVED_FOR_SECONDS:
             # Before the answer is there: the others need not ask the same.
             telling.proved_at = now

@@ -161,7 +161,8 @@ class Run:
         if (hook := find_blamed(error)) is not None:
             detail["hook"] = hook
         if isinstance(error, Refused):
-            log.info(LogName.STEP_REFUSED, extra=detail)
+            told = await self._redact(self._uuid, error.message)
+            log.info(LogName.STEP_REFUSED, extra={**detail, "told": told})
             return
         if isinstance(error, HeadraceError):
             detail["error"] = await self._redact(self._uuid, str(error))

@@ -1,5 +1,7 @@
 """Who may see an app is kept for as long as there is something of ours on it."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -16,7 +18,8 @@ from headrace.store.state.people.access import (
     save_access,
 )
 from headrace.store.state.resources import find_resource, forget_options, remove_resource, update_resource
-from store.making import HOUR, NOON, add_resource, id_of
+from headrace.testing import eventually
+from store.making import HOUR, NOON, add_resource, id_of, is_waiting
 
 ADA = Access(user_ids=frozenset({"u-1"}), emails=frozenset({"ada@lumen.example"}))
 OPTIONS = {"contact": "ada@lumen.example"}
@@ -54,6 +57,25 @@ def test_what_older_releases_kept_is_forgotten(database: Database) -> None:
         assert {id_of("blog")} == _list_apps(connection)
         rows = [find_resource(connection, id_of(name)) for name in ("gone", "here")]
         assert ([1, 0], [{}, OPTIONS]) == (forgotten, [row.options for row in rows if row])
+
+
+async def test_who_forgets_people_waits_for_who_is_told_of_them(postgres_url: str) -> None:
+    """The last resource on an app goes, while Heroku answers who may see it: neither has what the other waits for."""
+    database = Database(postgres_url)
+    await database.write(save_access, id_of("shop"), ADA, now=NOON)
+
+    with ThreadPoolExecutor() as threads:
+        with database.transaction() as telling:
+            doubt_access(telling, id_of("shop"), now=NOON)
+            forgetting = threads.submit(lambda: asyncio.run(database.write(forget_people)))
+            await eventually(lambda: forgetting.done() or is_waiting(database))
+            save_access(telling, id_of("shop"), ADA, now=NOON + HOUR)
+        forgetting.result()
+        with database.reads.connect() as connection:
+            left = _list_apps(connection)
+    database.close()
+
+    assert set() == left
 
 
 def test_answers_of_a_future_are_of_now_and_in_doubt(database: Database) -> None:

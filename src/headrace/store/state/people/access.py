@@ -94,5 +94,6 @@ def forget_people(connection: sa.Connection, app_id: str | None = None) -> None:
     if app_id is not None:
         apps = apps.where(access_check.c.app_id == app_id)
     gone = list(connection.execute(apps).scalars())
-    for table in (access, access_check):
+    # In the order of `save_access`: else the two may each have what the other waits for.
+    for table in (access_check, access):
         connection.execute(sa.delete(table).where(table.c.app_id.in_(gone)))
