@@ -14,12 +14,7 @@ from headrace.models import Outcome, State
 from headrace.store.sql.database import plan_anew
 from headrace.store.sql.rows import pass_rows, rows_as_table
 from headrace.store.sql.tables.columns import Moment
-from headrace.store.sql.tables.schema import (
-    pipeline,
-    placement,
-    placement_check,
-    resource,
-)
+from headrace.store.sql.tables.schema import pipeline, placement, placement_check, resource
 from headrace.store.state.hour_counts import HourFigure, save_hour_counts
 from headrace.store.state.placements import LIVE
 from headrace.store.state.resources import lock_resources
