@@ -1,7 +1,9 @@
 """Writes share commits: they are done together, fail alone, and are nothing when the commit fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -254,6 +256,40 @@ async def test_a_caller_who_gave_up_in_time_writes_nothing(notes: Database) -> N
     await notes.write(add, "later")
 
     assert {"later"} == await list_names(notes)
+
+
+@pytest.mark.parametrize("is_together", [False, True], ids=["alone", "together"])
+async def test_who_was_undone_for_others_is_run_again(postgres_url: str, *, is_together: bool) -> None:
+    """PostgreSQL ends one of two that wait for each other; its caller does not notice."""
+    database, runs = Database(postgres_url), Counter[str]()
+    has_begun, meeting = threading.Event(), threading.Barrier(2, timeout=60)
+
+    def touch(connection: sa.Connection, *names: str) -> str:
+        runs[names[0]] += 1
+        for name in names:
+            connection.execute(sa.update(TABLE).where(TABLE.c.name == name).values(about=names[0]))
+            if name == names[0] and runs[name] == 1:
+                has_begun.set()
+                meeting.wait()
+        return names[0]
+
+    def touch_left(connection: sa.Connection, _items: Sequence[None]) -> list[str]:
+        return [touch(connection, "left", "right")]
+
+    def touch_right(connection: sa.Connection, _items: Sequence[None]) -> list[str]:
+        return [touch(connection, "right", "left")]
+
+    def write(query: Callable[[sa.Connection, Sequence[None]], list[str]]) -> Awaitable[str | list[str]]:
+        return database.write_together(query, None) if is_together else database.write(query, [])
+
+    await database.write(TABLE.metadata.create_all)
+    await database.write(add_all, ["left", "right"])
+    first = asyncio.ensure_future(write(touch_left))
+    await asyncio.to_thread(has_begun.wait, 60)
+    await asyncio.gather(first, write(touch_right))
+    await asyncio.to_thread(database.close)
+
+    assert runs.total() > 2
 
 
 async def test_what_was_submitted_is_written_at_the_end(sqlite_url: str) -> None:

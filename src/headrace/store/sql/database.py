@@ -18,6 +18,7 @@ from sqlalchemy import event
 
 from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.compiled import COMPILED
+from headrace.store.sql.deadlocks import run_transaction
 from headrace.store.sql.fence import find_fence, put_behind_fence
 from headrace.store.sql.group_commit import GroupCommit
 from headrace.store.sql.open_file import OpenFile
@@ -153,7 +154,7 @@ class Database:
             with self.transaction() as connection:
                 return fenced(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run_transaction, run)
 
     async def write_together(self, query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
         """Write an item by a query that takes many, with those that come meanwhile.

@@ -6,7 +6,8 @@ share their statements as well. Where one of a group fails, all are run once mor
 their own. Whoever writes behind a fence does so here too: of all that share a commit the database is asked at once.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
-the rows of its items in one order, and two transactions of several kinds could wait for each other's.
+the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
+in a circle all the same, PostgreSQL undoes one of them, which is run once more.
 """
 
 from collections import defaultdict
@@ -16,10 +17,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from time import sleep
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from headrace.store.sql.deadlocks import MOST_RUNS, PAUSE_SECONDS, is_undone_for_others
 from headrace.store.sql.fence import Fence, Superseded, find_superseded
 
 T = TypeVar("T")
@@ -141,7 +144,7 @@ def commit(kinds: list[list[Write]], begin: Begin) -> None:
         outcome.tell()
 
 
-def _commit_kinds(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
+def _commit_kinds(kinds: list[list[Write]], begin: Begin, *, runs: int = MOST_RUNS) -> list[Outcome]:
     """Run the writes of one query or more; where one of several spoils it, all are run again, each apart.
 
     Nearly always all goes well, and savepoints, which are two statements for each query, would be for nothing.
@@ -155,6 +158,9 @@ def _commit_kinds(kinds: list[list[Write]], begin: Begin) -> list[Outcome]:
                 failure = error
                 raise
     except BaseException as error:  # noqa: BLE001 - nothing was written: everybody is told, and the thread lives on
+        if is_undone_for_others(error) and runs > 1:
+            sleep(PAUSE_SECONDS)
+            return _commit_kinds(kinds, begin, runs=runs - 1)
         is_alone = len(kinds) == 1 and len(kinds[0]) == 1
         if error is failure and not is_alone and not _is_disconnected(error):
             return _commit_apart(kinds, begin)
