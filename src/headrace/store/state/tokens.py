@@ -1,5 +1,6 @@
 """Where the client's tokens live between requests: in the store, sealed."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ class StoredTokens:
         self._clock = clock
         # What this process claims, or has claimed, and until when.
         self._claims: set[tuple[str, datetime]] = set()
+        self._claiming: set[asyncio.Task[bool]] = set()
 
     async def find_token(self, uuid: str) -> Token | None:
         # Asked for before each call of Heroku: a workflow that was taken over makes none.
@@ -40,7 +42,11 @@ class StoredTokens:
         claim = (uuid, now + REFRESH_LEASE)
         # Noted before: whoever is stopped while it is written may have it.
         self._claims.add(claim)
-        is_claimed = await self._database.write(self._secrets.claim_refresh, uuid, stale, now=now, until=claim[1])
+        write = self._database.write(self._secrets.claim_refresh, uuid, stale, now=now, until=claim[1])
+        claiming = asyncio.create_task(write)
+        self._claiming.add(claiming)
+        claiming.add_done_callback(self._claiming.discard)
+        is_claimed = await asyncio.shield(claiming)
         if not is_claimed:
             self._claims.discard(claim)
         return is_claimed
@@ -54,5 +60,8 @@ class StoredTokens:
 
         A workflow that a stop has caught in a refresh would else wait for the lease's end, wherever it goes on.
         """
+        # What is written although nobody waits for it may else be written after this.
+        here = asyncio.get_running_loop()
+        await asyncio.gather(*(each for each in self._claiming if each.get_loop() is here), return_exceptions=True)
         if self._claims:
             await self._database.write(self._secrets.give_back_refreshes, self._claims)
