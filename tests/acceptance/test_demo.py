@@ -71,6 +71,8 @@ def test_the_tours_page_has_everything_and_a_button_for_each_step(
     fragment = page.url.partition("#")[2]
     page.goto(str(page.get_by_role("link", name="Board, for step 2").get_attribute("href")), wait_until="commit")
     page.wait_for_url("**/board#*")
+    # What a lane's cards say of themselves is asked for as it is unfolded.
+    page.locator(".lane", has_text="storefront").first.locator("summary").first.click()
 
     assert ([], [], []) == (found, watch.complaints, find_invalid(tmp_path, httpx2.get(address).text))
     assert ("step-2", True) == (fragment, told.startswith("Promoted storefront-staging: storefront is at release v"))
