@@ -251,6 +251,7 @@ def _make_check(board: int, stage: Stage, *, now: datetime) -> dict[str, Any]:
         "resource_uuid": _id_of("resource", board, stage),
         "outcome": Outcome.PLACED,
         "checked_at": now,
+        "read_whole_at": now,
         "tried_at": now,
         "next_check_at": now + timedelta(hours=1),
     }

@@ -97,7 +97,7 @@ async def test_of_many_looks_few_are_whole(database_url: str) -> None:
 
     async def respond(request: Request) -> Response:
         whole.append(request.url.query)
-        return Response(status_code=304)
+        return Response(status_code=304, headers={"ETag": '"v1"'})
 
     async with play_pair(database_url) as pair:
         addon = await provision(pair, "shop-staging")

@@ -7,7 +7,7 @@ alone makes something of it.
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,8 @@ from headrace.store.sql.tables.schema import (
 from headrace.store.state.people.access import build_is_fresh
 from headrace.store.state.placements import LIVE
 
+_NOTHING: frozenset[Any] = frozenset()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
@@ -36,28 +38,45 @@ class Asker:
     session: str
 
 
-def load_marks(connection: sa.Connection, askers: Collection[Asker], *, recent: Recent) -> dict[Asker, int]:
-    """Return a mark for each of these whose session has not ended."""
+def load_marks(
+    connection: sa.Connection, askers: Collection[Asker], *, recent: Recent, ask_every: timedelta
+) -> dict[Asker, int]:
+    """Return a mark for each of these whose session has not ended.
+
+    Where there is something to ask Heroku about, it is another one after a while, so that it is asked again.
+    """
+    turn = recent.now.timestamp() // ask_every.total_seconds()
     people = {person for asker in askers for person in asker.people}
     opened = {asker.opened for asker in askers}
     moments = bind_recent(recent)
     known = _gather(connection, _query_known(), {"people": list(people), **moments})
-    own = _gather(connection, _query_opened(), {"opened": list(opened), **moments})
     near = _gather(connection, _query_near(), {"opened": list(opened), **moments})
+    # Nearly everybody is known at the app that they come from.
+    unknown = opened.difference(row[1] for rows in known.values() for row in rows)
+    own = _gather(connection, _query_opened(), {"opened": list(unknown), **moments}) if unknown else {}
     ended = set(connection.execute(_query_ended(), {"digests": [asker.session for asker in askers]}).scalars())
-    return {
-        asker: hash((own[asker.opened], near[asker.opened], *(known[person] for person in asker.people)))
-        for asker in askers
-        if asker.session not in ended
-    }
+    marks = {}
+    for asker in askers:
+        if asker.session not in ended:
+            rows = [own.get(asker.opened, _NOTHING), *(known.get(person, _NOTHING) for person in asker.people)]
+            # The last column tells whether Heroku has answered lately.
+            is_to_be_asked = asker.opened in near or any(not row[-1] for some in rows for row in some)
+            marks[asker] = hash((*rows, near.get(asker.opened), turn if is_to_be_asked else None))
+    return marks
 
 
-def _gather(connection: sa.Connection, query: sa.Select[Any], asked: dict[str, Any]) -> dict[str, frozenset[Any]]:
-    """Return the rows of each of those that stand in the first column."""
-    rows = defaultdict[str, list[Any]](list)
-    for first, *others in connection.execute(query, asked):
-        rows[first].append(tuple(others))
-    return defaultdict(frozenset, {first: frozenset(others) for first, others in rows.items()})
+def _gather(
+    connection: sa.Connection, query: sa.Select[Any], asked: dict[str, Any]
+) -> dict[str, frozenset[tuple[Any, ...]]]:
+    """Return the rows of each of those that stand in the first column, as the driver gives them."""
+    rows = defaultdict[str, list[tuple[Any, ...]]](list)
+    result = connection.execute(query, asked)
+    # Whether a row is another one is all that is asked: making values of it would be most of the work.
+    assert result.cursor is not None
+    for row in result.cursor.fetchall():
+        rows[row[0]].append(row)
+    result.close()
+    return {first: frozenset(some) for first, some in rows.items()}
 
 
 @cache
@@ -111,11 +130,11 @@ def _show(of: sa.ColumnElement[str]) -> sa.Select[Any]:
         sa.select(
             of,
             *(shown.uuid, shown.name, shown.plan, shown.region, shown.state, shown.message),
-            *(shown.app_id, shown.app_name, _take(shown.created_at)),
-            *(current.c.pipeline_id, pipeline.c.name, current.c.stage, _take(current.c.valid_from)),
+            *(shown.app_id, shown.app_name, shown.created_at),
+            *(current.c.pipeline_id, pipeline.c.name, current.c.stage, current.c.valid_from),
             *(before.c.stage, check.outcome, check.checked_at.is_(None), check.error.is_(None)),
             check.read_whole_at.between(make_moment("after"), make_moment("now")),
-            *(_take(access_check.c.checked_at), _take(access_check.c.doubted_at)),
+            *(access_check.c.checked_at, access_check.c.doubted_at),
             build_is_fresh(after=make_moment("after"), now=make_moment("now")),
         )
         .select_from(resource)
@@ -129,8 +148,3 @@ def _show(of: sa.ColumnElement[str]) -> sa.Select[Any]:
         .outerjoin(access_check, access_check.c.app_id == shown.app_id)
         .where(shown.state.in_(SHOWN))
     )
-
-
-def _take(moment: sa.ColumnElement[datetime]) -> sa.ColumnElement[Any]:
-    """As the driver gives it: whether it is another one is all that is asked."""
-    return sa.type_coerce(moment, sa.types.NullType())

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from time import monotonic
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,8 +22,8 @@ from headrace.web.customers.boards import Boards, build_etag
 
 # Nobody waits for the answer that nothing is new, nor notices that something is so much later.
 GATHERED_WITHIN_SECONDS = 0.2
-# What time alone makes of a board shows by then, and what it shows is looked up again.
-WHOLE_LOOK_EVERY = timedelta(minutes=1)
+# While there is something to ask Heroku about, a whole look asks again.
+ASKED_AGAIN_AFTER = timedelta(seconds=30)
 # Some hundred bytes each.
 MOST_KEPT = 20_000
 
@@ -33,11 +32,10 @@ _Mark = tuple[int, bool, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """A version, and what held when a whole look found it."""
+    """A version, and what held before a whole look found it."""
 
     version: str
     mark: _Mark
-    until: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,18 +51,18 @@ class Glances:
         self, request: Request, viewer: Viewer, session: str, respond: Callable[[Request], Awaitable[Response]]
     ) -> Response:
         """Answer a look by somebody's session, given as its digest."""
-        version = request.headers.get("If-None-Match", "")
-        if not version:
+        if request.method != "GET":
             return await respond(request)
-        mark = await self._mark(viewer, session)
+        version = request.headers.get("If-None-Match", "")
+        # Whoever opens a board does not wait for others.
+        mark = await self._mark(viewer, session, is_awaited=not version)
         place = (session, f"{request.url.path}?{request.url.query}")
-        kept = self._kept.get(place)
-        if kept and mark and (kept.version, kept.mark) == (version, mark) and monotonic() < kept.until:
+        if mark and version and self._kept.get(place) == _Kept(version=version, mark=mark):
             return Response(status_code=304, headers=build_etag(version.strip('"')))
         response = await respond(request)
-        # What has just been found to be as it was is so by this mark, which was read before that.
-        if mark and response.status_code == 304:
-            self._keep(place, _Kept(version=version, mark=mark, until=monotonic() + WHOLE_LOOK_EVERY.total_seconds()))
+        # The mark was read before: what has come in between makes another one.
+        if mark and "ETag" in response.headers:
+            self._keep(place, _Kept(version=response.headers["ETag"], mark=mark))
         return response
 
     def _keep(self, place: tuple[str, str], kept: _Kept) -> None:
@@ -73,27 +71,34 @@ class Glances:
         if len(self._kept) > MOST_KEPT:
             del self._kept[next(iter(self._kept))]
 
-    async def _mark(self, viewer: Viewer, session: str) -> _Mark | None:
+    async def _mark(self, viewer: Viewer, session: str, *, is_awaited: bool) -> _Mark | None:
         """Return what tells whether a board is as it was: what is stored, what Heroku does, and the time."""
         asker = Asker(people=tuple(viewer.people), opened=viewer.resource_uuid, session=session)
-        if not self._waiting:
-            self._reading = asyncio.create_task(self._read())
-        if asker not in self._waiting:
-            self._waiting[asker] = asyncio.get_running_loop().create_future()
-        mark = await asyncio.shield(self._waiting[asker])
+        if is_awaited:
+            mark = (await self._load([asker])).get(asker)
+        else:
+            if not self._waiting:
+                self._reading = asyncio.create_task(self._read())
+            if asker not in self._waiting:
+                self._waiting[asker] = asyncio.get_running_loop().create_future()
+            mark = await asyncio.shield(self._waiting[asker])
         return None if mark is None else (mark, self.boards.find_silence() is not None, self.boards.find_period(viewer))
 
     async def _read(self) -> None:
         await asyncio.sleep(GATHERED_WITHIN_SECONDS)
         # Who comes from here on is of the next.
         asked, self._waiting = self._waiting, {}
-        now = self.boards.clock()
-        recent = Recent(after=now - ACCESS_GOOD_FOR, now=now)
         marks: Mapping[Asker, int] = {}
         try:
-            # Where there is no mark a whole look is made, which meets the outage.
-            with suppress(*DATABASE_ERRORS):
-                marks = await self.boards.database.watch(load_marks, list(asked), recent=recent)
+            marks = await self._load(list(asked))
         finally:
             for asker, found in asked.items():
                 found.set_result(marks.get(asker))
+
+    async def _load(self, askers: list[Asker]) -> Mapping[Asker, int]:
+        """Return the marks; none while the database is away, which a whole look meets as well."""
+        now = self.boards.clock()
+        recent = Recent(after=now - ACCESS_GOOD_FOR, now=now)
+        with suppress(*DATABASE_ERRORS):
+            return await self.boards.database.watch(load_marks, askers, recent=recent, ask_every=ASKED_AGAIN_AFTER)
+        return {}
