@@ -28,6 +28,8 @@ ASKED_AGAIN_AFTER = timedelta(seconds=30)
 MOST_KEPT = 20_000
 
 _Mark = tuple[int, bool, int]
+# Whose session, and the address that it looks at.
+_Place = tuple[str, str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class Glances:
     """Answers looks without a whole one where that would find nothing new; `boards` makes the whole ones."""
 
     boards: Boards
-    _kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
+    _kept: dict[_Place, _Kept] = field(default_factory=dict)
     _waiting: dict[Asker, asyncio.Future[int | None]] = field(default_factory=dict)
     _reading: asyncio.Task[None] | None = None
 
@@ -56,7 +58,7 @@ class Glances:
         version = request.headers.get("If-None-Match", "")
         # Whoever opens a board does not wait for others.
         mark = await self._mark(viewer, session, is_awaited=not version)
-        place = (session, f"{request.url.path}?{request.url.query}")
+        place = (session, request.scope["path"], request.scope["query_string"])
         if mark and version and self._kept.get(place) == _Kept(version=version, mark=mark):
             return Response(status_code=304, headers=build_etag(version.strip('"')))
         response = await respond(request)
@@ -65,7 +67,7 @@ class Glances:
             self._keep(place, _Kept(version=response.headers["ETag"], mark=mark))
         return response
 
-    def _keep(self, place: tuple[str, str], kept: _Kept) -> None:
+    def _keep(self, place: _Place, kept: _Kept) -> None:
         self._kept.pop(place, None)
         self._kept[place] = kept
         if len(self._kept) > MOST_KEPT:
