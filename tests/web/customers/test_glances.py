@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from browsing import Page, log_in, provision, read_csrf, visit
+from browsing import Page, log_in, provision, read_csrf, sign_form, visit
 from headrace.emulator import Addon, Clock
 from headrace.inspector.visibility import Viewer, Visibility
 from headrace.models import Stage
@@ -68,6 +68,27 @@ async def test_what_has_changed_is_told_at_the_next_look(database_url: str, chan
         await change(pair, addon)
 
         assert 200 == (await look(pair, cookie, page.headers["ETag"], path)).status
+
+
+async def test_what_is_told_to_one_is_told_to_whoever_looks_beside_them(database_url: str) -> None:
+    """Whose login does not prove who they are sees the one resource that it is for, whoever is known at its app."""
+    async with play_pair(database_url) as pair:
+        addon = await provision(pair, "shop-staging")
+        form = sign_form(pair, addon.id)
+        del form["user_scoped_resource_token"]
+        unproven = (await visit(pair, "/sso/login", form=form)).cookie
+        assert unproven is not None
+        cookies = [unproven.value, await log_in(pair, addon, ADA)]
+        versions = [(await warm(pair, cookie)).headers["ETag"] for cookie in cookies]
+
+        async def look_together() -> list[int]:
+            return [page.status for page in await asyncio.gather(*map(look, [pair] * 2, cookies, versions))]
+
+        before = [await look_together() for _ in range(2)]
+        await move(pair, addon)
+
+        assert [[304, 304]] * 2 == before
+        assert [200, 200] == await look_together()
 
 
 async def test_whoever_lost_access_or_logged_out_is_told_at_the_next_look(database_url: str) -> None:

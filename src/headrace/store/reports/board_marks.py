@@ -51,16 +51,18 @@ def load_marks(
     moments = bind_recent(recent)
     known = _gather(connection, _query_known(), {"people": list(people), **moments})
     near = _gather(connection, _query_near(), {"opened": list(opened), **moments})
-    # Nearly everybody is known at the app that they come from.
-    unknown = opened.difference(row[1] for rows in known.values() for row in rows)
-    own = _gather(connection, _query_opened(), {"opened": list(unknown), **moments}) if unknown else {}
     ended = set(connection.execute(_query_ended(), {"digests": [asker.session for asker in askers]}).scalars())
+    seen = {asker: [known.get(person, _NOTHING) for person in asker.people] for asker in askers}
+    # Nearly everybody is known at the app that they come from; who is not sees it for a reason of their own.
+    strangers = {asker for asker, sets in seen.items() if all(row[1] != asker.opened for rows in sets for row in rows)}
+    asked = {"opened": [asker.opened for asker in strangers], **moments}
+    own = _gather(connection, _query_opened(), asked) if strangers else {}
     marks = {}
-    for asker in askers:
+    for asker, sets in seen.items():
+        rows = [own.get(asker.opened, _NOTHING) if asker in strangers else _NOTHING, *sets]
+        # The last column tells whether Heroku has answered lately.
+        is_to_be_asked = asker.opened in near or any(not row[-1] for some in rows for row in some)
         if asker.session not in ended:
-            rows = [own.get(asker.opened, _NOTHING), *(known.get(person, _NOTHING) for person in asker.people)]
-            # The last column tells whether Heroku has answered lately.
-            is_to_be_asked = asker.opened in near or any(not row[-1] for some in rows for row in some)
             marks[asker] = hash((*rows, near.get(asker.opened), turn if is_to_be_asked else None))
     return marks
 

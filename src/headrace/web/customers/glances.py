@@ -57,7 +57,7 @@ class Glances:
             return await respond(request)
         version = request.headers.get("If-None-Match", "")
         # Whoever opens a board does not wait for others.
-        mark = await self._mark(viewer, session, is_awaited=not version)
+        mark = await self._mark(viewer, session, is_alone=not version)
         place = (session, request.scope["path"], request.scope["query_string"])
         if mark and version and self._kept.get(place) == _Kept(version=version, mark=mark):
             return Response(status_code=304, headers=build_etag(version.strip('"')))
@@ -73,10 +73,10 @@ class Glances:
         if len(self._kept) > MOST_KEPT:
             del self._kept[next(iter(self._kept))]
 
-    async def _mark(self, viewer: Viewer, session: str, *, is_awaited: bool) -> _Mark | None:
+    async def _mark(self, viewer: Viewer, session: str, *, is_alone: bool) -> _Mark | None:
         """Return what tells whether a board is as it was: what is stored, what Heroku does, and the time."""
         asker = Asker(people=tuple(viewer.people), opened=viewer.resource_uuid, session=session)
-        if is_awaited:
+        if is_alone:
             mark = (await self._load([asker])).get(asker)
         else:
             if not self._waiting:

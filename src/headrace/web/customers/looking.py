@@ -11,9 +11,16 @@ from headrace.inspector.board_filter import Filter, narrow, read_filter
 from headrace.inspector.board_folds import list_open, list_seen
 from headrace.inspector.board_parts import Known
 from headrace.web.ground.bodies import read_body
+from headrace.web.ground.openapi import show_page
 
 # Some ten bytes for each card.
 LOOK_LIMIT = 512 * 1024
+LOOK_ANSWERED = {
+    200: show_page("The board, with a place for each run of cards or lanes that the browser has."),
+    400: show_page("The body says nothing of what a browser has."),
+    408: show_page("The body did not arrive in time."),
+    413: show_page(f"The body is larger than {LOOK_LIMIT:,} bytes."),
+}
 
 
 class Look(Known, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
 from headrace.web.customers.glances import Glances
-from headrace.web.customers.looking import Look, read_wanted
+from headrace.web.customers.looking import LOOK_ANSWERED, Look, read_wanted
 from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form
@@ -106,8 +106,7 @@ SHOW_CHANGES = Operation(
     query=FILTER,
     body=(JSON_TYPE, Look),
     replies={
-        200: show_page("The board, with a place for each run of cards or lanes that the browser has."),
-        400: show_page("The body says nothing of what a browser has."),
+        **LOOK_ANSWERED,
         401: show_page("There is no session, or it has ended."),
         403: show_page("This person has lost access to the app they came from."),
     },

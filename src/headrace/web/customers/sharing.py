@@ -29,7 +29,7 @@ from headrace.store.state.people.share_links import (
 )
 from headrace.web.customers.boards import answer_briefly, build_etag
 from headrace.web.customers.door import Door
-from headrace.web.customers.looking import Look, read_wanted
+from headrace.web.customers.looking import LOOK_ANSWERED, Look, read_wanted
 from headrace.web.customers.share_tokens import make_key, read_key, sign
 from headrace.web.ground.addresses import Page, Redirect, find_prefix
 from headrace.web.ground.bodies import OwnForm
@@ -99,8 +99,7 @@ SHOW_SHARED_CHANGES = Operation(
     summary="Show what has changed on a shared board that a browser has, and panels of what was unfolded there.",
     body=(JSON_TYPE, Look),
     replies={
-        200: show_page("The board, with a place for each run of cards or lanes that the browser has."),
-        400: show_page("The body says nothing of what a browser has."),
+        **LOOK_ANSWERED,
         403: show_page("The link is none, has ended or was revoked, or its giver sees nothing any more."),
         503: show_page("Heroku does not tell now what the giver may see."),
     },
