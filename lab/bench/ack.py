@@ -5,7 +5,8 @@ the same store. headrace commits the resource, its grant (sealed), a line of its
 stands what the store alone takes of such rows.
 
 A worker that is busy has the provisions to work on that are being acknowledged; Heroku cannot be reached, so it makes
-each attempt again. At half of the peak, an answer's time counts from when its request was due.
+each attempt again. `headrace serve` is the command, with a busy worker and a log that nobody reads. At half of the
+peak, an answer's time counts from when its request was due.
 """
 
 import json
@@ -26,7 +27,7 @@ from headrace.store.sql.database import Database
 from lab.bench.apart.served import PASSWORD, POSTGRES_WRITERS, SLUG
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.load import Load, build_request, measure
-from lab.kit.processes import module, read_mebibytes, serving
+from lab.kit.processes import list_family, module, read_mebibytes, serving
 
 CONNECTIONS = 16
 SECONDS = 5.0
@@ -46,13 +47,14 @@ WAYS = {
     "floor": Way(label="floor: one committed row", kind="floor"),
     "web": Way(label="headrace", kind="web"),
     "apart": Way(label="headrace, busy worker in its own process", kind="web", has_worker=True),
+    "serve": Way(label="`headrace serve`, nothing else said", kind="serve"),
     "both": Way(label="headrace, busy worker in the same one", kind="both"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """The peak, the same server at half of it, and the memory of its process then."""
+    """The peak, the same server at half of it, and the memory of its process then, or of all that the command has."""
 
     peak: Load
     half: Load
@@ -126,7 +128,7 @@ def _measure_round(way: Way, database: str) -> Round:
             stack.enter_context(serving(module("lab.bench.apart.served", "worker", url)))
         peak = _measure(port)
         half = _measure(port, per_second=peak.per_second / 2)
-        return Round(peak=peak, half=half, mebibytes=read_mebibytes(server.pid))
+        return Round(peak=peak, half=half, mebibytes=sum(map(read_mebibytes, list_family(server.pid))))
 
 
 def _measure(port: int, *, per_second: float | None = None) -> Load:

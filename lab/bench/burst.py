@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
-from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
@@ -24,7 +23,7 @@ from lab.kit.builds import Build, check_out
 from lab.kit.databases import DATABASES
 from lab.kit.heroku import name_id
 from lab.kit.load import Load, build_request, measure
-from lab.kit.processes import read_mebibytes
+from lab.kit.processes import list_family, read_mebibytes
 
 COUNT, PER_SECOND, CONNECTIONS = 5_000, 5_000 / 60, 16
 # Resources that are there before, of which every other one changes its plan and the others go.
@@ -153,7 +152,7 @@ def _watched(process: "Popen[bytes]") -> Iterator[list[float]]:
 
     def look() -> None:
         while not has_ended.wait(LOOK_SECONDS):
-            seen.append(sum(map(read_mebibytes, _list_family(process.pid))))
+            seen.append(sum(map(read_mebibytes, list_family(process.pid))))
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -162,8 +161,3 @@ def _watched(process: "Popen[bytes]") -> Iterator[list[float]]:
     finally:
         has_ended.set()
         watcher.join()
-
-
-def _list_family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [pid, *(each for child in children for each in _list_family(int(child)))]

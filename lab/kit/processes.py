@@ -80,6 +80,12 @@ def read_mebibytes(pid: int) -> float:
     return pages * PAGE_BYTES / 2**20
 
 
+def list_family(pid: int) -> list[int]:
+    """Return a process and all that it has begun, and these."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *(each for child in children for each in list_family(int(child)))]
+
+
 def find_cache() -> Path:
     """Return the folder where what is installed once is kept, by whichever test, bench or trial asks first."""
     folder = Path(os.environ.get("HEADRACE_CACHE") or Path.home() / ".cache" / "headrace")

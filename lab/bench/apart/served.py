@@ -1,6 +1,6 @@
 """What is compared, `python -m lab.bench.apart.served KIND DATABASE_URL`: the floor, the web, the worker, or both.
 
-A server prints its port.
+Both are in one process, or, as `serve`, what `headrace serve` makes of them. A server prints its port.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from headrace.protocol.partner import parse_provision, verify_basic_auth
 from headrace.serving import WORKER_NICENESS, run_server, run_worker
 from headrace.settings import Settings, read_settings
 from headrace.store.sql.database import Database
+from lab.kit.processes import find_command, find_free_port
 
 POSTGRES_WRITERS = 10
 SLUG, PASSWORD = "acme-search", "manifest-pass"
@@ -73,8 +74,8 @@ def build_floor(database_url: str) -> Starlette:
     )
 
 
-def build_settings(database_url: str) -> Settings:
-    environment = {
+def build_environment(database_url: str) -> dict[str, str]:
+    return {
         "HEADRACE_MANIFEST": json.dumps(MANIFEST),
         "HEADRACE_CLIENT_SECRET": "secret",
         "HEADRACE_OPERATOR_SECRET": OPERATOR_SECRET,
@@ -85,7 +86,10 @@ def build_settings(database_url: str) -> Settings:
         "HEROKU_API_URL": "http://127.0.0.1:9",
         "HEROKU_ID_URL": "http://127.0.0.1:9",
     }
-    return read_settings(environment)
+
+
+def build_settings(database_url: str) -> Settings:
+    return read_settings(build_environment(database_url))
 
 
 def build_service(database_url: str) -> AddonService:
@@ -104,8 +108,21 @@ def build_service(database_url: str) -> AddonService:
     return service
 
 
+def run_command(database_url: str, port: int) -> None:
+    """Become `headrace serve`, whose log nobody reads."""
+    environment = os.environ | build_environment(database_url) | {"PORT": str(port)}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.execve(find_command("headrace"), ["headrace", "serve", "lab.bench.apart.commanded:service"], environment)
+
+
 def main() -> None:
     kind, database_url = sys.argv[1:]
+    if kind == "serve":
+        port = find_free_port()
+        print(port, flush=True)
+        run_command(database_url, port)
     logging.disable(logging.CRITICAL)
     with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,7 +22,13 @@ from headrace.store.state.hour_counts import HourFigure, list_hour_counts
 from headrace.store.state.kept_requests import CHECK, RequestRow, Wanted, list_requests
 from headrace.telemetry.context import about_only
 from headrace.testing import eventually
-from headrace.workflows.chores.keeping import MOST_CHECKS, MOST_OF_ONE, MOST_WAITING, RequestKeeper
+from headrace.workflows.chores.keeping import (
+    MOST_CHECKS,
+    MOST_OF_ONE,
+    MOST_WAITING,
+    WRITTEN_TOGETHER,
+    RequestKeeper,
+)
 from pair import PASSWORD, Acme, Pair, play_pair
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -173,8 +180,40 @@ async def test_what_cannot_be_written_fails_nothing_and_is_written_later(databas
 
 
 def rename_table(connection: sa.Connection, old: str, new: str) -> None:
+    connection.exec_driver_sql(f"ALTER TABLE {find_prefix(connection)}{old} RENAME TO {new}")
+
+
+def find_prefix(connection: sa.Connection) -> str:
     schema = connection.get_execution_options()["schema_translate_map"].get(None)
-    connection.exec_driver_sql(f"ALTER TABLE {f'{schema}.' if schema else ''}{old} RENAME TO {new}")
+    return f"{schema}." if schema else ""
+
+
+async def test_a_burst_is_written_a_few_at_a_time_and_each_once(database: Database) -> None:
+    """Acknowledgements come in between. What was written before the database refused one is not written again."""
+    keeper = make_keeper(database)
+    ids = [f"id-{number}" for number in range(3 * WRITTEN_TOGETHER)]
+    ids[-1] = ids[0]
+    for number, request_id in enumerate(ids):
+        keeper.keep(replace(make_raw(f"{number:08}{UUID[8:]}"), request_id=request_id))
+    await database.write(forbid_doubles)
+    with pytest.raises(sa.exc.IntegrityError):
+        await keeper.flush()
+    first = count(database)
+    await database.write(allow_doubles)
+    await keeper.flush()
+    with database.reads.connect() as connection:
+        rows = list_requests(connection, Wanted(), limit=2 * len(ids))
+
+    assert 2 * WRITTEN_TOGETHER == first
+    assert sorted(ids) == sorted(row.request_id for row in rows)
+
+
+def forbid_doubles(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(f"CREATE UNIQUE INDEX once ON {find_prefix(connection)}kept_request (request_id)")
+
+
+def allow_doubles(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(f"DROP INDEX {find_prefix(connection)}once")
 
 
 async def test_it_can_be_turned_off(database_url: str) -> None:

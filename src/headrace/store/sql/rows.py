@@ -19,8 +19,7 @@ MOMENT = Moment()
 
 def pass_rows(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return rows as the parameter of a statement that has `rows_as_table` in it."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    written = [_write_moments(row, connection.dialect) for row in rows] if is_sqlite else list(rows)
+    written = [_write_moments(row, connection.dialect) for row in rows]
     return {PARAMETER: msgspec.json.encode(written).decode()}
 
 

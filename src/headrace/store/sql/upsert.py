@@ -3,7 +3,7 @@
 Statements are built once for each shape: building one costs about as much as running it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -23,10 +23,11 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) 
 def insert_new_of(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[Any]:
     """Insert those of one row or more of one shape whose key is not there yet; return the keys of these.
 
-    The table's key is one column. Rows that others may write too are best in an order.
+    It is one statement, for rows without bytes. The table's key is one column. Rows that others may write too are best
+    in an order.
     """
-    statement = _build_insert_returning_key(table, connection.dialect.name)
-    return set(connection.execute(statement, rows).scalars())
+    statement = _build_insert_returning_key(table, connection.dialect.name, tuple(rows[0]))
+    return set(connection.execute(statement, pass_rows(connection, rows)).scalars())
 
 
 def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], *, changes: tuple[str, ...]) -> None:
@@ -79,13 +80,8 @@ def _build_insert(table: sa.Table, dialect: str) -> Any:
 
 
 @cache
-def _build_insert_returning_key(table: sa.Table, dialect: str) -> Any:
-    return _build_insert_silently(table, dialect).returning(*table.primary_key.columns)
-
-
-@cache
-def _build_insert_silently(table: sa.Table, dialect: str) -> Any:
-    return _insert(table, dialect).on_conflict_do_nothing()
+def _build_insert_returning_key(table: sa.Table, dialect: str, columns: tuple[str, ...]) -> Any:
+    return _build_insert_new_as_table(table, dialect, columns).returning(*table.primary_key.columns)
 
 
 @cache
@@ -118,9 +114,7 @@ def _build_upsert_as_table(table: sa.Table, dialect: str, columns: tuple[str, ..
 @cache
 def _build_insert_as_table(table: sa.Table, dialect: str, columns: tuple[str, ...]) -> Any:
     rows = rows_as_table(dialect, **{name: table.c[name].type for name in columns})
-    # SQLite takes the ON of what may follow for one of a join, unless there is a WHERE before it.
-    query = sa.select(*(rows.c[name] for name in columns)).where(sa.text("true"))
-    return _insert(table, dialect).from_select(list(columns), query, include_defaults=False)
+    return _insert_selected(dialect, table, {name: rows.c[name] for name in columns})
 
 
 @cache
@@ -128,10 +122,24 @@ def _build_insert_new_as_table(table: sa.Table, dialect: str, columns: tuple[str
     return _build_insert_as_table(table, dialect, columns).on_conflict_do_nothing()
 
 
+def insert_new_from(
+    dialect: str, table: sa.TableClause, columns: Mapping[str, sa.ColumnElement[Any]], *, key: str
+) -> sa.Insert:
+    """Build the insert of rows that are selected, a value for each column, but of those whose key is there already."""
+    insert: sa.Insert = _insert_selected(dialect, table, columns).on_conflict_do_nothing(index_elements=[key])
+    return insert
+
+
+def _insert_selected(dialect: str, table: sa.TableClause, columns: Mapping[str, sa.ColumnElement[Any]]) -> Any:
+    # SQLite takes the ON of what may follow for one of a join, unless there is a WHERE before it.
+    query = sa.select(*columns.values()).where(sa.text("true"))
+    return _insert(table, dialect).from_select(list(columns), query, include_defaults=False)
+
+
 def _change_known(insert: Any, table: sa.Table, changes: tuple[str, ...]) -> Any:
     key = list(table.primary_key.columns)
     return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changes})
 
 
-def _insert(table: sa.Table, dialect: str) -> Any:
+def _insert(table: sa.TableClause, dialect: str) -> Any:
     return sqlite_insert(table) if dialect == "sqlite" else postgres_insert(table)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from headrace.clock import Clock
 from headrace.models import Secret
-from headrace.protocol.kept_requests import Direction, KeptRequest, RawRequest, mask_requests
+from headrace.protocol.kept_requests import Direction, RawRequest, mask_requests
 from headrace.protocol.lifecycle import WorkflowKind
 from headrace.protocol.wire import Request, Response
 from headrace.store.sql.database import Database
@@ -25,6 +25,8 @@ from headrace.workflows.engine.ids import read_kind, read_purpose
 
 # Until the next time that they are written: in all, of one resource or of nobody's, and of checks that failed.
 MOST_WAITING, MOST_OF_ONE, MOST_CHECKS = 1_000, 100, 100
+# To mask one takes some 30 µs, for which an answer to Heroku may have to wait.
+WRITTEN_TOGETHER = 50
 FORGOTTEN_TOGETHER = 500
 
 
@@ -90,17 +92,20 @@ class RequestKeeper:
             self._waiting.append(raw)
 
     async def flush(self) -> None:
-        """Write what waits, all of it or nothing; what could not be written waits for the next time.
+        """Write what waits, a few at a time: nobody else's turn comes late. What could not be written waits on.
 
         Raises:
             SQLAlchemyError: the database takes no writes.
         """
         waiting, dropped = self._take()
-        if not waiting and not dropped:
-            return
         try:
-            kept = await asyncio.to_thread(mask_requests, waiting, self._secrets)
-            await self._database.write(self._save, kept, dropped)
+            while waiting:
+                kept = await asyncio.to_thread(mask_requests, waiting[:WRITTEN_TOGETHER], self._secrets)
+                await self._database.write(save_requests, kept)
+                del waiting[:WRITTEN_TOGETHER]
+            if dropped:
+                await self._database.write(self._count_dropped, dropped)
+                dropped = 0
         except BaseException:
             self._put_back(waiting, dropped)
             raise
@@ -111,11 +116,8 @@ class RequestKeeper:
         while ids := await self._database.read(list_excess_requests, before=before, limit=limit):
             await self._database.write(forget_requests, ids)
 
-    def _save(self, connection: sa.Connection, kept: Sequence[KeptRequest], dropped: int) -> None:
-        save_requests(connection, kept)
-        # Last: every process writes the same row, and none may wait for it with what another waits for.
-        if dropped:
-            save_hour_counts(connection, {(HourFigure.NOT_KEPT, ""): float(dropped)}, now=self._clock())
+    def _count_dropped(self, connection: sa.Connection, dropped: int) -> None:
+        save_hour_counts(connection, {(HourFigure.NOT_KEPT, ""): float(dropped)}, now=self._clock())
 
     def _take(self) -> tuple[list[RawRequest], int]:
         with self._lock:

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from headrace.store.sql.place import ENGINE, read_place
+from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.upsert import insert_new_from
 from headrace.workflows.engine.ids import read_subject
 
 
@@ -144,27 +144,20 @@ def enqueue(
     carried: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Put workflows of a kind on a queue, each with its arguments and what it carries, unless they are there."""
-    add, add_input = _build_enqueue(connection.dialect.name)
-    same = {
-        "name": kind,
-        "status": "ENQUEUED",
-        "queue_name": queue,
-        "priority": 0,
-        "recovery_attempts": 0,
-        "application_version": version,
-        "application_name": application,
-        "serialization": "portable_json",
-    }
-    rows = [
-        same | {"workflow_uuid": each, "attributes": {CARRIED: carried[each]} if carried.get(each) else None}
-        for each in arguments
-    ]
-    connection.execute(add, rows)
-    inputs = {
-        workflow_id: msgspec.json.encode({"namedArgs": {}, "positionalArgs": each}).decode()
-        for workflow_id, each in arguments.items()
-    }
-    connection.execute(add_input, [{"workflow_uuid": each, "inputs": text} for each, text in inputs.items()])
+    rows = pass_rows(
+        connection,
+        (
+            {
+                "workflow_uuid": workflow_id,
+                "attributes": {CARRIED: carried[workflow_id]} if carried.get(workflow_id) else None,
+                "inputs": msgspec.json.encode({"namedArgs": {}, "positionalArgs": each}).decode(),
+            }
+            for workflow_id, each in arguments.items()
+        ),
+    )
+    same = {"kind": kind, "queue": queue, "version": version, "application": application}
+    for statement in _build_enqueue(connection.dialect.name):
+        connection.execute(statement, rows | same)
 
 
 _FIND_ATTRIBUTES = sa.select(workflow_status.c.attributes).where(workflow_status.c.workflow_uuid == sa.bindparam("id"))
@@ -343,12 +336,25 @@ def _spell_look(dialect: str, schema: str | None, *, is_held: bool) -> str:
 
 
 @cache
-def _build_enqueue(dialect: str) -> tuple[Any, Any]:
-    """Return the inserts of a workflow and of its input."""
-    insert = sqlite_insert if dialect == "sqlite" else postgres_insert
-    tables = (workflow_status, workflow_input)
-    add, add_input = (insert(each).on_conflict_do_nothing(index_elements=["workflow_uuid"]) for each in tables)
-    return add, add_input
+def _build_enqueue(dialect: str) -> list[sa.Insert]:
+    """Return the inserts of workflows and of their inputs, of rows that are given as a table."""
+    rows = rows_as_table(dialect, workflow_uuid=sa.Text(), attributes=sa.JSON(), inputs=sa.Text()).c
+    same: dict[str, sa.ColumnElement[Any]] = {
+        "name": sa.bindparam("kind", type_=sa.Text()),
+        "status": sa.literal("ENQUEUED"),
+        "queue_name": sa.bindparam("queue", type_=sa.Text()),
+        "priority": sa.literal(0),
+        "recovery_attempts": sa.literal(0),
+        "application_version": sa.bindparam("version", type_=sa.Text()),
+        "application_name": sa.bindparam("application", type_=sa.Text()),
+        "serialization": sa.literal("portable_json"),
+    }
+    status = {"workflow_uuid": rows.workflow_uuid, "attributes": rows.attributes}
+    inputs = {"workflow_uuid": rows.workflow_uuid, "inputs": rows.inputs}
+    return [
+        insert_new_from(dialect, workflow_status, status | same, key="workflow_uuid"),
+        insert_new_from(dialect, workflow_input, inputs, key="workflow_uuid"),
+    ]
 
 
 @cache
