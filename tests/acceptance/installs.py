@@ -46,6 +46,8 @@ def install_from_npm(name: str, version: str) -> Path:
         if not has_node():
             leave_out(f"no Node.js {OLDEST_NODE} or newer with npm, which {name} needs")
         if not marker.exists():
+            # npm takes what it finds for whole, though who put it there was interrupted.
+            shutil.rmtree(folder, ignore_errors=True)
             options = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
             run("npm", "install", "--prefix", str(folder), *options, f"{name}@{version}", wanted=name)
             marker.touch()

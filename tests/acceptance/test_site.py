@@ -22,6 +22,13 @@ LOADING = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"
 SHOWN = ("docs/index", "docs/settings", "docs/reference", "docs/tutorial", "README")
 # A phone, and a screen with room for the navigation.
 WIDTHS = (390, 1280)
+# Pages that lead to each other, of which few seconds make a site.
+FEW_PAGES = {
+    "README.md": "# A clone\n\nIts [pages](docs/index.md).\n",
+    "docs/index.md": "# Pages\n\n## How to\n\n- [Enrich](enrich.md)\n- [All](settings.md)\n- [Clone](../README.md)\n",
+    "docs/enrich.md": "# Enrich\n\nWith [settings](settings.md#found).\n",
+    "docs/settings.md": "# Settings\n\n## Found\n\nOf [all](enrich.md).\n",
+}
 WHOLE_SITE = ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY")
 
 
@@ -97,21 +104,26 @@ def test_the_site_is_read_and_searched_without_a_network(site: Path, browser: Br
     assert ["Tutorial", "How to", "Reference", "Explanation", "The project"] == [part.capitalize() for part in parts]
 
 
-def test_a_link_that_leads_nowhere_keeps_the_site_from_being_made(tmp_path: Path) -> None:
-    """So a page that is renamed is noticed where others lead to it."""
-    for name in ("dev", "pyproject.toml", "requirements", "docs", ".venv-docs", *(f"{page}.md" for page in WHOLE_SITE)):
-        if name in {"docs", "requirements"}:
-            shutil.copytree(ROOT / name, tmp_path / name)
-        elif name == ".venv-docs":
-            (tmp_path / name).symlink_to(ROOT / name)
-        else:
-            shutil.copy(ROOT / name, tmp_path)
-    page = tmp_path / "docs" / "enrich.md"
-    page.write_text(
-        page.read_text(encoding="utf-8") + "\n[Gone](gone.md), [lost](settings.md#lost)\n", encoding="utf-8"
-    )
-    made = subprocess.run([tmp_path / "dev", "docs"], capture_output=True, text=True, check=False)
+def test_a_link_that_leads_nowhere_keeps_the_site_from_being_made(site: Path, tmp_path: Path) -> None:
+    """So a page that is renamed is noticed where others lead to it; `site` has set the generator up."""
+    for name in ("dev", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("docs/site", "requirements"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv-docs").symlink_to(ROOT / ".venv-docs")
+    for name, text in FEW_PAGES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    right = make_site(tmp_path)
+    with (tmp_path / "docs" / "enrich.md").open("a", encoding="utf-8") as page:
+        page.write("\n[Gone](gone.md), [lost](settings.md#lost)\n")
+    wrong = make_site(tmp_path)
 
-    assert 0 != made.returncode
-    assert "gone.md" in made.stderr
-    assert "lost" in made.stderr
+    assert 0 == right.returncode, right.stderr
+    assert 0 != wrong.returncode
+    assert "gone.md" in wrong.stderr
+    assert "lost" in wrong.stderr
+
+
+def make_site(clone: Path) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    return subprocess.run([clone / "dev", "docs"], env=environment, capture_output=True, text=True, check=False)

@@ -3,10 +3,8 @@
 import asyncio
 import json
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,19 +17,12 @@ from checker.features.manifest import HasNoRegions
 from checker.features.provision import AnswersIdAsAList, SaysItIsText
 from checker.provider import CLIENT_SECRET, PASSWORD, SALT, Provider
 from checker.running import listening
+from cli.running import HEADRACE, Done, run
 from headrace.checker.catalogue import FACTS, FEATURES
 from headrace.testing import eventually
 from lab.kit.processes import find_free_port
 
-HEADRACE = Path(sys.executable).with_name("headrace")
 ENOUGH = ("--only", "provision", "--only", "manifest")
-
-
-@dataclass
-class Done:
-    status: int
-    out: str
-    err: str
 
 
 @asynccontextmanager
@@ -48,21 +39,8 @@ async def run_with(kind: type[Provider], folder: Path) -> AsyncIterator[tuple[Pr
         )
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        HEADRACE,
-        "check",
-        *arguments,
-        env={"HEADRACE_CLIENT_SECRET": CLIENT_SECRET},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
 async def check(*arguments: str) -> Done:
-    process = await start(*arguments)
-    out, err = await asyncio.wait_for(process.communicate(), 240)
-    return Done(process.returncode or 0, out.decode(), err.decode())
+    return await run("check", *arguments, environment={"HEADRACE_CLIENT_SECRET": CLIENT_SECRET}, cwd=Path.cwd())
 
 
 async def test_a_good_provider_ends_with_status_0_and_a_line_for_each_fact(tmp_path: Path) -> None:
@@ -204,7 +182,12 @@ async def test_a_provider_that_is_not_there_is_said_in_one_line(tmp_path: Path) 
 async def test_an_interrupted_run_removes_what_it_made(tmp_path: Path) -> None:
     """Ctrl-C while the checker waits for a provider: nothing is left at the provider, and no traceback."""
     async with run_with(NeverMarks, tmp_path) as (provider, options):
-        process = await start(*options, "--wait", "60")
+        process = await asyncio.create_subprocess_exec(
+            HEADRACE,
+            *("check", *options, "--wait", "60"),
+            env={"HEADRACE_CLIENT_SECRET": CLIENT_SECRET},
+            stderr=asyncio.subprocess.PIPE,
+        )
         await eventually(lambda: any(resource.access_token for resource in provider.resources.values()))
         process.send_signal(signal.SIGINT)
         _, err = await asyncio.wait_for(process.communicate(), 240)

@@ -34,6 +34,22 @@ def find_group(name: str) -> set[str]:
     return plain.union(*included)
 
 
+def make_clone(folder: Path, *, wrong: set[str]) -> Path:
+    """Make a clone whose environments stand ready, and in which all checks pass but those that are to find a wrong."""
+    shutil.copy(DEV, folder)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(ROOT / "requirements", folder / "requirements")
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("ruff", "mypy", "lint-imports", "pytest"):
+        (programs / name).write_text(f"#!/bin/sh\nexit {int(name in wrong)}\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
+    for stamp, of in ((".stamp", "requirements/dev.txt"), (".headrace-stamp", "pyproject.toml")):
+        with (folder / of).open("rb") as file, (folder / ".venv" / stamp).open("wb") as to:
+            subprocess.run(["cksum"], stdin=file, stdout=to, check=True)
+    return folder / "dev"
+
+
 def test_a_demo_waits_for_nothing_that_only_developing_needs() -> None:
     """Its environment has run.txt and no more, which has nothing of the group `dev`."""
     set_up = re.findall(r"^  demo\) (.*?);", DEV.read_text(encoding="utf-8"), re.MULTILINE)
@@ -95,3 +111,24 @@ def test_a_python_that_will_not_do_is_refused_in_one_line(tmp_path: Path) -> Non
     needs = "headrace needs Python 3.11 or newer with its venv module; set PYTHON to one (found: Python 3.9.18).\n"
     assert (2, "", needs) == (answer.returncode, answer.stdout, answer.stderr)
     assert {"dev", "python3.9", "requirements"} == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        pytest.param(set(), 0, id="nothing"),
+        pytest.param({"pytest"}, 1, id="a test"),
+        pytest.param({"mypy"}, 2, id="a type"),
+        pytest.param({"lint-imports"}, 2, id="an import"),
+        pytest.param({"pytest", "mypy"}, 2, id="a test and a type"),
+        pytest.param({"ruff"}, 1, id="a line's form"),
+    ],
+)
+def test_no_more_than_tests_are_wrong_where_the_status_says_so(tmp_path: Path, wrong: set[str], status: int) -> None:
+    """Types are checked beside the tests; `.ci/run` asks tests once more, which must not hide what else is wrong."""
+    dev = make_clone(tmp_path, wrong=wrong)
+
+    answer = subprocess.run([dev, "test"], capture_output=True, text=True, check=False)
+
+    assert status == answer.returncode, answer.stderr
+    assert ("as is said above" in answer.stderr) == (status == 2)
