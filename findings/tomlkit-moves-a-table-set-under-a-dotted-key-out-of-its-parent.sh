@@ -2,7 +2,8 @@
 # Expected: a document of tomlkit, changed as a dict and dumped, reads back as that dict; keeping style is all it does besides.
 # Happens: a dict put below a dotted key (lint.select = … in [tool.ruff]) is written as a table [lint.per-file-ignores] at the top of the document, without
 # the [tool.ruff] before it, and in the midst of the dotted keys: those that follow become its members. The text is valid TOML, the document object
-# still shows the right dict, and nothing is raised. An inline table is written in place. (Siblings of this were mended in 2026, python-poetry/tomlkit #513, #524, #543.)
+# still shows the right dict, and nothing is raised. An inline table is written in place. Siblings
+# of this were mended in 2026 (python-poetry/tomlkit #513, #524, #543).
 # Means: a tool that adds a section to pyproject.toml switches off the rules which were there and adds one that nobody reads, until someone
 # reads the difference. Dump, read with tomllib and compare before you write the file; or set tomlkit.inline_table().
 set -euo pipefail

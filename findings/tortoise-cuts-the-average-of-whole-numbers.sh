@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Expected: Avg("seats") of Tortoise ORM over 1 and 2 is 1.5, as SQLite and PostgreSQL answer and as in Django, peewee and piccolo; its docstring says
-# "Average (mean) of the field".
+# Expected: Avg("seats") of Tortoise ORM over 1 and 2 is 1.5, as SQLite and PostgreSQL answer and as in peewee and piccolo; its docs have
+# "average (mean) of all values in the column".
 # Happens: the answer passes through the field it was taken of, and that of an IntField is int(): 1. Always cut, never rounded: 0 for an average of
-# 0.9, and a sum of averages is short by up to one each. With values() and with annotate() alike; nothing warns. A FloatField or DecimalField is right.
-# Means: average seats, retries, dynos, milliseconds, the share of a 0/1 column: all wrong, downwards. Ask for Sum and Count and divide.
+# 0.9, and a sum of averages is short by up to one each. Nothing warns. A FloatField is right.
+# Means: average seats, retries, dynos, milliseconds, the share of a 0/1 column: all too small. Ask for Sum and Count and divide.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -67,7 +67,8 @@ def by_peewee():
 found, row = asyncio.run(by_tortoise())
 other = by_peewee()
 print(f"average seats and share of failures of an app; rows {ROWS}")
-print(f"tortoise-orm {version('tortoise-orm')}: {found}\nthe first row of its own SQL: {row}\npeewee {version('peewee')}: {[(a, round(s, 2), f) for a, s, f in other]}")
+print(f"tortoise-orm {version('tortoise-orm')}: {found}\nthe first row of its own SQL: {row}")
+print(f"peewee {version('peewee')}: {[(app, round(seats, 2), share) for app, seats, share in other]}")
 assert found == [("api", 9, 1), ("web", 1, 0)], "changed: tortoise"
 assert round(row[1], 2) == 9.67, "changed: its SQL"
 assert other[1] == ("web", 1.5, 0.5), "changed: peewee"

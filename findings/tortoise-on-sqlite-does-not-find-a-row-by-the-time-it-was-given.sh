@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Expected: a row that Tortoise ORM wrote with at=T is found by filter(at=T); one moment is one moment, whatever its offset. So it is in Django and
-# SQLAlchemy with a converting type, and in Tortoise on PostgreSQL; its docs say that with use_tz (the default of 1.x) times are stored in UTC.
+# Expected: a row that Tortoise ORM wrote with at=T is found by filter(at=T); one moment is one moment, whatever its offset. So it is in Django,
+# which turns both sides to UTC, and in PostgreSQL.
 # Happens: on SQLite what is written is turned to UTC, and what is looked for is not: T=23:00-05:00 is stored as 04:00 of the next day and searched as the text
 # "23:00:00-05:00". Equality finds nothing, at__in nothing, > and < compare wall clocks, and get_or_create(at=T) makes another row each time.
 # Means: tests on SQLite with offsets fail or, worse, a service on SQLite counts late evenings into the wrong day and doubles what it wanted to keep single.
