@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Expected: hit(limit, key, cost=6) of limits takes six or, when fewer are left, none; its docs have "hit: consume a request".
-# Happens: the fixed window adds the cost before it looks (its docs: "all requests in that window increment the counter"): the six that were refused are gone, and the four that were left with them. get_window_stats
-# says
-# 0 left after six of ten. The moving window and the sliding window counter of the same library, and the token bucket of throttled-py, keep them;
-# throttled-py's fixed window does as this one. In memory, and by its scripts in Redis.
+# Happens: the fixed window adds the cost before it looks (its docs: "all requests in that window increment the counter"): the six that were refused
+# are gone, and the four that were left with them; get_window_stats says 0 left after six of ten. The moving window and the sliding window counter of
+# the same library, and the token bucket of throttled-py, keep them; throttled-py's fixed window does as this one.
 # Means: one request for a page of 60 near the end of the window stops all small ones until the next, and a caller who tries the large one again each second
 # keeps nothing for others, though nothing was sent. Ask test() first, or take another strategy where costs differ.
 set -euo pipefail
