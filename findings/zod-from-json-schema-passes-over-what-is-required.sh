@@ -2,7 +2,7 @@
 # Expected: z.fromJSONSchema of zod 4 makes a check that refuses what the schema refuses; what it has no means for (not, if, dependentRequired) it says at once.
 # Happens: `required` holds only for names that are in `properties` of the same part; in every other place it is passed over in silence, as are `pattern`,
 # `minLength`, `minimum`, `properties` and `items` in a part without `type`, what stands beside `$ref`, and so each branch of "one of these is required".
-# The documentation calls it experimental and says that the goal is not soundness; it names no keyword that is dropped.
+# The documentation calls it experimental; it names no keyword that is dropped.
 # Means: a manifest without any of its needed members is valid in Node and refused by ajv and by jsonschema in Python. Parts without `type` are what allOf and
 # anyOf are made of, also in Heroku's schema of its Platform API. Check with ajv, and use this for types only.
 set -euo pipefail
