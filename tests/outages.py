@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from headrace.copying.tables import spell_table
 from headrace.store.sql.database import Database
 
 
@@ -41,6 +42,26 @@ def full(database: Database) -> Iterator[None]:
                 filling.execute("INSERT INTO filling VALUES (zeroblob(2000))")
         filling.close()
         yield
+
+
+@contextmanager
+def holding(url: str, table: sa.Table) -> Iterator[None]:
+    """Let nobody write to a table of a PostgreSQL until the block ends: who wants to waits, inside a transaction."""
+    database = Database(url)
+    with database.transaction() as connection:
+        connection.exec_driver_sql(f"LOCK TABLE {spell_table(connection, table)} IN SHARE MODE")
+        yield
+    database.close()
+
+
+def end_waiting(url: str) -> bool:
+    """End the sessions of a PostgreSQL that wait for a lock; return whether there were any."""
+    query = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    database = Database(url)
+    with database.reads.connect() as connection:
+        ended = connection.execute(query).all()
+    database.close()
+    return bool(ended)
 
 
 @contextmanager

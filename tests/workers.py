@@ -160,9 +160,10 @@ async def is_ready(http: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-def end_sessions(url: str, name: str) -> None:
+def end_sessions(url: str, name: str, *, which: str = "TRUE") -> None:
     """End the connections that are called so: those of a process whose environment has it as PGAPPNAME."""
-    query = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name")
+    chosen = f"FROM pg_stat_activity WHERE application_name = :name AND {which}"
+    query = sa.text(f"SELECT pg_terminate_backend(pid) {chosen}")
     database = Database(url)
     with database.transaction() as connection:
         assert connection.execute(query, {"name": name}).all()

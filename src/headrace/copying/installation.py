@@ -24,7 +24,7 @@ from headrace.copying.tables import (
 from headrace.errors import ConfigurationError
 from headrace.running import prepare
 from headrace.store.reports.vitals import ALIVE_FOR
-from headrace.store.sql.database import Database
+from headrace.store.sql.database import Database, let_idle
 from headrace.store.sql.migrate import find_newer, is_migrated
 from headrace.store.sql.outage import is_forbidden, is_outage, read_said
 from headrace.store.sql.tables import METADATA
@@ -174,6 +174,8 @@ def _held_to_write(target: Database, metadata: sa.MetaData) -> Iterator[sa.Conne
 def _lock(database: Database, connection: sa.Connection, metadata: sa.MetaData, *, mode: str) -> None:
     tables = [*metadata.sorted_tables, ledger.workflow_status]
     names = ", ".join(spell_table(connection, table) for table in tables)
+    # While one of the two works, the other is idle.
+    let_idle(connection)
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
     try:
         connection.exec_driver_sql(f"LOCK TABLE {names} IN {mode} MODE")

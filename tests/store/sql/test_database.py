@@ -1,13 +1,18 @@
 """Opening and closing a database."""
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event
 
 import pytest
 import sqlalchemy as sa
 
-from headrace.store.sql.database import Database
+from headrace.store.reports.exports import reading
+from headrace.store.sql.database import IDLE_SECONDS, Database
+from headrace.store.sql.tables.schema import resource
+
+BOUND = sa.select(sa.func.current_setting("idle_in_transaction_session_timeout"))
 
 
 async def test_a_connection_that_comes_back_after_the_end_is_closed(database: Database) -> None:
@@ -77,3 +82,21 @@ def test_a_database_file_is_its_owners_alone(tmp_path: Path) -> None:
     database.close()
 
     assert {"fresh.db": 0o600, "fresh.db-wal": 0o600, "fresh.db-shm": 0o600} == modes
+
+
+def test_only_who_reads_for_others_may_be_idle_in_a_transaction(postgres_url: str) -> None:
+    """What else is idle the server ends after a while, with whatever it has locked; the next is bounded again."""
+    database, bounds = Database(postgres_url), []
+    for reads in (False, True, False):
+        with (
+            database.engine.connect() as connection,
+            reading(connection, sa.select(resource)) if reads else nullcontext(),
+        ):
+            bounds.append(connection.execute(BOUND).scalar())
+    database.close()
+
+    assert [f"{IDLE_SECONDS}s", "0", f"{IDLE_SECONDS}s"] == bounds
+
+
+def _reading(connection: sa.Connection) -> AbstractContextManager[object]:
+    return reading(connection, sa.select(resource))

@@ -1,6 +1,8 @@
 """Writes share commits: they are done together, fail alone, and are nothing when the commit fails."""
 
 import asyncio
+import random
+import string
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
@@ -10,9 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from busy import busy
+from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.database import Database
 from headrace.store.sql.fence import Fence, Superseded, fenced
 from headrace.store.sql.group_commit import LARGEST_GROUP
+from headrace.store.sql.outage import is_away, is_outage
+from outages import full, read_only
+from relays import losing
 
 TABLE = sa.Table(
     "note",
@@ -20,6 +26,17 @@ TABLE = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("about", sa.ForeignKey("note.name", deferrable=True, initially="DEFERRED")),
 )
+
+# Of letters that do not shrink: more than a page of an index takes.
+HUGE = "".join(random.Random(1).choices(string.ascii_letters, k=20_000))
+# More than a page that is there already has room for.
+LONG_NAME = "x" * 20_000
+NO_ROOM_FOR_B = f"""
+SET LOCAL search_path TO {DATABASE_SCHEMA};
+CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER fill BEFORE INSERT ON note FOR EACH ROW WHEN (NEW.name = 'b') EXECUTE FUNCTION fill();
+"""
 
 
 def add(connection: sa.Connection, name: str, about: str | None = None) -> str:
@@ -113,6 +130,134 @@ async def test_an_item_that_spoils_a_query_is_undone_alone(database: Database) -
         await asyncio.sleep(0)
 
     assert ["a of 1", "bad among 1", "c of 1"] == [str(each) for each in await waiting]
+    assert {"a", "c"} == await list_names(database)
+
+
+async def test_an_item_that_the_database_itself_does_not_take_is_undone_alone(database: Database) -> None:
+    """A name that is there already spoils the statement of all; the others lose nothing by it."""
+    await database.write(TABLE.metadata.create_all)
+    await database.write(add, "twice")
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(database.write_together(add_all, name) for name in ("a", "twice", "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+    first, bad, last = await waiting
+
+    assert ("a of 1", "c of 1") == (first, last)
+    assert isinstance(bad, sa.exc.IntegrityError)
+    assert {"a", "c", "twice"} == await list_names(database)
+
+
+@pytest.mark.parametrize("bad", ["a\0b", HUGE], ids=["no text", "too large for its index"])
+async def test_on_postgresql_a_name_that_it_cannot_hold_is_undone_alone(postgres_url: str, bad: str) -> None:
+    """The driver refuses the one, and the server the other, with what it calls a failure of its own."""
+    database = Database(postgres_url)
+    await database.write(TABLE.metadata.create_all)
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(database.write_together(add_all, name) for name in ("a", bad, "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+    first, refused, last = await waiting
+    names = await list_names(database)
+    database.close()
+
+    assert ("a of 1", "c of 1") == (first, last)
+    assert isinstance(refused, sa.exc.DBAPIError)
+    assert {"a", "c"} == names
+
+
+async def test_who_writes_together_while_a_database_is_read_only_is_told_so(database: Database) -> None:
+    """All fail, and nobody later."""
+    await database.write(TABLE.metadata.create_all)
+    with read_only(database):
+        told = await _write_much(database)
+    await database.write_together(add_all, "later")
+
+    assert {True} == {isinstance(each, sa.exc.DBAPIError) for each in told}
+    assert {"later"} == await list_names(database)
+
+
+async def test_who_writes_together_while_a_disk_is_full_is_told_so(notes: Database) -> None:
+    """SQLite undoes some of it by itself; all fail, and nobody later."""
+    with full(notes):
+        told = await _write_much(notes)
+    await notes.write_together(add_all, "later")
+
+    assert {True} == {isinstance(each, sa.exc.DBAPIError) for each in told}
+    assert {"later"} == await list_names(notes)
+
+
+async def _write_much(database: Database) -> list[str | BaseException]:
+    names = [f"{number}{LONG_NAME}" for number in range(10)]
+    writes = [database.write_together(add_all, name) for name in names]
+    return await asyncio.gather(*writes, return_exceptions=True)
+
+
+async def test_on_postgresql_a_disk_that_is_full_is_told_to_whom_it_concerns(postgres_url: str) -> None:
+    """The server says so of the statement that wanted room; what needs none is written."""
+    database = Database(postgres_url)
+    await database.write(TABLE.metadata.create_all)
+    await database.write(lambda connection: connection.exec_driver_sql(NO_ROOM_FOR_B).close())
+    async with busy(database):
+        waiting = asyncio.gather(
+            *(database.write_together(add_all, name) for name in ("a", "b", "c")), return_exceptions=True
+        )
+        await asyncio.sleep(0)
+    first, failed, last = await waiting
+    names = await list_names(database)
+    database.close()
+
+    assert ("a of 1", "c of 1") == (first, last)
+    assert isinstance(failed, sa.exc.DBAPIError)
+    assert is_outage(failed)
+    assert {"a", "c"} == names
+
+
+async def test_a_group_whose_answer_is_lost_is_told_so_and_stands(postgres_url: str) -> None:
+    """Nobody can know better: whoever looks finds all of it."""
+    with losing(postgres_url) as (url, losses):
+        database = Database(url)
+        await database.write(TABLE.metadata.create_all)
+
+        def add_in_vain(connection: sa.Connection, names: Sequence[str]) -> list[str]:
+            losses.left = 1
+            return add_all(connection, names)
+
+        async with busy(database):
+            waiting = asyncio.gather(
+                *(database.write_together(add_in_vain, name) for name in ("a", "b", "c")), return_exceptions=True
+            )
+            await asyncio.sleep(0)
+        told = await waiting
+        names = await list_names(database)
+        await asyncio.to_thread(database.close)
+
+    assert [True] * 3 == [isinstance(each, sa.exc.DBAPIError) and is_away(each) for each in told]
+    assert {"a", "b", "c"} == names
+
+
+async def test_who_was_taken_over_writes_nothing_where_another_item_spoils_the_query(database: Database) -> None:
+    """The group is run apart then, and each that is behind a fence is asked about once more."""
+    await database.write(TABLE.metadata.create_all)
+
+    def find_standing(_connection: sa.Connection, names: Collection[str]) -> set[str]:
+        return set(names) - {"lost"}
+
+    async def write(name: str) -> str:
+        with fenced(Fence(name, find_standing)):
+            return await database.write_together(add_all, name)
+
+    async with busy(database):
+        tasks = [asyncio.create_task(write(name)) for name in ("a", "lost", "bad", "c")]
+        waiting = asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    first, lost, bad, last = await waiting
+
+    assert ("a of 1", "c of 1") == (first, last)
+    assert (Superseded, ValueError) == (type(lost), type(bad))
     assert {"a", "c"} == await list_names(database)
 
 

@@ -8,10 +8,12 @@ from headrace.models import State
 from headrace.protocol.retries import NEVER, PROVISION_LIMIT, TABLE
 from headrace.store.state.notices import list_notices_of, list_open_notices
 from headrace.store.state.plan_changes import PlanChangeOutcome, add_plan_change, settle_plan_change
+from headrace.testing import eventually
 from pair import Acme, Pair, play_pair
 
 # A step that fails has failed for good.
 NEVER_AGAIN = dict.fromkeys(TABLE, NEVER)
+SLOW_TO_HEAR = Fault(kind="latency", path="*actions/deprovision", seconds=3.0, count=1, after_effect=True)
 BURNT = Fault(kind="drop", path="/oauth/token", count=1, after_effect=True)
 
 
@@ -144,6 +146,21 @@ async def test_what_heroku_was_told_has_failed_cannot_be_tried_again(sqlite_url:
         assert "operator.abandoned" == (await pair.list_events(addon.id))[-1].name
 
 
+async def test_what_heroku_is_just_being_told_has_failed_is_not_tried_again(sqlite_url: str) -> None:
+    """The answer is on its way, and the token goes with the add-on: what began now would fail until its limit."""
+    acme = Acme(error=RuntimeError("Our cloud is away."), failures_left=1)
+    async with play_pair(sqlite_url, acme=acme, retries=NEVER_AGAIN) as pair:
+        pair.heroku.faults.add(SLOW_TO_HEAR)
+        addon = await pair.heroku.create_addon("shop", "acme-search:basic")
+        await eventually(lambda: _is_asked(pair, addon.id))
+        with pytest.raises(NothingToDo, match="just being told"):
+            await pair.parts.operations.retry(addon.id)
+        await pair.settle()
+
+        assert State.FAILED == (await pair.find(addon.id)).state
+        assert "operator.retried" not in [event.name for event in await pair.list_events(addon.id)]
+
+
 async def test_a_provision_is_not_tried_again_past_its_limit(sqlite_url: str) -> None:
     """Heroku has given it up by then, and a second attempt would make what nobody pays for."""
     clock = Clock()
@@ -173,3 +190,7 @@ async def test_what_is_well_is_neither_tried_again_nor_given_up(sqlite_url: str)
 
 async def _list_kinds(pair: Pair) -> list[str]:
     return [row.kind for row in await pair.parts.database.read(list_open_notices)]
+
+
+async def _is_asked(pair: Pair, uuid: str) -> bool:
+    return (await pair.list_events(uuid))[-1].name == "heroku.asked"

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from headrace.models import Stage
 from headrace.store.reports.figures.roll_up import FleetFigure, select_moves
+from headrace.store.sql.database import let_idle
 from headrace.store.sql.tables.counted import day_count
 from headrace.store.sql.tables.schema import (
     pipeline,
@@ -22,6 +23,7 @@ BATCH = 1_000
 @contextmanager
 def reading(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[sa.CursorResult[Any]]:
     """Yield a result whose rows are read as they are asked for, however many there are."""
+    let_idle(connection)
     with connection.execution_options(yield_per=BATCH).execute(query) as result:
         yield result
 

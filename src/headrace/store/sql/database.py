@@ -54,6 +54,10 @@ GIVEN_UP = {
     "tcp_user_timeout": 30_000,
 }
 
+# How long a transaction of ours may be idle before a PostgreSQL ends it, and lets go of what it has locked. A server
+# hears of a machine that vanished in the middle of one after hours, and who takes its work over would wait as long.
+IDLE_SECONDS = 20
+
 # How long a write waits for SQLite's lock, and how soon one of ours asks for it again. SQLite itself lets who waits
 # sleep for longer and longer, up to a tenth of a second, and whoever asks meanwhile gets it: so the workflow engine,
 # which writes without end when there is much to do, gave ours no turn for a second.
@@ -234,6 +238,12 @@ def plan_anew(connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
+def let_idle(connection: sa.Connection) -> None:
+    """Have PostgreSQL bear that this transaction is idle, for as long as whoever works off what it reads may take."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
 def _lock(connection: sa.Connection, *, waits_seconds: float) -> None:
     """Take SQLite's lock for writing, which only one connection at a time has.
 
@@ -275,7 +285,7 @@ def _close_connection(_connection: Any, record: Any) -> None:
 
 def _create_postgres_engine(url: str, *, most: int) -> sa.Engine:
     # An error's text shows the statement and never its values.
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         poolclass=BoundedPool,
         most=most,
@@ -283,6 +293,15 @@ def _create_postgres_engine(url: str, *, most: int) -> sa.Engine:
         hide_parameters=True,
         connect_args=list_patience(sa.make_url(url)),
     )
+    event.listen(engine, "connect", _end_what_is_idle)
+    return engine
+
+
+def _end_what_is_idle(connection: Any, _record: Any) -> None:
+    """Say so over a connection of the driver's that was just opened: not all poolers take it with the address."""
+    connection.autocommit = True
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    connection.autocommit = False
 
 
 def list_patience(url: sa.URL) -> dict[str, int]:

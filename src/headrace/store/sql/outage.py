@@ -28,6 +28,14 @@ def is_outage(error: BaseException | None) -> bool:
     return isinstance(error, DATABASE_ERRORS) and not isinstance(error, _OURS)
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether there was no database to ask, or none any more: anything else that was asked would have met the same."""
+    if isinstance(error, exc.DBAPIError):
+        # A connection that could not be made was asked nothing.
+        return is_outage(error) and (error.connection_invalidated or error.statement is None)
+    return is_outage(error)
+
+
 def is_forbidden(error: BaseException) -> bool:
     """Whether a PostgreSQL would not let this role do what was asked."""
     return _find_code(error) == INSUFFICIENT_PRIVILEGE

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from headrace.store.sql.database import let_idle
 from headrace.store.sql.tables.schema import change_count, lifecycle_event, resource
 
 NAME = "changes"
@@ -103,6 +104,7 @@ def read_changes(connection: sa.Connection, *, after: int, until: int) -> Iterat
     """Yield what happened behind a position and up to another, by the moment, as it is asked for."""
     is_between = sa.and_(lifecycle_event.c.position > after, lifecycle_event.c.position <= until)
     query = _CHANGES.where(is_between).order_by(lifecycle_event.c.at, lifecycle_event.c.position)
+    let_idle(connection)
     with connection.execution_options(yield_per=BATCH).execute(query) as result:
         for row in result:
             yield _read(row)

@@ -28,6 +28,7 @@ from headrace.workflows.engine.journal import Journal
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.liveness import Liveness
 from headrace.workflows.engine.news import News
+from headrace.workflows.engine.outlasting import confirm, outlast
 from headrace.workflows.engine.redaction import Redact, show_nothing, spell_error
 from headrace.workflows.engine.run import JSON, Places, Run, Tell, WorkflowFailed
 from headrace.workflows.engine.takeover import Takeover
@@ -326,7 +327,6 @@ class Engine:
     ) -> Callable[[ledger.Claim, str, JSON], Awaitable[None]]:
         async def run_workflow(claim: ledger.Claim, uuid: str, argument: JSON) -> None:
             fence = Fence(claim, ledger.find_standing)
-            run = self._build_run(claim, uuid, places=runtime.room, confirm=partial(self._database.read, fence.require))
             subject = {"batch": uuid} if kind in BATCH_KINDS else {"resource": uuid}
             with (
                 self._begun.running(claim, kind, uuid),
@@ -334,12 +334,8 @@ class Engine:
                 about_only(workflow=claim.workflow_id, **subject),
             ):
                 try:
-                    carried = await run.journal.open()
-                    note(**{name: value for name, value in carried.items() if name != PARENT})
-                    with span(
-                        f"workflow {kind}", kind="CONSUMER", headers=carried, headrace_workflow=claim.workflow_id
-                    ):
-                        await function(run, uuid, argument)
+                    once = partial(self._run_once, runtime.room, kind, function, uuid=uuid, argument=argument)
+                    await outlast(once, claim, self._database, rest=partial(runtime.room.rest, claim.workflow_id))
                 except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
                     # DBOS stores and logs what it is raised, text and all; that text may hold a secret.
                     text = await self._redact(uuid, spell_error(error))
@@ -358,10 +354,10 @@ class Engine:
 
         return run_workflow
 
-    def _build_run(
-        self, claim: ledger.Claim, uuid: str, *, places: Places, confirm: Callable[[], Awaitable[None]]
-    ) -> Run:
-        return Run(
+    async def _run_once(
+        self, places: Places, kind: str, function: WorkflowFunction, claim: ledger.Claim, *, uuid: str, argument: JSON
+    ) -> None:
+        run = Run(
             claim.workflow_id,
             uuid,
             places=places,
@@ -369,9 +365,13 @@ class Engine:
             clock=self._clock,
             retries=self._retries,
             redact=self._redact,
-            confirm=confirm,
+            confirm=partial(confirm, self._database),
             tell=self._tell,
         )
+        carried = await run.journal.open()
+        note(**{name: value for name, value in carried.items() if name != PARENT})
+        with span(f"workflow {kind}", kind="CONSUMER", headers=carried, headrace_workflow=claim.workflow_id):
+            await function(run, uuid, argument)
 
     def wake(self, workflow_ids: Collection[str]) -> None:
         """Have those of these workflows that rest in this process look whether they may go on."""

@@ -39,6 +39,8 @@ ORDERED = {
     AttemptOrderKind.GIVE_UP: TimelineName.OPERATOR_GAVE_UP,
 }
 ENDINGS = (TimelineName.PROVISION_FAILED, TimelineName.PROVISION_EXPIRED, TimelineName.DEPROVISION_FAILED)
+# Which of them came last says how far Heroku has been told that a provision failed.
+TELLINGS = (TimelineName.HEROKU_ASKED, TimelineName.HEROKU_REFUSED, TimelineName.HEROKU_TOLD)
 
 
 class Order(StrEnum):
@@ -146,8 +148,13 @@ class Operations:
         ending = find_last_event(connection, row.uuid, ENDINGS)
         if ending is not None and ending.name == TimelineName.DEPROVISION_FAILED:
             return Retried.DEPROVISION
-        if find_last_event(connection, row.uuid, [TimelineName.HEROKU_TOLD]) is not None:
+        told = find_last_event(connection, row.uuid, TELLINGS)
+        if told is not None and told.name == TimelineName.HEROKU_TOLD:
             raise NothingToDo(f"Heroku was told that {row.name} failed and has removed it; abandon it.")
+        is_asked = told is not None and told.name == TimelineName.HEROKU_ASKED and row.running is not None
+        if is_asked and find_waiting(connection, row) is None:
+            # What is removed there takes its token with it: a provision that begins now could not end for hours.
+            raise NothingToDo(f"Heroku is just being told that {row.name} failed; look again in a moment.")
         if self._core.clock() - row.created_at >= PROVISION_LIMIT:
             raise NothingToDo(f"Heroku has given {row.name} up by now; abandon it. The customer can add it again.")
         return Retried.PROVISION

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from headrace.store.sql.database import let_idle
 from headrace.store.sql.migrate import keep_for_older, keep_newest
 from headrace.store.sql.place import read_place
 from headrace.store.sql.tables import METADATA
@@ -17,6 +18,7 @@ with engine.connect() as connection:
     else:
         # Both end with the transaction, in which all of it is done. Migrations name no schema.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({place.migration_lock})")
+        let_idle(connection)
         connection.exec_driver_sql(f'SET LOCAL search_path TO "{place.tables}"')
     context.configure(
         connection=connection,
