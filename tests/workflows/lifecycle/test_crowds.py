@@ -1,23 +1,12 @@
 """Thousands of provisions at once, as after an outage: nobody else waits until the last of them is done."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import event
-
-from headrace.models import State
 from ordering import provision, worker
 from pair import Pair, play_pair
 
 # Four times what a worker works on at a time.
 CROWD = 200
-# As many as a worker works on at a time.
-FEW = 48
-# What a look at a step reads in one statement.
-SEEN = ("resource.state", "lifecycle_event.name", "secret.sealed")
 # On a machine that is busy with other tests.
 LONG = timedelta(minutes=5)
 
@@ -47,30 +36,3 @@ async def test_a_plan_change_and_a_removal_do_not_wait_behind_a_crowd_of_provisi
 
     assert [202, 204] == statuses
     assert CROWD / 2 > sum(each < max(ends) for each in provisioned)
-
-
-async def test_steps_of_a_crowd_are_looked_at_and_written_together(database_url: str) -> None:
-    """Where many work at the same time each waits a moment for the others: one look is at all of them."""
-    async with play_pair(database_url, has_worker=False) as pair:
-        crowd = [await pair.heroku.create_addon("shop", "acme-search:basic") for _ in range(FEW)]
-        with noting_statements() as sent:
-            async with worker(pair):
-                await pair.settle(within=LONG)
-
-    assert {State.PROVISIONED} == {addon.state for addon in crowd}
-    # Each has five steps, and would look at each by itself.
-    looks = [statement for statement in sent if all(name in statement for name in SEEN)]
-    assert FEW > len(looks)
-
-
-@contextmanager
-def noting_statements() -> Iterator[list[str]]:
-    """Yield what is sent to any database while the block lasts."""
-    sent: list[str] = []
-
-    def note(_connection: sa.Connection, _cursor: Any, statement: str, *_others: Any) -> None:
-        sent.append(statement)
-
-    event.listen(sa.Engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(sa.Engine, "before_cursor_execute", note)

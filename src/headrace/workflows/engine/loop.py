@@ -13,7 +13,7 @@ class WorkflowLoop(BackgroundEventLoop):
         loop = self._loop = auto_loop_factory()()
         asyncio.set_event_loop(loop)
         if self._executor is not None:
-            loop.set_default_executor(self._executor)  # type: ignore[arg-type]
+            loop.set_default_executor(self._executor)
         self._running = True
         self._ready.set()
         try:
