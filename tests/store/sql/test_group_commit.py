@@ -6,6 +6,7 @@ import string
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +21,10 @@ from headrace.store.sql.outage import is_away, is_outage
 from outages import full, read_only
 from relays import losing
 
+# Much longer than any of these tests waits.
+LONG_SECONDS = 600.0
+# Longer than a writer needs to begin, on a busy machine too.
+A_MOMENT = 1.0
 TABLE = sa.Table(
     "note",
     sa.MetaData(),
@@ -118,6 +123,61 @@ async def test_items_of_one_query_are_written_by_one(database: Database) -> None
 
     assert ["a of 3", "b of 3", "c of 3"] == await waiting
     assert {"a", "b", "c"} == await list_names(database)
+
+
+async def test_who_comes_a_moment_after_another_waits_for_those_who_come_too(database: Database) -> None:
+    """The first is written at once, and the others together once the moment is over, though no writer was busy."""
+    await database.write(TABLE.metadata.create_all)
+    names = ("a", "b", "c", "d")
+    written = await asyncio.gather(*(database.write_together(add_all, name, gathered_for=A_MOMENT) for name in names))
+
+    assert ["a of 1", "b of 3", "c of 3", "d of 3"] == written
+    assert set(names) == await list_names(database)
+
+
+async def test_who_comes_long_after_another_is_written_at_once(database: Database) -> None:
+    """Nobody waits for others where nobody has come for a while."""
+    await database.write(TABLE.metadata.create_all)
+    await asyncio.gather(*(database.write_together(add_all, name, gathered_for=0.01) for name in ("a", "b")))
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    await database.write_together(add_all, "c", gathered_for=LONG_SECONDS)
+
+    assert LONG_SECONDS > loop.time() - began_at
+
+
+async def test_what_was_gathered_is_written_at_the_end(database_url: str) -> None:
+    """Closing does not wait until its moment is over."""
+    database, again = Database(database_url), Database(database_url)
+    await database.write(TABLE.metadata.create_all)
+    write = partial(database.write_together, add_all, gathered_for=LONG_SECONDS)
+    waiting = [asyncio.create_task(write(name)) for name in ("a", "b", "c")]
+    await waiting[0]
+    await asyncio.to_thread(database.close)
+
+    assert ["a of 1", "b of 2", "c of 2"] == await asyncio.gather(*waiting)
+    assert {"a", "b", "c"} == await list_names(again)
+    again.close()
+
+
+async def test_items_of_one_query_are_read_by_one(database: Database) -> None:
+    """Whoever was taken over is told so, and each of the others has its own item's result."""
+
+    def find_standing(_connection: sa.Connection, names: Collection[str]) -> set[str]:
+        return set(names) - {"c"}
+
+    def count(connection: sa.Connection, names: Sequence[str]) -> list[str]:
+        [number] = connection.execute(sa.select(sa.literal(len(names)))).scalars()
+        return [f"{name} of {number}" for name in names]
+
+    async def read(name: str) -> str:
+        with fenced(Fence(name, find_standing)):
+            return await database.read_together(count, name, gathered_for=A_MOMENT)
+
+    found = await asyncio.gather(*(read(name) for name in ("a", "b", "c", "d")), return_exceptions=True)
+
+    assert ["a of 1", "b of 2", "d of 2"] == [found[0], found[1], found[3]]
+    assert isinstance(found[2], Superseded)
 
 
 async def test_an_item_that_spoils_a_query_is_undone_alone(database: Database) -> None:

@@ -116,7 +116,7 @@ class Database:
             each.update_execution_options(schema_translate_map=self.whereabouts.schemas, compiled_cache=COMPILED)
         self._threads = _make_threads("database", SQLITE_READERS if self.is_sqlite else POSTGRES_READERS)
         self._watching = _make_threads("watching", SQLITE_WATCHERS if self.is_sqlite else POSTGRES_WATCHERS)
-        self._writer = _make_writer(self)
+        self._writer, self._reader = _make_writer(self), GroupCommit("reader", self._reading, threads=1)
 
     @property
     def place(self) -> Place:
@@ -143,6 +143,11 @@ class Database:
             for act in connection.info.pop(AFTER_COMMIT, ()):
                 act()
 
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._waits.noted(), self.reads.connect() as connection:
+            yield connection
+
     async def write(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query, all of it or nothing; it is committed when this returns.
 
@@ -151,7 +156,7 @@ class Database:
         """
         bound = _bind(query, args, kwargs)
         if self.is_sqlite:
-            return await asyncio.wrap_future(self._writer.submit(bound, fence=find_fence()))
+            return await self._writer.submit(bound, fence=find_fence())
         fenced = put_behind_fence(bound)
 
         def run() -> T:
@@ -160,16 +165,22 @@ class Database:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run_transaction, run)
 
-    async def write_together(self, query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+    async def write_together(
+        self,
+        query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]],
+        item: Item,
+        *,
+        gathered_for: float = 0.0,
+    ) -> T:
         """Write an item by a query that takes many, with those that come meanwhile.
 
         The query returns a result for each item, and is the same for two items if it is equal. Where one item spoils
-        it, each is written by itself.
+        it, each is written by itself. One that comes within so many seconds after another waits for them to pass.
 
         Raises:
             Superseded: whoever calls this runs behind a fence, and has been taken over.
         """
-        return await asyncio.wrap_future(self._writer.submit_item(query, item, fence=find_fence()))
+        return await self._writer.submit_item(query, item, fence=find_fence(), gathered_for=gathered_for)
 
     async def read(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query that changes nothing."""
@@ -185,13 +196,27 @@ class Database:
         """
         return await self._read(self._threads, put_behind_fence(_bind(query, args, kwargs)))
 
+    async def read_together(
+        self,
+        query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]],
+        item: Item,
+        *,
+        gathered_for: float = 0.0,
+    ) -> T:
+        """Read of an item by a query that reads of many, as `write_together` writes, and as `read_behind_fence` reads.
+
+        Raises:
+            Superseded: whoever calls this runs behind a fence, and has been taken over.
+        """
+        return await self._reader.submit_item(query, item, fence=find_fence(), gathered_for=gathered_for)
+
     async def watch(self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query of those who only look, again and again: nothing else ever waits behind them."""
         return await self._read(self._watching, lambda connection: query(connection, *args, **kwargs))
 
     async def _read(self, threads: ThreadPoolExecutor, query: Callable[[sa.Connection], T]) -> T:
         def run() -> T:
-            with self._waits.noted(), self.reads.connect() as connection:
+            with self._reading() as connection:
                 return query(connection)
 
         return await asyncio.get_running_loop().run_in_executor(threads, run)
@@ -209,6 +234,7 @@ class Database:
         self.is_closed = True
         self._watching.shutdown(wait=True)
         self._writer.close()
+        self._reader.close()
         self._threads.shutdown(wait=True)
         if self._closer is not None:
             self._closer.end()
@@ -272,7 +298,7 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 def _make_writer(database: Database) -> GroupCommit:
     threads = SQLITE_WRITERS if database.is_sqlite else POSTGRES_WRITERS
-    return GroupCommit(database.transaction, threads=threads, mixes_kinds=database.is_sqlite)
+    return GroupCommit("writer", database.transaction, threads=threads, mixes_kinds=database.is_sqlite)
 
 
 def _make_threads(name: str, count: int) -> ThreadPoolExecutor:

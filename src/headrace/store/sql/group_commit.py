@@ -4,16 +4,20 @@ What a write costs is mostly the commit, which waits for the disk, and the sendi
 have come meanwhile share a commit, and are done when all of it is on disk. Writes of one kind, of which there are many,
 share their statements as well. Where one of a group fails, all are run once more, those of each kind in a savepoint of
 their own. Whoever writes behind a fence does so here too: of all that share a commit the database is asked at once.
+What only reads can be read for many in the same way.
+
+Whoever is in no hurry may be gathered: the first is written at once, and whoever comes within some milliseconds after
+it goes together. Many who work at the same time come one by one, each just late for the one before.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
 the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
 in a circle all the same, PostgreSQL undoes one of them, which is run once more.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -46,7 +50,7 @@ class Write:
     query: Query[Any, Any]
     item: Any
     fence: Fence | None
-    done: "Future[Any]"
+    done: "asyncio.Future[Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class Outcome:
     error: BaseException | None = None
 
     def tell(self) -> None:
+        """Tell the caller, on the event loop that it waits on."""
+        # It may have been stopped meanwhile.
+        if self.write.done.done():
+            return
         if self.error is None:
             self.write.done.set_result(self.result)
         else:
@@ -70,20 +78,22 @@ class GroupCommit:
     `mixes_kinds` says whether writes of several kinds share a transaction.
     """
 
-    def __init__(self, begin: Begin, *, threads: int, mixes_kinds: bool) -> None:
+    def __init__(self, name: str, begin: Begin, *, threads: int, mixes_kinds: bool = False) -> None:
         self._begin = begin
         self._mixes_kinds = mixes_kinds
-        self._waiting: SimpleQueue[Write | None] = SimpleQueue()
+        self._waiting: SimpleQueue[list[Write] | None] = SimpleQueue()
+        # Those that came after one that was written at once, by event loop and by what may share a transaction.
+        self._gathered: dict[tuple[asyncio.AbstractEventLoop, Hashable], list[Write]] = {}
         self._is_closed = False
         self._lock = Lock()
         self._threads = [
-            Thread(target=self._work, name=f"headrace-database-writer-{number}", daemon=True)
+            Thread(target=self._work, name=f"headrace-database-{name}-{number}", daemon=True)
             for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, run: Callable[[sa.Connection], T], *, fence: Fence | None) -> "Future[T]":
+    def submit(self, run: Callable[[sa.Connection], T], *, fence: Fence | None) -> "asyncio.Future[T]":
         """Have a write run; the future has its result once it is on disk, or the error that undid it.
 
         Raises:
@@ -91,25 +101,59 @@ class GroupCommit:
         """
         return self.submit_item(lambda connection, _items: [run(connection)], None, fence=fence)
 
-    def submit_item(self, query: Query[Item, T], item: Item, *, fence: Fence | None) -> "Future[T]":
+    def submit_item(
+        self, query: Query[Item, T], item: Item, *, fence: Fence | None, gathered_for: float = 0.0
+    ) -> "asyncio.Future[T]":
         """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
+
+        It may wait for others for so many seconds after one that came before.
 
         Raises:
             RuntimeError: the database is closed.
             TypeError: the query has no hash, by which others of its kind would be found.
         """
         hash(query)
-        done: Future[T] = Future()
+        write = Write(query, item, fence, asyncio.get_running_loop().create_future())
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("The database is closed.")
-            self._waiting.put(Write(query, item, fence, done))
-        return done
+            if gathered_for:
+                self._gather(write, gathered_for)
+            else:
+                self._waiting.put([write])
+        return write.done
+
+    def _gather(self, write: Write, seconds: float) -> None:
+        loop = write.done.get_loop()
+        key = (loop, None if self._mixes_kinds else write.query)
+        if key in self._gathered:
+            self._gathered[key].append(write)
+            return
+        self._gathered[key] = []
+        self._waiting.put([write])
+        loop.call_later(seconds, self._pass_on, key, seconds)
+
+    def _pass_on(self, key: tuple[asyncio.AbstractEventLoop, Hashable], seconds: float) -> None:
+        """Have written what was gathered, and gather on; where nobody came, the next one is written at once again."""
+        with self._lock:
+            writes = self._gathered.pop(key, None)
+            if not writes:
+                return
+            self._gathered[key] = []
+            self._put(writes)
+        key[0].call_later(seconds, self._pass_on, key, seconds)
+
+    def _put(self, writes: list[Write]) -> None:
+        for start in range(0, len(writes), LARGEST_GROUP):
+            self._waiting.put(writes[start : start + LARGEST_GROUP])
 
     def close(self) -> None:
         """Write what was submitted, and no more."""
         with self._lock:
             self._is_closed = True
+            for writes in self._gathered.values():
+                self._put(writes)
+            self._gathered.clear()
             self._waiting.put(None)
         for thread in self._threads:
             thread.join()
@@ -123,14 +167,13 @@ class GroupCommit:
     def _take_group(self) -> list[Write]:
         """Wait for a write, and return it with those that are there already; nothing at the end."""
         group: list[Write] = []
-        write = self._waiting.get()
-        while write is not None:
-            if write.done.set_running_or_notify_cancel():
-                group.append(write)
-            if len(group) == LARGEST_GROUP:
+        writes = self._waiting.get()
+        while writes is not None:
+            group += [write for write in writes if not write.done.cancelled()]
+            if len(group) >= LARGEST_GROUP:
                 return group
             try:
-                write = self._waiting.get(block=not group)
+                writes = self._waiting.get(block=not group)
             except Empty:
                 return group
         # What comes with the end is written first; the end is then found again, by each thread.
@@ -140,7 +183,17 @@ class GroupCommit:
 
 def commit(kinds: list[list[Write]], begin: Begin) -> None:
     """Run the writes of kinds in one transaction. One that fails is undone alone, a commit that fails undoes all."""
+    told: defaultdict[asyncio.AbstractEventLoop, list[Outcome]] = defaultdict(list)
     for outcome in _commit_kinds(kinds, begin):
+        told[outcome.write.done.get_loop()].append(outcome)
+    for loop, outcomes in told.items():
+        # On a loop that was closed meanwhile nobody waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_tell, outcomes)
+
+
+def _tell(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
         outcome.tell()
 
 

@@ -193,13 +193,20 @@ def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> Non
 def update_resources(connection: sa.Connection, uuids: Collection[str], **changes: Any) -> None:
     """Change the same of resources, of which there may be none."""
     if uuids:
-        connection.execute(_build_update(tuple(changes)), [{"key": uuid, **changes} for uuid in uuids])
+        statement = _build_update_all(connection.dialect.name, tuple(changes))
+        connection.execute(statement, pass_uuids(connection, uuids) | changes)
 
 
 @cache
 def _build_update(names: tuple[str, ...]) -> sa.Update:
     of_one = sa.update(resource).where(resource.c.uuid == sa.bindparam("key"))
     return of_one.values({name: sa.bindparam(name) for name in names})
+
+
+@cache
+def _build_update_all(dialect: str, names: tuple[str, ...]) -> sa.Update:
+    of_many = sa.update(resource).where(resource.c.uuid.in_(select_uuids(dialect)))
+    return of_many.values({name: sa.bindparam(name) for name in names})
 
 
 def remove_resource(connection: sa.Connection, row: ResourceRow, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from headrace.store.sql.database import Database
+from headrace.store.sql.rows import pass_uuids, select_uuids
 from headrace.workflows.engine.ledger import Claim, name_table, workflow_status
 
 workflow_output = name_table("workflow_output", "workflow_uuid", "output", "error")
@@ -72,7 +73,7 @@ def record_done(connection: sa.Connection, claims: Sequence[Claim]) -> list[bool
     found = connection.execute(conclude, {"ids": [claim.workflow_id for claim in claims], "claims": pairs}).scalars()
     done = set(found)
     if done:
-        connection.execute(add, [{"workflow_uuid": each, "output": NOTHING, "error": None} for each in done])
+        connection.execute(add, pass_uuids(connection, done))
     return [claim.workflow_id in done for claim in claims]
 
 
@@ -93,8 +94,11 @@ def _build(dialect: str) -> tuple[Any, Any]:
         .returning(rows.c.workflow_uuid)
     )
     insert = (sqlite_insert if dialect == "sqlite" else postgres_insert)(workflow_output)
+    # SQLite takes the ON of what follows for one of a join, unless there is a WHERE before it.
+    ids = select_uuids(dialect).add_columns(sa.literal(NOTHING)).where(sa.text("true"))
+    add = insert.from_select(["workflow_uuid", "output"], ids, include_defaults=False)
     new = {name: insert.excluded[name] for name in ("output", "error")}
-    return conclude, insert.on_conflict_do_update(index_elements=["workflow_uuid"], set_=new)
+    return conclude, add.on_conflict_do_update(index_elements=["workflow_uuid"], set_=new)
 
 
 def _build_now(dialect: str) -> sa.ColumnElement[int]:

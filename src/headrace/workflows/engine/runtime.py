@@ -32,6 +32,7 @@ from headrace.store.sql.database import Database
 from headrace.store.sql.fence import is_superseded
 from headrace.workflows.engine.bell import Ear
 from headrace.workflows.engine.ledger import Claim, read_carried
+from headrace.workflows.engine.loop import WorkflowLoop
 from headrace.workflows.engine.outcomes import Outcomes
 from headrace.workflows.engine.room import Room
 from headrace.workflows.engine.tending import Tending
@@ -91,7 +92,9 @@ class DbosRuntime:
         engine = database.engine.execution_options(compiled_cache=COMPILED)
         config = _configure(database, application=application, version=version, worker=worker)
         DBOS(config={**config, "system_database_engine": engine})
-        self.room = _get_dbos_instance()._active_workflows_set = Room(self._note_room)  # noqa: SLF001
+        instance = _get_dbos_instance()
+        self.room = instance._active_workflows_set = Room(self._note_room)  # noqa: SLF001
+        instance._background_event_loop = WorkflowLoop()  # noqa: SLF001
         self._client = DBOSClient(
             system_database_engine=engine,
             dbos_system_schema=find_schema(database),

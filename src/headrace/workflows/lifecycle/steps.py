@@ -65,6 +65,9 @@ class Traced:
     kinds: tuple[str, ...] = ()
 
 
+# One resource's steps are written at once. Of many that are worked on together each waits so long for the others, who
+# come one by one: a provision takes a tenth of a second more, and hundreds take half of the statements.
+GATHERED_SECONDS = 0.02
 # What a step returns instead of working, when the resource is no longer in the workflow's state.
 STOPPED = "stopped"
 # Which of them came last tells whether what the hook returned has been set.
@@ -175,14 +178,14 @@ class _Walk:
         database, uuid = self._core.database, self._uuid
         seen, self._seen = self._seen, None
         if seen is None or seen.step is not step:
-            seen = await database.read_behind_fence(self._look, step)
+            seen = _require(await database.read_together(self._look_at(step), uuid, gathered_for=GATHERED_SECONDS))
         if seen.is_left:
             return STOPPED
         try:
             write = await step.act(self._run, uuid, seen.found) if seen.found is not None else None
             if write is not None:
                 end = _End(query=write.query, look=None if following is None else self._look_at(following))
-                self._seen = await database.write_together(end, (uuid, write.item))
+                self._seen = await database.write_together(end, (uuid, write.item), gathered_for=GATHERED_SECONDS)
         except Exception as error:
             if await database.read(find_state, uuid) is not self._state:
                 log.info(LogName.STEP_STOPPED, extra={"workflow": self._run.workflow_id, "error": type(error).__name__})
@@ -192,14 +195,14 @@ class _Walk:
             raise
         return None
 
-    def _look(self, connection: sa.Connection, step: Traced) -> _Seen:
-        [seen] = self._look_at(step)(connection, [self._uuid])
-        if isinstance(seen, HeadraceError):
-            raise seen
-        return seen
-
     def _look_at(self, step: Traced) -> _Look:
         return _Look(secrets=self._core.secrets, state=self._state, step=step)
+
+
+def _require(seen: _Seen | HeadraceError) -> _Seen:
+    if isinstance(seen, HeadraceError):
+        raise seen
+    return seen
 
 
 async def _note_client_secret(core: Core, uuid: str) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from headrace.models import State
 from headrace.protocol.pipelines import Access
 from headrace.store.sql.tables.schema import access, access_check, resource
-from headrace.store.sql.upsert import upsert_all
+from headrace.store.sql.upsert import insert_as_table, upsert_as_table
 
 # The clocks of processes may differ by so much without one of them being wrong.
 CLOCKS_DIFFER_BY = timedelta(minutes=1)
@@ -24,13 +24,13 @@ def save_accesses(connection: sa.Connection, answers: Mapping[str, tuple[Access,
     """Do the same for apps, one or more, each with its answer and when that was asked for."""
     in_order = sorted(answers)
     checks = [{"app_id": app_id, "checked_at": answers[app_id][1]} for app_id in in_order]
-    upsert_all(connection, access_check, checks, changes=("checked_at",))
+    upsert_as_table(connection, access_check, checks, changes=("checked_at",))
     connection.execute(_DELETE, {"apps": in_order})
     people = [
         {"app_id": app_id, "person": person} for app_id in in_order for person in _list_people(answers[app_id][0])
     ]
     if people:
-        connection.execute(_ADD, people)
+        insert_as_table(connection, access, people)
 
 
 def _list_people(found: Access) -> list[str]:
@@ -84,7 +84,6 @@ def _build_list_fresh() -> sa.Select[Any]:
 # Built once: building a statement costs about as much as running it.
 _LIST_FRESH = _build_list_fresh()
 _DELETE = sa.delete(access).where(access.c.app_id.in_(sa.bindparam("apps", expanding=True)))
-_ADD = sa.insert(access)
 
 
 def forget_people(connection: sa.Connection, app_id: str | None = None) -> None:
