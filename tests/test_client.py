@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 import pytest
 
-from headrace.client import AiohttpTransport, HerokuClient
+from headrace.client import HerokuClient
 from headrace.errors import (
     ClientSecretRejected,
     Forbidden,
@@ -30,6 +30,7 @@ from headrace.errors import (
 from headrace.models import Grant, Secret, Token
 from headrace.protocol.platform import build_addon_info
 from headrace.protocol.wire import Host, Request, Response
+from headrace.transport import AiohttpTransport
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ONE, TWO = "01234567-89ab-cdef-0123-456789abcdef", "11234567-89ab-cdef-0123-456789abcdef"
@@ -504,6 +505,23 @@ async def test_after_close_nothing_is_sent() -> None:
 
     with pytest.raises(Unreachable, match="the service is stopping"):
         await client.send(ONE, GET_ADDON)
+
+
+async def test_first_requests_that_come_together_share_a_session() -> None:
+    """Each waits for what all of them need, and none opens what would not be closed."""
+    sessions: list[aiohttp.ClientSession] = []
+
+    def open_session(**options: Any) -> aiohttp.ClientSession:
+        sessions.append(aiohttp.ClientSession(**options))
+        return sessions[-1]
+
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as server:
+        transport = AiohttpTransport(api_url=server.url, id_url=server.url, open_session=open_session)
+        answers = await asyncio.gather(*(transport.send(GET_ADDON) for _ in range(3)))
+        await transport.close()
+
+    assert [200, 200, 200] == [answer.status for answer in answers]
+    assert [True] == [session.closed for session in sessions]
 
 
 async def test_one_transport_serves_two_event_loops() -> None:

@@ -26,8 +26,8 @@ from headrace import (
     Retirement,
     Rotation,
 )
-from headrace.client import AiohttpTransport
 from headrace.store.sql.database import Database
+from headrace.transport import AiohttpTransport
 from headrace.workflows.chores import sending
 from headrace.workflows.engine.run import Run
 from lab.trials.service import REBUILD, build_address, build_drain_url

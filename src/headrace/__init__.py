@@ -3,9 +3,9 @@
 Beside the rooms stand, from the top: `service`, what a partner registers hooks on; `serving`, its web server and its
 worker process; `lifetime`, how long its parts are there; `running`, how they start, work and end; `routes`, every
 address; `assembly`, what it is put together of; `doctor`, whether all is well; `testing` and `pytest_plugin`, for
-partners' own tests; `settings`, a setting each; `client`, which asks Heroku; `encryption` of what is stored; `parent`,
-which runs a web process and a worker; `wording` of counts and times; `logs`, what is logged and how (what is hidden
-there: `workflows.engine.redaction`); `models`, Heroku's nouns; `errors`; `clock`.
+partners' own tests; `settings`, a setting each; `client`, which asks Heroku by its `transport`; `encryption` of what is
+stored; `parent`, which runs a web process and a worker; `wording` of counts and times; `logs`, what is logged and how
+(what is hidden there: `workflows.engine.redaction`); `models`, Heroku's nouns; `errors`; `clock`.
 """
 
 from importlib import import_module

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from headrace.client import AiohttpTransport, HerokuClient, Observe
+from headrace.client import HerokuClient, Observe
 from headrace.clock import Clock
 from headrace.fleet.counting import RollUp
 from headrace.hooks.registry import Hooks
@@ -16,6 +16,7 @@ from headrace.store.sql.database import Database
 from headrace.store.state.pulses import read_database_clock
 from headrace.store.state.secrets import SecretStore
 from headrace.store.state.tokens import StoredTokens
+from headrace.transport import AiohttpTransport
 from headrace.web.programs.metrics import Metrics
 from headrace.workflows.chores.counting import HourTally
 from headrace.workflows.chores.heartbeat import DatabaseClock, Heartbeat

@@ -1,6 +1,6 @@
 """The async client of the Platform API: sends what `protocol` builds, with the token of the resource it is about.
 
-The transport is the one seam: a test swaps it and patches nothing.
+The transport is the one seam: a test swaps it and patches nothing. The usual one is in `headrace.transport`.
 """
 
 import asyncio
@@ -11,16 +11,14 @@ from typing import Protocol, TypeVar
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 from headrace.clock import Clock
-from headrace.errors import GrantError, RateLimited, UnexpectedAnswer, Unreachable
+from headrace.errors import GrantError, RateLimited, UnexpectedAnswer
 from headrace.models import Grant, Secret, Token
 from headrace.protocol.oauth import TokenChain, build_backfill, exchange, read_backfill, refresh
 from headrace.protocol.platform import raise_for_status, read_date, read_rate_remaining
-from headrace.protocol.wire import Host, Request, Response
+from headrace.protocol.wire import Request, Response
 from headrace.telemetry.context import about
 from headrace.telemetry.tracing import span
 
@@ -28,8 +26,6 @@ T = TypeVar("T")
 
 # A token is refreshed this long before it dies, so that no request is sent with one about to.
 REFRESH_MARGIN = timedelta(minutes=5)
-TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
-ANSWER_LIMIT = 16 * 1024 * 1024
 # How often somebody who waits for another process to refresh a token looks whether it has.
 CLAIM_POLL_SECONDS = 0.05
 # Who was not asked within this long is not known to be silent.
@@ -64,83 +60,6 @@ class TokenKeeper(Protocol):
         ...
 
     async def release_refresh(self, uuid: str) -> None: ...
-
-
-class AiohttpTransport:
-    """The transport over aiohttp. It may be used from several event loops: each has a session of its own."""
-
-    def __init__(
-        self,
-        *,
-        api_url: str,
-        id_url: str,
-        user_agent: str = "headrace",
-        timeout: aiohttp.ClientTimeout = TIMEOUT,
-        open_session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession,
-    ) -> None:
-        self._hosts = {Host.API: URL(api_url), Host.ID: URL(id_url)}
-        self._user_agent = user_agent
-        self._timeout = timeout
-        self._open_session = open_session
-        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
-        self._is_closed = False
-
-    async def send(self, request: Request) -> Response:
-        session = self._find_session(request)
-        host = self._hosts[request.host]
-        # What stands in a path is percent-encoded already.
-        url = host.with_path(host.raw_path.rstrip("/") + request.path, encoded=True)
-        try:
-            async with session.request(
-                request.method, url, headers=request.headers, data=request.body or None, allow_redirects=False
-            ) as answer:
-                body = await _read_body(answer, request)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            # The error's own text may hold the URL's query; its kind is enough.
-            raise Unreachable(f"no answer ({type(error).__name__})", request=str(request)) from error
-        except RuntimeError as error:
-            # What aiohttp raises for a request that was under way when its session was closed.
-            if not self._is_closed:
-                raise
-            raise Unreachable("not answered, the service is stopping", request=str(request)) from error
-        # Its names match in whatever case.
-        return Response(status=answer.status, headers=answer.headers, body=body)
-
-    async def close(self) -> None:
-        """Close every session; one of another loop is closed there, if that loop still runs."""
-        self._is_closed = True
-        here = asyncio.get_running_loop()
-        for loop, session in list(self._sessions.items()):
-            if loop is here:
-                await session.close()
-            elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(session.close(), loop))
-        self._sessions.clear()
-
-    def _find_session(self, request: Request) -> aiohttp.ClientSession:
-        if self._is_closed:
-            # Not a fault of the caller: its step is tried again after the restart.
-            raise Unreachable("not sent, the service is stopping", request=str(request))
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            session = self._open_session(
-                timeout=self._timeout,
-                headers={"User-Agent": self._user_agent},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=True,
-            )
-            self._sessions[loop] = session
-        return session
-
-
-async def _read_body(answer: aiohttp.ClientResponse, request: Request) -> bytes:
-    body = bytearray()
-    while not answer.content.at_eof():
-        body += await answer.content.readany()
-        if len(body) > ANSWER_LIMIT:
-            raise Unreachable(f"an answer of more than {ANSWER_LIMIT} bytes", request=str(request))
-    return bytes(body)
 
 
 class HerokuClient:

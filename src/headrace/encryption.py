@@ -1,22 +1,23 @@
 """Secrets at rest: AES-256-GCM, bound to the row they stand in, with keys that can be rotated.
 
-A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. The row's name is the
-additional data, so a value copied to another row does not open.
+A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. The row's name is the additional
+data, so a value copied to another row does not open. What encrypts is imported when something is first sealed or
+opened: it is a tenth of a process's memory, and many have nothing to seal yet.
 """
 
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 from collections.abc import Sequence
-from typing import Self
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from headrace.errors import SealBroken
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
 _VERSION = b"\x01"
@@ -30,8 +31,10 @@ def make_key() -> str:
 
 
 def derive_key(secret: bytes, purpose: str) -> bytes:
-    """Derive one key from another (HKDF-SHA-256), so that no key serves two purposes."""
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"headrace {purpose}".encode()).derive(secret)
+    """Derive one key from another (HKDF-SHA-256, RFC 5869), so that no key serves two purposes."""
+    extracted = hmac.digest(bytes(hashlib.sha256().digest_size), secret, hashlib.sha256)
+    # A key is as long as a digest, so the first block is all of it.
+    return hmac.digest(extracted, f"headrace {purpose}".encode() + b"\x01", hashlib.sha256)
 
 
 class KeyRing:
@@ -39,7 +42,6 @@ class KeyRing:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = tuple(keys)
-        self._ciphers = {_key_id(key): AESGCM(derive_key(key, "seal")) for key in keys}
         self._current = _key_id(keys[0])
 
     @classmethod
@@ -68,8 +70,14 @@ class KeyRing:
             raise SealBroken(f"The secret of {row} was sealed with a key that is not in HEADRACE_KEYS. Add it there.")
         try:
             return cipher.decrypt(sealed[_ID_END:_NONCE_END], sealed[_NONCE_END:], _bind(row)).decode()
-        except InvalidTag:
+        except _find_invalid_tag():
             raise SealBroken(f"The secret of {row} was altered, or belongs to another row.") from None
+
+    @cached_property
+    def _ciphers(self) -> "dict[bytes, AESGCM]":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return {_key_id(key): AESGCM(derive_key(key, "seal")) for key in self._keys}
 
     @property
     def current_id(self) -> bytes:
@@ -79,10 +87,17 @@ class KeyRing:
     @property
     def ids(self) -> list[bytes]:
         """The ids of all keys, the current one among them."""
-        return list(self._ciphers)
+        return list(dict.fromkeys(map(_key_id, self._keys)))
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self._keys)} keys)"
+
+
+def _find_invalid_tag() -> type[Exception]:
+    """What a cipher raises; Python asks for it only where something is raised."""
+    from cryptography.exceptions import InvalidTag
+
+    return InvalidTag
 
 
 def _bind(row: str) -> bytes:

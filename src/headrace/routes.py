@@ -21,7 +21,7 @@ from headrace.web.heroku.provider import PartnerApi
 from headrace.web.heroku.webhooks import Webhooks
 from headrace.web.operators.routes import Operators
 from headrace.web.programs.api import Api
-from headrace.web.programs.metrics import metrics_route
+from headrace.web.programs.scraping import metrics_route
 
 
 def build_routes(parts: Parts, *, prefix: str) -> Sequence[BaseRoute]:

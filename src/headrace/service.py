@@ -24,7 +24,7 @@ from headrace.hooks.lifespan import Lifespan
 from headrace.hooks.registry import require_action_name, require_entities
 from headrace.lifetime import Assembly
 from headrace.models import Inspection
-from headrace.process.dyno import BehindRouter, alone, is_dyno
+from headrace.process.dyno import alone, is_dyno
 from headrace.resources.jobs import Jobs
 from headrace.resources.labels import LabelCache, ResourceLabels
 from headrace.resources.operating import Operating
@@ -33,7 +33,6 @@ from headrace.resources.plain import PlainService
 from headrace.resources.reading import Resources
 from headrace.running import Readiness
 from headrace.settings import Settings, read_settings
-from headrace.web.ground.addresses import PREFIX
 
 if TYPE_CHECKING:
     from headrace.web.ground.mounting import Application
@@ -198,10 +197,14 @@ class AddonService:
             secrets=self.settings.secrets,
         )
         if is_dyno():
+            from headrace.process.router import BehindRouter
+
             app.add_middleware(BehindRouter)
         return app
 
     def _require_prefix(self, prefix: str) -> None:
+        from headrace.web.ground.addresses import PREFIX
+
         if PREFIX.fullmatch(prefix) is None:
             raise MisuseError(f'prefix is {prefix!r}. Give a path without a slash at its end, such as "/addon".')
         if outside := self.settings.manifest.find_outside(prefix):

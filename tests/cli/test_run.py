@@ -20,24 +20,57 @@ something_else = 1
 """
 
 
-async def test_a_web_process_runs_without_the_workflow_engine(tmp_path: Path) -> None:
-    """Only a worker needs it, and it is a fifth of its memory; what creates tables is for the first start."""
+# What a web process or a worker holds of these it holds for something that has happened: a first start, a provision.
+HEAVY = ("aiohttp", "alembic", "cryptography", "dbos", "jinja2", "starlette", "uvicorn")
+
+
+@pytest.mark.parametrize(
+    ("is_web", "first", "later"),
+    [
+        (True, ["alembic", "dbos", "jinja2", "starlette"], ["jinja2", "starlette"]),
+        (False, ["alembic", "dbos"], ["dbos"]),
+    ],
+)
+async def test_a_process_imports_what_it_does(
+    tmp_path: Path, *, is_web: bool, first: list[str], later: list[str]
+) -> None:
+    """Nothing that makes tables but at the first start, no workflow engine in a web process, no web in a worker.
+
+    What asks Heroku comes with the first request to it, and what seals with the first secret.
+    """
     (tmp_path / "acme.py").write_text(WHOLE_ACME, encoding="utf-8")
-    script = """
+    script = f"""
 import asyncio, sys
+import headrace.serving
 from acme import service
 from headrace.service import find_assembly
+if {is_web}: service.asgi(has_worker=False)
 async def run():
     assembly = find_assembly(service)
-    async with assembly.running(assembly.assemble(), has_worker=False):
-        print([m for m in ("dbos", "alembic") if m in sys.modules])
+    async with assembly.running(assembly.assemble(), has_worker={not is_web}):
+        print([m for m in {HEAVY} if m in sys.modules])
 asyncio.run(run())
 """
     environment = build_environment({**GOOD, "DATABASE_URL": f"sqlite:///{tmp_path}/acme.db"})
 
     found = [await run_python(script, environment=environment, cwd=tmp_path) for _ in range(2)]
 
-    assert ["['dbos', 'alembic']\n", "[]\n"] == found
+    assert [f"{first}\n", f"{later}\n"] == found
+
+
+async def test_the_parent_of_two_processes_imports_nothing_of_the_service() -> None:
+    """It is there for as long as they are, and does no more than wait."""
+    heavy = (*HEAVY, "asyncio", "importlib.metadata", "sqlalchemy")
+    script = f"""
+import sys
+import headrace.cli.main
+from headrace.logs import configure_logging
+import headrace.process.parent
+configure_logging()
+print([m for m in {heavy} if m in sys.modules])
+"""
+
+    assert "[]\n" == await run_python(script)
 
 
 async def test_serve_with_nothing_set_lists_everything_that_is_missing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from headrace.testing import eventually
 from workers import START_WITHIN, Process, Site, is_ready, prepare_site, serve_process
 
 # What docs/serving.md says, and some ten for the port that a test has its worker answer on.
-MOST_MEBIBYTES = {"sqlite": 190, "postgresql": 200}
+MOST_MEBIBYTES = {"sqlite": 165, "postgresql": 175}
 
 
 async def test_a_killed_worker_and_a_killed_web_process_come_back(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from headrace.client import AiohttpTransport, HerokuClient
+from headrace.client import HerokuClient
 from headrace.inspector.batch_state import Tally
 from headrace.inspector.batches import BatchInspector
 from headrace.inspector.freshness import SPREAD
@@ -14,6 +14,7 @@ from headrace.protocol.wire import Request, Response
 from headrace.store.state.due import claim_batch
 from headrace.store.state.placements import PlacementRow
 from headrace.store.state.tokens import StoredTokens
+from headrace.transport import AiohttpTransport
 from headrace.workflows.chores.sweep import LEASE
 from pair import Pair
 

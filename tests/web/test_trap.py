@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from browsing import log_in, read_csrf, visit
-from headrace.client import AiohttpTransport
 from headrace.models import State
 from headrace.protocol.wire import Request
+from headrace.transport import AiohttpTransport
 from pair import play_pair
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"

@@ -2,15 +2,16 @@
 
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import Commands, env_file, opened_database
+from headrace.cli.parts import Commands, FilePath, env_file, opened_database
 from headrace.wording import spell_count
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headrace.enriching.joining import Wish
 
 FORMS = click.Choice(["csv", "jsonl", "parquet"])
@@ -19,7 +20,7 @@ commands = Commands()
 
 
 @commands.command()
-@click.argument("file", type=click.Path(exists=True, allow_dash=True, path_type=Path))
+@click.argument("file", type=FilePath(exists=True, allow_dash=True))
 @click.option("--uuid", metavar="COLUMN", required=True, help="Which column names the resource.")
 @click.option("--at", metavar="COLUMN", required=True, help="Which column says when.")
 @click.option("--zone", metavar="NAME", help="What times without a zone are in: UTC, Europe/Berlin.")
@@ -37,12 +38,10 @@ commands = Commands()
 @click.option("--prefix", default="", help="Put this before the names of the columns that are added.")
 @click.option("--format", "form", type=FORMS, help="What FILE is (default: by its name).")
 @click.option("--to", type=FORMS, help="What to write (default: by the name of --output, or CSV).")
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here (default: standard output)."
-)
+@click.option("--output", type=FilePath(dir_okay=False), help="Write here (default: standard output).")
 @env_file
 def enrich(
-    *, file: Path, form: str | None, to: str | None, output: Path | None, env_file: str | None, **asked: Any
+    *, file: "Path", form: str | None, to: str | None, output: "Path | None", env_file: str | None, **asked: Any
 ) -> None:
     """Add to each row of FILE where its resource's app stood at that moment, or count the rows by it.
 
@@ -50,6 +49,7 @@ def enrich(
     stage can stand there is a word: none (in no pipeline), unknown (not known then), gone (not any more), unseen (no
     such resource here). docs/enrich.md has the rules.
     """
+    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from headrace.enriching.enriching import enrich as write_enriched
@@ -82,7 +82,7 @@ def _read_wish(*, group: str, p95: bool, **columns: Any) -> "Wish":
     return Wish(keys=keys, wants_p95=p95, **columns)
 
 
-def _keep_input(folder: Path, form: str | None) -> Path:
+def _keep_input(folder: "Path", form: str | None) -> "Path":
     """Keep what comes in on disk: it may be read twice."""
     import shutil
 

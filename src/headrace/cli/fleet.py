@@ -5,16 +5,17 @@ import time
 from collections import Counter
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import Commands, env_file, read_uuid, require_form, spell_json, with_parts
+from headrace.cli.parts import Commands, FilePath, env_file, read_uuid, require_form, spell_json, with_parts
 from headrace.errors import ConfigurationError
 from headrace.wording import spell_count, spell_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headrace.assembly import Parts
     from headrace.inspector.batch_state import Tally
     from headrace.store.state.placements import PlacementRow
@@ -162,12 +163,12 @@ def doctor(as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="Write here (default: standard output); changes go into a folder, by day.",
 )
 @click.option("--since", metavar="CURSOR", help="Of changes, those behind this cursor (default: all there ever were).")
 @env_file
-def export(what: str, form: str, output: Path | None, since: str | None, env_file: str | None) -> None:
+def export(what: str, form: str, output: "Path | None", since: str | None, env_file: str | None) -> None:
     """Write rows to analyse elsewhere. WHAT they are: docs/metrics.md says what stands in each column.
 
     Changes in a folder are written by day, and then the cursor to go on from is printed, for the next --since.
@@ -193,7 +194,7 @@ def export(what: str, form: str, output: Path | None, since: str | None, env_fil
         click.echo(f"Wrote {spell_count(count, 'row')} to {output}.")
 
 
-def _export_changes(form: str, folder: Path | None, since: str, env_file: str | None) -> None:
+def _export_changes(form: str, folder: "Path | None", since: str, env_file: str | None) -> None:
     import asyncio
 
     from headrace.fleet.change_files import export_changes, require_cursor, write_changes

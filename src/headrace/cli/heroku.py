@@ -3,14 +3,15 @@
 import os
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from headrace.cli.parts import PORT, Commands
+from headrace.cli.parts import PORT, Commands, FilePath
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headrace.emulator import ReadyInfo, World
 
 commands = Commands()
@@ -25,9 +26,9 @@ commands = Commands()
 @click.option(
     "--env-file", type=click.Path(dir_okay=False), help="Write the settings of the first add-on service here."
 )
-@click.option("--load", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Begin with what was saved.")
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Save everything here at the end.")
-@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write the traffic here, masked.")
+@click.option("--load", type=FilePath(exists=True, dir_okay=False), help="Begin with what was saved.")
+@click.option("--save", type=FilePath(dir_okay=False), help="Save everything here at the end.")
+@click.option("--record", type=FilePath(dir_okay=False), help="Write the traffic here, masked.")
 @click.option(
     "--scenario",
     type=click.Choice(["a-week-of-pull-requests"]),
@@ -42,9 +43,9 @@ def emulate(  # noqa: PLR0917
     url: str | None,
     as_json: bool,  # noqa: FBT001
     env_file: str | None,
-    load: Path | None,
-    save: Path | None,
-    record: Path | None,
+    load: "Path | None",
+    save: "Path | None",
+    record: "Path | None",
     scenario: str | None,
     seed: int,
     pull_requests: int,
@@ -80,7 +81,7 @@ def emulate(  # noqa: PLR0917
 @click.option(
     "--manifest",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True, dir_okay=False),
     help="The add-on manifest.",
 )
 @click.option("--base-url", default="", help="Where the provider is called (default: the manifest's test address).")
@@ -163,12 +164,14 @@ def replay(  # noqa: PLR0917
     sys.exit(0 if report.is_good else 1)
 
 
-def _read_world(path: str | None, load: str | Path | None) -> "World":
+def _read_world(path: str | None, load: "str | Path | None") -> "World":
     """Return the world of a file, or the built-in one, for what is loaded to go into.
 
     Raises:
         click.UsageError: what is loaded has a world already.
     """
+    from pathlib import Path
+
     from headrace.emulator import BUILT_IN_WORLD, load_world
 
     if path is None:

@@ -1,7 +1,6 @@
 """The command `headrace`: gathers the commands, and turns our errors into text and an exit status."""
 
 import os
-import signal
 from typing import Any
 
 import click
@@ -23,7 +22,6 @@ from headrace.cli import (
 )
 from headrace.cli.parts import GIVEN, Commands
 from headrace.errors import ConfigurationError, HeadraceError
-from headrace.process.collector import spare_collector_at_the_start
 
 FAILED = 1
 MISUSE = 2
@@ -50,9 +48,10 @@ class _Main(Commands):
 def main() -> None:
     """Run a Heroku add-on: provisioning, pipelines, a board for customers, and a Heroku to try it on."""
     if os.getpid() == 1:
+        import signal
+
         # A container's first process is ended by no signal that it does not handle; servers have handlers of their own.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    spare_collector_at_the_start()
 
 
 for subject in (

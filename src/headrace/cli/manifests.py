@@ -1,14 +1,15 @@
 """The commands about a partner's manifest: the file here, and the one that is in force at Heroku."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from headrace.cli.parts import Commands
+from headrace.cli.parts import Commands, FilePath
 from headrace.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headrace.manifests.host import AddonsHost
 
 ROTATED = """{path} has a new password. In this order, and before {until}:
@@ -20,9 +21,7 @@ From {until} on the service refuses the old one by itself."""
 
 commands = Commands()
 
-file_option = click.option(
-    "--file", type=click.Path(dir_okay=False, path_type=Path), help="The manifest (default: addon-manifest.json)."
-)
+file_option = click.option("--file", type=FilePath(dir_okay=False), help="The manifest (default: addon-manifest.json).")
 url_option = click.option(
     "--url",
     envvar="HEROKU_ADDONS_URL",
@@ -40,8 +39,10 @@ def manifest() -> None:
 @manifest.command()
 @click.argument("name", required=False)
 @file_option
-def new(name: str | None, file: Path | None) -> None:
+def new(name: str | None, file: "Path | None") -> None:
     """Write a manifest with secrets of its own for an add-on NAME (default: this folder's)."""
+    from pathlib import Path
+
     from headrace.manifests.files import FILE
     from headrace.scaffold.files import PRIVATE, NewFile
     from headrace.scaffold.manifests import build_manifest, render
@@ -60,7 +61,7 @@ def new(name: str | None, file: Path | None) -> None:
 @manifest.command()
 @file_option
 @click.pass_context
-def check(context: click.Context, file: Path | None) -> None:
+def check(context: click.Context, file: "Path | None") -> None:
     """Judge the manifest by Heroku's rules. Exit 1: it has problems."""
     from headrace.manifests.files import read_file, render
     from headrace.protocol.manifest import read_manifest
@@ -78,7 +79,7 @@ def check(context: click.Context, file: Path | None) -> None:
 
 @manifest.command()
 @file_option
-def show(file: Path | None) -> None:
+def show(file: "Path | None") -> None:
     """Print the manifest without its secrets."""
     from headrace.manifests.files import mask, read_file, render
 
@@ -90,7 +91,7 @@ def show(file: Path | None) -> None:
 @click.option("--force", is_flag=True, help="Also where the file here has changes that Heroku has not.")
 @file_option
 @url_option
-def pull(slug: str | None, force: bool, file: Path | None, url: str) -> None:  # noqa: FBT001
+def pull(slug: str | None, force: bool, file: "Path | None", url: str) -> None:  # noqa: FBT001
     """Write the manifest that is in force at Heroku into the file here."""
     from headrace.clock import read_clock
     from headrace.manifests.files import BadManifest, list_differences, read_file, write_file
@@ -108,7 +109,7 @@ def pull(slug: str | None, force: bool, file: Path | None, url: str) -> None:  #
 @manifest.command()
 @file_option
 @url_option
-def push(file: Path | None, url: str) -> None:
+def push(file: "Path | None", url: str) -> None:
     """Put the manifest of the file here in force at Heroku; the file becomes what Heroku makes of it."""
     from headrace.clock import read_clock
     from headrace.manifests.files import read_file, write_file
@@ -124,7 +125,7 @@ def push(file: Path | None, url: str) -> None:
 @file_option
 @url_option
 @click.pass_context
-def diff(context: click.Context, file: Path | None, url: str) -> None:
+def diff(context: click.Context, file: "Path | None", url: str) -> None:
     """Tell what would change at Heroku by a push, by value and without secrets. Exit 1: something would."""
     from headrace.manifests.files import list_differences, read_file
     from headrace.manifests.rotation import strip_before
@@ -143,7 +144,7 @@ def diff(context: click.Context, file: Path | None, url: str) -> None:
     "--hours", type=click.FloatRange(1, 24 * 30), default=24.0, show_default=True, help="How long the old one is good."
 )
 @file_option
-def rotate_password(hours: float, file: Path | None) -> None:
+def rotate_password(hours: float, file: "Path | None") -> None:
     """Give the manifest here a new password; the service takes the old one too, for some hours."""
     from datetime import timedelta
 
@@ -158,7 +159,9 @@ def rotate_password(hours: float, file: Path | None) -> None:
     click.echo(ROTATED.format(path=path, until=f"{until:%Y-%m-%d %H:%M} UTC"))
 
 
-def _find(file: Path | None) -> Path:
+def _find(file: "Path | None") -> "Path":
+    from pathlib import Path
+
     from headrace.manifests.files import find_file
 
     return file or find_file(Path())

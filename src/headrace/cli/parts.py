@@ -3,12 +3,13 @@
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headrace.assembly import Parts
     from headrace.store.sql.database import Database
 
@@ -38,6 +39,17 @@ class Commands(click.Group):
         rows = [(name, command.get_short_help_str(limit=len(command.help or ""))) for name, command in shown]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+class FilePath(click.Path):
+    """A file or a folder that a command is given as a Path: `pathlib` waits until one is named."""
+
+    def convert(
+        self, value: "str | os.PathLike[str]", param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Path":
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 env_file = click.option(
@@ -82,6 +94,8 @@ def spell_json(value: object) -> str:
 
 def require_form(file: BinaryIO, form: str | None) -> str:
     """Return what a file of resources is: what the command was told, or what its name says."""
+    from pathlib import Path
+
     found = form or FORMATS.get(Path(file.name).suffix)
     if found is None:
         raise click.UsageError("Say what it is with --format csv, jsonl or heroku.")

@@ -5,7 +5,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -103,6 +102,8 @@ def _read_terms(
 
 def _read_age(parts: "Parts", file: BinaryIO) -> datetime:
     """When the list was made: a file was written then, and what comes in by a pipe is as of now."""
+    from pathlib import Path
+
     status = None if file.name == "<stdin>" else Path(file.name).stat()
     is_file = status is not None and stat.S_ISREG(status.st_mode)
     return datetime.fromtimestamp(status.st_mtime, UTC) if status and is_file else parts.clock()

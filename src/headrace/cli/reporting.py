@@ -1,13 +1,14 @@
 """The command that tells a product manager about the weeks that are over."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from headrace.cli.parts import Commands, env_file, with_parts
+from headrace.cli.parts import Commands, FilePath, env_file, with_parts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headrace.assembly import Parts
     from headrace.fleet.report import Report
 
@@ -18,12 +19,10 @@ commands = Commands()
 @click.option(
     "--weeks", type=click.IntRange(1, 52), default=1, show_default=True, help="Of how many weeks, up to last Sunday."
 )
-@click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one HTML file here that opens offline."
-)
+@click.option("--html", type=FilePath(dir_okay=False), help="Write one HTML file here that opens offline.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, as /operators/report.json has it.")
 @env_file
-def report(weeks: int, html: Path | None, as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
+def report(weeks: int, html: "Path | None", as_json: bool, env_file: str | None) -> None:  # noqa: FBT001
     """Tell of the weeks that are over what a product manager asks on Monday, beside as many weeks before.
 
     Coverage, stages, growth without review and CI apps, pipelines that grew and shrank, the way to production,

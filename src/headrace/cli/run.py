@@ -3,9 +3,7 @@
 import importlib
 import os
 import sys
-from pathlib import Path
 from textwrap import indent
-from traceback import format_exception
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +183,8 @@ def load_service(target: str | None, env_file: str | None) -> "AddonService":
     Raises:
         ConfigurationError: settings are missing, or there is no service of that name.
     """
+    from pathlib import Path
+
     from headrace.service import AddonService, build_fleet
     from headrace.settings import read_settings
 
@@ -206,6 +206,8 @@ def load_service(target: str | None, env_file: str | None) -> "AddonService":
 
 
 def _import(module_name: str) -> ModuleType:
+    from pathlib import Path
+
     try:
         return importlib.import_module(module_name)
     except HeadraceError:
@@ -221,6 +223,8 @@ def _import(module_name: str) -> ModuleType:
 
 def _spell_own_part(error: Exception) -> str:
     """Return the traceback from the partner's own code on: what comes before it is ours, and Python's."""
+    from traceback import format_exception
+
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in NOT_THEIRS:
         trace = trace.tb_next
@@ -229,6 +233,8 @@ def _spell_own_part(error: Exception) -> str:
 
 def _describe_syntax(error: SyntaxError) -> str:
     """Return where a file cannot be read as Python, why, and the line."""
+    from pathlib import Path
+
     place = Path(error.filename or "?")
     name = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     return ": ".join(filter(None, [f"{name}, line {error.lineno}", error.msg, (error.text or "").strip()]))

@@ -1,12 +1,15 @@
 """The commands of the first afternoon: a new add-on, and running it while it is written."""
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from headrace.cli.parts import PORT, Commands
+from headrace.cli.parts import PORT, Commands, FilePath
 from headrace.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 commands = Commands()
 
@@ -22,6 +25,8 @@ addon.py is yours to write; addon-manifest.json and .env hold secrets, and .giti
 @click.argument("name", required=False)
 def init(name: str | None) -> None:
     """Make a new add-on, in a folder NAME or in this one: code, manifest, test, and what deploys it."""
+    from pathlib import Path
+
     from headrace.scaffold.files import build_files
     from headrace.scaffold.names import guess_name, read_name
     from headrace.scaffold.wheels import make_wheel
@@ -41,7 +46,7 @@ def init(name: str | None) -> None:
 @click.argument("target", metavar="MODULE:NAME", default="addon:service", required=False)
 @click.option(
     "--world",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True, dir_okay=False),
     help="What Heroku begins with (default: world.toml, or a world with the add-on of this folder's manifest).",
 )
 @click.option("--port", type=PORT, default=5050, show_default=True, help="Where the add-on listens; 0: any free port.")
@@ -50,7 +55,7 @@ def init(name: str | None) -> None:
 @click.option("--provision", is_flag=True, help="Let an app have the add-on from the start.")
 def dev(  # noqa: PLR0917
     target: str,
-    world: Path | None,
+    world: "Path | None",
     port: int,
     heroku_port: int,
     env_file: str,
@@ -58,6 +63,7 @@ def dev(  # noqa: PLR0917
 ) -> None:
     """Run the add-on of this folder and a Heroku beside it; what is saved starts the add-on again."""
     import asyncio
+    from pathlib import Path
 
     from headrace.cli.env_files import load_env
     from headrace.developing import Wanted, run_dev
@@ -80,12 +86,14 @@ def dev(  # noqa: PLR0917
     asyncio.run(run_dev(wanted, say=click.echo))
 
 
-def _read_world(path: Path) -> str:
+def _read_world(path: "Path") -> str:
     """Return a world's text: of the file, of one with the add-on whose manifest is here, or of the built-in one.
 
     Raises:
         ConfigurationError: the file is no text.
     """
+    from pathlib import Path
+
     from headrace.emulator import BUILT_IN_WORLD
     from headrace.manifests.files import FILE, read_file
     from headrace.scaffold.files import render_world

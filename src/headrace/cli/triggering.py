@@ -1,9 +1,7 @@
 """The commands that have something happen at a Heroku that runs on this machine: `headrace trigger …`."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import click
 
@@ -37,6 +35,7 @@ def trigger() -> None:
 @heroku_option
 def provision(app: str, plan: str, user: str | None, heroku: str) -> None:
     """A customer adds the add-on to an app. Exit 1: it was not provisioned."""
+    from pathlib import Path
 
     async def act(control: "Control") -> None:
         found = await control.find_plan(plan, Path.cwd())
@@ -103,7 +102,7 @@ def webhook(app: str, heroku: str) -> None:
 
     async def act(control: "Control") -> None:
         # A name that an app has already is one that it may be given.
-        shown = await control.ask("PATCH", f"/apps/{quote(app)}", {"name": app})
+        shown = await control.ask("PATCH", _find_app(app), {"name": app})
         click.echo(f"api:app update of {shown['name']} is told.")
 
     _run(heroku, act)
@@ -117,7 +116,7 @@ def move(app: str, stage: str, heroku: str) -> None:
     """A customer moves an app to another stage of its pipeline. No webhook tells of that."""
 
     async def act(control: "Control") -> None:
-        shown = await control.ask("PATCH", f"/apps/{quote(app)}/coupling", {"stage": stage})
+        shown = await control.ask("PATCH", f"{_find_app(app)}/coupling", {"stage": stage})
         click.echo(f"{app} is at {shown['stage']} of {shown['pipeline']}.")
 
     _run(heroku, act)
@@ -130,10 +129,16 @@ def promote(app: str, heroku: str) -> None:
     """A customer promotes an app to those that are next in its pipeline."""
 
     async def act(control: "Control") -> None:
-        targets = (await control.ask("POST", f"/apps/{quote(app)}/promote"))["targets"]
+        targets = (await control.ask("POST", f"{_find_app(app)}/promote"))["targets"]
         click.echo(f"{app} is promoted to {', '.join(targets)}.")
 
     _run(heroku, act)
+
+
+def _find_app(name: str) -> str:
+    from urllib.parse import quote
+
+    return f"/apps/{quote(name)}"
 
 
 def _run(heroku: str, act: Callable[["Control"], Awaitable[None]]) -> None:

@@ -12,16 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-
 from headrace.errors import MisuseError
 
 # Heroku's router reaches a dyno from a private address, which nobody on the Internet has. Of X-Forwarded-For the last
 # address that is not a router's is believed: what a client wrote there itself stands before it.
 ROUTERS = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
-ROUTER = ("10.0.0.1", 0)
-FORWARDED = b"x-forwarded-for"
 
 
 def is_dyno(environment: Mapping[str, str] = os.environ) -> bool:
@@ -31,20 +26,6 @@ def is_dyno(environment: Mapping[str, str] = os.environ) -> bool:
 def read_proxies(environment: Mapping[str, str] = os.environ) -> str:
     """Return whose word about a client's address is taken, as uvicorn wants it."""
     return ROUTERS if is_dyno(environment) else environment.get("FORWARDED_ALLOW_IPS", ROUTERS)
-
-
-class BehindRouter:
-    """Reads anew who the client is: only the router reaches a dyno, whatever the server in front of this made of it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._reading = ProxyHeadersMiddleware(app, trusted_hosts=ROUTERS)  # type: ignore[arg-type]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and any(name == FORWARDED for name, _ in scope["headers"]):
-            await self._reading({**scope, "client": ROUTER}, receive, send)  # type: ignore[arg-type]
-        else:
-            await self._app(scope, receive, send)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ What a process uses it with, its SDK, exporters and samplers, is the partner's t
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ def begin() -> None:
     """Make spans from now on, if this process has OpenTelemetry's SDK."""
     global _tracer  # noqa: PLW0603 - a process is traced or is not
     if _tracer is None and SDK in sys.modules:
+        from importlib.metadata import version
+
         from opentelemetry import trace
 
         _tracer = trace.get_tracer("headrace", version("headrace"))

@@ -23,8 +23,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from browsing import visit
 from headrace.logs import LogName
 from headrace.models import Secret
+from headrace.process.ending import STOP_WITHIN_SECONDS
 from headrace.process.ports import bind
-from headrace.serving import STOP_WITHIN_SECONDS, build_config, serving
+from headrace.serving import build_config, serving
 from headrace.testing import eventually
 from headrace.web.ground.connections import BoundedHttp, Limits, count_allowed_connections
 from headrace.web.ground.mounting import Application

@@ -18,7 +18,8 @@ from headrace.store.reports.figures.roll_up import count_day
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import placement_check
 from headrace.store.state.placements import save_failed_inspection, save_inspection
-from headrace.web.programs.metrics import CONTENT_TYPE, Metrics, metrics_route
+from headrace.web.programs.metrics import Metrics
+from headrace.web.programs.scraping import CONTENT_TYPE, metrics_route
 from pair import Pair, play_pair
 from store.making import add_resource, decline, id_of, place
 

@@ -11,8 +11,9 @@ from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import pipeline
 from headrace.store.state.placements import save_inspection
-from headrace.web.programs.metrics import LARGE, Metrics
+from headrace.web.programs.metrics import Metrics
 from headrace.web.programs.placed import PLACED, UNLISTED
+from headrace.web.programs.scraping import LARGE
 from pair import play_pair
 from store.making import NOON, add_resource, place
 from web.programs.test_metrics import parse

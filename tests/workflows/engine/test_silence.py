@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from headrace.serving import LEFT_AFTER_SECONDS
+from headrace.process.ending import LEFT_AFTER_SECONDS
 from headrace.testing import eventually
 from lab.kit.processes import find_free_port
 from relays import relaying

@@ -1,8 +1,6 @@
-"""`/metrics`: what the store holds, counted at each scrape, and what this process did, counted as it happens."""
+"""What `/metrics` tells: what the store holds, counted at each scrape, and what this process did, as it happens."""
 
 import asyncio
-import gzip
-import hmac
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -13,31 +11,25 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 
 from headrace.clock import Clock
 from headrace.fleet.counting import load_insights
 from headrace.fleet.insights import Insights
-from headrace.models import PLACELESS, Secret
+from headrace.models import PLACELESS
 from headrace.protocol import wire
 from headrace.store.reports.figures.insights import count_moves
 from headrace.store.reports.figures.metrics import CheckCounts, FleetCounts, load_check_counts, load_fleet_counts
 from headrace.store.reports.vitals import Vitals, find_troubles, load_vitals
 from headrace.store.sql.database import Database
-from headrace.web.ground.openapi import TEXT_TYPE, DescribedRoute, Operation, Reply, Scheme
 from headrace.web.programs.placed import render_placed
 
 T = TypeVar("T")
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # A store that takes longer than this to count is not counted at each scrape, but a twentieth of the time at the most.
 QUICK_SECONDS = 0.05
 REST = 19.0
 # Whoever scrapes gives up after ten seconds, as Prometheus has it of itself, and would hear nothing at all.
 ANSWERS_WITHIN_SECONDS = 5.0
-# What is longer is compressed on a thread, and least: pages, which all are smaller, are compressed where they pass.
-LARGE = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +39,6 @@ class Stored:
     counts: FleetCounts
     insights: Insights
     moves: Mapping[tuple[str, str], int]
-
-
-SCRAPE = Operation(
-    id="scrape",
-    summary="Return the service's metrics in Prometheus' text format.",
-    scheme=Scheme.SCRAPER,
-    replies={
-        200: Reply("The metrics.", {TEXT_TYPE: str}),
-        401: Reply("The token is missing or wrong.", {TEXT_TYPE: str}),
-    },
-)
 
 
 class Metrics:
@@ -333,25 +314,6 @@ class _Collector:
         return max((self._now - moment).total_seconds(), 0.0) if moment else 0.0
 
 
-def metrics_route(metrics: Metrics, *, token: Secret | None, is_local: bool) -> DescribedRoute:
-    """Return the route; without a token it is open on a laptop and closed elsewhere."""
-
-    async def show(request: Request) -> Response:
-        if not _may_read(request, token=token, is_local=is_local):
-            headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
-            return PlainTextResponse(
-                "Send HEADRACE_METRICS_TOKEN as a bearer token.\n", status_code=401, headers=headers
-            )
-        text = await metrics.render()
-        headers = {}
-        if len(text) > LARGE and "gzip" in request.headers.get("accept-encoding", ""):
-            text = await asyncio.to_thread(gzip.compress, text, compresslevel=1)
-            headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Response(text, headers=headers, media_type=CONTENT_TYPE)
-
-    return DescribedRoute("/metrics", show, "GET", SCRAPE)
-
-
 def _load(connection: sa.Connection, *, small_plans: Collection[str], now: datetime) -> Stored:
     return Stored(
         counts=load_fleet_counts(connection, now=now),
@@ -365,13 +327,6 @@ def find_share(by_stage: dict[str, int]) -> float:
     total = sum(by_stage.values())
     placed = sum(count for stage, count in by_stage.items() if stage not in PLACELESS)
     return placed / total if total else 0.0
-
-
-def _may_read(request: Request, *, token: Secret | None, is_local: bool) -> bool:
-    if token is None:
-        return is_local
-    given = request.headers.get("authorization", "")
-    return hmac.compare_digest(given.encode(), f"Bearer {token.reveal()}".encode())
 
 
 def _total(counts: Iterable[tuple[str, int]]) -> dict[str, int]:

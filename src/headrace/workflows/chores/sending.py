@@ -5,18 +5,23 @@ be sent. Any number of processes may do it: each message is claimed first.
 """
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from headrace.logs import LogName
 from headrace.models import Secret
 from headrace.settings.notices import NoticeForm
 from headrace.store.state.notice_sending import Unsent, claim_unsent, list_unsent, note_sent, note_unsent
+from headrace.transport import load_aiohttp
 from headrace.workflows.chores.notice_message import build_body, build_headers, build_ping, name_message
 from headrace.workflows.lifecycle.core import Core
+
+if TYPE_CHECKING:
+    import aiohttp
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +68,7 @@ class NoticeSender:
         found = await self._core.database.watch(list_unsent, now=now, since=now - GIVEN_UP_AFTER, limit=BATCH)
         if not found:
             return
-        async with _open() as http:
+        async with _opened() as http:
             for unsent in found:
                 if not await self._send(http, self._url, unsent):
                     return
@@ -76,11 +81,11 @@ class NoticeSender:
         """Send a message about nothing, as any other is sent; return what came of it, None without an address."""
         if self._url is None:
             return None
-        async with _open() as http:
+        async with _opened() as http:
             body = build_ping(form=self._form, service=self._service, now=self._core.clock())
             return await self._post(http, self._url, body)
 
-    async def _send(self, http: aiohttp.ClientSession, url: Secret, unsent: Unsent) -> bool:
+    async def _send(self, http: "aiohttp.ClientSession", url: Secret, unsent: Unsent) -> bool:
         """Send one message, unless another process does; return whether the receiver seems to be there."""
         database, now = self._core.database, self._core.clock()
         if not await database.write(claim_unsent, unsent, now=now, until=now + CLAIM):
@@ -94,8 +99,10 @@ class NoticeSender:
         _tell(unsent, answer.problem, again_at=again_at)
         return False
 
-    async def _post(self, http: aiohttp.ClientSession, url: Secret, body: bytes) -> Answer:
+    async def _post(self, http: "aiohttp.ClientSession", url: Secret, body: bytes) -> Answer:
         """Return what came of it; never the address, which may be a secret."""
+        import aiohttp
+
         headers, began = build_headers(body, secret=self._secret if self.is_signed else None), monotonic()
         try:
             async with http.post(url.reveal(), data=body, headers=headers, allow_redirects=False) as answer:
@@ -110,8 +117,13 @@ class NoticeSender:
         return self._core.manifest.id
 
 
-def _open() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWERS_WITHIN_SECONDS))
+@asynccontextmanager
+async def _opened() -> "AsyncIterator[aiohttp.ClientSession]":
+    await load_aiohttp()
+    import aiohttp
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWERS_WITHIN_SECONDS)) as http:
+        yield http
 
 
 def _tell(unsent: Unsent, problem: str, *, again_at: datetime) -> None:
