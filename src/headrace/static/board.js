@@ -2,7 +2,7 @@
 // without it.
 "use strict";
 
-const LOOK_EVERY = 3500;
+const LOOK_EVERY = 3000;
 const SLOWEST = 60000;
 const NEWS_FOR = 12000;
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];

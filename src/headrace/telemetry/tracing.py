@@ -47,6 +47,11 @@ def begin() -> None:
         _tracer = trace.get_tracer("headrace", version("headrace"))
 
 
+def is_traced() -> bool:
+    """Whether this process makes spans."""
+    return _tracer is not None
+
+
 def span(
     name: str, *, kind: Kind = "INTERNAL", headers: Mapping[str, str] | None = None, **attributes: Any
 ) -> AbstractContextManager[Traced]:

@@ -11,7 +11,7 @@ from headrace.hooks.panel import Panel
 from headrace.inspector.inspector import ACCESS_GOOD_FOR
 from headrace.models import Stage
 from headrace.store.reports.vitals import SILENT_AFTER
-from headrace.web.ground.app import COMPRESSION
+from headrace.web.ground.compression import LEVEL
 from pair import ADA, GRACE, Acme, Pair, play_pair
 from scenes import render_scene
 
@@ -48,7 +48,7 @@ def test_a_board_of_300_review_apps_is_light() -> None:
     page = render_scene("300-review-apps").encode()
 
     assert 305 == page.count(b'class="card')
-    assert len(gzip.compress(page, COMPRESSION)) <= 20_000
+    assert len(gzip.compress(page, LEVEL)) <= 20_000
 
 
 async def test_a_move_makes_another_version(sqlite_url: str) -> None:

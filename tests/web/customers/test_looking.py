@@ -13,7 +13,7 @@ from headrace.hooks.panel import Panel
 from headrace.inspector.board_parts import Known
 from headrace.models import Stage
 from headrace.web.customers.looking import LOOK_LIMIT
-from headrace.web.ground.app import COMPRESSION
+from headrace.web.ground.compression import LEVEL
 from pair import ADA, Acme, Pair, play_pair
 from scenes import NOON, SCENES, render_resources
 
@@ -72,7 +72,7 @@ def test_one_move_on_a_board_of_2000_weighs_little() -> None:
     assert len(whole) > 1_000_000
     assert [last.uuid] == [uuid for uuid, _ in CARD.findall(sent)]
     assert len(sent) <= 10_000
-    assert len(gzip.compress(sent.encode(), COMPRESSION)) <= 3_000
+    assert len(gzip.compress(sent.encode(), LEVEL)) <= 3_000
 
 
 async def test_panels_are_asked_for_where_they_are_in_sight(sqlite_url: str) -> None:

@@ -20,7 +20,7 @@ from headrace.models import Stage, State
 from headrace.store.state.notices import NoticeKind, raise_notice
 from headrace.store.state.panel_metrics import save_panel_metrics
 from headrace.store.state.placements import save_inspection
-from headrace.web.ground.app import COMPRESSION
+from headrace.web.ground.compression import LEVEL
 from pair import Pair, play_pair
 from store.making import HOUR, NOON, add_resource, place
 from web.operators.small_fleet import look, make_fleet, play
@@ -206,7 +206,7 @@ async def test_an_overview_with_weeks_of_history_is_light(sqlite_url: str) -> No
         pages = [(await look(pair, cookie, f"/operators{days}")).text for days in ("", "?days=365")]
 
     assert all("a-partner-with-a-long-name" in page for page in pages)
-    assert [] == [size for page in pages if (size := len(gzip.compress(page.encode(), COMPRESSION))) > 30_000]
+    assert [] == [size for page in pages if (size := len(gzip.compress(page.encode(), LEVEL))) > 30_000]
 
 
 def live_for_weeks(connection: sa.Connection) -> None:

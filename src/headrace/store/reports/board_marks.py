@@ -5,7 +5,7 @@ alone makes something of it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.reports.board import SHOWN, Recent, bind_recent, make_moment
+from headrace.store.sql.rows import is_among, pass_texts
 from headrace.store.sql.tables.schema import (
     access,
     access_check,
@@ -46,17 +47,17 @@ def load_marks(
     Where there is something to ask Heroku about, it is another one after a while, so that it is asked again.
     """
     turn = recent.now.timestamp() // ask_every.total_seconds()
+    dialect, moments = connection.dialect.name, bind_recent(recent)
     people = {person for asker in askers for person in asker.people}
     opened = {asker.opened for asker in askers}
-    moments = bind_recent(recent)
-    known = _gather(connection, _query_known(), {"people": list(people), **moments})
-    near = _gather(connection, _query_near(), {"opened": list(opened), **moments})
-    ended = set(connection.execute(_query_ended(), {"digests": [asker.session for asker in askers]}).scalars())
+    known = _gather(connection, _query_known(dialect), people, moments)
+    near = _gather(connection, _query_near(dialect), opened, moments)
+    ended = _gather(connection, _query_ended(dialect), [asker.session for asker in askers], {})
     seen = {asker: [known.get(person, _NOTHING) for person in asker.people] for asker in askers}
     # Nearly everybody is known at the app that they come from; who is not sees it for a reason of their own.
     strangers = {asker for asker, sets in seen.items() if all(row[1] != asker.opened for rows in sets for row in rows)}
-    asked = {"opened": [asker.opened for asker in strangers], **moments}
-    own = _gather(connection, _query_opened(), asked) if strangers else {}
+    asked = {asker.opened for asker in strangers}
+    own = _gather(connection, _query_opened(dialect), asked, moments) if asked else {}
     marks = {}
     for asker, sets in seen.items():
         rows = [own.get(asker.opened, _NOTHING) if asker in strangers else _NOTHING, *sets]
@@ -68,11 +69,11 @@ def load_marks(
 
 
 def _gather(
-    connection: sa.Connection, query: sa.Select[Any], asked: dict[str, Any]
+    connection: sa.Connection, query: sa.Select[Any], asked: Iterable[str], moments: dict[str, Any]
 ) -> dict[str, frozenset[tuple[Any, ...]]]:
-    """Return the rows of each of those that stand in the first column, as the driver gives them."""
+    """Return the rows of each that is asked about, which stands in the first column, as the driver gives them."""
     rows = defaultdict[str, list[tuple[Any, ...]]](list)
-    result = connection.execute(query, asked)
+    result = connection.execute(query, {**pass_texts(connection, asked), **moments})
     # Whether a row is another one is all that is asked: making values of it would be most of the work.
     assert result.cursor is not None
     for row in result.cursor.fetchall():
@@ -82,19 +83,19 @@ def _gather(
 
 
 @cache
-def _query_known() -> sa.Select[Any]:
+def _query_known(dialect: str) -> sa.Select[Any]:
     """What is on the apps that people may see by Heroku's last answer."""
     query = _show(access.c.person).join(access, access.c.app_id == resource.c.app_id)
-    return query.where(access.c.person.in_(sa.bindparam("people", expanding=True)))
+    return query.where(is_among(access.c.person, dialect))
 
 
 @cache
-def _query_opened() -> sa.Select[Any]:
-    return _show(resource.c.uuid).where(resource.c.uuid.in_(_bind_opened()))
+def _query_opened(dialect: str) -> sa.Select[Any]:
+    return _show(resource.c.uuid).where(is_among(resource.c.uuid, dialect))
 
 
 @cache
-def _query_near() -> sa.Select[Any]:
+def _query_near(dialect: str) -> sa.Select[Any]:
     """The apps in the same pipeline about whose people Heroku has not answered lately: a look has it asked."""
     here, there = placement.alias("here"), placement.alias("there")
     is_fresh = build_is_fresh(after=make_moment("after"), now=make_moment("now"))
@@ -104,7 +105,7 @@ def _query_near() -> sa.Select[Any]:
         .join(resource, resource.c.uuid == there.c.resource_uuid)
         .outerjoin(access_check, access_check.c.app_id == resource.c.app_id)
         .where(
-            here.c.resource_uuid.in_(_bind_opened()),
+            is_among(here.c.resource_uuid, dialect),
             here.c.valid_to.is_(None),
             resource.c.state.in_(LIVE),
             sa.or_(access_check.c.checked_at.is_(None), sa.not_(is_fresh)),
@@ -114,13 +115,8 @@ def _query_near() -> sa.Select[Any]:
 
 
 @cache
-def _query_ended() -> sa.Select[Any]:
-    digests: sa.BindParameter[str] = sa.bindparam("digests", expanding=True)
-    return sa.select(ended_session.c.digest).where(ended_session.c.digest.in_(digests))
-
-
-def _bind_opened() -> sa.BindParameter[Any]:
-    return sa.bindparam("opened", expanding=True, type_=sa.String)
+def _query_ended(dialect: str) -> sa.Select[Any]:
+    return sa.select(ended_session.c.digest).where(is_among(ended_session.c.digest, dialect))
 
 
 def _show(of: sa.ColumnElement[str]) -> sa.Select[Any]:

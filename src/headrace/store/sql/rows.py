@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from headrace.store.sql.tables.columns import Moment
 
@@ -43,6 +44,21 @@ def pass_uuids(connection: sa.Connection, uuids: Iterable[str]) -> dict[str, str
 def select_uuids(dialect: str) -> sa.Select[tuple[str]]:
     """Return the query of the uuids that a statement is given."""
     return sa.select(rows_as_table(dialect, uuid=sa.Text()).c.uuid)
+
+
+def pass_texts(connection: sa.Connection, texts: Iterable[str]) -> dict[str, Any]:
+    """Return texts as the parameter of a statement that has `is_among` in it."""
+    given = list(texts)
+    return {PARAMETER: msgspec.json.encode(given).decode() if connection.dialect.name == "sqlite" else given}
+
+
+def is_among(column: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[bool]:
+    """Whether a column is one of the texts that a statement is given: however many they are, it is the same one."""
+    if dialect == "sqlite":
+        value = sa.bindparam(PARAMETER, type_=sa.Text())
+        return column.in_(sa.select(sa.func.json_each(value).table_valued("value").c.value))
+    # Not a table: PostgreSQL plans the joins of a query with fewer of them better.
+    return column == sa.any_(sa.bindparam(PARAMETER, type_=ARRAY(sa.Text())))
 
 
 def _write_moments(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:

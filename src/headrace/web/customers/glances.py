@@ -5,7 +5,7 @@ what the last one found. The mark is read after the look has come: whoever has l
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +19,7 @@ from headrace.store.reports.board import Recent
 from headrace.store.reports.board_marks import Asker, load_marks
 from headrace.store.sql.outage import DATABASE_ERRORS
 from headrace.web.customers.boards import Boards, build_etag
+from headrace.web.ground.bounded import Bounded
 
 # Nobody waits for the answer that nothing is new, nor notices that something is so much later.
 GATHERED_WITHIN_SECONDS = 0.2
@@ -41,12 +42,21 @@ class _Kept:
 
 
 @dataclass(slots=True, kw_only=True)
+class _Gathering:
+    """Those who look together, and the marks that were read for them."""
+
+    askers: set[Asker] = field(default_factory=set)
+    is_read: asyncio.Event = field(default_factory=asyncio.Event)
+    marks: Mapping[Asker, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class Glances:
     """Answers looks without a whole one where that would find nothing new; `boards` makes the whole ones."""
 
     boards: Boards
-    _kept: dict[_Place, _Kept] = field(default_factory=dict)
-    _waiting: dict[Asker, asyncio.Future[int | None]] = field(default_factory=dict)
+    _kept: Bounded[_Place, _Kept] = field(default_factory=lambda: Bounded(MOST_KEPT))
+    _gathering: _Gathering | None = None
     _reading: asyncio.Task[None] | None = None
 
     async def answer(
@@ -64,40 +74,35 @@ class Glances:
         response = await respond(request)
         # The mark was read before: what has come in between makes another one.
         if mark and "ETag" in response.headers:
-            self._keep(place, _Kept(version=response.headers["ETag"], mark=mark))
+            self._kept.keep(place, _Kept(version=response.headers["ETag"], mark=mark))
         return response
-
-    def _keep(self, place: _Place, kept: _Kept) -> None:
-        self._kept.pop(place, None)
-        self._kept[place] = kept
-        if len(self._kept) > MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
 
     async def _mark(self, viewer: Viewer, session: str, *, is_alone: bool) -> _Mark | None:
         """Return what tells whether a board is as it was: what is stored, what Heroku does, and the time."""
         asker = Asker(people=tuple(viewer.people), opened=viewer.resource_uuid, session=session)
-        if is_alone:
-            mark = (await self._load([asker])).get(asker)
-        else:
-            if not self._waiting:
-                self._reading = asyncio.create_task(self._read())
-            if asker not in self._waiting:
-                self._waiting[asker] = asyncio.get_running_loop().create_future()
-            mark = await asyncio.shield(self._waiting[asker])
+        marks = await (self._load({asker}) if is_alone else self._read_together(asker))
+        mark = marks.get(asker)
         return None if mark is None else (mark, self.boards.find_silence() is not None, self.boards.find_period(viewer))
 
-    async def _read(self) -> None:
+    async def _read_together(self, asker: Asker) -> Mapping[Asker, int]:
+        gathering = self._gathering
+        if gathering is None:
+            gathering = self._gathering = _Gathering()
+            self._reading = asyncio.create_task(self._read(gathering))
+        gathering.askers.add(asker)
+        await gathering.is_read.wait()
+        return gathering.marks
+
+    async def _read(self, gathering: _Gathering) -> None:
         await asyncio.sleep(GATHERED_WITHIN_SECONDS)
         # Who comes from here on is of the next.
-        asked, self._waiting = self._waiting, {}
-        marks: Mapping[Asker, int] = {}
+        self._gathering = None
         try:
-            marks = await self._load(list(asked))
+            gathering.marks = await self._load(gathering.askers)
         finally:
-            for asker, found in asked.items():
-                found.set_result(marks.get(asker))
+            gathering.is_read.set()
 
-    async def _load(self, askers: list[Asker]) -> Mapping[Asker, int]:
+    async def _load(self, askers: Collection[Asker]) -> Mapping[Asker, int]:
         """Return the marks; none while the database is away, which a whole look meets as well."""
         now = self.boards.clock()
         recent = Recent(after=now - ACCESS_GOOD_FOR, now=now)

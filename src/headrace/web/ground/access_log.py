@@ -30,6 +30,8 @@ SHOWN_PATH = "headrace.shown_path"
 def watch_request(scope: Scope, send: Send, *, secrets: Sequence[str]) -> Iterator[Send]:
     """Have what is logged until the block ends be about a request, and note what was answered through what it yields.
 
+    `secrets` are what no path may show, as `quote_path` writes them.
+
     Nothing that was logged about the request before, on the same connection say, is said of this one.
     """
     began_at, statuses = monotonic(), list[int]()
@@ -55,11 +57,16 @@ def find_shown_path(scope: Mapping[str, object]) -> str:
 
 
 def mask_path(path: str, secrets: Sequence[str]) -> str:
-    """Return a path as one word of a line, without secrets that somebody has put there."""
-    word = _SHARED.sub(r"\1•••", quote(path, safe=PLAIN))
+    """Return a path as one word, without secrets that somebody has put there; `quote_path` has written them."""
+    word = _SHARED.sub(r"\1•••", quote_path(path))
     for secret in secrets:
-        word = word.replace(quote(secret, safe=PLAIN), "•••")
+        word = word.replace(secret, "•••")
     return word[:LONGEST_PATH]
+
+
+def quote_path(path: str) -> str:
+    """Return a path, or a part of one, as one word."""
+    return quote(path, safe=PLAIN)
 
 
 def _read_request_id(scope: Scope) -> str:

@@ -8,7 +8,6 @@ from typing import Any, Literal, NotRequired, TypedDict
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
@@ -18,11 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from headrace.models import Secret
 from headrace.store.sql.outage import DATABASE_ERRORS, OutageLog
 from headrace.web.ground.addresses import cut, find_prefix
+from headrace.web.ground.compression import Compression
+from headrace.web.ground.directory import Directory
 from headrace.web.ground.mounting import Application, Lifespan
 from headrace.web.ground.openapi import DescribedRoute, Operation, build_openapi, show_json
 from headrace.web.ground.origin import is_secure
 from headrace.web.ground.sessions import find_cookie_prefix
-from headrace.web.ground.startup import PlainStart
 
 # No script and no style from anywhere but our own files; nobody may frame the board.
 SECURITY_HEADERS = {
@@ -43,9 +43,6 @@ SECURITY_HEADERS = {
 
 # Only where the browser is on https; the partner's other hosts are not ours to decide about.
 STRICT_TRANSPORT = {"Strict-Transport-Security": "max-age=31536000"}
-# An answer below this fits a packet as it is.
-SMALL = 1000
-COMPRESSION = 6
 # What comes after a body that was not read to its end is not a request.
 UNREAD = (408, 413)
 
@@ -107,10 +104,10 @@ def build_app(
         return _show_error(request, 503, service_name=service_name, headers=None)
 
     return Application(
-        [*all_routes, Mount("/static", StaticFiles(packages=[("headrace", "static")]))],
+        [Directory(all_routes), *all_routes, Mount("/static", StaticFiles(packages=[("headrace", "static")]))],
         prefix=prefix,
         secrets=secrets,
-        middleware=_list_middleware(),
+        middleware=[Middleware(_SecurityHeaders), Middleware(Compression)],
         exception_handlers={
             HTTPException: show_http_error,
             Exception: show_http_error,
@@ -118,14 +115,6 @@ def build_app(
         },
         lifespan=lifespan,
     )
-
-
-def _list_middleware() -> list[Middleware]:
-    return [
-        Middleware(PlainStart),
-        Middleware(_SecurityHeaders),
-        Middleware(GZipMiddleware, minimum_size=SMALL, compresslevel=COMPRESSION),
-    ]
 
 
 class _OwnRoutes:
@@ -201,6 +190,14 @@ def _find_headers(request: HTTPConnection) -> Mapping[str, str]:
     return SECURITY_HEADERS | STRICT_TRANSPORT if is_secure(request) else SECURITY_HEADERS
 
 
+def _write_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+# By whether the browser is on https.
+_WRITTEN = {False: _write_headers(SECURITY_HEADERS), True: _write_headers(SECURITY_HEADERS | STRICT_TRANSPORT)}
+
+
 class _SecurityHeaders:
     """Adds the headers to every answer; static files may be cached, what is about a person may not."""
 
@@ -211,18 +208,18 @@ class _SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        found = _find_headers(HTTPConnection(scope))
+        found = _WRITTEN[is_secure(HTTPConnection(scope))]
         caching = _find_caching(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in found.items():
-                    headers.setdefault(name, value)
+                given = message.get("headers", ())
+                names = {name for name, _ in given}
+                message["headers"] = [*given, *(each for each in found if each[0] not in names)]
                 if message["status"] in UNREAD:
-                    headers["Connection"] = "close"
+                    MutableHeaders(scope=message)["Connection"] = "close"
                 if caching:
-                    headers["Cache-Control"] = caching
+                    MutableHeaders(scope=message)["Cache-Control"] = caching
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -13,8 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from headrace.logs import LogName
 from headrace.models import Secret
-from headrace.web.ground.access_log import watch_request
+from headrace.web.ground.access_log import quote_path, watch_request
 from headrace.web.ground.addresses import find_inside
+from headrace.web.ground.startup import PlainStart
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Application(Starlette):
         lifespan: Lifespan,
     ) -> None:
         self._prefix = prefix
-        self._secrets = [secret.reveal() for secret in secrets if secret.reveal()]
+        self._secrets = [quote_path(secret.reveal()) for secret in secrets if secret.reveal()]
         self._live = lifespan
         self._is_running = False
         self._told: set[str] = set()
@@ -68,7 +69,7 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await PlainStart(super().__call__)(scope, receive, send)
             return
         with watch_request(scope, send, secrets=self._secrets) as sending:
             await self._answer(scope, receive, sending)

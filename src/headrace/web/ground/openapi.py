@@ -13,7 +13,7 @@ from starlette.types import Message as StarletteMessage
 from starlette.types import Receive, Scope, Send
 
 from headrace.telemetry.context import find_about
-from headrace.telemetry.tracing import PARENT, span
+from headrace.telemetry.tracing import PARENT, is_traced, span
 from headrace.web.ground.bodies import FORM_LIMIT
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -76,6 +76,9 @@ class DescribedRoute(Route):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; where that is traced, the span is called by the route, below a mount too."""
+        if not is_traced():
+            await super().handle(scope, receive, send)
+            return
         route = scope.get("root_path", "") + self.path_format
         headers = {name: value for name, value in Headers(scope=scope).items() if name == PARENT}
         about = {"http_request_method": self.method, "http_route": route}

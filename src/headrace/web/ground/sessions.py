@@ -21,10 +21,13 @@ from headrace.protocol.sso import SsoLogin
 from headrace.store.sql.database import Database
 from headrace.store.state.people.logins import add_ended_session, is_session_ended
 from headrace.web.ground.addresses import find_prefix
+from headrace.web.ground.bounded import Bounded
 from headrace.web.ground.csrf import make_csrf
 from headrace.web.ground.origin import is_secure
 
 GOOD_FOR = timedelta(hours=1)
+# Of a kilobyte each. What an open board's script brings every few seconds is verified once.
+MOST_VERIFIED = 5_000
 # Who gave an order, where all operators share a secret.
 OPERATOR = "operator"
 # A browser takes a cookie of the first kind of name from https and from this very host only: no neighbour can plant
@@ -103,6 +106,8 @@ class Sessions(Generic[T]):
         self._signer = signer
         self._same_site = same_site
         self._clock = clock
+        # What cookies say that were signed by us, and until when.
+        self._verified: Bounded[str, tuple[int, T]] = Bounded(MOST_VERIFIED)
 
     def save(self, request: Request, response: Response, session: T) -> None:
         ends_at = int((self._clock() + GOOD_FOR).timestamp())
@@ -118,12 +123,25 @@ class Sessions(Generic[T]):
 
     def read(self, request: Request) -> T | None:
         """Return the session of a request's cookie, which may have been ended since."""
+        cookie = request.cookies.get(self._name(request), "")
+        verified = self._verified.get(cookie) or self._verify(cookie)
+        if verified is None:
+            return None
+        ends_at, session = verified
+        if self._clock().timestamp() < ends_at:
+            return session
+        self._verified.pop(cookie, None)
+        return None
+
+    def _verify(self, cookie: str) -> tuple[int, T] | None:
+        """Return what a cookie says, and until when; the same text says the same, so it is asked once."""
         try:
-            loaded = self._signer.loads(request.cookies.get(self._name(request), ""))
-            ends_at, fields = msgspec.convert(loaded, tuple[int, dict[str, Any]])
-            return msgspec.convert(fields, self._kind) if self._clock().timestamp() < ends_at else None
+            ends_at, fields = msgspec.convert(self._signer.loads(cookie), tuple[int, dict[str, Any]])
+            verified = ends_at, msgspec.convert(fields, self._kind)
         except (BadData, msgspec.ValidationError):
             return None
+        self._verified.keep(cookie, verified)
+        return verified
 
     async def end(self, request: Request, response: Response, session: T) -> None:
         """End a session, whoever has its cookie, and have the browser forget it."""
