@@ -17,7 +17,7 @@ from headrace.models import Outcome
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import placement_check
 from headrace.store.state.due import (
-    Confirmed,
+    ConfirmedAnew,
     claim_batch,
     count_batches,
     find_longest_due,
@@ -269,7 +269,7 @@ async def test_an_answer_that_somebody_recorded_meanwhile_stands(database_url: s
         clock.advance(timedelta(minutes=1))
         await pair.parts.inspector.inspect(uuid)
         mine = await _find_inspection(pair, uuid)
-        late = Confirmed(
+        late = ConfirmedAnew(
             uuid=uuid,
             known_checked_at=before.checked_at,
             next_check_at=clock.now(),

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from headrace.models import Outcome, Pipeline, Ref, Token
+import msgspec
+
+from headrace.models import Outcome, Pipeline, Ref
 from headrace.protocol.pipelines import Place
 from headrace.store.state.due import Due
+from headrace.store.state.secrets import SealedTokens
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,8 +33,7 @@ class Tally:
         self.errors.update(other.errors)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceAnswer:
+class PlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What Heroku said of one resource. `place` None: all is as `due` has it. `name` is set when the add-on was read.
 
     `etag` proves it, at the path of the read that told it.
@@ -50,9 +52,9 @@ class BatchState:
     """What is known and learnt while one batch is inspected."""
 
     now: datetime
+    tokens: SealedTokens
     due: dict[str, Due] = field(default_factory=dict)
     siblings: dict[str, list[Due]] = field(default_factory=lambda: defaultdict(list))
-    tokens: dict[str, Token] = field(default_factory=dict)
     answers: dict[str, PlaceAnswer] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
     refused_lists: list[str] = field(default_factory=list)

@@ -21,7 +21,7 @@ from headrace.inspector.concurrency import gather_bounded
 from headrace.inspector.failures import log_failure, log_unforeseen
 from headrace.inspector.freshness import decide_next_inspection, decide_next_try
 from headrace.logs import LogName
-from headrace.models import Outcome, Pipeline, Ref, Token
+from headrace.models import Outcome, Pipeline, Ref
 from headrace.protocol.pipelines import (
     Place,
     build_placement,
@@ -37,22 +37,21 @@ from headrace.store.sql.database import Database, plan_anew
 from headrace.store.sql.outage import is_outage
 from headrace.store.state.due import (
     Confirmed,
+    ConfirmedAnew,
     Due,
     Failed,
     list_batch,
     list_on_apps,
-    list_read_pipelines,
     list_siblings,
     release_batch,
     save_confirmed,
     save_failed,
-    save_refused_lists,
-    select_batch,
 )
 from headrace.store.state.notices import note_refusal
-from headrace.store.state.pipelines import save_pipelines
+from headrace.store.state.pipelines import list_read_pipelines, save_pipelines, save_refused_lists
 from headrace.store.state.placements import Found, OnMove, save_found
-from headrace.store.state.resources import lock_resources
+from headrace.store.state.resources import hold_resources
+from headrace.store.state.secrets import SealedTokens
 
 R = TypeVar("R")
 
@@ -69,7 +68,7 @@ LOW_POOL = 100
 POOL_PAUSE = timedelta(minutes=2)
 IN_FLIGHT = 32
 
-FindTokens = Callable[[sa.Connection, sa.Select[tuple[str]]], dict[str, Token]]
+FindTokens = Callable[[sa.Connection, str], SealedTokens]
 
 
 class BatchInspector:
@@ -103,19 +102,18 @@ class BatchInspector:
         await gather_bounded(lambda due: self._ask_place(state, due), left, limit=IN_FLIGHT)
         await self._ask_pipelines(state)
         try:
-            moved = await self._database.write(self._record, state)
+            moved = await self._database.write(self._record, state, batch)
         except Exception as error:
             # What spoils one answer's row may be anything, and spoils it for all; a database that is away, all of them.
             if is_outage(error):
                 raise
             moved = await self._record_each(state)
-        await self._database.write(release_batch, batch)
+            await self._database.write(release_batch, batch)
         return self._report(state, moved)
 
     def _open(self, connection: sa.Connection, batch: str) -> BatchState:
-        state = BatchState(now=self._clock())
+        state = BatchState(now=self._clock(), tokens=self._find_tokens(connection, batch))
         state.due = {due.uuid: due for due in list_batch(connection, batch)}
-        state.tokens = self._find_tokens(connection, select_batch(batch))
         for due in state.due.values():
             if due.pipeline_id and due.outcome is Outcome.PLACED and not self._is_list_refused(due, state):
                 state.siblings[due.pipeline_id].append(due)
@@ -228,7 +226,7 @@ class BatchInspector:
         try:
             request = next(chain)
             while True:
-                response = await self._client.send(uuid, request, token=state.tokens.get(uuid))
+                response = await self._client.send(uuid, request, token=state.tokens.find(uuid))
                 state.tally.requests += 1
                 state.tally.unmodified += response.status == 304
                 remaining = read_rate_remaining(response)
@@ -239,11 +237,11 @@ class BatchInspector:
             value: R = end.value
             return value
 
-    def _record(self, connection: sa.Connection, state: BatchState) -> int:
-        """Record what was found out, and return how many have moved."""
+    def _record(self, connection: sa.Connection, state: BatchState, batch: str | None = None) -> int:
+        """Record what was found out, with which a batch may end, and return how many have moved."""
         plan_anew(connection)
         # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
-        lock_resources(connection, state.answers.keys() | state.failures.keys())
+        hold_resources(connection, state.answers.keys() | state.failures.keys())
         save_pipelines(connection, [(each, state.now) for each in state.pipelines.values()])
         same: list[Confirmed] = []
         news: list[Found] = []
@@ -261,6 +259,8 @@ class BatchInspector:
             answered_at = state.due[each.uuid].checked_at
             note_refusal(connection, each.uuid, each.error, answered_at=answered_at, now=state.now)
         save_refused_lists(connection, state.refused_lists, now=state.now)
+        if batch is not None:
+            release_batch(connection, batch)
         # Last: it counts in rows that every process writes.
         save_failed(connection, failed)
         return len(moves)
@@ -292,13 +292,17 @@ class BatchInspector:
 
     def _confirm(self, state: BatchState, answer: PlaceAnswer) -> Confirmed:
         due, now = answer.due, state.now
-        return Confirmed(
+        known_checked_at = due.checked_at or now
+        next_check_at = self._decide_next_inspection(state, due.uuid, due.pipeline_id, changed_at=due.changed_at)
+        if answer.name is None and (answer.etag, answer.path) == (due.etag, due.etag_path):
+            return Confirmed(uuid=due.uuid, known_checked_at=known_checked_at, next_check_at=next_check_at)
+        return ConfirmedAnew(
             uuid=due.uuid,
-            known_checked_at=due.checked_at or now,
-            next_check_at=self._decide_next_inspection(state, due.uuid, due.pipeline_id, changed_at=due.changed_at),
+            known_checked_at=known_checked_at,
+            next_check_at=next_check_at,
             etag=answer.etag,
             etag_path=answer.path,
-            read_whole_at=now if answer.name is not None else due.read_whole_at,
+            read_whole_at=due.read_whole_at if answer.name is None else now,
         )
 
     def _find(self, state: BatchState, answer: PlaceAnswer, place: Place) -> Found:

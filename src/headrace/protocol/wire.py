@@ -115,6 +115,12 @@ def build_path(template: str, *parts: str) -> str:
     Raises:
         Malformed: a part is `.` or `..`, which stays a step up or down however it is encoded.
     """
-    if dots := {".", ".."}.intersection(parts):
-        raise Malformed(f"{dots.pop()} is no name or id.", field="path")
-    return template.format(*(part if PLAIN.fullmatch(part) else quote(part, safe="") for part in parts))
+    return template.format(*map(_spell_part, parts))
+
+
+def _spell_part(part: str) -> str:
+    if PLAIN.fullmatch(part):
+        return part
+    if part in (".", ".."):
+        raise Malformed(f"{part} is no name or id.", field="path")
+    return quote(part, safe="")

@@ -2,11 +2,13 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -17,6 +19,7 @@ from headrace.store.sql.tables import METADATA
 from headrace.store.sql.tables.schema import pipeline
 from headrace.store.state.due import (
     Confirmed,
+    ConfirmedAnew,
     claim_batch,
     list_batch,
     list_siblings,
@@ -372,8 +375,37 @@ async def test_a_confirmation_counts_only_for_what_it_confirms(database: Databas
     assert (NOON + HOUR / 2, NOON + HOUR) == (shop.checked_at, blog.checked_at)
 
 
+async def test_a_confirmation_without_a_proof_of_its_own_leaves_the_proof(database: Database) -> None:
+    """What an unchanged answer says is proven by what proved it before."""
+    await database.write(add_resource, "shop")
+    await _save(database, place("shop"))
+    await database.write(save_confirmed, [_confirm("shop")], now=NOON + HOUR)
+    again = Confirmed(uuid=id_of("shop"), known_checked_at=NOON + HOUR, next_check_at=NOON + 3 * HOUR)
+    await database.write(save_confirmed, [again], now=NOON + 2 * HOUR)
+
+    await database.write(claim_batch, "batch", now=NOON + 3 * HOUR, limit=1, lease=LEASE)
+    (due,) = await database.read(list_batch, "batch")
+    assert ('W/"it\'s"', "/apps/shop/pipeline-couplings") == (due.etag, due.etag_path)
+    assert NOON + 2 * HOUR == due.checked_at
+
+
+async def test_what_is_due_is_read_as_it_is_kept(database: Database) -> None:
+    """Moments to the microsecond and in UTC, and names with whatever is in them."""
+    name, at = 'ä "quoted" \\ ☃', NOON + timedelta(microseconds=7)
+    await database.write(add_resource, "shop")
+    inspection = place("shop", at=at)
+    named = replace(inspection, addon=msgspec.structs.replace(inspection.addon, name=name))
+    await database.write(save_inspection, named, next_check_at=NOON + HOUR)
+    await database.write(claim_batch, "batch", now=NOON + HOUR, limit=1, lease=LEASE)
+
+    (due,) = await database.read(list_batch, "batch")
+    assert (name, at, at, Outcome.PLACED) == (due.name, due.checked_at, due.changed_at, due.outcome)
+    assert due.wanted_at is None
+    assert [] == await database.read(list_batch, "another")
+
+
 def _confirm(name: str) -> Confirmed:
-    return Confirmed(
+    return ConfirmedAnew(
         uuid=id_of(name),
         known_checked_at=NOON,
         next_check_at=NOON + 2 * HOUR,

@@ -10,7 +10,7 @@ from headrace.encryption import KeyRing, make_key
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, Token
 from headrace.store.sql.database import Database
-from headrace.store.sql.tables.schema import secret
+from headrace.store.sql.tables.schema import placement_check, secret
 from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, TOKEN, SecretStore
 from store.making import HOUR, NOON, add_resource
 
@@ -43,6 +43,23 @@ async def test_a_grant_and_a_token_come_back_with_their_expiry(database: Databas
     assert GRANTED == await database.read(store.find_grant, granted)
     assert ISSUED == await database.read(store.find_token, issued)
     assert await database.read(store.find_token, granted) is None
+
+
+async def test_tokens_of_a_batch_come_back_each_as_it_was_kept(database: Database) -> None:
+    """One that cannot be opened is nobody's token, and keeps no other from being found; who is in no batch has none."""
+    store = SecretStore(KeyRing.parse(make_key()))
+    with database.transaction() as connection:
+        issued, spoilt, outside = (add_resource(connection, f"acme-{number}") for number in range(3))
+        for uuid in (issued, spoilt, outside):
+            store.save_token(connection, uuid, ISSUED)
+        for uuid in (issued, spoilt):
+            connection.execute(sa.insert(placement_check), {"resource_uuid": uuid, "next_check_at": NOON, "batch": "b"})
+        is_spoilt = sa.and_(secret.c.resource_uuid == spoilt, secret.c.kind == TOKEN)
+        connection.execute(sa.update(secret).where(is_spoilt).values(sealed=b"not one of ours"))
+    tokens = await database.read(store.find_tokens, "b")
+
+    assert [ISSUED, ISSUED, None, None] == [tokens.find(uuid) for uuid in (issued, issued, spoilt, outside)]
+    assert ISSUED.access.reveal() not in repr(tokens)
 
 
 async def test_saving_a_token_removes_the_grant_it_came_from(database: Database) -> None:

@@ -2,17 +2,21 @@
 
 A statement that is run for each of many rows is sent and answered that often, and SQLite gives the interpreter to
 another thread each time; so is one that names many keys, each a parameter of its own. A table of them runs once.
+
+The other way round the rows of a query are read as one value: SQLite gives the interpreter away for each row too.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from headrace.store.sql.tables.columns import Moment
+
+T = TypeVar("T")
 
 PARAMETER = "row_table"
 MOMENT = Moment()
@@ -61,12 +65,41 @@ def is_among(column: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[bo
     return column == sa.any_(sa.bindparam(PARAMETER, type_=ARRAY(sa.Text())))
 
 
+def read_rows(connection: sa.Connection, query: sa.Select[Any], shape: type[T], values: Mapping[str, Any]) -> list[T]:
+    """Return the rows of a query that `as_one_value` made, each as a struct that is an array in JSON."""
+    text: str = connection.execute(query, values).scalar_one()
+    return msgspec.json.decode(text, type=list[shape])  # type: ignore[valid-type]
+
+
+def as_one_value(dialect: str, query: sa.Select[Any]) -> sa.Select[tuple[str]]:
+    """Return the query of all rows of another as one text: each is an array of texts, moments, and bytes in hex."""
+    rows = query.subquery("row_of_value")
+    columns = [_spell_column(dialect, column) for column in rows.c]
+    if dialect == "sqlite":
+        return sa.select(sa.func.json_group_array(sa.func.json_array(*columns), type_=sa.Text()))
+    # Cast, because a text of JSON would be taken apart by the driver first.
+    value = sa.func.json_agg(sa.func.json_build_array(*columns))
+    return sa.select(sa.func.coalesce(sa.cast(value, sa.Text()), "[]"))
+
+
+def _spell_column(dialect: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    if isinstance(column.type, sa.LargeBinary):
+        return sa.func.hex(column) if dialect == "sqlite" else sa.func.encode(column, "hex")
+    if isinstance(column.type, Moment) and dialect == "sqlite":
+        # What is kept has no time zone, and means UTC.
+        return sa.type_coerce(column, sa.Text()).concat("Z")
+    return column
+
+
 def _write_moments(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
     """Write moments as the store does: SQLite compares them as the texts that it keeps."""
     return {name: _write(value, dialect) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _write(moment: datetime, dialect: sa.Dialect) -> str:
+    # Nearly all are in UTC already; this is done for each moment of each row.
+    if moment.tzinfo is UTC and dialect.name == "sqlite":
+        return moment.isoformat(" ", "microseconds")[:-6]
     kept = MOMENT.process_bind_param(moment, dialect)
     assert kept is not None
     return kept.isoformat(" ", "microseconds")

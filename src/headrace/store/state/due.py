@@ -12,18 +12,18 @@ import sqlalchemy as sa
 
 from headrace.models import Outcome, State
 from headrace.store.sql.database import plan_anew
-from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.rows import as_one_value, pass_rows, pass_uuids, read_rows, rows_as_table, select_uuids
 from headrace.store.sql.tables.columns import Moment
 from headrace.store.sql.tables.schema import pipeline, placement, placement_check, resource
 from headrace.store.state.hour_counts import HourFigure, save_hour_counts
 from headrace.store.state.placements import LIVE
-from headrace.store.state.resources import lock_resources
+from headrace.store.state.resources import hold_resources
 
 # What is noted of a placement, never of a future.
 NOTED = ("checked_at", "tried_at", "wanted_at", "read_whole_at")
 
 
-class Due(msgspec.Struct, frozen=True):
+class Due(msgspec.Struct, frozen=True, array_like=True):
     """A resource to be inspected, with what is known of it.
 
     `etag` proves what is known of its place, at the path of the read that told it. `changed_at` is when its app
@@ -53,13 +53,17 @@ class Due(msgspec.Struct, frozen=True):
         return pipeline_id == self.pipeline_id and read_at is not None and read_at > after
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmed:
-    """A placement that is as it was."""
+class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
+    """A placement that is as it was, and what proves it too."""
 
     uuid: str
     known_checked_at: datetime
     next_check_at: datetime
+
+
+class ConfirmedAnew(Confirmed, frozen=True, kw_only=True):
+    """A placement that is as it was, which another answer proves from now on."""
+
     etag: str | None
     etag_path: str | None
     read_whole_at: datetime | None
@@ -98,8 +102,8 @@ def claim_batch(
     count = connection.execute(_build_claim(is_bounded=only is not None), values).rowcount
     pipeline_ids = list(connection.execute(_build_pipelines_of_batch(), {"b_batch": batch}).scalars())
     if pipeline_ids:
-        claim = _build_claim(is_bounded=only is not None, is_in_pipelines=True)
-        count += connection.execute(claim, values | {"b_pipeline_ids": pipeline_ids}).rowcount
+        claim = _build_claim(is_bounded=only is not None, in_pipelines_on=connection.dialect.name)
+        count += connection.execute(claim, values | pass_uuids(connection, pipeline_ids)).rowcount
     return count
 
 
@@ -124,7 +128,7 @@ def count_batches(connection: sa.Connection, *, now: datetime) -> int:
 
 def list_batch(connection: sa.Connection, batch: str) -> list[Due]:
     """Return what of a batch has not been inspected yet."""
-    return _read_due(connection.execute(_build_list_batch(), {"b_batch": batch}))
+    return read_rows(connection, _build_list_batch(connection.dialect.name), Due, {"b_batch": batch})
 
 
 def select_batch(batch: str | sa.BindParameter[str]) -> sa.Select[tuple[str]]:
@@ -134,38 +138,21 @@ def select_batch(batch: str | sa.BindParameter[str]) -> sa.Select[tuple[str]]:
 
 def list_siblings(connection: sa.Connection, batch: str, pipeline_ids: Collection[str]) -> list[Due]:
     """Return who else than a batch is, as far as we know, in these pipelines."""
-    query = _due().where(
-        resource.c.uuid.in_(
-            sa.select(placement.c.resource_uuid).where(placement.c.pipeline_id.in_(pipeline_ids), _is_current())
-        ),
-        sa.or_(placement_check.c.batch.is_(None), placement_check.c.batch != batch),
-        placement_check.c.outcome == Outcome.PLACED,
-        resource.c.state.in_(LIVE),
-    )
-    return _read_due(connection.execute(query))
+    values = {"b_batch": batch} | pass_uuids(connection, pipeline_ids)
+    return read_rows(connection, _build_list_siblings(connection.dialect.name), Due, values)
 
 
 def list_on_apps(connection: sa.Connection, app_ids: Collection[str]) -> list[Due]:
     """Return the resources on these apps."""
-    return _read_due(connection.execute(_due().where(resource.c.app_id.in_(app_ids), resource.c.state.in_(LIVE))))
-
-
-def list_read_pipelines(connection: sa.Connection, ids: Collection[str], *, after: datetime) -> set[str]:
-    """Return, of these pipelines, those that were read lately."""
-    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), pipeline.c.observed_at > after)
-    return set(connection.execute(query).scalars())
-
-
-def save_refused_lists(connection: sa.Connection, ids: Collection[str], *, now: datetime) -> None:
-    if ids:
-        connection.execute(sa.update(pipeline).where(pipeline.c.id.in_(ids)).values(list_refused_at=now))
+    return read_rows(connection, _build_list_on_apps(connection.dialect.name), Due, pass_uuids(connection, app_ids))
 
 
 def save_confirmed(connection: sa.Connection, found: Collection[Confirmed], *, now: datetime) -> None:
     """Record that placements are as they were, but for those of which somebody has recorded an answer meanwhile."""
-    if found:
-        rows = ({name: getattr(each, name) for name in each.__slots__} for each in found)
-        connection.execute(_build_confirm(connection.dialect.name), pass_rows(connection, rows) | {"inspected_at": now})
+    for shape in (Confirmed, ConfirmedAnew):
+        if alike := [msgspec.structs.asdict(each) for each in found if type(each) is shape]:
+            statement = _build_confirm(connection.dialect.name, shape)
+            connection.execute(statement, pass_rows(connection, alike) | {"inspected_at": now})
 
 
 def save_failed(connection: sa.Connection, found: Sequence[Failed]) -> None:
@@ -179,7 +166,7 @@ def save_failed(connection: sa.Connection, found: Sequence[Failed]) -> None:
 def make_due(connection: sa.Connection, uuids: Collection[str], *, now: datetime) -> None:
     """Make placements due that are not due yet."""
     # As who records looks at them does: otherwise the two may each have what the other waits for.
-    lock_resources(connection, uuids)
+    hold_resources(connection, uuids)
     connection.execute(_make_due(now).where(placement_check.c.resource_uuid.in_(uuids)))
 
 
@@ -267,7 +254,7 @@ def _build_is_any_due() -> sa.Select[tuple[str]]:
 
 
 @cache
-def _build_claim(*, is_bounded: bool, is_in_pipelines: bool = False) -> sa.Update:
+def _build_claim(*, is_bounded: bool, in_pipelines_on: str = "") -> sa.Update:
     query = (
         sa.select(placement_check.c.resource_uuid)
         .join(resource, resource.c.uuid == placement_check.c.resource_uuid)
@@ -276,9 +263,9 @@ def _build_claim(*, is_bounded: bool, is_in_pipelines: bool = False) -> sa.Updat
     )
     if is_bounded:
         query = query.where(placement_check.c.resource_uuid.in_(sa.bindparam("b_only", expanding=True)))
-    if is_in_pipelines:
+    if in_pipelines_on:
         query = query.join(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
-        query = query.where(placement.c.pipeline_id.in_(sa.bindparam("b_pipeline_ids", expanding=True)))
+        query = query.where(placement.c.pipeline_id.in_(select_uuids(in_pipelines_on)))
     else:
         # No further order: many are due at the same moment after an import, and would be sorted for each batch.
         query = query.order_by(placement_check.c.next_check_at)
@@ -293,47 +280,54 @@ def _build_claim(*, is_bounded: bool, is_in_pipelines: bool = False) -> sa.Updat
 
 
 @cache
-def _build_pipelines_of_batch() -> sa.Select[tuple[str]]:
+def _build_pipelines_of_batch() -> sa.Select[Any]:
     is_in_batch = placement.c.resource_uuid.in_(select_batch(sa.bindparam("b_batch")))
     is_in_pipeline = sa.and_(_is_current(), placement.c.pipeline_id.is_not(None))
     return sa.select(placement.c.pipeline_id).where(is_in_batch, is_in_pipeline).distinct()
 
 
 @cache
-def _build_list_batch() -> sa.Select[Any]:
-    return _due().where(placement_check.c.batch == sa.bindparam("b_batch"), _is_worth_inspecting())
+def _build_list_batch(dialect: str) -> sa.Select[tuple[str]]:
+    is_in_batch = placement_check.c.batch == sa.bindparam("b_batch")
+    return as_one_value(dialect, _due().where(is_in_batch, _is_worth_inspecting()))
 
 
 @cache
-def _build_confirm(dialect: str) -> sa.Update:
-    rows = rows_as_table(
-        dialect,
-        uuid=sa.Text(),
-        known_checked_at=Moment(),
-        next_check_at=Moment(),
-        etag=sa.Text(),
-        etag_path=sa.Text(),
-        read_whole_at=Moment(),
+def _build_list_siblings(dialect: str) -> sa.Select[tuple[str]]:
+    are_there = sa.and_(placement.c.pipeline_id.in_(select_uuids(dialect)), _is_current())
+    query = _due().where(
+        resource.c.uuid.in_(sa.select(placement.c.resource_uuid).where(are_there)),
+        sa.or_(placement_check.c.batch.is_(None), placement_check.c.batch != sa.bindparam("b_batch")),
+        placement_check.c.outcome == Outcome.PLACED,
+        resource.c.state.in_(LIVE),
     )
+    return as_one_value(dialect, query)
+
+
+@cache
+def _build_list_on_apps(dialect: str) -> sa.Select[tuple[str]]:
+    return as_one_value(dialect, _due().where(resource.c.app_id.in_(select_uuids(dialect)), resource.c.state.in_(LIVE)))
+
+
+@cache
+def _build_confirm(dialect: str, shape: type[Confirmed]) -> sa.Update:
+    proof = [name for name in shape.__struct_fields__ if name not in Confirmed.__struct_fields__]
+    kinds = {name: placement_check.c[name].type for name in ("next_check_at", *proof)}
+    rows = rows_as_table(dialect, uuid=sa.Text(), known_checked_at=Moment(), **kinds)
     inspected_at = sa.bindparam("inspected_at", type_=Moment())
+    is_wanted = placement_check.c.wanted_at > inspected_at
+    # Whoever has recorded another answer since knows better.
+    is_known = placement_check.c.checked_at == rows.c.known_checked_at
     return (
         sa.update(placement_check)
-        .where(
-            placement_check.c.resource_uuid == rows.c.uuid,
-            # Whoever has recorded another answer since knows better.
-            placement_check.c.checked_at == rows.c.known_checked_at,
-        )
+        .where(placement_check.c.resource_uuid == rows.c.uuid, is_known)
         .values(
             error=None,
             checked_at=inspected_at,
             tried_at=inspected_at,
-            etag=rows.c.etag,
-            etag_path=rows.c.etag_path,
-            read_whole_at=rows.c.read_whole_at,
             batch=None,
-            next_check_at=sa.case(
-                (placement_check.c.wanted_at > inspected_at, inspected_at), else_=rows.c.next_check_at
-            ),
+            next_check_at=sa.case((is_wanted, inspected_at), else_=rows.c.next_check_at),
+            **{name: rows.c[name] for name in proof},
         )
     )
 
@@ -386,11 +380,3 @@ def _due() -> sa.Select[Any]:
         .outerjoin(placement, sa.and_(placement.c.resource_uuid == resource.c.uuid, _is_current()))
         .outerjoin(pipeline, pipeline.c.id == placement.c.pipeline_id)
     )
-
-
-def _read_due(found: sa.CursorResult[Any]) -> list[Due]:
-    rows: Sequence[Sequence[Any]] = found.all()
-    return [
-        Due(uuid, name, app_id, app_name, outcome and Outcome(outcome), *others)
-        for uuid, name, app_id, app_name, outcome, *others in rows
-    ]

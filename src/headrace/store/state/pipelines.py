@@ -1,7 +1,7 @@
 """Queries about pipelines: what each said of itself when it was last read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,3 +40,14 @@ def add_pipelines(connection: sa.Connection, names: Mapping[str, str | None]) ->
     rows = [{"id": each, "name": names[each], "observed_at": NEVER} for each in sorted(names)]
     if rows:
         insert_new_as_table(connection, pipeline, rows)
+
+
+def list_read_pipelines(connection: sa.Connection, ids: Collection[str], *, after: datetime) -> set[str]:
+    """Return, of these pipelines, those that were read lately."""
+    query = sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids), pipeline.c.observed_at > after)
+    return set(connection.execute(query).scalars())
+
+
+def save_refused_lists(connection: sa.Connection, ids: Collection[str], *, now: datetime) -> None:
+    if ids:
+        connection.execute(sa.update(pipeline).where(pipeline.c.id.in_(ids)).values(list_refused_at=now))

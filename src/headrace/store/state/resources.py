@@ -170,6 +170,13 @@ def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[st
     return {uuid: State(state) for uuid, state in locked}
 
 
+def hold_resources(connection: sa.Connection, uuids: Collection[str]) -> None:
+    """Do the same for who need not know the states. On SQLite whoever writes has all of them already."""
+    dialect = connection.dialect.name
+    if dialect != "sqlite":
+        connection.execute(_build_hold(dialect), pass_uuids(connection, uuids))
+
+
 @cache
 def _build_find(dialect: str) -> sa.Select[Any]:
     return sa.select(resource).where(resource.c.uuid.in_(select_uuids(dialect)))
@@ -184,6 +191,11 @@ def _build_lock_rows(dialect: str) -> sa.Select[Any]:
 def _build_lock(dialect: str) -> sa.Select[Any]:
     query = sa.select(resource.c.uuid, resource.c.state).where(resource.c.uuid.in_(select_uuids(dialect)))
     return query.order_by(resource.c.uuid).with_for_update()
+
+
+@cache
+def _build_hold(dialect: str) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(_build_lock(dialect).subquery())
 
 
 def update_resource(connection: sa.Connection, uuid: str, **changes: Any) -> None:

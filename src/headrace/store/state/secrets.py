@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from headrace.encryption import KeyRing
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
-from headrace.store.sql.rows import pass_rows, pass_uuids, rows_as_table, select_uuids
+from headrace.store.sql.rows import as_one_value, pass_rows, pass_uuids, read_rows, rows_as_table, select_uuids
 from headrace.store.sql.tables.schema import resource, secret
 from headrace.store.sql.upsert import upsert_all
+from headrace.store.state.due import select_batch
 
 GRANT = "grant"
 TOKEN = "token"
@@ -59,6 +60,31 @@ class SealedOrder:
     changes: Mapping[str, str | None] = field(repr=False)
     known: Mapping[str, str] = field(repr=False)
     token: Token
+
+
+class SealedToken(msgspec.Struct, frozen=True, array_like=True):
+    """A token as it is kept, in hex."""
+
+    uuid: str
+    sealed: str
+    expires_at: datetime
+
+
+class SealedTokens:
+    """Tokens of many resources, each opened when it is first asked for: most of them may not be needed."""
+
+    def __init__(self, secrets: "SecretStore", tokens: Iterable[SealedToken] = ()) -> None:
+        self._secrets = secrets
+        self._sealed = {each.uuid: each for each in tokens}
+        self._opened: dict[str, Token] = {}
+
+    def find(self, uuid: str) -> Token | None:
+        """Return a token; one that cannot be opened is left to `SecretStore.find_token`, which says so."""
+        if (token := self._opened.get(uuid)) is None and (kept := self._sealed.get(uuid)) is not None:
+            with suppress(SealBroken):
+                text = self._secrets.open(uuid, TOKEN, bytes.fromhex(kept.sealed))
+                token = self._opened[uuid] = _read_token(text, kept.expires_at)
+        return token
 
 
 class SecretStore:
@@ -134,19 +160,10 @@ class SecretStore:
     def find_token(self, connection: sa.Connection, uuid: str) -> Token | None:
         return read_token(*self._find(connection, uuid, TOKEN))
 
-    def find_tokens(self, connection: sa.Connection, uuids: sa.Select[tuple[str]]) -> dict[str, Token]:
-        """Return the tokens of the resources that a query names.
-
-        One that cannot be opened is left to `find_token`, which says so.
-        """
-        query = sa.select(secret.c.resource_uuid, secret.c.sealed, secret.c.expires_at).where(
-            secret.c.resource_uuid.in_(uuids), secret.c.kind == TOKEN, secret.c.expires_at.is_not(None)
-        )
-        tokens = {}
-        for uuid, sealed, expires_at in connection.execute(query).all():
-            with suppress(SealBroken):
-                tokens[uuid] = _read_token(self.open(uuid, TOKEN, sealed), expires_at)
-        return tokens
+    def find_tokens(self, connection: sa.Connection, batch: str) -> "SealedTokens":
+        """Return the tokens of the resources in a batch."""
+        query = _build_find_tokens(connection.dialect.name)
+        return SealedTokens(self, read_rows(connection, query, SealedToken, {"b_batch": batch}))
 
     def list_with_token(self, connection: sa.Connection, uuids: Collection[str]) -> set[str]:
         """Return those of these resources that have a token."""
@@ -273,6 +290,16 @@ class SecretStore:
 
     def _is_old(self) -> sa.ColumnElement[bool]:
         return sa.not_(sa.func.substr(secret.c.sealed, 2, 4) == self._keys.current_id)
+
+
+@cache
+def _build_find_tokens(dialect: str) -> sa.Select[tuple[str]]:
+    query = sa.select(secret.c.resource_uuid, secret.c.sealed, secret.c.expires_at).where(
+        secret.c.resource_uuid.in_(select_batch(sa.bindparam("b_batch"))),
+        secret.c.kind == TOKEN,
+        secret.c.expires_at.is_not(None),
+    )
+    return as_one_value(dialect, query)
 
 
 @cache

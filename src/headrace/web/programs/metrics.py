@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from math import inf
+from threading import Lock
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -84,7 +85,9 @@ class Metrics:
             ["method", "endpoint"],
             registry=self._registry,
         )
-        self._counted: dict[tuple[str, str, int | None], tuple[Counter, Counter]] = {}
+        # By method, endpoint and status, how many requests there were since the last rendering, and their seconds.
+        self._counted: dict[tuple[str, str, int | None], tuple[int, float]] = {}
+        self._counting = Lock()
         self._deliveries = Counter(
             "headrace_webhook_deliveries_total",
             "Webhook deliveries, by what became of them.",
@@ -94,15 +97,11 @@ class Metrics:
 
     def observe(self, request: wire.Request, response: wire.Response | None, seconds: float) -> None:
         """Count one request to Heroku: the client's observer."""
-        status = response.status if response is not None else None
-        kind = (request.method, request.endpoint, status)
-        if kind not in self._counted:
-            # Found once: to find them takes longer than to count.
-            requests = self._requests.labels(request.method, request.endpoint, str(status or "none"))
-            self._counted[kind] = (requests, self._seconds.labels(request.method, request.endpoint))
-        requests, in_seconds = self._counted[kind]
-        requests.inc()
-        in_seconds.inc(seconds)
+        kind = (request.method, request.endpoint, response.status if response is not None else None)
+        # A counter of the registry's takes many times as long, and is asked for once in a while.
+        with self._counting:
+            count, in_seconds = self._counted.get(kind, (0, 0.0))
+            self._counted[kind] = (count + 1, in_seconds + seconds)
 
     def count_delivery(self, outcome: str) -> None:
         self._deliveries.labels(outcome).inc()
@@ -122,9 +121,17 @@ class Metrics:
             registry.register(_Collector(stored, checks, vitals, now=now, recheck_every=self._recheck_every))
             if self._placed_series:
                 placed = await self._database.read(render_placed, limit=self._placed_series)
+        self._tell_of_requests()
         self._tell_of_process(registry)
         registry.register(_Counted(self._registry))
         return generate_latest(registry) + placed
+
+    def _tell_of_requests(self) -> None:
+        with self._counting:
+            counted, self._counted = self._counted, {}
+        for (method, endpoint, status), (count, seconds) in counted.items():
+            self._requests.labels(method, endpoint, str(status or "none")).inc(count)
+            self._seconds.labels(method, endpoint).inc(seconds)
 
     def _tell_of_process(self, registry: CollectorRegistry) -> None:
         what = "For how long the read or write of this process that waits longest has waited for the database."
