@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,6 +26,7 @@ from headrace.store.sql.migrate import migrate
 from headrace.store.state.notices import list_open_notices
 from headrace.testing import eventually
 from headrace.workflows.chores.upkeep import Upkeep
+from headrace.workflows.engine import ledger
 from headrace.workflows.engine.lease import WorkerLease
 from headrace.workflows.engine.ledger import Status, workflow_status
 from headrace.workflows.engine.port import Engine
@@ -94,6 +96,51 @@ async def test_a_living_worker_is_not_taken_over(postgres_url: str) -> None:
         database.close()
 
         assert 1 == len(pair.acme.created)
+
+
+async def test_who_takes_over_from_somebody_who_still_writes_does_so_in_the_end(postgres_url: str) -> None:
+    """PostgreSQL ends one of two that wait for each other: the one that takes over, which does it again."""
+    database = Database(postgres_url)
+    lease = WorkerLease(database)
+    await database.write(begin_two, lease.acquire())
+    takeover = Takeover(database, lease, version="1")
+    with database.transaction() as writing:
+        hold(writing, "second")
+        taking = asyncio.create_task(asyncio.to_thread(takeover.put_back))
+        await eventually(partial(database.read, is_anybody_waiting))
+        # It has the first by now, and looks for a circle before this does.
+        hold(writing, "first")
+    await taking
+    statuses = await database.read(ledger.find_statuses, ["first", "second"])
+    await eventually(partial(database.read, is_circle_counted))
+    lease.release()
+    database.close()
+
+    assert {"first": Status.ENQUEUED, "second": Status.ENQUEUED} == statuses
+
+
+def begin_two(connection: sa.Connection, worker: str) -> None:
+    """Have a worker run two workflows, the first of which stands before the second."""
+    for workflow_id in ("first", "second"):
+        asked = {workflow_id: (UUID, None)}
+        ledger.enqueue(connection, asked, kind="provision", queue="q", version="1", application="headrace", carried={})
+        mine = sa.update(workflow_status).where(workflow_status.c.workflow_uuid == workflow_id)
+        connection.execute(mine.values(status="PENDING", executor_id=worker))
+
+
+def hold(connection: sa.Connection, workflow_id: str) -> None:
+    found = sa.select(workflow_status.c.workflow_uuid).where(workflow_status.c.workflow_uuid == workflow_id)
+    connection.execute(found.with_for_update())
+
+
+def is_anybody_waiting(connection: sa.Connection) -> bool:
+    query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return connection.exec_driver_sql(query).first() is not None
+
+
+def is_circle_counted(connection: sa.Connection) -> bool:
+    query = "SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()"
+    return bool(connection.exec_driver_sql(query).scalar())
 
 
 @pytest.mark.parametrize("text", [ACME, BLOCKING_ACME], ids=["async", "blocking"])

@@ -6,8 +6,8 @@ share their statements as well. Where one of a group fails, all are run once mor
 their own. Whoever writes behind a fence does so here too: of all that share a commit the database is asked at once.
 What only reads can be read for many in the same way.
 
-Whoever is in no hurry may be gathered: the first is written at once, and whoever comes within some milliseconds after
-it goes together. Many who work at the same time come one by one, each just late for the one before.
+Whoever is in no hurry may be gathered: the first is written at once, and whoever comes meanwhile waits for others, some
+milliseconds. Many who work at the same time come one by one, each just late for the one before.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
 the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
@@ -35,6 +35,8 @@ Item = TypeVar("Item")
 # Writes items, one or more, and returns one result for each.
 Query = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
+# The event loop of those who are gathered, and what they have in common.
+_Key = tuple[asyncio.AbstractEventLoop, Hashable]
 
 # So that nobody waits for very many others.
 LARGEST_GROUP = 64
@@ -83,7 +85,7 @@ class GroupCommit:
         self._mixes_kinds = mixes_kinds
         self._waiting: SimpleQueue[list[Write] | None] = SimpleQueue()
         # Those that came after one that was written at once, by event loop and by what may share a transaction.
-        self._gathered: dict[tuple[asyncio.AbstractEventLoop, Hashable], list[Write]] = {}
+        self._gathered: dict[_Key, list[Write]] = {}
         self._is_closed = False
         self._lock = Lock()
         self._threads = [
@@ -106,7 +108,7 @@ class GroupCommit:
     ) -> "asyncio.Future[T]":
         """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
 
-        It may wait for others for so many seconds after one that came before.
+        While others are written it may wait for more, for so many seconds.
 
         Raises:
             RuntimeError: the database is closed.
@@ -124,24 +126,32 @@ class GroupCommit:
         return write.done
 
     def _gather(self, write: Write, seconds: float) -> None:
-        loop = write.done.get_loop()
-        key = (loop, None if self._mixes_kinds else write.query)
+        key = (write.done.get_loop(), None if self._mixes_kinds else write.query)
         if key in self._gathered:
             self._gathered[key].append(write)
-            return
-        self._gathered[key] = []
-        self._waiting.put([write])
-        loop.call_later(seconds, self._pass_on, key, seconds)
+        else:
+            self._gather_behind([write], key, seconds)
 
-    def _pass_on(self, key: tuple[asyncio.AbstractEventLoop, Hashable], seconds: float) -> None:
-        """Have written what was gathered, and gather on; where nobody came, the next one is written at once again."""
+    def _gather_behind(self, writes: list[Write], key: _Key, seconds: float) -> None:
+        """Have these written, and gather who comes meanwhile, for so long."""
+        gathered = self._gathered[key] = []
+        self._put(writes)
+        timer = key[0].call_later(seconds, self._pass_on, key, seconds)
+
+        def rest(_done: object) -> None:
+            # Where nobody came meanwhile, nobody is waited for: one resource's steps come one after the other.
+            with self._lock:
+                if self._gathered.get(key) is gathered and not gathered:
+                    timer.cancel()
+                    del self._gathered[key]
+
+        writes[-1].done.add_done_callback(rest)
+
+    def _pass_on(self, key: _Key, seconds: float) -> None:
+        """Have written what was gathered, and gather on."""
         with self._lock:
-            writes = self._gathered.pop(key, None)
-            if not writes:
-                return
-            self._gathered[key] = []
-            self._put(writes)
-        key[0].call_later(seconds, self._pass_on, key, seconds)
+            if writes := self._gathered.pop(key, []):
+                self._gather_behind(writes, key, seconds)
 
     def _put(self, writes: list[Write]) -> None:
         for start in range(0, len(writes), LARGEST_GROUP):

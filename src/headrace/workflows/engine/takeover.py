@@ -13,10 +13,12 @@ nothing in this process does it, nor will.
 
 import logging
 from collections.abc import Callable, Collection
+from functools import partial
 from time import monotonic
 
 from headrace.logs import LogName
 from headrace.store.sql.database import Database
+from headrace.store.sql.deadlocks import run_transaction
 from headrace.workflows.engine import ledger
 from headrace.workflows.engine.begun import Begun
 from headrace.workflows.engine.lease import WorkerLease, name_worker, read_slot
@@ -72,9 +74,7 @@ class Takeover:
         self._missed = {claim: self._missed.get(claim, 0) + 1 for claim in missing}
         lost = self._begun.give_up([claim for claim, looks in self._missed.items() if looks >= LOOKS])
         if lost:
-            with self._database.transaction() as connection:
-                count = ledger.requeue(connection, lost, worker=me)
-            _tell(me, count)
+            self._write(me, partial(ledger.requeue, claims=lost))
 
     def _look_at_others(self, workers: Collection[str]) -> None:
         slots = {slot for name in workers if (slot := read_slot(name)) is not None} - {self._lease.slot}
@@ -98,12 +98,14 @@ class Takeover:
         del self._free_since[slot]
 
     def _put_all_back(self, slot: int) -> None:
-        worker = name_worker(slot)
-        with self._database.transaction() as connection:
-            count = ledger.requeue_all(connection, worker=worker, version=self._version)
-        if count:
-            _tell(worker, count)
+        self._write(name_worker(slot), partial(ledger.requeue_all, version=self._version))
 
+    def _write(self, worker: str, requeue: Callable[..., int]) -> None:
+        """Put claims of a worker back, and again where somebody who writes behind some of them came first."""
 
-def _tell(worker: str, count: int) -> None:
-    log.warning(LogName.WORKFLOWS_TAKEN_OVER, extra={"worker": worker, "count": count})
+        def write() -> int:
+            with self._database.transaction() as connection:
+                return requeue(connection, worker=worker)
+
+        if count := run_transaction(write):
+            log.warning(LogName.WORKFLOWS_TAKEN_OVER, extra={"worker": worker, "count": count})
