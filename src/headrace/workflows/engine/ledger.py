@@ -349,7 +349,9 @@ def _build_enqueue(dialect: str) -> list[sa.Insert]:
         "application_name": sa.bindparam("application", type_=sa.Text()),
         "serialization": sa.literal("portable_json"),
     }
-    status = {"workflow_uuid": rows.workflow_uuid, "attributes": rows.attributes}
+    # Where there are none the engine's own client writes a null of JSON's; SQLite reads that as one of its own.
+    attributes = sa.func.coalesce(rows.attributes, sa.literal(sa.JSON.NULL, sa.JSON()))
+    status = {"workflow_uuid": rows.workflow_uuid, "attributes": attributes}
     inputs = {"workflow_uuid": rows.workflow_uuid, "inputs": rows.inputs}
     return [
         insert_new_from(dialect, workflow_status, status | same, key="workflow_uuid"),

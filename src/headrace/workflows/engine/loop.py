@@ -3,14 +3,13 @@
 import asyncio
 
 from dbos._event_loop import BackgroundEventLoop
-from uvicorn.loops.auto import auto_loop_factory
 
 
 class WorkflowLoop(BackgroundEventLoop):
-    """The engine's own, on the loop that uvicorn would choose: uvloop's, where `headrace[fast]` has brought it."""
+    """The engine's own, on the loop that the web is on too: uvloop's, where `headrace[fast]` has brought it."""
 
     def _run_event_loop(self) -> None:
-        loop = self._loop = auto_loop_factory()()
+        loop = self._loop = _make_loop()
         asyncio.set_event_loop(loop)
         if self._executor is not None:
             loop.set_default_executor(self._executor)
@@ -20,3 +19,11 @@ class WorkflowLoop(BackgroundEventLoop):
             loop.run_forever()
         finally:
             loop.close()
+
+
+def _make_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
