@@ -6,14 +6,18 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from dbos import DBOSClient
 
 from headrace.clock import read_clock
 from headrace.errors import MisuseError
+from headrace.protocol.partner import ProvisionRequest, parse_provision
 from headrace.store.sql.database import Database
+from headrace.store.state.resources import AttemptOrder, AttemptOrderKind, insert_resources, save_attempt_order
 from headrace.testing import eventually
-from headrace.workflows.engine.attempts import StepOutcome, add_outcome, list_attempts
+from headrace.workflows.engine.attempts import KeptAttempt, StepOutcome, add_outcomes, list_attempts
+from headrace.workflows.engine.journal import Journal
 from headrace.workflows.engine.ledger import workflow_status
 from headrace.workflows.engine.port import Engine, prepare
 from headrace.workflows.engine.run import Run, StepFailed
@@ -195,6 +199,37 @@ async def _return_nothing() -> None:
     """A step that does nothing."""
 
 
+async def test_attempts_that_fail_at_once_are_kept_together_and_each_heeds_its_own_order(database: Database) -> None:
+    """As when Heroku goes away. What was ordered of one is about no other, and about no other workflow of it."""
+    uuids = [f"{number:08}{UUID[8:]}" for number in range(4)]
+    journals = {uuid: Journal(database, f"work:{uuid}", uuid=uuid, carried={}) for uuid in uuids}
+    await database.write(insert_resources, {f"work:{uuid}": _ask(uuid) for uuid in uuids}, now=read_clock())
+    for journal in journals.values():
+        await journal.record(_fail())
+    await database.write(save_attempt_order, uuids[1], _give_up(f"work:{uuids[1]}"))
+    await database.write(save_attempt_order, uuids[2], _give_up(f"event:{uuids[2]}"))
+    sent: list[str] = []
+    sa.event.listen(database.writes, "before_cursor_execute", lambda *what: sent.append(what[2]))
+    await asyncio.gather(*(journal.record(_fail()) for journal in journals.values()))
+    attempts = await database.read(list_attempts, [f"work:{uuid}" for uuid in uuids])
+
+    assert [True, False, True, True] == [attempts[f"work:{uuid}"][1].wait is not None for uuid in uuids]
+    assert 2 == sum(1 for statement in sent if "INSERT" in statement and "operation_outputs" in statement)
+
+
+def _fail() -> StepOutcome:
+    now = read_clock()
+    return StepOutcome(step="ask", began_at=now, ended_at=now, outcome={"wait": 60.0, "reason": "Unreachable"})
+
+
+def _give_up(workflow: str) -> AttemptOrder:
+    return AttemptOrder(kind=AttemptOrderKind.GIVE_UP, workflow=workflow, step="ask", attempts=1)
+
+
+def _ask(uuid: str) -> ProvisionRequest:
+    return parse_provision(msgspec.json.encode({"uuid": uuid, "plan": "basic", "region": "us", "options": {}}))
+
+
 def _count_reads(sent: list[str]) -> int:
     """How often the steps of a workflow were read."""
     return sum(1 for statement in sent if "operation_outputs" in statement and statement.startswith("SELECT"))
@@ -207,7 +242,8 @@ def _enqueue(engine: Engine, database: Database) -> None:
 
 def _have_failed(connection: sa.Connection, outcome: StepOutcome) -> None:
     """Have a workflow put back that was taken once, and whose only step failed then."""
-    add_outcome(connection, ID, 1, outcome)
+    attempt = KeptAttempt(workflow_id=ID, uuid=UUID, number=1, outcome=outcome, has_failed_before=False)
+    add_outcomes(connection, [attempt])
     connection.execute(sa.update(workflow_status).values(recovery_attempts=1))
 
 

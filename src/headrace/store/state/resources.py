@@ -26,7 +26,6 @@ _LOCK = _FIND.with_for_update()
 _FIND_STATE = sa.select(resource.c.state).where(resource.c.uuid == sa.bindparam("uuid"))
 
 _FIND_ORDERED = sa.select(resource.c.ordered).where(resource.c.uuid == sa.bindparam("uuid"))
-_LOCK_ORDERED = _FIND_ORDERED.with_for_update()
 _SAVE_ORDERED = (
     sa.update(resource).where(resource.c.uuid == sa.bindparam("key")).values(ordered=sa.bindparam("ordered"))
 )
@@ -216,6 +215,13 @@ def _build_update(names: tuple[str, ...]) -> sa.Update:
 
 
 @cache
+def _build_lock_ordered(dialect: str) -> sa.Select[Any]:
+    of_many = sa.select(resource.c.uuid, resource.c.ordered).where(resource.c.uuid.in_(select_uuids(dialect)))
+    # In one order: who locks some of the same then waits, and does not meet this head on.
+    return of_many.order_by(resource.c.uuid).with_for_update()
+
+
+@cache
 def _build_update_all(dialect: str, names: tuple[str, ...]) -> sa.Update:
     of_many = sa.update(resource).where(resource.c.uuid.in_(select_uuids(dialect)))
     return of_many.values({name: sa.bindparam(name) for name in names})
@@ -281,10 +287,19 @@ def find_attempt_order(connection: sa.Connection, uuid: str, workflow: str) -> A
 
 def take_attempt_order(connection: sa.Connection, uuid: str, workflow: str) -> AttemptOrder | None:
     """Do the same, and have it count as heeded."""
-    order = read_attempt_order(connection.execute(_LOCK_ORDERED, {"uuid": uuid}).scalar(), workflow)
-    if order is not None:
-        connection.execute(_SAVE_ORDERED, {"key": uuid, "ordered": None})
-    return order
+    return take_attempt_orders(connection, {workflow: uuid}).get(workflow)
+
+
+def take_attempt_orders(connection: sa.Connection, workflows: Mapping[str, str]) -> dict[str, AttemptOrder]:
+    """Do the same for workflows, one or more, each with its resource's uuid; return the orders by workflow."""
+    given = pass_uuids(connection, set(workflows.values()))
+    rows = connection.execute(_build_lock_ordered(connection.dialect.name), given)
+    ordered = {row.uuid: row.ordered for row in rows}
+    found = {each: read_attempt_order(ordered.get(uuid), each) for each, uuid in workflows.items()}
+    orders = {each: order for each, order in found.items() if order is not None}
+    for each in orders:
+        connection.execute(_SAVE_ORDERED, {"key": workflows[each], "ordered": None})
+    return orders
 
 
 def list_ordered_workflows(connection: sa.Connection, *, limit: int) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from headrace.store.state.resources import AttemptOrder
 from headrace.workflows.engine.ledger import name_table, read_moment, spell_moment
 
 operation_outputs = name_table(
@@ -76,6 +77,22 @@ class StepOutcome:
         return replace(self, outcome={"reason": self.outcome["reason"], "message": None})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAttempt:
+    """An attempt that is to be kept, under its number in its workflow, with what it came to."""
+
+    workflow_id: str
+    uuid: str
+    number: int
+    outcome: StepOutcome
+    has_failed_before: bool
+
+    def heed(self, order: AttemptOrder | None) -> "KeptAttempt":
+        """Return the attempt as the last one at its step, if it failed and the order is to give that up."""
+        is_over = order is not None and order.is_to_give_up(self.outcome.step) and self.outcome.has_next
+        return replace(self, outcome=self.outcome.conclude()) if is_over else self
+
+
 class _Outcome(msgspec.Struct):
     """Of what an attempt left behind, what tells how it ended."""
 
@@ -106,18 +123,21 @@ def list_outcomes(connection: sa.Connection, workflow_id: str) -> list[tuple[int
     return [(row.function_id, _read_outcome(row)) for row in rows]
 
 
-def add_outcome(connection: sa.Connection, workflow_id: str, number: int, outcome: StepOutcome) -> None:
-    """Keep what an attempt came to, as the engine keeps the steps that it runs itself."""
-    row = {
-        "workflow_uuid": workflow_id,
-        "function_id": number,
-        "function_name": outcome.step,
-        "output": msgspec.json.encode(outcome.outcome).decode(),
-        "started_at_epoch_ms": spell_moment(outcome.began_at),
-        "completed_at_epoch_ms": spell_moment(outcome.ended_at),
-        "serialization": "portable_json",
-    }
-    connection.execute(_ADD_OUTCOME, row)
+def add_outcomes(connection: sa.Connection, attempts: Sequence[KeptAttempt]) -> None:
+    """Keep what attempts came to, one or more, as the engine keeps the steps that it runs itself."""
+    rows = [
+        {
+            "workflow_uuid": each.workflow_id,
+            "function_id": each.number,
+            "function_name": each.outcome.step,
+            "output": msgspec.json.encode(each.outcome.outcome).decode(),
+            "started_at_epoch_ms": spell_moment(each.outcome.began_at),
+            "completed_at_epoch_ms": spell_moment(each.outcome.ended_at),
+            "serialization": "portable_json",
+        }
+        for each in attempts
+    ]
+    connection.execute(_ADD_OUTCOME, rows)
 
 
 def conclude_last(connection: sa.Connection, workflow_id: str, outcome: StepOutcome) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.store.sql.database import Database
-from headrace.store.state.resources import AttemptOrder, find_attempt_order, take_attempt_order
-from headrace.workflows.engine.attempts import StepOutcome, add_outcome, conclude_last, list_outcomes
+from headrace.store.sql.group_commit import GATHERED_SECONDS
+from headrace.store.state.resources import AttemptOrder, find_attempt_order, take_attempt_order, take_attempt_orders
+from headrace.workflows.engine.attempts import KeptAttempt, StepOutcome, add_outcomes, conclude_last, list_outcomes
 from headrace.workflows.engine.ledger import find_carried
 
 
@@ -56,8 +57,16 @@ class Journal:
             Superseded: another worker has the workflow.
         """
         self._number += 1
-        write = self._record_heeding if self._known[outcome.step] else self._record
-        self._known[outcome.step].append(await self._database.write(write, self._number, outcome))
+        attempt = KeptAttempt(
+            workflow_id=self._workflow_id,
+            uuid=self._uuid,
+            number=self._number,
+            outcome=outcome,
+            has_failed_before=bool(self._known[outcome.step]),
+        )
+        # While Heroku is away, hundreds fail at once.
+        kept = await self._database.write_together(_record, attempt, gathered_for=GATHERED_SECONDS)
+        self._known[outcome.step].append(kept)
 
     async def find_order(self) -> AttemptOrder | None:
         """Return what an operator has ordered of the next attempt, if that was not heeded yet."""
@@ -77,18 +86,18 @@ class Journal:
         await self._database.write(self._conclude, concluded)
         self._known[last.step][-1] = concluded
 
-    def _record(self, connection: sa.Connection, number: int, outcome: StepOutcome) -> StepOutcome:
-        add_outcome(connection, self._workflow_id, number, outcome)
-        return outcome
-
-    def _record_heeding(self, connection: sa.Connection, number: int, outcome: StepOutcome) -> StepOutcome:
-        order = take_attempt_order(connection, self._uuid, self._workflow_id)
-        is_over = order is not None and order.is_to_give_up(outcome.step)
-        return self._record(connection, number, outcome.conclude() if is_over and outcome.has_next else outcome)
-
     def _conclude(self, connection: sa.Connection, outcome: StepOutcome) -> None:
         take_attempt_order(connection, self._uuid, self._workflow_id)
         conclude_last(connection, self._workflow_id, outcome)
+
+
+def _record(connection: sa.Connection, attempts: Sequence[KeptAttempt]) -> list[StepOutcome]:
+    """Keep what attempts came to, and return it: no other follows where the order was to give up."""
+    again = {each.workflow_id: each.uuid for each in attempts if each.has_failed_before}
+    orders = take_attempt_orders(connection, again) if again else {}
+    kept = [each.heed(orders.get(each.workflow_id)) for each in attempts]
+    add_outcomes(connection, kept)
+    return [each.outcome for each in kept]
 
 
 def _read(connection: sa.Connection, workflow_id: str) -> tuple[Mapping[str, Any], list[tuple[int, StepOutcome]]]:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from headrace.errors import ClientSecretRejected, GrantError, HeadraceError
 from headrace.logs import LogName
 from headrace.models import State
+from headrace.store.sql.group_commit import GATHERED_SECONDS
 from headrace.store.state.notices import (
     MEANINGS,
     NoticeKind,
@@ -65,9 +66,6 @@ class Traced:
     kinds: tuple[str, ...] = ()
 
 
-# One resource's steps are written at once. Of many that are worked on together each waits so long for the others, who
-# come one by one: a provision takes a tenth of a second more, and hundreds take half of the statements.
-GATHERED_SECONDS = 0.02
 # What a step returns instead of working, when the resource is no longer in the workflow's state.
 STOPPED = "stopped"
 # Which of them came last tells whether what the hook returned has been set.
