@@ -114,7 +114,7 @@ def _build_upsert_as_table(table: sa.Table, dialect: str, columns: tuple[str, ..
 @cache
 def _build_insert_as_table(table: sa.Table, dialect: str, columns: tuple[str, ...]) -> Any:
     rows = rows_as_table(dialect, **{name: table.c[name].type for name in columns})
-    return _insert_selected(dialect, table, {name: rows.c[name] for name in columns})
+    return insert_from(dialect, table, {name: rows.c[name] for name in columns})
 
 
 @cache
@@ -125,12 +125,13 @@ def _build_insert_new_as_table(table: sa.Table, dialect: str, columns: tuple[str
 def insert_new_from(
     dialect: str, table: sa.TableClause, columns: Mapping[str, sa.ColumnElement[Any]], *, key: str
 ) -> sa.Insert:
-    """Build the insert of rows that are selected, a value for each column, but of those whose key is there already."""
-    insert: sa.Insert = _insert_selected(dialect, table, columns).on_conflict_do_nothing(index_elements=[key])
+    """Do as `insert_from` does, but leave out rows whose key is there already."""
+    insert: sa.Insert = insert_from(dialect, table, columns).on_conflict_do_nothing(index_elements=[key])
     return insert
 
 
-def _insert_selected(dialect: str, table: sa.TableClause, columns: Mapping[str, sa.ColumnElement[Any]]) -> Any:
+def insert_from(dialect: str, table: sa.TableClause, columns: Mapping[str, sa.ColumnElement[Any]]) -> Any:
+    """Build the insert of rows that are selected, a value for each column."""
     # SQLite takes the ON of what may follow for one of a join, unless there is a WHERE before it.
     query = sa.select(*columns.values()).where(sa.text("true"))
     return _insert(table, dialect).from_select(list(columns), query, include_defaults=False)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from headrace.protocol.kept_requests import Direction, KeptRequest
 from headrace.store.sql.tables.counted import kept_request
 from headrace.store.sql.tables.schema import resource
+from headrace.store.sql.upsert import insert_as_table
 
 # What a request was for that belongs to no order; so many of those are kept, so that an outage pushes out no other.
 CHECK = "check"
@@ -64,8 +65,9 @@ class Kind(NamedTuple):
 
 def save_requests(connection: sa.Connection, requests: Sequence[KeptRequest]) -> None:
     if requests:
-        rows = [{name: getattr(each, name) for name in _STORED} for each in requests]
-        connection.execute(sa.insert(kept_request), rows)
+        insert_as_table(
+            connection, kept_request, [{name: getattr(each, name) for name in _STORED} for each in requests]
+        )
 
 
 def list_requests(

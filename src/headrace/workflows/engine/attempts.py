@@ -7,11 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.upsert import insert_from
 from headrace.store.state.resources import AttemptOrder
 from headrace.workflows.engine.ledger import name_table, read_moment, spell_moment
 
@@ -25,7 +28,6 @@ _LIST_OUTCOMES = (
     .where(operation_outputs.c.workflow_uuid == sa.bindparam("id"))
     .order_by(operation_outputs.c.function_id)
 )
-_ADD_OUTCOME = sa.insert(operation_outputs)
 _OF_STEP = (
     operation_outputs.c.workflow_uuid == sa.bindparam("id"),
     operation_outputs.c.function_name == sa.bindparam("name"),
@@ -125,7 +127,7 @@ def list_outcomes(connection: sa.Connection, workflow_id: str) -> list[tuple[int
 
 def add_outcomes(connection: sa.Connection, attempts: Sequence[KeptAttempt]) -> None:
     """Keep what attempts came to, one or more, as the engine keeps the steps that it runs itself."""
-    rows = [
+    rows = (
         {
             "workflow_uuid": each.workflow_id,
             "function_id": each.number,
@@ -133,11 +135,21 @@ def add_outcomes(connection: sa.Connection, attempts: Sequence[KeptAttempt]) -> 
             "output": msgspec.json.encode(each.outcome.outcome).decode(),
             "started_at_epoch_ms": spell_moment(each.outcome.began_at),
             "completed_at_epoch_ms": spell_moment(each.outcome.ended_at),
-            "serialization": "portable_json",
         }
         for each in attempts
-    ]
-    connection.execute(_ADD_OUTCOME, rows)
+    )
+    connection.execute(_build_add_outcomes(connection.dialect.name), pass_rows(connection, rows))
+
+
+@cache
+def _build_add_outcomes(dialect: str) -> sa.Insert:
+    texts = dict.fromkeys(("workflow_uuid", "function_name", "output"), sa.Text())
+    numbers = dict.fromkeys(("function_id", "started_at_epoch_ms", "completed_at_epoch_ms"), sa.BigInteger())
+    rows = rows_as_table(dialect, **texts, **numbers)
+    insert: sa.Insert = insert_from(
+        dialect, operation_outputs, {**rows.c, "serialization": sa.literal("portable_json")}
+    )
+    return insert
 
 
 def conclude_last(connection: sa.Connection, workflow_id: str, outcome: StepOutcome) -> None:
