@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.copying.tables import spell_table
-from headrace.store.sql.database import Database
+from headrace.store.sql.database import Database, let_idle
 
 
 @contextmanager
@@ -49,6 +49,7 @@ def holding(url: str, table: sa.Table) -> Iterator[None]:
     """Let nobody write to a table of a PostgreSQL until the block ends: who wants to waits, inside a transaction."""
     database = Database(url)
     with database.transaction() as connection:
+        let_idle(connection)
         connection.exec_driver_sql(f"LOCK TABLE {spell_table(connection, table)} IN SHARE MODE")
         yield
     database.close()
