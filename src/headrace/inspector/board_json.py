@@ -1,10 +1,13 @@
-"""The board for programs."""
+"""The board for programs: all of it, or what has changed of the one that a reader has."""
 
-from collections.abc import Iterable
-from typing import NotRequired, TypedDict
+from collections.abc import Sequence
+from itertools import islice
+from typing import NotRequired, TypedDict, cast
 
 from headrace.hooks.panel import Panel
-from headrace.inspector.board import Board, Card
+from headrace.inspector.board import Board, BoardPipeline, Card, find_oldest_check
+from headrace.inspector.board_folds import is_stacked
+from headrace.inspector.board_parts import BoardParts, Known, Run
 from headrace.wording import spell_moment
 
 
@@ -28,9 +31,10 @@ class CardShape(TypedDict):
     """A card for programs. `uuid` is the resource's; moments are UTC, ISO 8601 to the second.
 
     `opened` marks the resource that the person looks from; `moved`, that its stage changed within the last 24 hours.
-    `message` is what the customer was told of a provision that failed.
+    `message` is what the customer was told of a provision that failed. `digest` is of all this but `checked_at`.
     """
 
+    digest: str
     resource: str
     app: str
     plan: str
@@ -53,59 +57,115 @@ class PipelineShape(TypedDict):
     """A pipeline for programs.
 
     `columns` names every stage that the board has a column for, in order of flow; `stages` has only those with a
-    resource.
+    resource. `digest` is of all this.
     """
 
+    digest: str
     id: str
     name: str | None
     columns: list[str]
     stages: dict[str, list[CardShape]]
 
 
-class BoardShape(TypedDict):
+class BoardHead(TypedDict):
+    """What holds of a whole board."""
+
+    built_at: str
+    heroku_silent_since: str | None
+    complete: bool
+
+
+class BoardShape(BoardHead):
     """The board for programs, as of `built_at`; `heroku_silent_since` is null while Heroku answers.
 
     `complete` is false where Heroku does not confirm all that this person may see: then what is missing may well be
     there, and nothing may be counted or denied.
     """
 
-    built_at: str
-    heroku_silent_since: str | None
-    complete: bool
     pipelines: list[PipelineShape]
     uncoupled: list[CardShape]
     unknown: list[CardShape]
 
 
+# What stands here of the lists that a reader has named: the first and the last of them.
+PipelineRun = tuple[int, int]
+# And when Heroku answered about the one of them that it has not answered about for longest.
+CardRun = tuple[int, int, str | None]
+
+
+class ChangedPipelineShape(TypedDict):
+    """A pipeline that a reader has not; of its cards, those that the reader has are runs."""
+
+    digest: str
+    id: str
+    name: str | None
+    columns: list[str]
+    stages: dict[str, list[CardShape | CardRun]]
+
+
+class ChangesShape(BoardHead):
+    """The board for a reader that has some of it, with runs in place of that: `[first, last]` of its pipelines,
+    `[first, last, checked_at]` of its cards, by their places in the lists that it has sent.
+
+    Each card of a run was checked then or later. Where `complete` is false there are no runs.
+    """
+
+    pipelines: list[ChangedPipelineShape | PipelineRun]
+    uncoupled: list[CardShape | CardRun]
+    unknown: list[CardShape | CardRun]
+
+
 def board_as_json(board: Board) -> BoardShape:
-    """Return the board for programs."""
+    """Return the board for programs, which is what has changed for a reader that has nothing."""
+    return cast("BoardShape", changes_as_json(board, Known()))
+
+
+def changes_as_json(board: Board, known: Known, *, period: int = 0) -> ChangesShape:
+    """Return the board for a program that has what is known; `period` is as `BoardParts` has it."""
+    parts = BoardParts(board, known, period=period)
     return {
         "built_at": spell_moment(board.built_at),
         "heroku_silent_since": spell_moment(board.heroku_silent_since) if board.heroku_silent_since else None,
         "complete": board.is_complete,
         "pipelines": [
-            {
-                "id": pipeline.id,
-                "name": pipeline.name,
-                "columns": [str(column.stage) for column in pipeline.columns],
-                "stages": {
-                    str(column.stage): _cards_as_json(column.cards) for column in pipeline.columns if column.cards
-                },
-            }
-            for pipeline in board.pipelines
+            (lane.first, lane.last) if isinstance(lane, Run) else _pipeline_as_json(lane.part, lane.digest, parts)
+            for lane in parts.lanes
         ],
-        "uncoupled": _cards_as_json(board.uncoupled),
-        "unknown": _cards_as_json(board.unknown),
+        "uncoupled": _cards_as_json(board.uncoupled, parts),
+        "unknown": _cards_as_json(board.unknown, parts),
     }
 
 
-def _cards_as_json(cards: Iterable[Card]) -> list[CardShape]:
-    return [_card_as_json(card) for card in cards]
+def _pipeline_as_json(pipeline: BoardPipeline, digest: str, parts: BoardParts) -> ChangedPipelineShape:
+    return {
+        "digest": digest,
+        "id": pipeline.id,
+        "name": pipeline.name,
+        "columns": [str(column.stage) for column in pipeline.columns],
+        "stages": {
+            str(column.stage): _cards_as_json(column.cards, parts, is_line=is_stacked(column))
+            for column in pipeline.columns
+            if column.cards
+        },
+    }
 
 
-def _card_as_json(card: Card) -> CardShape:
+def _cards_as_json(cards: Sequence[Card], parts: BoardParts, *, is_line: bool = False) -> list[CardShape | CardRun]:
+    shapes: list[CardShape | CardRun] = []
+    left = iter(cards)
+    for part in parts.cards(cards, is_line=is_line):
+        if isinstance(part, Run):
+            oldest = find_oldest_check(islice(left, part.last - part.first + 1))
+            shapes.append((part.first, part.last, spell_moment(oldest) if oldest else None))
+        else:
+            shapes.append(_card_as_json(next(left), part.digest))
+    return shapes
+
+
+def _card_as_json(card: Card, digest: str) -> CardShape:
     resource = card.resource
     fields: CardShape = {
+        "digest": digest,
         "resource": resource.name,
         "app": resource.app.name or resource.app.id,
         "plan": resource.plan,

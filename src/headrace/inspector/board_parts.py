@@ -1,28 +1,33 @@
-"""What of a board a browser has already, so that it is sent what has changed: some cards, and the lanes they are in.
+"""What of a board its reader has already, so that it is sent what has changed: some cards, and the lanes they are in.
 
-Each lane and each card has a digest of what it shows. A browser names those that it has, in the order in which they
-stand there; it is told where they stand now, and is sent the others. How long ago something was checked is in no
-digest, for the browser lets that grow by itself; `period` is, and goes up when all lanes are to be renewed.
+Each lane and each card has a digest of what it shows. A reader, which is a page's script or a program, names those that
+it has, in the order in which they stand there; it is told where they stand now, and is sent the others. How long ago
+something was checked is in no digest, for the reader lets that grow by itself; `period` is, and goes up when all lanes
+are to be renewed.
 """
 
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
 
-from headrace.inspector.board import Board, BoardPipeline, Card
+from headrace.inspector.board import Board, BoardPipeline, Card, PlacedResource
 from headrace.inspector.board_folds import UNCOUPLED, UNKNOWN, is_stacked
 
+# What of a resource is when it was looked at, which goes on.
+PASSING_FIELDS = {"checked_at", "next_check_at", "has_failed"}
+_find_lasting = attrgetter(*(each.name for each in fields(PlacedResource) if each.name not in PASSING_FIELDS))
 # 36 bits: a card that changed is taken for another one once in millions of changes of a board of thousands.
 DIGEST_LETTERS = 6
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What a browser has: the digests of its lanes and of its cards, both in the order of the page."""
+    """What a reader has: the digests of its lanes and of its cards, each in the order in which they stand there."""
 
     lanes: tuple[str, ...] = ()
     cards: tuple[str, ...] = ()
@@ -30,7 +35,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What the browser has, from one place in its list to another."""
+    """What the reader has, from one place in its list to another."""
 
     is_known: ClassVar[bool] = True
 
@@ -40,7 +45,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:
-    """A card or a lane that the browser has not: `part` is a card, or a pipeline, or the cards that are in none."""
+    """A card or a lane that the reader has not: `part` is a card, or a pipeline, or the cards that are in none."""
 
     is_known: ClassVar[bool] = False
 
@@ -52,12 +57,12 @@ Parts = Iterator[Run | New]
 
 
 class BoardParts:
-    """Parts a board, as it is to be shown, into what a browser has and what is new to it."""
+    """Parts a board, as it is to be shown, into what a reader has and what is new to it."""
 
     def __init__(self, shown: Board, known: Known | None = None, *, period: int = 0) -> None:
         self._shown = shown
         self._period = period
-        # Of what is not all there a browser keeps what it has, so it is sent all of the rest.
+        # Of what is not all there a reader keeps what it has, so it is sent all of the rest.
         known = known if known and shown.is_complete else Known()
         self._lanes = _find_places(known.lanes)
         self._cards = _find_places(known.cards)
@@ -97,10 +102,9 @@ class BoardParts:
 
 def digest_card(card: Card, *, is_line: bool) -> str:
     """Return the digest of what a card shows: when it was checked only if that is too long ago."""
-    resource = card.resource
-    checked_at = resource.checked_at if card.is_stale else resource.checked_at is not None
-    shown = replace(resource, checked_at=None, next_check_at=None, has_failed=False)
-    return _digest(shown, checked_at, card.is_opened, card.is_stale, card.has_moved, is_line)
+    checked_at = card.resource.checked_at
+    shown = checked_at if card.is_stale else checked_at is not None
+    return _digest(_find_lasting(card.resource), shown, card.is_opened, card.is_stale, card.has_moved, is_line)
 
 
 def _digest(*shown: object) -> str:

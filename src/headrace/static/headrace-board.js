@@ -98,8 +98,8 @@ class HeadraceBoard extends HTMLElement {
   }
 
   async #ask(signal) {
-    const headers = this.#etag ? { "If-None-Match": this.#etag } : {};
-    const answer = await fetch(this.getAttribute("src") ?? "", { headers, signal, cache: "no-store" });
+    const had = this.#board;
+    const answer = await this.#fetch(had, signal);
     if (CLOSED.has(answer.status)) {
       const message = await readMessage(answer);
       return signal.aborted || this.#close(message || CLOSED.get(answer.status));
@@ -108,12 +108,28 @@ class HeadraceBoard extends HTMLElement {
       if (!answer.ok) throw new Declined(await readMessage(answer));
       const text = await answer.text();
       if (signal.aborted) return;
-      if (text !== this.#shown) this.#show(JSON.parse(text));
-      this.#shown = text;
+      if (text !== this.#shown) this.#show(putBack(JSON.parse(text), had));
       this.#etag = answer.headers.get("ETag") ?? "";
+      // An answer without a version is known by its text.
+      this.#shown = this.#etag ? "" : text;
     }
     this.#misses = 0;
     this.#answeredAt = performance.now();
+  }
+
+  // What is here already is not sent again, where whoever answers knows how to leave it out. Others never hear of it, or
+  // hand on the whole: at once where they take no POST, and after a look in vain, whatever that was for.
+  async #fetch(had, signal) {
+    const src = this.getAttribute("src") ?? "";
+    const options = { signal, cache: "no-store" };
+    if (!this.#etag) return fetch(src, options);
+    const version = { "If-None-Match": this.#etag };
+    if (this.#misses) return fetch(src, { ...options, headers: version });
+    const answer = await fetch(src, { ...options, headers: { ...version, Prefer: "return=minimal" } });
+    if (answer.status !== 204) return answer;
+    const headers = { "Content-Type": "application/json" };
+    const changes = await fetch(src, { ...options, method: "POST", headers, body: JSON.stringify(listDigests(had)) });
+    return changes.ok ? changes : fetch(src, options);
   }
 
   #stop() {
@@ -477,7 +493,31 @@ async function readMessage(answer) {
   return typeof body?.message === "string" ? body.message : "";
 }
 
-// Words.
+// What is here, and what comes.
+
+// What is not confirmed is not named, so that it comes as what it is now.
+function listDigests(board) {
+  const isWhole = board.complete !== false;
+  const digests = (parts) => (isWhole ? parts.map((part) => part.digest) : []);
+  return { lanes: digests(board.pipelines), cards: digests(listAll(board)) };
+}
+
+// A run says which of what was here stands there, from the first to the last, and when the oldest of it was checked.
+function putBack(answer, had) {
+  const cards = had ? listAll(had) : [];
+  const fillIn = (parts) => parts.flatMap((part) => (Array.isArray(part) ? takeRun(cards, part) : [part]));
+  const lanes = answer.pipelines.flatMap((lane) => (Array.isArray(lane) ? had.pipelines.slice(lane[0], lane[1] + 1) : [lane]));
+  const pipelines = lanes.map((lane) => ({
+    ...lane,
+    stages: Object.fromEntries(Object.entries(lane.stages).map(([stage, parts]) => [stage, fillIn(parts)])),
+  }));
+  return { ...answer, pipelines, uncoupled: fillIn(answer.uncoupled), unknown: fillIn(answer.unknown) };
+}
+
+function takeRun(cards, [first, last, checkedAt]) {
+  const isOlder = (card) => checkedAt !== null && card.checked_at !== null && card.checked_at < checkedAt;
+  return cards.slice(first, last + 1).map((card) => (isOlder(card) ? { ...card, checked_at: checkedAt } : card));
+}
 
 // What was shown before stays, marked, where Heroku does not confirm all; what it does confirm is as it says now.
 function keep(before, now) {
@@ -489,6 +529,8 @@ function keep(before, now) {
   }));
   return { ...now, pipelines, uncoupled: merge(before.uncoupled), unknown: merge(before.unknown) };
 }
+
+// Words.
 
 function listAll(board) {
   return [...board.pipelines.flatMap(listCards), ...board.uncoupled, ...board.unknown];

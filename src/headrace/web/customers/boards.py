@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import ParamSpec, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -17,8 +18,8 @@ from headrace.errors import ResourceGone, UnknownResource
 from headrace.hooks.panel import Panel
 from headrace.inspector.board import Board, Card, PlacedResource, build_board
 from headrace.inspector.board_folds import list_seen_first
-from headrace.inspector.board_json import board_as_json
-from headrace.inspector.board_parts import digest_card
+from headrace.inspector.board_json import changes_as_json
+from headrace.inspector.board_parts import Known, digest_card
 from headrace.inspector.concurrency import gather_bounded
 from headrace.inspector.inspector import Inspector
 from headrace.inspector.visibility import Seen, Viewer, Visibility
@@ -26,6 +27,7 @@ from headrace.logs import LogName
 from headrace.models import State
 from headrace.store.sql.database import Database
 from headrace.store.state.resources import find_resource
+from headrace.web.customers.looking import read_known
 from headrace.web.ground.openapi import JSON_TYPE
 
 log = logging.getLogger(__name__)
@@ -36,10 +38,13 @@ PANEL_SECONDS = 2.0
 # So many panels are asked for at a time, and for so long in all: a customer of thousands has the first of them.
 PANELS_AT_ONCE = 16
 PANELS_SECONDS = 5.0
+LARGE_BOARD = 200
 # The least time between two boards of which only the freshness and the partner's figures differ.
 RENEWED_EVERY = timedelta(minutes=1)
 MINIMAL = "return=minimal"
 
+P = ParamSpec("P")
+T = TypeVar("T")
 FindPanel = Callable[[PlacedResource], Awaitable[Panel | None]]
 # Whose panels are asked for.
 Choose = Callable[[Board], list[Card]]
@@ -80,12 +85,18 @@ class Boards:
         return seen
 
     async def answer(self, request: Request, viewer: Viewer, seen: Seen) -> Response:
-        """Return the board for programs, or 304 where the caller has it."""
+        """Return the board for programs, or what has changed for one that says what it has; 304 where it has all.
+
+        Raises:
+            Rejected: the body says nothing of what a program has.
+        """
+        known = await read_known(request)
         version = self.find_version(viewer, seen)
         if brief := answer_briefly(request, version):
             return brief
         board = await self.build_whole(viewer, seen)
-        return Response(msgspec.json.encode(board_as_json(board)), headers=build_etag(version), media_type=JSON_TYPE)
+        body = await draw_aside(seen, _encode, board, known, self.find_period(viewer))
+        return Response(body, headers=build_etag(version), media_type=JSON_TYPE)
 
     async def build_whole(self, viewer: Viewer, seen: Seen, *, choose: Choose = list_seen_first) -> Board:
         """Return the board with the partner's panels of the cards that are chosen, in that order.
@@ -165,6 +176,15 @@ async def _within(find: FindPanel, resource: PlacedResource, seconds: float) -> 
     if seconds <= 0:
         raise TimeoutError
     return await asyncio.wait_for(find(resource), seconds)
+
+
+def _encode(board: Board, known: Known, period: int) -> bytes:
+    return msgspec.json.encode(changes_as_json(board, known, period=period))
+
+
+async def draw_aside(seen: Seen, draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Draw in a thread what takes its time, in which others are to be answered; a small board is not worth one."""
+    return await asyncio.to_thread(draw, *args, **kwargs) if len(seen.resources) > LARGE_BOARD else draw(*args, **kwargs)
 
 
 def answer_briefly(request: Request, version: str) -> Response | None:

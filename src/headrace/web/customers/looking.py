@@ -1,6 +1,8 @@
-"""What an open board's script asks for: what has changed on the page that it has, and is in sight there."""
+"""What whoever has a board asks for: what has changed of it. A page's script says what is in sight there, too."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -9,17 +11,32 @@ from headrace.errors import Malformed
 from headrace.inspector.board import Board, Card
 from headrace.inspector.board_filter import Filter, narrow, read_filter
 from headrace.inspector.board_folds import list_open, list_seen
+from headrace.inspector.board_json import ChangesShape
 from headrace.inspector.board_parts import Known
 from headrace.web.ground.bodies import read_body
-from headrace.web.ground.openapi import show_page
+from headrace.web.ground.openapi import Reply, show_json, show_page
 
 # Some ten bytes for each card.
 LOOK_LIMIT = 512 * 1024
+
+T = TypeVar("T", bound=Known)
+
+
+def _refuse(show: Callable[[str], Reply]) -> dict[int, Reply]:
+    return {
+        400: show("The body says nothing of what a reader has."),
+        408: show("The body did not arrive in time."),
+        413: show(f"The body is larger than {LOOK_LIMIT:,} bytes."),
+    }
+
+
 LOOK_ANSWERED = {
     200: show_page("The board, with a place for each run of cards or lanes that the browser has."),
-    400: show_page("The body says nothing of what a browser has."),
-    408: show_page("The body did not arrive in time."),
-    413: show_page(f"The body is larger than {LOOK_LIMIT:,} bytes."),
+    **_refuse(show_page),
+}
+CHANGES_ANSWERED = {
+    200: show_json("The board, with its version as ETag, and with runs of what the reader has.", ChangesShape),
+    **_refuse(show_json),
 }
 
 
@@ -54,11 +71,23 @@ async def read_wanted(request: Request) -> Wanted:
     Raises:
         Rejected: the body is none of our script's.
     """
-    asked = read_filter(request.query_params)
+    return Wanted(filter=read_filter(request.query_params), look=await _read(request, Look))
+
+
+async def read_known(request: Request) -> Known:
+    """Return what a program has of a board, by the body of its request if that has one.
+
+    Raises:
+        Rejected: the body says nothing of that.
+    """
+    return await _read(request, Known) or Known()
+
+
+async def _read(request: Request, shape: type[T]) -> T | None:
     if request.method != "POST":
-        return Wanted(filter=asked)
+        return None
     body = await read_body(request, limit=LOOK_LIMIT)
     try:
-        return Wanted(filter=asked, look=msgspec.json.decode(body, type=Look))
+        return msgspec.json.decode(body, type=shape)
     except msgspec.MsgspecError:
         raise Malformed("This is no look at a board.") from None

@@ -1,6 +1,5 @@
 """The customers' routes: single sign-on, the board, and its JSON."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +12,7 @@ from headrace.clock import Clock
 from headrace.errors import Malformed, Rejected, SsoRejected, UnknownResource
 from headrace.inspector.board_filter import read_filter
 from headrace.inspector.board_json import BoardShape
+from headrace.inspector.board_parts import Known
 from headrace.inspector.inspector import Asked
 from headrace.inspector.visibility import Seen
 from headrace.logs import LogName
@@ -21,12 +21,12 @@ from headrace.protocol.partner import parse_uuid
 from headrace.protocol.sso import SsoForm, verify_sso
 from headrace.store.state.people.logins import claim_login
 from headrace.telemetry.context import note
-from headrace.web.customers.boards import Boards, answer_briefly, build_etag
+from headrace.web.customers.boards import Boards, answer_briefly, build_etag, draw_aside
 from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
 from headrace.web.customers.glances import Glances
-from headrace.web.customers.looking import LOOK_ANSWERED, Look, read_wanted
+from headrace.web.customers.looking import CHANGES_ANSWERED, LOOK_ANSWERED, Look, read_wanted
 from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form
@@ -49,7 +49,6 @@ from headrace.web.ground.sessions import GOOD_FOR, start_session
 
 log = logging.getLogger(__name__)
 
-LARGE_BOARD = 200
 # What a login was for, as it is kept.
 SSO = "sso"
 # Base64url, and no longer than a cookie may be.
@@ -117,7 +116,19 @@ SHOW_BOARD_JSON = Operation(
     scheme=Scheme.CUSTOMER,
     replies={
         200: show_json("The board, with its version as ETag.", BoardShape),
+        204: Reply("There is another version, and Prefer says that this is all to be told."),
         304: Reply("The board is still of the version that If-None-Match names."),
+        401: show_json("There is no session, or it has ended."),
+        403: show_json("This person has lost access to the app they came from."),
+    },
+)
+SHOW_CHANGES_JSON = Operation(
+    id="show_board_changes_json",
+    summary="Return the same board for a program that says what it has of it, which is left out.",
+    scheme=Scheme.CUSTOMER,
+    body=(JSON_TYPE, Known),
+    replies={
+        **CHANGES_ANSWERED,
         401: show_json("There is no session, or it has ended."),
         403: show_json("This person has lost access to the app they came from."),
     },
@@ -189,6 +200,7 @@ class Customers:
             DescribedRoute("/board", self.show_board, "GET", SHOW_BOARD),
             DescribedRoute("/board", self.show_board, "POST", SHOW_CHANGES),
             DescribedRoute("/board.json", self.show_board_json, "GET", SHOW_BOARD_JSON),
+            DescribedRoute("/board.json", self.show_board_json, "POST", SHOW_CHANGES_JSON),
             DescribedRoute("/board/pipelines/{id}", self.compare_stages, "GET", COMPARE_STAGES),
             DescribedRoute("/board/check", self.check_now, "POST", CHECK_NOW),
             DescribedRoute("/board/logout", self.log_out, "POST", LOG_OUT),
@@ -256,15 +268,16 @@ class Customers:
             may_share=self.sharing.is_on and session.is_proven,
             news=NEWS.get(request.query_params.get("found", ""), ""),
         )
-        # A board of thousands takes its time, in which others are to be answered; a small one is not worth a thread.
-        html = await asyncio.to_thread(render, context) if len(seen.resources) > LARGE_BOARD else render(context)
-        return Page(html, headers=build_etag(version))
+        return Page(await draw_aside(seen, render, context), headers=build_etag(version))
 
     async def _show_board_json(self, request: Request) -> Response:
         found = await self.door.find_visible(request)
         if not isinstance(found, Response):
             session, seen = found
-            return await self.boards.answer(request, session.viewer, seen)
+            try:
+                return await self.boards.answer(request, session.viewer, seen)
+            except Rejected as error:
+                return JSONResponse({"message": str(error)}, status_code=error.status)
         response = JSONResponse({"message": "Open the add-on from Heroku first."}, status_code=found.status_code)
         self.door.sessions.forget(request, response)
         return response

@@ -27,7 +27,7 @@ from headrace.store.state.people.share_links import (
     list_own_share_links,
     revoke_share_link,
 )
-from headrace.web.customers.boards import answer_briefly, build_etag
+from headrace.web.customers.boards import answer_briefly, build_etag, draw_aside
 from headrace.web.customers.door import Door
 from headrace.web.customers.looking import LOOK_ANSWERED, Look, read_wanted
 from headrace.web.customers.share_tokens import make_key, read_key, sign
@@ -230,7 +230,7 @@ class Sharing:
             face=self.find_face(),
             shared_by=link.email or "a colleague",
         )
-        return Page(render(context), headers={**build_etag(version), **UNTOLD})
+        return Page(await draw_aside(seen, render, context), headers={**build_etag(version), **UNTOLD})
 
     async def _find_link(self, token: str) -> ShareLinkRow | None:
         """Return the link that a token opens, if it is good and its resource is there."""

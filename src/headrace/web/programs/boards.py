@@ -7,37 +7,52 @@ from starlette.responses import JSONResponse, Response
 
 from headrace.errors import Malformed
 from headrace.inspector.board_json import BoardShape
+from headrace.inspector.board_parts import Known
 from headrace.inspector.visibility import Viewer
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.wire import find_flaw
 from headrace.store.state.people.api_tokens import Scope
 from headrace.web.customers.boards import Boards
-from headrace.web.ground.openapi import DescribedRoute, Operation, Reply, Scheme, show_json
+from headrace.web.customers.looking import CHANGES_ANSWERED
+from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.ground.tokens import Caller
 from headrace.web.programs.finding import ONE
 from headrace.web.programs.gate import BAD_REQUEST, GONE, UNKNOWN, Gate, describe
 
 RETRY_AFTER = "5"
+PERSON = {
+    "user_id": {"type": "string", "description": "Heroku's id of the person, as the login form has it."},
+    "email": {"type": "string", "description": "Their address at Heroku, where there is no id."},
+}
+NOT_SHOWN = {
+    **BAD_REQUEST,
+    **UNKNOWN,
+    **GONE,
+    403: show_json("The token may not read, or Heroku says that this person has no access to the app."),
+    503: show_json("Heroku does not tell now who has access to the resource's app."),
+}
 SHOW_PERSONS_BOARD = Operation(
     id="show_board_to_program",
     summary="Return what one person may see, looking from one resource, for a page of the partner's own.",
     scheme=Scheme.PROGRAM,
-    query={
-        "user_id": {"type": "string", "description": "Heroku's id of the person, as the login form has it."},
-        "email": {"type": "string", "description": "Their address at Heroku, where there is no id."},
-    },
+    query=PERSON,
     replies=describe(
         Scope.READ,
-        BAD_REQUEST,
-        UNKNOWN,
-        GONE,
+        NOT_SHOWN,
         {
             200: show_json("The board, with its version as ETag.", BoardShape),
+            204: Reply("There is another version, and Prefer says that this is all to be told."),
             304: Reply("The board is still of the version that If-None-Match names."),
-            403: show_json("The token may not read, or Heroku says that this person has no access to the app."),
-            503: show_json("Heroku does not tell now who has access to the resource's app."),
         },
     ),
+)
+SHOW_PERSONS_CHANGES = Operation(
+    id="show_board_changes_to_program",
+    summary="Return the same to a program that says what it has of it, which is left out.",
+    scheme=Scheme.PROGRAM,
+    query=PERSON,
+    body=(JSON_TYPE, Known),
+    replies=describe(Scope.READ, CHANGES_ANSWERED, NOT_SHOWN),
 )
 
 
@@ -49,10 +64,14 @@ class PersonsBoards:
     boards: Boards
 
     def routes(self) -> list[DescribedRoute]:
-        return [DescribedRoute(f"{ONE}/board", self.gate.guard(Scope.READ, self.show), "GET", SHOW_PERSONS_BOARD)]
+        show = self.gate.guard(Scope.READ, self.show)
+        return [
+            DescribedRoute(f"{ONE}/board", show, "GET", SHOW_PERSONS_BOARD),
+            DescribedRoute(f"{ONE}/board", show, "POST", SHOW_PERSONS_CHANGES),
+        ]
 
     async def show(self, request: Request, _caller: Caller) -> Response:
-        """Return a person's board. The partner says who they are, and Heroku, within the last minutes, what they see.
+        """Return a person's board, or what has changed of it. The partner says who they are, and Heroku, within the last minutes, what they see.
 
         No login of Heroku's let them in, so without its answer there is nothing to show, not even this resource.
         """
