@@ -1,7 +1,9 @@
 """Boards that a page has to bear, from nothing at all to thousands of resources, as of one fixed moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -115,6 +117,27 @@ SCENES: dict[str, Callable[[], list[PlacedResource]]] = {
     "names": build_names,
     "errors": build_errors,
 }
+
+
+def change_some(random: Random, resources: Sequence[PlacedResource]) -> list[PlacedResource]:
+    """Resources as they are a while later: some of them changed, some gone, some new, in another order."""
+    after = [_change(random, each) for each in resources if random.random() < 0.95]
+    number = random.randrange(10**6)
+    after += [
+        place(f"new-{number + more}", random.choice(["atlas", "kiosk", None])) for more in range(random.randint(0, 3))
+    ]
+    random.shuffle(after)
+    return after
+
+
+def _change(random: Random, resource: PlacedResource) -> PlacedResource:
+    """Mostly nothing; or what a customer would see."""
+    changed = [
+        replace(resource, plan="premium"),
+        replace(resource, state=State.FAILED),
+        replace(resource, stage=Stage.STAGING),
+    ]
+    return random.choice([*changed, *[resource] * 12])
 
 
 def build_scene(name: str, *, opened: str | None = None) -> Board:

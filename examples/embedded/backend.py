@@ -7,7 +7,7 @@ Acme knows of its users: for each session a person at Heroku and the resource th
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -48,21 +48,26 @@ async def show_board(request: Request) -> Response:
 
 
 async def ask_headrace(request: Request, path: str, who: dict[str, str]) -> Response:
-    """Relay the answer with its version, so that a board which is known is not sent again."""
-    known = {"If-None-Match": request.headers.get("If-None-Match", "")}
-    async with request.app.state.headrace.get(path, params=who, headers=known) as answer:
+    """Relay what the page says that it has, and the answer with its version: what is known is not sent again."""
+    known = _keep(request.headers, "If-None-Match", "Prefer", "Content-Type")
+    body = request.stream() if request.method == "POST" else None
+    session = request.app.state.headrace
+    async with session.request(request.method, path, params=who, headers=known, data=body) as answer:
         if answer.status == 401:  # Our token is wrong, which is nothing that the person could mend.
             return JSONResponse({"message": "The board cannot be had at the moment."}, status_code=502)
-        names = ("ETag", "Cache-Control", "Content-Type")
-        kept = {name: answer.headers[name] for name in names if name in answer.headers}
+        kept = _keep(answer.headers, "ETag", "Cache-Control", "Content-Type")
         return Response(await answer.read(), status_code=answer.status, headers=kept)
+
+
+def _keep(headers: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: headers[name] for name in names if name in headers}
 
 
 app = Starlette(
     routes=[
         Route("/", show_page),
         Route("/page.css", lambda _request: FileResponse(HERE / "page.css")),
-        Route("/my-board.json", show_board),
+        Route("/my-board.json", show_board, methods=["GET", "POST"]),
         Mount("/headrace", StaticFiles(packages=[("headrace", "static")])),
     ],
     lifespan=connected,

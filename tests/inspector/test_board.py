@@ -130,7 +130,9 @@ def test_the_json_has_the_stages_with_a_resource() -> None:
     told = board_as_json(build(place("web"), place("web-staging", Stage.STAGING), alone))
 
     assert ["staging", "production"] == list(told["pipelines"][0]["stages"])
+    card = told["pipelines"][0]["stages"]["production"][0]
     assert {
+        "digest": card["digest"],
         "resource": "acme-web",
         "app": "web",
         "plan": "basic",
@@ -145,7 +147,7 @@ def test_the_json_has_the_stages_with_a_resource() -> None:
         "outcome": "placed",
         "message": None,
         "panel": None,
-    } == told["pipelines"][0]["stages"]["production"][0]
+    } == card
     assert (["acme-alone"], []) == ([card["resource"] for card in told["uncoupled"]], told["unknown"])
 
 

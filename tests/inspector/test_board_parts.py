@@ -10,8 +10,8 @@ import pytest
 from headrace.inspector.board import Board, Card, PlacedResource, build_board
 from headrace.inspector.board_folds import is_stacked
 from headrace.inspector.board_parts import BoardParts, Known, New, Run
-from headrace.models import Stage, State
-from scenes import NOON, SCENES, build_scene, place, place_pipeline, place_reviews
+from headrace.models import Stage
+from scenes import NOON, SCENES, build_scene, change_some, place_pipeline, place_reviews
 
 
 def build(resources: Sequence[PlacedResource]) -> Board:
@@ -87,11 +87,7 @@ def test_whatever_changes_a_browser_ends_with_what_everybody_has() -> None:
     random = Random(20261130)
     for _ in range(200):
         before = [*place_pipeline("atlas", each=random.randint(1, 9)), *place_reviews("shop", random.randint(0, 12))]
-        after = [_change(random, each) for each in before if random.random() < 0.95]
-        after += [
-            place(f"new-{number}", random.choice(["atlas", "kiosk", None])) for number in range(random.randint(0, 3))
-        ]
-        random.shuffle(after)
+        after = change_some(random, before)
         period = random.choice([0, 1])
         known, whole = learn(build(before)), learn(build(after), period=period)
         lanes, cards = list_parts(build(after), known, period=period)
@@ -99,16 +95,6 @@ def test_whatever_changes_a_browser_ends_with_what_everybody_has() -> None:
 
         assert list(whole.lanes) == stand(lanes, known.lanes)
         assert fresh == stand(cards, known.cards)
-
-
-def _change(random: Random, resource: PlacedResource) -> PlacedResource:
-    """Mostly nothing; or what a customer would see."""
-    changed = [
-        replace(resource, plan="premium"),
-        replace(resource, state=State.FAILED),
-        replace(resource, stage=Stage.STAGING),
-    ]
-    return random.choice([*changed, *[resource] * 12])
 
 
 def _list_fresh(board: Board, lanes: list[Run | New]) -> Iterator[str]:

@@ -515,8 +515,7 @@ function putBack(answer, had) {
 }
 
 function takeRun(cards, [first, last, checkedAt]) {
-  const isOlder = (card) => checkedAt !== null && card.checked_at !== null && card.checked_at < checkedAt;
-  return cards.slice(first, last + 1).map((card) => (isOlder(card) ? { ...card, checked_at: checkedAt } : card));
+  return cards.slice(first, last + 1).map((card) => (card.checked_at < checkedAt ? { ...card, checked_at: checkedAt } : card));
 }
 
 // What was shown before stays, marked, where Heroku does not confirm all; what it does confirm is as it says now.

@@ -4,8 +4,10 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import msgspec
+import pytest
 
 from browsing import Page, log_in, provision, visit
 from headrace.hooks.arguments import Resource
@@ -18,6 +20,8 @@ from pair import ADA, Acme, Pair, play_pair
 from scenes import NOON, SCENES, render_resources
 
 LANE = re.compile(r'<details class="lane" id="([^"]+)" data-digest="([^"]+)"')
+ODD = ("", "[]", '{"cards": [1]}', "{", b'{"lanes": ["\xff"]}')
+UNHEARD_OF = '{"lanes": ["abcdef"], "cards": ["ghijkl"], "open": ["shop"]}'
 CARD = re.compile(r'<article class="card[^"]*" id="resource-([^"]+)" data-digest="([^"]+)"')
 
 
@@ -33,9 +37,19 @@ async def take(pair: Pair, cookie: str, *, page: str = "", is_open: tuple[str, .
     return await visit(pair, path, cookie=cookie, form=json.dumps({**learn(page), "open": is_open}))
 
 
-async def look(pair: Pair, cookie: str, version: str) -> Page:
+async def look(pair: Pair, cookie: str, version: str, path: str = "/board") -> Page:
     headers = {"If-None-Match": version, "Prefer": "return=minimal"}
-    return await visit(pair, "/board", cookie=cookie, headers=headers)
+    return await visit(pair, path, cookie=cookie, headers=headers)
+
+
+def list_digests(board: Any) -> dict[str, list[str]]:
+    """What a program has of a board whose cards are all in pipelines."""
+    cards = [card for lane in board["pipelines"] for cards in lane["stages"].values() for card in cards]
+    return {"lanes": [each["digest"] for each in board["pipelines"]], "cards": [each["digest"] for each in cards]}
+
+
+def forget_age(board: str) -> Any:
+    return json.loads(board) | {"built_at": ""}
 
 
 async def test_a_script_is_told_that_there_is_another_version_and_sent_what_has_changed(database_url: str) -> None:
@@ -101,13 +115,48 @@ async def test_panels_are_asked_for_where_they_are_in_sight(sqlite_url: str) -> 
         assert 7 == unfolded.text.count("All is well.")
 
 
-async def test_what_is_no_look_is_refused(sqlite_url: str) -> None:
+@pytest.mark.parametrize(("path", "kind"), [("/board", "text/html"), ("/board.json", "application/json")])
+async def test_what_is_no_look_is_refused(sqlite_url: str, path: str, kind: str) -> None:
     """With what to think of it; nobody else's session is let in."""
     async with play_pair(sqlite_url) as pair:
         cookie = await log_in(pair, await provision(pair))
-        odd = [await visit(pair, "/board", cookie=cookie, form=body) for body in ("", "[]", '{"cards": [1]}', "{")]
-        large = await visit(pair, "/board", cookie=cookie, form=json.dumps({"lanes": ["x" * LOOK_LIMIT]}))
+        odd = [await visit(pair, path, cookie=cookie, form=body) for body in ODD]
+        large = await visit(pair, path, cookie=cookie, form=json.dumps({"lanes": ["x" * LOOK_LIMIT]}))
 
-        assert [400] * 4 == [page.status for page in odd]
+        assert [400] * len(ODD) == [page.status for page in odd]
         assert 413 == large.status
-        assert 401 == (await visit(pair, "/board", form="{}")).status
+        assert 401 == (await visit(pair, path, form="{}")).status
+        assert {kind} == {page.headers["Content-Type"].partition(";")[0] for page in (*odd, large)}
+
+
+async def test_a_program_is_told_that_there_is_another_version_and_sent_what_has_changed(database_url: str) -> None:
+    """As a page's script is: the card that moved, and of its neighbour where it stands."""
+    async with play_pair(database_url) as pair:
+        addon, other = await provision(pair, "shop-staging"), await provision(pair, "shop")
+        cookie = await log_in(pair, addon)
+        first = await visit(pair, "/board.json", cookie=cookie)
+        pair.heroku.move("shop-staging", Stage.PRODUCTION)
+        await pair.parts.inspector.inspect(addon.id)
+        told = await look(pair, cookie, first.headers["ETag"], path="/board.json")
+        sent = await visit(pair, "/board.json", cookie=cookie, form=json.dumps(list_digests(json.loads(first.text))))
+        same = await look(pair, cookie, sent.headers["ETag"], path="/board.json")
+        (lane,) = json.loads(sent.text)["pipelines"]
+
+        assert (204, "") == (told.status, told.text)
+        assert 200 == sent.status
+        assert 304 == same.status
+        assert [addon.id] == re.findall(r'"uuid":"([^"]+)"', sent.text)
+        place = re.findall(r'"uuid":"([^"]+)"', first.text).index(other.id)
+        (stage,) = lane["stages"].values()
+        assert [place, place] == stage[0][:2]
+        assert addon.id == stage[1]["uuid"]
+
+
+async def test_a_program_that_has_nothing_is_sent_the_whole(sqlite_url: str) -> None:
+    """What a read without a body is answered."""
+    async with play_pair(sqlite_url) as pair:
+        cookie = await log_in(pair, await provision(pair))
+        whole = await visit(pair, "/board.json", cookie=cookie)
+        posted = [await visit(pair, "/board.json", cookie=cookie, form=body) for body in ("{}", UNHEARD_OF)]
+
+        assert [forget_age(whole.text)] * 2 == [forget_age(page.text) for page in posted]

@@ -7,12 +7,12 @@ from typing import TypeVar
 import msgspec
 from starlette.requests import Request
 
-from headrace.errors import Malformed
 from headrace.inspector.board import Board, Card
 from headrace.inspector.board_filter import Filter, narrow, read_filter
 from headrace.inspector.board_folds import list_open, list_seen
 from headrace.inspector.board_json import ChangesShape
 from headrace.inspector.board_parts import Known
+from headrace.protocol.import_lines import convert
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import Reply, show_json, show_page
 
@@ -87,7 +87,4 @@ async def _read(request: Request, shape: type[T]) -> T | None:
     if request.method != "POST":
         return None
     body = await read_body(request, limit=LOOK_LIMIT)
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.MsgspecError:
-        raise Malformed("This is no look at a board.") from None
+    return convert(lambda: msgspec.json.decode(body, type=shape))
