@@ -1,17 +1,22 @@
 """A host that a browser believes in: pages, our static files and the board for programs, answered in place."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Route
+import msgspec
+from playwright.sync_api import Page, Request, Route
 
 import headrace
-from headrace.inspector.board_json import board_as_json
+from headrace.inspector.board import Board, PlacedResource, build_board
+from headrace.inspector.board_json import board_as_json, changes_as_json
+from headrace.inspector.board_parts import Known
 from headrace.web.ground.app import SECURITY_HEADERS
-from scenes import build_scene
+from scenes import NOON, build_scene
 
 HOST = "https://acme.test"
 STATIC = Path(headrace.__file__).parent / "static"
@@ -28,7 +33,9 @@ PAGE_STYLE = ":root { color-scheme: light dark } body { background: Canvas; colo
 class Stand:
     """What is answered to one page, with headrace's own headers: the strictest policy that we know of.
 
-    `answered` has the status of each answer about the board for programs.
+    `board` is the board for programs, of which only the whole is had, as of a host that hands on no more. What is
+    `placed` is answered by what a reader has of it, too; unless `declines` is the status of every POST. `answered` has
+    the status of each answer about the board for programs, and `asked` the method and the length of its body.
     """
 
     page: Page
@@ -36,7 +43,10 @@ class Stand:
     board: Any = None
     status: int = 200
     style: str = PAGE_STYLE
+    placed: Board | None = None
+    declines: int = 0
     answered: list[int] = field(default_factory=list)
+    asked: list[tuple[str, int]] = field(default_factory=list)
 
     def open(self) -> None:
         self.page.route("**/*", self._answer)
@@ -47,6 +57,29 @@ class Stand:
         cards = build_scene(scene).cards
         self.board = board_as_json(build_scene(scene, opened=cards[0].resource.uuid if cards else None))
 
+    def place(self, resources: Sequence[PlacedResource], *, is_confirmed: bool = True) -> None:
+        """Have the board show these, to who says what they have of it as well."""
+        board = build_board(resources, opened=None, now=NOON, stale_after=timedelta(minutes=15))
+        self.placed = replace(board, is_confirmed=is_confirmed)
+        self.board = board_as_json(self.placed)
+
+    def _answer_board(self, request: Request) -> tuple[int, str, str]:
+        """Return the status, the body and the version."""
+        body = json.dumps(self.board)
+        version = f'"{hash(body)}"'
+        if self.status != 200:
+            return self.status, body, version
+        if request.method == "POST":
+            if self.declines or not self.placed:
+                return self.declines or 405, "", ""
+            known = msgspec.json.decode(request.post_data or "", type=Known)
+            return 200, msgspec.json.encode(changes_as_json(self.placed, known)).decode(), version
+        if request.headers.get("if-none-match") == version:
+            return 304, "", version
+        if self.placed and request.headers.get("prefer") == "return=minimal":
+            return 204, "", version
+        return 200, body, version
+
     def _answer(self, route: Route) -> None:
         headers = {**SECURITY_HEADERS}
         body, kind, status = "", "text/plain", 200
@@ -56,11 +89,9 @@ class Stand:
             case "/board":
                 status = 304
             case "/board.json":
-                body, kind, status = json.dumps(self.board), "application/json", self.status
-                headers["ETag"] = f'"{hash(body)}"'
-                if route.request.headers.get("if-none-match") == headers["ETag"] and status == 200:
-                    body, status = "", 304
+                (status, body, headers["ETag"]), kind = self._answer_board(route.request), "application/json"
                 self.answered.append(status)
+                self.asked.append((route.request.method, len(body)))
             case "/page.css":
                 body, kind = self.style, "text/css"
             case path:

@@ -1,5 +1,7 @@
 """<headrace-board>, the web component, inside a page that is not ours: what it shows, and what it bears."""
 
+from dataclasses import replace
+from random import Random
 from typing import Any, Literal
 
 import pytest
@@ -7,9 +9,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from acceptance.judging import Watch, find_faults, find_violations
 from acceptance.stand import Stand
-from scenes import SCENES, make_id
+from headrace.inspector.board import PlacedResource
+from headrace.models import Stage
+from scenes import NOON, SCENES, change_some, make_id, place, place_pipeline, place_reviews
 
 pytestmark = pytest.mark.acceptance
+
+SHOWN = """document.querySelector("headrace-board").shadowRoot.querySelector(".groups").innerHTML.replace(/ open=""/g, "")"""
 
 
 def open_stand(browser: Browser, scene: str = "five-pipelines", **page: Any) -> tuple[Stand, Page]:
@@ -158,6 +164,108 @@ def test_an_answer_that_is_no_board_does_not_end_the_looking(browser: Browser) -
     stand.page.evaluate("document.querySelector('headrace-board').refresh()")
 
     expect(status).to_contain_text("1 resource in 1 pipeline: provisioned, up to date")
+
+
+def open_placed(browser: Browser, resources: list[PlacedResource]) -> tuple[Stand, Page]:
+    """Open a page whose host hands on all that the component asks."""
+    stand = Stand(browser.new_page())
+    stand.place(resources)
+    stand.open()
+    expect(stand.page.get_by_role("status")).to_contain_text("up to date")
+    return stand, stand.page
+
+
+def list_news(stand: Stand) -> list[str]:
+    """How something was asked for that came, or should have; looks that find nothing new come by themselves."""
+    return [method for method, length in stand.asked if length or method == "POST"]
+
+
+def look_again(page: Page) -> str:
+    """Look at once, and return what is shown; what is unfolded there is not how it came."""
+    return str(page.evaluate(f"document.querySelector('headrace-board').refresh().then(() => {SHOWN})"))
+
+
+def look_afresh(page: Page) -> str:
+    """Return what a component shows that comes to the page now."""
+    return str(
+        page.evaluate(
+            """async () => {
+                const board = document.createElement("headrace-board");
+                board.setAttribute("src", "/board.json");
+                const had = document.querySelector("headrace-board");
+                had.before(board);
+                await board.refresh();
+                const shown = (%s);
+                board.remove();
+                return shown;
+            }"""
+            % SHOWN
+        )
+    )
+
+
+def test_of_a_move_the_component_is_sent_one_card(browser: Browser) -> None:
+    """On a board of 2,000 at most 10 KB, of which it shows what one that reads the whole board does."""
+    resources = SCENES["2000-resources"]()
+    stand, page = open_placed(browser, resources)
+    moved = replace(resources[-5], stage=Stage.STAGING, moved_from=Stage.PRODUCTION, moved_at=NOON)
+    stand.asked.clear()
+    stand.place([*resources[:-5], moved, *resources[-4:]])
+    shown = look_again(page)
+
+    assert ["POST"] == list_news(stand)
+    assert sum(length for _, length in stand.asked) <= 10_000
+    expect(page.get_by_role("status")).to_contain_text(f"{moved.app.name} is now in staging")
+    expect(page.locator(".card")).to_have_count(2000)
+    assert look_afresh(page) == shown
+
+
+def test_whatever_happens_the_component_shows_what_a_fresh_one_does(browser: Browser) -> None:
+    """Random changes of a board, of which it is sent what has changed; and all where Heroku does not confirm all."""
+    random = Random(20261201)
+    resources = [*place_pipeline("atlas", each=4), *place_reviews("shop", 12), place("notes", None)]
+    stand, page = open_placed(browser, resources)
+    for number in range(20):
+        resources = change_some(random, resources)
+        if number % 10 == 9:
+            stand.place(resources[1:], is_confirmed=False)
+            look_again(page)
+        stand.place(resources)
+
+        assert look_again(page) == look_afresh(page)
+
+    assert list_news(stand).count("POST") >= 20
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 500])
+def test_where_nobody_may_say_what_they_have_the_whole_is_read(browser: Browser, status: int) -> None:
+    """An older service, or a host that guards every POST: nothing is missed, and nobody is shut out."""
+    resources = [*place_pipeline("atlas"), *place_reviews("shop", 3)]
+    stand, page = open_placed(browser, resources)
+    stand.declines = status
+    stand.asked.clear()
+    stand.place(resources[1:])
+    shown = look_again(page)
+
+    assert ["POST", "GET"] == list_news(stand)
+    assert look_afresh(page) == shown
+    expect(page.locator(".card")).to_have_count(len(resources) - 1)
+    expect(page.get_by_role("status")).to_contain_text("up to date")
+
+
+def test_after_a_look_in_vain_the_whole_is_read(browser: Browser) -> None:
+    """A host may fail at whatever is new to it."""
+    resources = place_pipeline("atlas")
+    stand, page = open_placed(browser, resources)
+    stand.status = 502
+    look_again(page)
+    stand.asked.clear()
+    stand.status = 200
+    stand.place(resources[1:])
+    look_again(page)
+
+    assert ["GET"] == list_news(stand)
+    expect(page.locator(".card")).to_have_count(len(resources) - 1)
 
 
 @pytest.mark.parametrize(

@@ -73,13 +73,16 @@ def test_a_page_of_the_partners_shows_the_board(town: Town, browser: Browser) ->
 
 
 def test_a_move_appears_on_the_partners_page(town: Town, browser: Browser) -> None:
-    """Within seconds of its being known, without a reload."""
+    """Within seconds of its being known, without a reload, and the board is not read as a whole again."""
     uuids = town.add_acme("storefront-staging", "storefront", user=ADA)
     url = start_front_end(town, uuids["storefront"])
     page = browser.new_page()
+    answered: list[tuple[str, int]] = []
+    page.on("response", lambda response: answered.append((response.request.method, response.status)))
     log_in_at_acme(page, url)
     page.goto(url)
     expect(find_stage(page, "storefront", "Staging").locator("h4")).to_have_text(["storefront-staging"])
+    answered.clear()
 
     move(town, "storefront-staging", "production")
 
@@ -87,6 +90,8 @@ def test_a_move_appears_on_the_partners_page(town: Town, browser: Browser) -> No
     expect(find_stage(page, "storefront", "Production").locator("h4")).to_have_text(
         ["storefront", "storefront-staging"]
     )
+    assert ("POST", 200) in answered
+    assert ("GET", 200) not in answered
 
 
 def test_who_is_not_logged_in_at_the_partners_sees_no_board(town: Town, browser: Browser) -> None:
