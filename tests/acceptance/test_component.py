@@ -1,6 +1,7 @@
 """<headrace-board>, the web component, inside a page that is not ours: what it shows, and what it bears."""
 
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import Any, Literal
 
@@ -15,7 +16,8 @@ from scenes import NOON, SCENES, change_some, make_id, place, place_pipeline, pl
 
 pytestmark = pytest.mark.acceptance
 
-SHOWN = """document.querySelector("headrace-board").shadowRoot.querySelector(".groups").innerHTML.replace(/ open=""/g, "")"""
+HOUR = timedelta(hours=1)
+SHOWN = """board.shadowRoot.querySelector(".groups").innerHTML.replace(/ open=""/g, "")"""
 
 
 def open_stand(browser: Browser, scene: str = "five-pipelines", **page: Any) -> tuple[Stand, Page]:
@@ -182,33 +184,28 @@ def list_news(stand: Stand) -> list[str]:
 
 def look_again(page: Page) -> str:
     """Look at once, and return what is shown; what is unfolded there is not how it came."""
-    return str(page.evaluate(f"document.querySelector('headrace-board').refresh().then(() => {SHOWN})"))
+    look = f"board => board.refresh().then(() => {SHOWN})"
+    return str(page.locator("headrace-board").evaluate(look))
 
 
 def look_afresh(page: Page) -> str:
     """Return what a component shows that comes to the page now."""
-    return str(
-        page.evaluate(
-            """async () => {
-                const board = document.createElement("headrace-board");
-                board.setAttribute("src", "/board.json");
-                const had = document.querySelector("headrace-board");
-                had.before(board);
-                await board.refresh();
-                const shown = (%s);
-                board.remove();
-                return shown;
-            }"""
-            % SHOWN
-        )
-    )
+    look = f"""async had => {{
+        const board = had.cloneNode();
+        had.before(board);
+        await board.refresh();
+        const shown = {SHOWN};
+        board.remove();
+        return shown;
+    }}"""
+    return str(page.locator("headrace-board").evaluate(look))
 
 
 def test_of_a_move_the_component_is_sent_one_card(browser: Browser) -> None:
     """On a board of 2,000 at most 10 KB, of which it shows what one that reads the whole board does."""
     resources = SCENES["2000-resources"]()
     stand, page = open_placed(browser, resources)
-    moved = replace(resources[-5], stage=Stage.STAGING, moved_from=Stage.PRODUCTION, moved_at=NOON)
+    moved = replace(resources[-5], stage=Stage.STAGING, moved_from=Stage.PRODUCTION, moved_at=NOON - HOUR)
     stand.asked.clear()
     stand.place([*resources[:-5], moved, *resources[-4:]])
     shown = look_again(page)

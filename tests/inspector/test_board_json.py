@@ -52,9 +52,7 @@ def list_lanes(told: Any) -> list[Any]:
 
 def list_checks(told: Any) -> list[str | None]:
     """The moment at which the oldest card of each lane was checked."""
-    return [
-        min((card["checked_at"] for card in lane if card["checked_at"]), default=None) for lane in list_lanes(told)
-    ]
+    return [min((card["checked_at"] for card in lane if card["checked_at"]), default=None) for lane in list_lanes(told)]
 
 
 def forget_checks(told: Any) -> Any:

@@ -104,10 +104,10 @@ class ChangedPipelineShape(TypedDict):
 
 
 class ChangesShape(BoardHead):
-    """The board for a reader that has some of it, with runs in place of that: `[first, last]` of its pipelines,
-    `[first, last, checked_at]` of its cards, by their places in the lists that it has sent.
+    """The board for a reader that has some of it, with runs in place of that.
 
-    Each card of a run was checked then or later. Where `complete` is false there are no runs.
+    A run is `[first, last]` of the pipelines, `[first, last, checked_at]` of the cards, by their places in the lists
+    that the reader has sent; each of those cards was checked then or later. Where `complete` is false there are none.
     """
 
     pipelines: list[ChangedPipelineShape | PipelineRun]

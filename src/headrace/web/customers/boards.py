@@ -184,7 +184,9 @@ def _encode(board: Board, known: Known, period: int) -> bytes:
 
 async def draw_aside(seen: Seen, draw: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Draw in a thread what takes its time, in which others are to be answered; a small board is not worth one."""
-    return await asyncio.to_thread(draw, *args, **kwargs) if len(seen.resources) > LARGE_BOARD else draw(*args, **kwargs)
+    if len(seen.resources) > LARGE_BOARD:
+        return await asyncio.to_thread(draw, *args, **kwargs)
+    return draw(*args, **kwargs)
 
 
 def answer_briefly(request: Request, version: str) -> Response | None:

@@ -71,8 +71,9 @@ class PersonsBoards:
         ]
 
     async def show(self, request: Request, _caller: Caller) -> Response:
-        """Return a person's board, or what has changed of it. The partner says who they are, and Heroku, within the last minutes, what they see.
+        """Return a person's board, or what has changed of it.
 
+        The partner says who they are, and Heroku, within the last minutes, what they see.
         No login of Heroku's let them in, so without its answer there is nothing to show, not even this resource.
         """
         uuid = parse_uuid(request.path_params["uuid"])
