@@ -60,11 +60,12 @@ class Residents:
 
     def stop(self) -> None:
         for process in self._all:
+            process.kill()
             process.communicate()
 
     def _start(self, program: Path) -> "subprocess.Popen[str]":
-        """Start what stays: it ends when there is nothing more to be read."""
-        line = ["node", "--no-deprecation", STAY, program]
+        """Start what stays until it is killed: it keeps nothing."""
+        line: list[str | Path] = ["node", "--no-deprecation", STAY, program]
         process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._all.append(process)
         return process

@@ -9,7 +9,6 @@ import { register } from 'node:module'
 import { pathToFileURL } from 'node:url'
 
 const program = process.argv[2]
-const reallyExit = process.exit
 // What Node ends with when a program waits for what cannot come, such as an answer where there is no terminal.
 const UNSETTLED = 13
 const answer = process.stdout.write.bind(process.stdout)
@@ -45,7 +44,8 @@ next()
 
 function next() {
   const line = readLine()
-  if (!line) reallyExit.call(process, 0)
+  // Whoever asked is gone.
+  if (!line) process.reallyExit(0)
   const { args, env, cwd } = JSON.parse(line)
   for (const name of Object.keys(process.env)) delete process.env[name]
   Object.assign(process.env, env)
