@@ -1,13 +1,14 @@
 """What stands outside headrace: processes, the official Heroku CLI, a browser."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect as expect_async
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from acceptance.heroku_cli import HerokuCli, Terminal
+from acceptance.heroku_cli import HerokuCli, Residents, Terminal
 from acceptance.installs import HEROKU_CLI, install_from_npm
 from acceptance.judging import launch
 from acceptance.processes import Processes
@@ -45,10 +46,18 @@ def heroku_cli(heroku_program: Path, tmp_path: Path) -> HerokuCli:
     return HerokuCli(program=heroku_program, home=tmp_path / "home")
 
 
+@pytest.fixture(scope="session")
+def residents() -> Iterator[Residents]:
+    """Where commands of the CLI run that are looked at for what they ask of the emulator, and not for their start."""
+    made = Residents()
+    yield made
+    made.stop()
+
+
 @pytest.fixture
-def ada(heroku_cli: HerokuCli, heroku: Emulator) -> Terminal:
+def ada(heroku_cli: HerokuCli, heroku: Emulator, residents: Residents) -> Terminal:
     """Ada's terminal, where the emulator serves in this process."""
-    return heroku_cli.log_in(heroku.url, ADA)
+    return replace(heroku_cli, run_program=residents).log_in(heroku.url, ADA)
 
 
 @pytest.fixture(scope="module")

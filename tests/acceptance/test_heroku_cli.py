@@ -1,12 +1,15 @@
 """A customer's own tool, the official Heroku CLI, against the emulator and the example add-on as processes."""
 
+import asyncio
 import re
 
 import httpx2
 import pytest
 
-from acceptance.heroku_cli import HerokuCli
+from acceptance.heroku_cli import HerokuCli, Terminal
 from acceptance.processes import Processes, Town, log_in, wait_until
+from emulator.wire import ADA as ADA_TOKEN
+from headrace.emulator import Emulator
 
 pytestmark = pytest.mark.acceptance
 
@@ -89,3 +92,22 @@ def test_the_cli_changes_the_plan_and_removes_the_addon(processes: Processes, he
     assert re.search(r"Destroying \S+ on ada-notes... done", destroyed)
     assert "ACME_SEARCH_URL" not in config
     assert f'id="resource-{uuid}"' not in gone.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["apps:info", "--app", "ada-notes", "--json"], 0),
+        (["apps:info", "--app", "nobodys"], 2),
+    ],
+    ids=["it goes well", "it is refused"],
+)
+async def test_a_command_says_and_ends_the_same_in_a_process_that_stays(
+    arguments: list[str], status: int, ada: Terminal, heroku_cli: HerokuCli, heroku: Emulator
+) -> None:
+    """What most tests of the CLI run is what a customer runs: output, errors and exit status."""
+    started = heroku_cli.log_in(heroku.url, ADA_TOKEN)
+    first, second, alone = [await asyncio.to_thread(terminal.try_run, *arguments) for terminal in (ada, ada, started)]
+
+    assert (status, status, status) == (first.returncode, second.returncode, alone.returncode)
+    assert (alone.stdout, alone.stdout) == (first.stdout, second.stdout)
