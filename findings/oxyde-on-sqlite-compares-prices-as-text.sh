@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Expected: filter(price__gte=Decimal("10")) of Oxyde on SQLite finds 19.90 and 100, filter(price=Decimal("100.00")) finds 100, order_by("price") is by number: the guides
-# list gt, lt, between and order_by for Decimal, and SQLite among the databases of full support.
+# list gt, lt and between for Decimal, and SQLite among the databases of full support.
 # Happens: the column is TEXT and so is the parameter, and letters are compared: 9.5 is greater than 10 and than an int of 50, 100 is less than 20, 100.00 is not 100,
 # max() is 9.5 and the order 100, 19.90, 9.5; sum() is by number. Reading gives right Decimals, so that no test of reading notices.
 # Means: "all plans above 10 dollars" is a wrong list, silently, in tests on SQLite, or in production where it is the other way round. Store cents as int: with

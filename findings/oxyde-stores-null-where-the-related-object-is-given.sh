@@ -2,8 +2,8 @@
 # Expected: Addon.objects.create(app=app) of Oxyde ("Django-style"), with app: App | None = Field(…) as its guides have it, stores the id of app, as Django, Tortoise,
 # Piccolo and Peewee do, or is refused.
 # Happens: it stores NULL and raises nothing; so does Addon(app=app) with save(), and addon.app = other with save() leaves the old id. filter(app=app) raises.
-# The guides give an id (author_id=1) everywhere; that the object is taken and dropped they do not say. With a required app the INSERT fails on NOT NULL instead.
-# Means: the add-on belongs to nobody: its app's deletion does not take it along, the join does not show it, and the code reads like the one of any other ORM.
+# The guides give an id (author_id=1) everywhere; that the object is taken and dropped they do not say. Where app has no default, create() raises.
+# Means: the add-on belongs to nobody: its app's deletion does not take it along, its app is None in a join, and the code reads like that of any other ORM.
 # Always give app_id.
 set -euo pipefail
 dir=$(mktemp -d)
