@@ -76,7 +76,7 @@ MANIFEST = {
         build_exchange(GRANT, client_secret=SECRET),
         build_refresh(TOKEN, client_secret=SECRET),
         build_config_update(UUID, {"A_URL": PLANTED}),
-        REQUEST.with_headers(Authorization=f"Bearer {PLANTED}"),
+        REQUEST.with_header("Authorization", f"Bearer {PLANTED}"),
         Response(status=200, body=PLANTED.encode()),
         Response(status=201, headers={"heroku-webhook-secret": PLANTED}),
         ConfigVar(name="A_URL", value=PLANTED),

@@ -290,30 +290,31 @@ class HerokuClient:
             with span(name, kind="CLIENT", http_request_method=request.method) as traced:
                 response = await self._transport.send(request)
                 traced.tell({"http.response.status_code": response.status})
-            self._last_answer = (response, self._clock())
-            return (response := _redact(response, [*self._client_secrets, *secrets]))
+            return (response := _redact(response, self._client_secrets, secrets))
         finally:
             self._note_answer(response)
             self._observe(request, response, perf_counter() - started)
 
     def _note_answer(self, response: Response | None) -> None:
         now = self._clock()
+        if response is not None:
+            self._last_answer = (response, now)
         if response is not None and response.status < 500:
             self._failures, self._answered_at = None, now
         else:
             self._failures = (self._failures[0] if self._failures else now, now)
 
 
-def _redact(response: Response, secrets: Iterable[Secret]) -> Response:
+def _redact(response: Response, *secrets: Iterable[Secret]) -> Response:
     """Mask secrets that an error repeats: its message is logged and printed. A success may hold a token that is new."""
     if 200 <= response.status < 300 or not response.body:
         return response
     body = response.body
-    for text in filter(None, (secret.reveal() for secret in secrets)):
+    for text in filter(None, (secret.reveal() for some in secrets for secret in some)):
         for spelt in (text, quote(text, safe="")):
             body = body.replace(spelt.encode(), MASK)
     return msgspec.structs.replace(response, body=body)
 
 
 def _authorize(request: Request, token: Token) -> Request:
-    return request.with_headers(Authorization=f"Bearer {token.access.reveal()}")
+    return request.with_header("Authorization", f"Bearer {token.access.reveal()}")

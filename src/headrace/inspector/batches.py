@@ -48,7 +48,7 @@ from headrace.store.state.due import (
     save_failed,
 )
 from headrace.store.state.notices import note_refusal
-from headrace.store.state.pipelines import list_read_pipelines, save_pipelines, save_refused_lists
+from headrace.store.state.pipelines import REFUSED_FOR, list_read_pipelines, save_pipelines, save_refused_lists
 from headrace.store.state.placements import Found, OnMove, save_found
 from headrace.store.state.resources import hold_resources
 from headrace.store.state.secrets import SealedTokens
@@ -59,8 +59,6 @@ R = TypeVar("R")
 WHOLE_GOOD_FOR = timedelta(days=1)
 # What a pipeline says of itself is good for this long.
 PIPELINE_GOOD_FOR = timedelta(hours=6)
-# A pipeline whose apps Heroku would not list is asked again after this.
-REFUSED_FOR = timedelta(days=1)
 # One list is cheaper than as many inspections from here on.
 FEWEST_SIBLINGS = 2
 # With fewer requests left than this in a token's pool of 4,500, its resource waits until some have come back.

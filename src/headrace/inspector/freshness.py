@@ -28,9 +28,7 @@ def decide_next_inspection(*, now: datetime, changed_at: datetime, every: timede
     `changed_at` is when the app came to its place. What has the same `name` keeps in step: the resources of one
     pipeline are inspected together, because one answer tells about all of them.
     """
-    quiet_for = now - changed_at
-    pace = next((pace for longest, pace in PACES if quiet_for <= longest), SLOWEST_PACE)
-    return now + every * pace * _spread(name)
+    return now + every * (_find_pace(now - changed_at) * _spread(name))
 
 
 def decide_next_try(
@@ -45,6 +43,13 @@ def decide_next_try(
 def find_longest_wait(every: timedelta) -> timedelta:
     """Return how long no placement waits that was asked about just now; what Heroku asks to wait is an hour at most."""
     return max(every * SLOWEST_PACE, LONGEST_WAIT) * (1 + SPREAD)
+
+
+def _find_pace(quiet_for: timedelta) -> int:
+    for longest, pace in PACES:
+        if quiet_for <= longest:
+            return pace
+    return SLOWEST_PACE
 
 
 def _spread(name: str) -> float:

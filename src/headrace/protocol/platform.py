@@ -169,13 +169,13 @@ def read_pages(request: Request, item: type[T]) -> Generator[Request, Response, 
             return items
         if not _can_be_sent(next_range):
             raise UnexpectedAnswer("no header can carry its Next-Range", request=str(request), status=206)
-        request = request.with_headers(Range=next_range)
+        request = request.with_header("Range", next_range)
     raise UnexpectedAnswer(f"its list has more than {MOST_PAGES} pages", request=str(request), status=206)
 
 
 def with_etag(request: Request, etag: str | None) -> Request:
     """Make a read conditional: an unchanged thing costs a 304 without a body (contract §9)."""
-    return request.with_headers(If_None_Match=etag) if etag else request
+    return request.with_header("If-None-Match", etag) if etag else request
 
 
 def read_etag(response: Response) -> str | None:

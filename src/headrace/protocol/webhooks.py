@@ -189,7 +189,7 @@ def _build_subscription(
         "secret": credentials.secret.reveal(),
         "authorization": credentials.authorization.reveal(),
     }
-    listing = _build_list(uuid).with_headers(Content_Type="application/json")
+    listing = _build_list(uuid).with_header("Content-Type", "application/json")
     request = msgspec.structs.replace(listing, method="POST", body=msgspec.json.encode(members))
     if known_id is None:
         return request

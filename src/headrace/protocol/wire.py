@@ -50,10 +50,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"Request({self})"
 
-    def with_headers(self, **headers: str) -> "Request":
-        """Return the same request with more headers; `If_None_Match` stands for `If-None-Match`."""
-        spelt = {name.replace("_", "-"): value for name, value in headers.items()}
-        return msgspec.structs.replace(self, headers={**self.headers, **spelt})
+    def with_header(self, name: str, value: str) -> "Request":
+        """Return the same request with one more header, or with another value of it."""
+        return msgspec.structs.replace(self, headers={**self.headers, name: value})
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from headrace.store.state.due import (
     release_batch,
     save_confirmed,
 )
+from headrace.store.state.pipelines import REFUSED_FOR, save_refused_lists
 from headrace.store.state.placements import (
     PlacementRow,
     close_placement,
@@ -330,6 +331,22 @@ async def test_a_look_that_began_before_the_wish_does_not_answer_it(
     await database.write(save_inspection, place(at=NOON), next_check_at=NOON + 2 * HOUR)
 
     assert [uuid] * due_count == await _claim(database, NOON + HOUR)
+
+
+@pytest.mark.parametrize(
+    ("refused_at", "count"), [(None, 2), (NOON + HOUR - REFUSED_FOR, 2), (NOON, 1)], ids=["never", "long ago", "lately"]
+)
+async def test_neighbours_are_claimed_where_one_list_may_tell_of_all(
+    database: Database, refused_at: datetime | None, count: int
+) -> None:
+    """Where Heroku would not list a pipeline lately, each resource in it is inspected by itself, in its turn."""
+    for name in ("shop", "blog"):
+        await database.write(add_resource, name)
+        await database.write(save_inspection, place(name, "storefront"), next_check_at=NOON + HOUR)
+    if refused_at is not None:
+        await database.write(save_refused_lists, [id_of("storefront")], now=refused_at)
+
+    assert count == await database.write(claim_batch, "batch", now=NOON + HOUR, limit=1, lease=LEASE)
 
 
 def test_a_batch_costs_the_same_however_many_resources_there_are(sqlite_url: str) -> None:

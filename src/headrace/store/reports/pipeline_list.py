@@ -165,7 +165,7 @@ def load_pipelines(connection: sa.Connection, ids: Sequence[str]) -> list[Pipeli
     """Return what is known of these pipelines, in this order; an id that is not there is left out."""
     dialect = connection.dialect.name
     groups: dict[str, list[Any]] = {id_: [] for id_ in ids}
-    for group in connection.execute(_build_groups(dialect), pass_uuids(connection, ids)).all():
+    for group in connection.execute(_build_groups(dialect), pass_uuids(ids)).all():
         groups[group[0]].append(group)
     latest = ({"id": id_, "came_at": max((group[2] for group in groups[id_]), default=None)} for id_ in ids)
     # Two that came at one moment come one after the other here, and the one that was stored last stays.

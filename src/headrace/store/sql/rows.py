@@ -7,7 +7,7 @@ The other way round the rows of a query are read as one value: SQLite gives the 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,7 +24,10 @@ MOMENT = Moment()
 
 def pass_rows(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return rows as the parameter of a statement that has `rows_as_table` in it."""
-    written = [_write_moments(row, connection.dialect) for row in rows]
+    spelt = _SpeltMoments(connection.dialect)
+    written = [
+        {name: spelt[value] if isinstance(value, datetime) else value for name, value in row.items()} for row in rows
+    ]
     return {PARAMETER: msgspec.json.encode(written).decode()}
 
 
@@ -40,9 +43,9 @@ def rows_as_table(dialect: str, **types: sa.types.TypeEngine[Any]) -> sa.FromCla
     return table.render_derived(name=PARAMETER, with_types=True)
 
 
-def pass_uuids(connection: sa.Connection, uuids: Iterable[str]) -> dict[str, str]:
+def pass_uuids(uuids: Iterable[str]) -> dict[str, str]:
     """Return uuids as the parameter of a statement that has `select_uuids` in it."""
-    return pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
+    return {PARAMETER: msgspec.json.encode([{"uuid": uuid} for uuid in uuids]).decode()}
 
 
 def select_uuids(dialect: str) -> sa.Select[tuple[str]]:
@@ -91,15 +94,18 @@ def _spell_column(dialect: str, column: sa.ColumnElement[Any]) -> sa.ColumnEleme
     return column
 
 
-def _write_moments(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
-    """Write moments as the store does: SQLite compares them as the texts that it keeps."""
-    return {name: _write(value, dialect) if isinstance(value, datetime) else value for name, value in row.items()}
+class _SpeltMoments(dict[datetime, str]):
+    """Moments as the store writes them: SQLite compares them as the texts that it keeps.
 
+    Each is spelt once for all rows that have it: those of one batch have most in common.
+    """
 
-def _write(moment: datetime, dialect: sa.Dialect) -> str:
-    # Nearly all are in UTC already; this is done for each moment of each row.
-    if moment.tzinfo is UTC and dialect.name == "sqlite":
-        return moment.isoformat(" ", "microseconds")[:-6]
-    kept = MOMENT.process_bind_param(moment, dialect)
-    assert kept is not None
-    return kept.isoformat(" ", "microseconds")
+    def __init__(self, dialect: sa.Dialect) -> None:
+        super().__init__()
+        self._dialect = dialect
+
+    def __missing__(self, moment: datetime) -> str:
+        kept = MOMENT.process_bind_param(moment, self._dialect)
+        assert kept is not None
+        text = self[moment] = kept.isoformat(" ", "microseconds")
+        return text

@@ -16,6 +16,7 @@ from headrace.store.sql.rows import as_one_value, pass_rows, pass_uuids, read_ro
 from headrace.store.sql.tables.columns import Moment
 from headrace.store.sql.tables.schema import pipeline, placement, placement_check, resource
 from headrace.store.state.hour_counts import HourFigure, save_hour_counts
+from headrace.store.state.pipelines import REFUSED_FOR
 from headrace.store.state.placements import LIVE
 from headrace.store.state.resources import hold_resources
 
@@ -23,7 +24,8 @@ from headrace.store.state.resources import hold_resources
 NOTED = ("checked_at", "tried_at", "wanted_at", "read_whole_at")
 
 
-class Due(msgspec.Struct, frozen=True, array_like=True):
+# None of these can be a part of a circle, and there are many: Python's collector passes over none of them.
+class Due(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A resource to be inspected, with what is known of it.
 
     `etag` proves what is known of its place, at the path of the read that told it. `changed_at` is when its app
@@ -53,7 +55,7 @@ class Due(msgspec.Struct, frozen=True, array_like=True):
         return pipeline_id == self.pipeline_id and read_at is not None and read_at > after
 
 
-class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
+class Confirmed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A placement that is as it was, and what proves it too."""
 
     uuid: str
@@ -61,7 +63,7 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
     next_check_at: datetime
 
 
-class ConfirmedAnew(Confirmed, frozen=True, kw_only=True):
+class ConfirmedAnew(Confirmed, frozen=True, kw_only=True, gc=False):
     """A placement that is as it was, which another answer proves from now on."""
 
     etag: str | None
@@ -90,7 +92,8 @@ def claim_batch(
 ) -> int:
     """Put up to `limit` due placements into a batch, the longest due first; return how many there were.
 
-    Up to as many that share a pipeline with them, and are due too, are in it as well: one list tells about all.
+    Up to as many that share a pipeline with them, and are due too, are in it as well: one list tells about all. Where
+    Heroku would not list a pipeline lately, none does, and nobody is looked for there.
     With `only` nobody else is in it.
     They are due again only after the lease, should nobody bring the batch to its end. Workers on PostgreSQL skip
     what another one is claiming at the same time.
@@ -100,10 +103,11 @@ def claim_batch(
     if only is not None:
         values["b_only"] = list(only)
     count = connection.execute(_build_claim(is_bounded=only is not None), values).rowcount
-    pipeline_ids = list(connection.execute(_build_pipelines_of_batch(), {"b_batch": batch}).scalars())
+    lists = {"b_batch": batch, "b_refused_after": now - REFUSED_FOR}
+    pipeline_ids = list(connection.execute(_build_lists_of_batch(), lists).scalars())
     if pipeline_ids:
         claim = _build_claim(is_bounded=only is not None, in_pipelines_on=connection.dialect.name)
-        count += connection.execute(claim, values | pass_uuids(connection, pipeline_ids)).rowcount
+        count += connection.execute(claim, values | pass_uuids(pipeline_ids)).rowcount
     return count
 
 
@@ -138,13 +142,13 @@ def select_batch(batch: str | sa.BindParameter[str]) -> sa.Select[tuple[str]]:
 
 def list_siblings(connection: sa.Connection, batch: str, pipeline_ids: Collection[str]) -> list[Due]:
     """Return who else than a batch is, as far as we know, in these pipelines."""
-    values = {"b_batch": batch} | pass_uuids(connection, pipeline_ids)
+    values = {"b_batch": batch} | pass_uuids(pipeline_ids)
     return read_rows(connection, _build_list_siblings(connection.dialect.name), Due, values)
 
 
 def list_on_apps(connection: sa.Connection, app_ids: Collection[str]) -> list[Due]:
     """Return the resources on these apps."""
-    return read_rows(connection, _build_list_on_apps(connection.dialect.name), Due, pass_uuids(connection, app_ids))
+    return read_rows(connection, _build_list_on_apps(connection.dialect.name), Due, pass_uuids(app_ids))
 
 
 def save_confirmed(connection: sa.Connection, found: Collection[Confirmed], *, now: datetime) -> None:
@@ -280,10 +284,13 @@ def _build_claim(*, is_bounded: bool, in_pipelines_on: str = "") -> sa.Update:
 
 
 @cache
-def _build_pipelines_of_batch() -> sa.Select[Any]:
+def _build_lists_of_batch() -> sa.Select[Any]:
+    """The pipelines of a batch whose apps Heroku may list."""
     is_in_batch = placement.c.resource_uuid.in_(select_batch(sa.bindparam("b_batch")))
-    is_in_pipeline = sa.and_(_is_current(), placement.c.pipeline_id.is_not(None))
-    return sa.select(placement.c.pipeline_id).where(is_in_batch, is_in_pipeline).distinct()
+    refused_at = pipeline.c.list_refused_at
+    may_be_listed = sa.or_(refused_at.is_(None), refused_at <= sa.bindparam("b_refused_after"))
+    query = sa.select(placement.c.pipeline_id).join(pipeline, pipeline.c.id == placement.c.pipeline_id)
+    return query.where(is_in_batch, _is_current(), may_be_listed).distinct()
 
 
 @cache

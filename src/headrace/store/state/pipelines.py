@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,8 @@ from headrace.store.sql.tables.schema import pipeline
 from headrace.store.sql.upsert import insert_new_as_table, upsert_as_table
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# A pipeline whose apps Heroku would not list is asked again after this.
+REFUSED_FOR = timedelta(days=1)
 
 
 def save_pipelines(connection: sa.Connection, found: Iterable[tuple[Pipeline, datetime]]) -> None:

@@ -128,7 +128,7 @@ def _leave_out_overtaken(connection: sa.Connection, found: Collection[Found]) ->
     """
     uuids = [each.uuid for each in found]
     states = lock_resources(connection, uuids)
-    checks = connection.execute(_build_find_checks(connection.dialect.name), pass_uuids(connection, uuids))
+    checks = connection.execute(_build_find_checks(connection.dialect.name), pass_uuids(uuids))
     inspections = {row.resource_uuid: row for row in checks}
     kept = []
     for each in found:
@@ -211,7 +211,7 @@ def find_current_placement(connection: sa.Connection, uuid: str) -> PlacementRow
 
 def find_current_placements(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlacementRow]:
     """Return the place of each of these resources that has one."""
-    rows = connection.execute(_build_find_current(connection.dialect.name), pass_uuids(connection, uuids))
+    rows = connection.execute(_build_find_current(connection.dialect.name), pass_uuids(uuids))
     return {row.resource_uuid: _read(row) for row in rows}
 
 
@@ -261,7 +261,7 @@ def find_told_and_current(
 ) -> dict[str, tuple[PlacementRow | None, PlacementRow | None]]:
     """Return the place with which a provision's hook was last called, None when there was none to tell, and today's."""
     known: dict[str, tuple[PlacementRow | None, PlacementRow | None]] = {}
-    rows = connection.execute(_build_list_told_and_current(connection.dialect.name), pass_uuids(connection, uuids))
+    rows = connection.execute(_build_list_told_and_current(connection.dialect.name), pass_uuids(uuids))
     for row in rows:
         told, current = known.get(row.resource_uuid, (None, None))
         told = told if row.told_at is None else _read(row)
@@ -271,7 +271,7 @@ def find_told_and_current(
 
 def find_outcomes(connection: sa.Connection, uuids: Collection[str]) -> dict[str, Outcome]:
     """Return what Heroku last answered about these resources' places, as far as it has."""
-    found = connection.execute(_build_find_checks(connection.dialect.name), pass_uuids(connection, uuids))
+    found = connection.execute(_build_find_checks(connection.dialect.name), pass_uuids(uuids))
     return {row.resource_uuid: Outcome(row.outcome) for row in found if row.outcome}
 
 

@@ -52,7 +52,7 @@ def add_plan_change(connection: sa.Connection, uuid: str, *, old_plan: str, new_
 
 def find_waiting_plan_changes(connection: sa.Connection, uuids: Collection[str]) -> dict[str, PlanChangeRow]:
     """Return, of each of these resources that has one, the oldest plan change that is not settled: the next."""
-    found = connection.execute(_build_list_waiting(connection.dialect.name), pass_uuids(connection, uuids))
+    found = connection.execute(_build_list_waiting(connection.dialect.name), pass_uuids(uuids))
     return {row.resource_uuid: _read_change(row) for row in found}
 
 

@@ -133,7 +133,7 @@ def find_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
 
 
 def find_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[str, ResourceRow]:
-    found = connection.execute(_build_find(connection.dialect.name), pass_uuids(connection, uuids))
+    found = connection.execute(_build_find(connection.dialect.name), pass_uuids(uuids))
     return {row.uuid: _read(row) for row in found}
 
 
@@ -156,7 +156,7 @@ def lock_resource(connection: sa.Connection, uuid: str) -> ResourceRow | None:
 
 def lock_rows(connection: sa.Connection, uuids: Collection[str]) -> dict[str, ResourceRow]:
     """Do the same for many, which are locked in one order, as by `lock_resources`."""
-    locked = connection.execute(_build_lock_rows(connection.dialect.name), pass_uuids(connection, uuids))
+    locked = connection.execute(_build_lock_rows(connection.dialect.name), pass_uuids(uuids))
     return {row.uuid: _read(row) for row in locked}
 
 
@@ -165,7 +165,7 @@ def lock_resources(connection: sa.Connection, uuids: Collection[str]) -> dict[st
 
     They are locked in one order, so that of two transactions with resources in common one waits for the other.
     """
-    locked = connection.execute(_build_lock(connection.dialect.name), pass_uuids(connection, uuids))
+    locked = connection.execute(_build_lock(connection.dialect.name), pass_uuids(uuids))
     return {uuid: State(state) for uuid, state in locked}
 
 
@@ -173,7 +173,7 @@ def hold_resources(connection: sa.Connection, uuids: Collection[str]) -> None:
     """Do the same for who need not know the states. On SQLite whoever writes has all of them already."""
     dialect = connection.dialect.name
     if dialect != "sqlite":
-        connection.execute(_build_hold(dialect), pass_uuids(connection, uuids))
+        connection.execute(_build_hold(dialect), pass_uuids(uuids))
 
 
 @cache
@@ -205,7 +205,7 @@ def update_resources(connection: sa.Connection, uuids: Collection[str], **change
     """Change the same of resources, of which there may be none."""
     if uuids:
         statement = _build_update_all(connection.dialect.name, tuple(changes))
-        connection.execute(statement, pass_uuids(connection, uuids) | changes)
+        connection.execute(statement, pass_uuids(uuids) | changes)
 
 
 @cache
@@ -292,7 +292,7 @@ def take_attempt_order(connection: sa.Connection, uuid: str, workflow: str) -> A
 
 def take_attempt_orders(connection: sa.Connection, workflows: Mapping[str, str]) -> dict[str, AttemptOrder]:
     """Do the same for workflows, one or more, each with its resource's uuid; return the orders by workflow."""
-    given = pass_uuids(connection, set(workflows.values()))
+    given = pass_uuids(set(workflows.values()))
     rows = connection.execute(_build_lock_ordered(connection.dialect.name), given)
     ordered = {row.uuid: row.ordered for row in rows}
     found = {each: read_attempt_order(ordered.get(uuid), each) for each, uuid in workflows.items()}

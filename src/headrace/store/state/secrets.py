@@ -62,7 +62,7 @@ class SealedOrder:
     token: Token
 
 
-class SealedToken(msgspec.Struct, frozen=True, array_like=True):
+class SealedToken(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A token as it is kept, in hex."""
 
     uuid: str
@@ -150,7 +150,7 @@ class SecretStore:
 
     def save_tokens(self, connection: sa.Connection, tokens: Mapping[str, Token]) -> None:
         """Do the same for many resources."""
-        locked = connection.execute(_build_lock_states(connection.dialect.name), pass_uuids(connection, tokens))
+        locked = connection.execute(_build_lock_states(connection.dialect.name), pass_uuids(tokens))
         living = [row.uuid for row in locked if row.state != State.DEPROVISIONED]
         self.save_all(connection, [_spell_token(uuid, tokens[uuid]) for uuid in living])
         if living:

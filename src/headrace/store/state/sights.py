@@ -63,7 +63,7 @@ def find_sights(
     kinds: Collection[str],
 ) -> dict[str, Sight]:
     """Return how each of these resources stands, as far as these lines and these kinds of secrets tell."""
-    asked = {**pass_uuids(connection, uuids), "lines": list(lines), "kinds": list(kinds)}
+    asked = {**pass_uuids(uuids), "lines": list(lines), "kinds": list(kinds)}
     found = connection.execute(_build_find(connection.dialect.name), asked)
     sealed: defaultdict[str, dict[str, _Sealed]] = defaultdict(dict)
     stands = {}

@@ -73,7 +73,7 @@ def record_done(connection: sa.Connection, claims: Sequence[Claim]) -> list[bool
     found = connection.execute(conclude, {"ids": [claim.workflow_id for claim in claims], "claims": pairs}).scalars()
     done = set(found)
     if done:
-        connection.execute(add, pass_uuids(connection, done))
+        connection.execute(add, pass_uuids(done))
     return [claim.workflow_id in done for claim in claims]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headrace.models import State
-from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.rows import pass_rows, pass_uuids, rows_as_table
 from headrace.store.sql.tables.columns import Moment
 from headrace.store.sql.tables.schema import config_change, plan_change, resource
 from headrace.store.state.config.changes import ConfigChangeKind, ConfigChangeOutcome, ConfigChangeRow, may_begin
@@ -52,7 +52,7 @@ def claim_config_batch(connection: sa.Connection, batch: str, *, after: str = ""
     claim = _build_claim(connection.dialect.name)
     while rows := connection.execute(_build_claimable(), {"b_after": after, "b_limit": limit}).all():
         numbers = {row.resource_uuid: row.number for row in rows}
-        claimed = connection.execute(claim, _pass_uuids(connection, numbers) | {"b_batch": batch}).scalars().all()
+        claimed = connection.execute(claim, pass_uuids(numbers) | {"b_batch": batch}).scalars().all()
         if claimed:
             return {uuid: numbers[uuid] for uuid in sorted(claimed)}
         after = rows[-1].resource_uuid
@@ -96,17 +96,13 @@ def settle_done(connection: sa.Connection, numbers: Mapping[str, int], *, now: d
 def list_with_more_due(connection: sa.Connection, batch: str, uuids: Iterable[str]) -> list[str]:
     """Return those of a batch's resources that have something else to do than wait for the next batch."""
     more_due = _build_more_due(connection.dialect.name)
-    return list(connection.execute(more_due, _pass_uuids(connection, uuids) | {"b_batch": batch}).scalars())
+    return list(connection.execute(more_due, pass_uuids(uuids) | {"b_batch": batch}).scalars())
 
 
 def release_config_batch(connection: sa.Connection, batch: str, uuids: Iterable[str]) -> None:
     """Let nothing run of a batch's resources, but for what has come to run by now."""
     release = _build_release(connection.dialect.name)
-    connection.execute(release, _pass_uuids(connection, uuids) | {"b_batch": batch})
-
-
-def _pass_uuids(connection: sa.Connection, uuids: Iterable[str]) -> dict[str, str]:
-    return pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
+    connection.execute(release, pass_uuids(uuids) | {"b_batch": batch})
 
 
 def _note_tried(connection: sa.Connection, numbers: Mapping[str, int], at: datetime | None) -> None:

@@ -104,7 +104,7 @@ def find_waiting_config_change(connection: sa.Connection, uuid: str) -> ConfigCh
 
 def find_waiting_config_changes(connection: sa.Connection, uuids: Collection[str]) -> dict[str, ConfigChangeRow]:
     """Return the same of each of these resources that has one."""
-    found = connection.execute(_build_list_waiting(connection.dialect.name), pass_uuids(connection, uuids))
+    found = connection.execute(_build_list_waiting(connection.dialect.name), pass_uuids(uuids))
     return {row.resource_uuid: _read(row) for row in found}
 
 
