@@ -23,8 +23,8 @@ MOMENT = Moment()
 
 
 def pass_rows(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return rows as the parameter of a statement that has `rows_as_table` in it."""
-    written = [_write_moments(row, connection.dialect) for row in rows]
+    """Return rows as the parameter of a statement that has `rows_as_table` in it; bytes go to a PostgreSQL only."""
+    written = [_write_row(row, connection.dialect) for row in rows]
     return {PARAMETER: msgspec.json.encode(written).decode()}
 
 
@@ -91,15 +91,17 @@ def _spell_column(dialect: str, column: sa.ColumnElement[Any]) -> sa.ColumnEleme
     return column
 
 
-def _write_moments(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
-    """Write moments as the store does: SQLite compares them as the texts that it keeps."""
-    return {name: _write(value, dialect) if isinstance(value, datetime) else value for name, value in row.items()}
+def _write_row(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
+    """Write moments as the store does, as which SQLite compares them, and bytes as PostgreSQL reads them."""
+    return {name: _write(value, dialect) if isinstance(value, (datetime, bytes)) else value for name, value in row.items()}
 
 
-def _write(moment: datetime, dialect: sa.Dialect) -> str:
+def _write(value: datetime | bytes, dialect: sa.Dialect) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
     # Nearly all are in UTC already; this is done for each moment of each row.
-    if moment.tzinfo is UTC and dialect.name == "sqlite":
-        return moment.isoformat(" ", "microseconds")[:-6]
-    kept = MOMENT.process_bind_param(moment, dialect)
+    if value.tzinfo is UTC and dialect.name == "sqlite":
+        return value.isoformat(" ", "microseconds")[:-6]
+    kept = MOMENT.process_bind_param(value, dialect)
     assert kept is not None
     return kept.isoformat(" ", "microseconds")
