@@ -171,7 +171,7 @@ async def test_who_comes_while_others_are_written_waits_until_they_are(postgres_
     await asyncio.sleep(0)
     may_end.set()
 
-    assert ["a of 1", "b of 2", "c of 2"] == await asyncio.gather(first, second, third)
+    assert ["a of 1", "b of 2", "c of 2"] == [await each for each in (first, second, third)]
     assert not was_written
     database.close()
 

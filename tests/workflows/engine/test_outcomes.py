@@ -105,13 +105,13 @@ async def test_a_workflow_begins_and_ends_without_the_engines_threads(database: 
 
     async with _working(database, work) as engine:
         instance = _get_dbos_instance()
-        threads = instance._executor
+        threads = instance._executor  # noqa: SLF001
         held = [threads.submit(may_end.wait) for _ in range(EXECUTOR_THREADS)]
         with database.transaction() as connection:
             engine.enqueue(connection, "work", "work:1", UUID)
         try:
             await eventually(lambda: _count(database, engine, {"work:1": None}, Status.DONE) == 1)
-            await eventually(lambda: not instance._active_workflows_set.activeList())
+            await eventually(lambda: not instance._active_workflows_set.activeList())  # noqa: SLF001
         finally:
             may_end.set()
         assert all(each.result() for each in held)

@@ -93,7 +93,9 @@ def _spell_column(dialect: str, column: sa.ColumnElement[Any]) -> sa.ColumnEleme
 
 def _write_row(row: Mapping[str, Any], dialect: sa.Dialect) -> dict[str, Any]:
     """Write moments as the store does, as which SQLite compares them, and bytes as PostgreSQL reads them."""
-    return {name: _write(value, dialect) if isinstance(value, (datetime, bytes)) else value for name, value in row.items()}
+    return {
+        name: _write(value, dialect) if isinstance(value, (datetime, bytes)) else value for name, value in row.items()
+    }
 
 
 def _write(value: datetime | bytes, dialect: sa.Dialect) -> str:

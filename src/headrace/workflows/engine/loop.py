@@ -12,9 +12,7 @@ class WorkflowLoop(BackgroundEventLoop):
     """The engine's own, on the loop that the web is on too: uvloop's, where `headrace[fast]` has brought it."""
 
     def __init__(self, needs_no_thread: Callable[[], bool]) -> None:
-        """`needs_no_thread` says of a call that is meant for a thread, in the context of whoever makes it, that it
-        waits for nothing.
-        """
+        """`needs_no_thread` says, where somebody has a thread call something, whether that waits for nothing."""
         super().__init__()
         self._needs_no_thread = needs_no_thread
 

@@ -102,7 +102,10 @@ class Subscriptions:
         going_on = [
             uuid
             for uuid, number in asked
-            if uuid in rows and rows[uuid].state is State.PROVISIONED and uuid in wanted and wanted[uuid].number == number
+            if uuid in rows
+            and rows[uuid].state is State.PROVISIONED
+            and uuid in wanted
+            and wanted[uuid].number == number
         ]
         sights = find_sights(connection, secrets, going_on, lines=(), kinds=(CREDENTIALS,))
         known = {uuid: read_credentials(sights[uuid].find(CREDENTIALS)) for uuid in going_on}
@@ -118,5 +121,5 @@ class Subscriptions:
         now, numbers = self._core.clock(), dict(sorted(taken))
         save_subscribed(connection, numbers, now=now)
         settle_notices_of(connection, numbers, by="subscription", now=now, kinds=[NoticeKind.SUBSCRIPTION_FAILED])
-        add_events(connection, TimelineName.SUBSCRIPTION_MADE, dict.fromkeys(numbers, {}), now=now)
+        add_events(connection, TimelineName.SUBSCRIPTION_MADE, {uuid: {} for uuid in numbers}, now=now)
         return [None] * len(taken)
