@@ -160,7 +160,7 @@ async def live_through_bad_days(pair: Pair) -> tuple[dict[str, str], str]:
 async def deliver(pair: Pair, uuid: str) -> dict[str, str]:
     """Deliver what is signed right and what is forged; return the secrets with which Heroku proves itself."""
     ours = make_credentials()
-    await pair.parts.database.write(save_credentials, pair.parts.secrets, uuid, ours)
+    await pair.parts.database.write(save_credentials, pair.parts.secrets, {uuid: ours})
     for signing in (ours.secret, Secret("forged")):
         signature = sign_delivery(b"{}", secret=signing)
         headers = {"Authorization": ours.authorization.reveal(), SIGNATURE_HEADER: signature}

@@ -48,7 +48,7 @@ async def test_an_event_that_cannot_be_kept_as_it_is_is_taken(database_url: str)
     async with play_pair(database_url, has_worker=False, HEADRACE_API_TOKEN=TOKEN) as pair:
         await _import(pair)
         credentials = make_credentials()
-        await pair.parts.database.write(save_credentials, pair.parts.secrets, UUID, credentials)
+        await pair.parts.database.write(save_credentials, pair.parts.secrets, {UUID: credentials})
         event = make_event(include="api:collaborator", data={"app": {"id": "a\0b"}})
         odd = await deliver(pair, UUID, event, credentials=credentials)
         extreme = await deliver(pair, UUID, make_event(updated_at=EXTREMES[0]), credentials=credentials)

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from functools import partial
+from threading import Event
 from time import monotonic
 
 import pytest
@@ -26,6 +27,7 @@ from relays import losing
 LONG_SECONDS = 600.0
 # Longer than a writer needs to begin, on a busy machine too.
 A_MOMENT = 1.0
+SHORT_SECONDS = 0.001
 TABLE = sa.Table(
     "note",
     sa.MetaData(),
@@ -154,6 +156,38 @@ async def test_who_comes_while_nothing_is_written_waits_for_nobody(database: Dat
 
     assert ["a of 1", "b of 1", "c of 1"] == written
     assert LONG_SECONDS > monotonic() - began_at
+
+
+async def test_who_comes_while_others_are_written_waits_until_they_are(postgres_url: str) -> None:
+    """However long that takes, and though other writers are idle: then all go together."""
+    database, may_end = Database(postgres_url), Event()
+    await database.write(TABLE.metadata.create_all)
+    held = _Held(may_end)
+    write = partial(database.write_together, held, gathered_for=SHORT_SECONDS)
+    first, second = asyncio.create_task(write("a")), asyncio.create_task(write("b"))
+    await asyncio.to_thread(held.begun.wait)
+    was_written, _ = await asyncio.wait([second], timeout=A_MOMENT)
+    third = asyncio.create_task(write("c"))
+    await asyncio.sleep(0)
+    may_end.set()
+
+    assert ["a of 1", "b of 2", "c of 2"] == [await each for each in (first, second, third)]
+    assert not was_written
+    database.close()
+
+
+class _Held:
+    """A query that does not end with the first of what it writes before it may."""
+
+    def __init__(self, may_end: Event) -> None:
+        self.begun = Event()
+        self._may_end = may_end
+
+    def __call__(self, connection: sa.Connection, names: Sequence[str]) -> list[str]:
+        self.begun.set()
+        if "a" in names:
+            self._may_end.wait()
+        return add_all(connection, names)
 
 
 async def test_what_was_gathered_is_written_at_the_end(database_url: str) -> None:

@@ -1,17 +1,20 @@
 """The secret table on both databases: sealed at rest, found again, rotated."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from headrace.encryption import KeyRing, make_key
 from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, Token
 from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import placement_check, secret
-from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, TOKEN, SecretStore
+from headrace.store.state.secrets import GRANT, LOG_DRAIN_TOKEN, TOKEN, Sealing, SecretStore
 from store.making import HOUR, NOON, add_resource
 
 GRANTED = Grant(code=Secret("the-grant-code"), expires_at=NOON + timedelta(minutes=5))
@@ -30,6 +33,26 @@ async def test_a_secret_is_saved_found_replaced_and_deleted(database: Database) 
     assert await database.read(store.find, uuid, GRANT) is None
     await database.write(store.delete, uuid, LOG_DRAIN_TOKEN)
     assert await database.read(store.find, uuid, LOG_DRAIN_TOKEN) is None
+
+
+async def test_many_secrets_are_one_statement(postgres_url: str) -> None:
+    """Over a network each would wait for its own answer; of two for the same the latter counts."""
+    store, are_repeated = SecretStore(KeyRing.parse(make_key())), Counter[bool]()
+
+    def count(*about: Any) -> None:
+        are_repeated[about[-1]] += 1
+
+    database = Database(postgres_url)
+    with database.transaction() as connection:
+        uuids = [add_resource(connection, f"acme-{number}") for number in range(3)]
+        event.listen(connection, "before_cursor_execute", count)
+        sealings = [Sealing(uuid, kind, f"{kind} {uuid}", NOON) for uuid in uuids for kind in (TOKEN, LOG_DRAIN_TOKEN)]
+        store.save_all(connection, [Sealing(uuids[0], TOKEN, "an older one"), *sealings])
+
+    assert {False: 1} == are_repeated
+    for each in sealings:
+        assert each.text == await database.read(store.find, each.uuid, each.kind)
+    database.close()
 
 
 async def test_a_grant_and_a_token_come_back_with_their_expiry(database: Database) -> None:

@@ -70,7 +70,7 @@ async def test_one_that_could_not_be_had_is_claimed_again_after_a_while(database
 async def test_one_that_was_had_is_not_claimed_again(database: Database) -> None:
     uuid = await add(database)
     await claim(database)
-    await database.write(save_subscribed, uuid, number=1, now=NOON + HOUR)
+    await database.write(save_subscribed, {uuid: 1}, now=NOON + HOUR)
     row = await database.read(find_subscription, uuid)
 
     assert [] == await claim(database, now=NOON + 9 * DAY)
@@ -84,7 +84,7 @@ async def test_one_that_is_not_what_is_wanted_now_is_claimed_again(database: Dat
     uuid = await add(database)
     await claim(database)
     again = await claim(database, **wanted)  # type: ignore[arg-type]
-    await database.write(save_subscribed, uuid, number=1, now=NOON + HOUR)
+    await database.write(save_subscribed, {uuid: 1}, now=NOON + HOUR)
     row = await database.read(find_subscription, uuid)
 
     assert [(uuid, 2)] == again

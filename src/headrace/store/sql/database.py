@@ -175,7 +175,8 @@ class Database:
         """Write an item by a query that takes many, with those that come meanwhile.
 
         The query returns a result for each item, and is the same for two items if it is equal. Where one item spoils
-        it, each is written by itself. One that comes while others are written waits for more, for so many seconds.
+        it, each is written by itself. One that comes while others are written waits for more until they are, and for so
+        many seconds at the least.
 
         Raises:
             Superseded: whoever calls this runs behind a fence, and has been taken over.

@@ -6,8 +6,9 @@ share their statements as well. Where one of a group fails, all are run once mor
 their own. Whoever writes behind a fence does so here too: of all that share a commit the database is asked at once.
 What only reads can be read for many in the same way.
 
-Whoever is in no hurry may be gathered: the first is written at once, and whoever comes meanwhile waits for others, some
-milliseconds. Many who work at the same time come one by one, each just late for the one before.
+Whoever is in no hurry may be gathered: the first is written at once, and whoever comes meanwhile waits until it is,
+some milliseconds at the least, and goes with the others. Many who work at the same time come one by one, each just late
+for the one before; the more there is to do, the longer a write takes, and the more are gathered behind it.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
 the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
@@ -111,7 +112,7 @@ class GroupCommit:
     ) -> "asyncio.Future[T]":
         """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
 
-        While others are written it may wait for more, for so many seconds.
+        While others are written it may wait until they are, and for so many seconds at the least.
 
         Raises:
             RuntimeError: the database is closed.
@@ -136,19 +137,23 @@ class GroupCommit:
             self._gather_behind([write], key, seconds)
 
     def _gather_behind(self, writes: list[Write], key: _Key, seconds: float) -> None:
-        """Have these written, and gather who comes meanwhile, for so long."""
+        """Have these written, and gather who comes until they are, and for so long at the least."""
         gathered = self._gathered[key] = []
         self._put(writes)
-        timer = key[0].call_later(seconds, self._pass_on, key, seconds)
+        loop = key[0]
+        until = loop.time() + seconds
 
-        def rest(_done: object) -> None:
+        def go_on(_done: object) -> None:
             # Where nobody came meanwhile, nobody is waited for: one resource's steps come one after the other.
             with self._lock:
-                if self._gathered.get(key) is gathered and not gathered:
-                    timer.cancel()
+                if self._gathered.get(key) is not gathered:
+                    return
+                if not gathered:
                     del self._gathered[key]
+                    return
+            loop.call_at(until, self._pass_on, key, seconds)
 
-        writes[-1].done.add_done_callback(rest)
+        writes[-1].done.add_done_callback(go_on)
 
     def _pass_on(self, key: _Key, seconds: float) -> None:
         """Have written what was gathered, and gather on."""

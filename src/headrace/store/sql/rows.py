@@ -23,10 +23,11 @@ MOMENT = Moment()
 
 
 def pass_rows(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return rows as the parameter of a statement that has `rows_as_table` in it."""
-    spelt = _SpeltMoments(connection.dialect)
+    """Return rows as the parameter of a statement that has `rows_as_table` in it; bytes go to a PostgreSQL only."""
+    spelt = _Spelt(connection.dialect)
     written = [
-        {name: spelt[value] if isinstance(value, datetime) else value for name, value in row.items()} for row in rows
+        {name: spelt[value] if isinstance(value, (datetime, bytes)) else value for name, value in row.items()}
+        for row in rows
     ]
     return {PARAMETER: msgspec.json.encode(written).decode()}
 
@@ -94,18 +95,23 @@ def _spell_column(dialect: str, column: sa.ColumnElement[Any]) -> sa.ColumnEleme
     return column
 
 
-class _SpeltMoments(dict[datetime, str]):
-    """Moments as the store writes them: SQLite compares them as the texts that it keeps.
+class _Spelt(dict[datetime | bytes, str]):
+    """Moments as the store writes them, as which SQLite compares them, and bytes as PostgreSQL reads them.
 
-    Each is spelt once for all rows that have it: those of one batch have most in common.
+    Each is spelt once for all rows that have it: those of one batch have most moments in common.
     """
 
     def __init__(self, dialect: sa.Dialect) -> None:
         super().__init__()
         self._dialect = dialect
 
-    def __missing__(self, moment: datetime) -> str:
-        kept = MOMENT.process_bind_param(moment, self._dialect)
-        assert kept is not None
-        text = self[moment] = kept.isoformat(" ", "microseconds")
+    def __missing__(self, value: datetime | bytes) -> str:
+        text = self[value] = self._spell(value)
         return text
+
+    def _spell(self, value: datetime | bytes) -> str:
+        if isinstance(value, bytes):
+            return f"\\x{value.hex()}"
+        kept = MOMENT.process_bind_param(value, self._dialect)
+        assert kept is not None
+        return kept.isoformat(" ", "microseconds")

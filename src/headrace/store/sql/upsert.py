@@ -55,7 +55,7 @@ def raise_to(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str
 def upsert_as_table(
     connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, changes: tuple[str, ...]
 ) -> None:
-    """Do the same for many rows of texts and moments, in one statement."""
+    """Do the same for rows of texts, moments and, on PostgreSQL, bytes, in one statement; each has another key."""
     statement = _build_upsert_as_table(table, connection.dialect.name, tuple(rows[0]), changes)
     connection.execute(statement, pass_rows(connection, rows))
 

@@ -15,7 +15,7 @@ from headrace.errors import SealBroken
 from headrace.models import Grant, Secret, State, Token
 from headrace.store.sql.rows import as_one_value, pass_rows, pass_uuids, read_rows, rows_as_table, select_uuids
 from headrace.store.sql.tables.schema import resource, secret
-from headrace.store.sql.upsert import upsert_all
+from headrace.store.sql.upsert import upsert_all, upsert_as_table
 from headrace.store.state.due import select_batch
 
 GRANT = "grant"
@@ -100,17 +100,20 @@ class SecretStore:
 
     def save_all(self, connection: sa.Connection, sealings: Sequence[Sealing]) -> None:
         """Seal and store texts, each in place of what there was of its kind; there may be none."""
+        latest = {(each.uuid, each.kind): each for each in sealings}
         rows = [
             {
-                "resource_uuid": each.uuid,
-                "kind": each.kind,
-                "sealed": self._keys.seal(each.text, row=name_row(each.uuid, each.kind)),
+                "resource_uuid": uuid,
+                "kind": kind,
+                "sealed": self._keys.seal(each.text, row=name_row(uuid, kind)),
                 "expires_at": each.expires_at,
             }
-            for each in sealings
+            for (uuid, kind), each in latest.items()
         ]
         if rows:
-            upsert_all(connection, secret, rows, changes=("sealed", "expires_at"))
+            # SQLite, which takes no bytes out of a text before its version 3.41, answers no statement over a network.
+            save = upsert_all if connection.dialect.name == "sqlite" else upsert_as_table
+            save(connection, secret, rows, changes=("sealed", "expires_at"))
 
     def find(self, connection: sa.Connection, uuid: str, kind: str) -> str | None:
         """Return the text, None when there is none, or raise SealBroken."""

@@ -1,9 +1,11 @@
 """Queries about webhooks: which subscriptions Heroku has been asked for, and which events have been taken."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -11,14 +13,15 @@ import sqlalchemy as sa
 from headrace.errors import SealBroken
 from headrace.models import Secret, State
 from headrace.protocol.webhooks import Credentials, Event, digest_authorization
+from headrace.store.sql.rows import MOMENT, pass_rows, pass_uuids, rows_as_table, select_uuids
 from headrace.store.sql.tables.schema import (
     resource,
     secret,
     webhook_event,
     webhook_subscription,
 )
-from headrace.store.sql.upsert import insert_new, upsert
-from headrace.store.state.secrets import TOKEN, SecretStore
+from headrace.store.sql.upsert import insert_new, upsert_as_table
+from headrace.store.state.secrets import TOKEN, Sealing, SecretStore
 
 CREDENTIALS = "webhook"
 
@@ -59,41 +62,68 @@ def claim_unsubscribed(
     )
     # What names a resource locks it, on PostgreSQL: in the one order, as `lock_resources` does.
     claimed = sorted((uuid, count + 1) for uuid, count in connection.execute(query))
-    for uuid, number in claimed:
-        row = {"resource_uuid": uuid, "number": number, "url": url, "include": joined, "asked_at": now}
-        changes = ("number", "url", "include", "asked_at", "subscribed_at")
-        upsert(connection, webhook_subscription, {**row, "subscribed_at": None}, changes=changes)
+    same = {"url": url, "include": joined, "asked_at": now, "subscribed_at": None}
+    rows = [{"resource_uuid": uuid, "number": number, **same} for uuid, number in claimed]
+    if rows:
+        upsert_as_table(connection, webhook_subscription, rows, changes=("number", *same))
     return claimed
 
 
 def find_subscription(connection: sa.Connection, uuid: str) -> SubscriptionRow | None:
-    query = sa.select(webhook_subscription).where(webhook_subscription.c.resource_uuid == uuid)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
+    return find_subscriptions(connection, [uuid]).get(uuid)
+
+
+def find_subscriptions(connection: sa.Connection, uuids: Collection[str]) -> dict[str, SubscriptionRow]:
+    """Return what Heroku was last asked to tell of these resources, as far as it was."""
+    found = connection.execute(_build_find(connection.dialect.name), pass_uuids(uuids))
+    return {row.resource_uuid: _read(row) for row in found}
+
+
+def _read(row: sa.Row[Any]) -> SubscriptionRow:
     include = tuple(row.include.split(","))
     return SubscriptionRow(number=row.number, url=row.url, include=include, subscribed_at=row.subscribed_at)
 
 
-def save_subscribed(connection: sa.Connection, uuid: str, *, number: int, now: datetime) -> None:
-    """Record that Heroku has taken what it was asked, unless it has been asked for something else since."""
-    known = webhook_subscription
-    connection.execute(
-        sa.update(known).where(known.c.resource_uuid == uuid, known.c.number == number).values(subscribed_at=now)
-    )
+def save_subscribed(connection: sa.Connection, numbers: Mapping[str, int], *, now: datetime) -> None:
+    """Record that Heroku has taken what it was asked of resources, unless it has been asked for something else since.
+
+    `numbers` has how often it had been asked, by uuid.
+    """
+    rows = ({"uuid": uuid, "number": number} for uuid, number in numbers.items())
+    connection.execute(_build_save_subscribed(connection.dialect.name), pass_rows(connection, rows) | {"b_now": now})
 
 
-def save_credentials(connection: sa.Connection, secrets: SecretStore, uuid: str, credentials: Credentials) -> None:
-    text = msgspec.json.encode([credentials.secret.reveal(), credentials.authorization.reveal()]).decode()
-    secrets.save(connection, uuid, CREDENTIALS, text)
+@cache
+def _build_find(dialect: str) -> sa.Select[Any]:
+    return sa.select(webhook_subscription).where(webhook_subscription.c.resource_uuid.in_(select_uuids(dialect)))
+
+
+@cache
+def _build_save_subscribed(dialect: str) -> sa.Update:
+    known, rows = webhook_subscription, rows_as_table(dialect, uuid=sa.Text(), number=sa.Integer())
+    is_it = (known.c.resource_uuid == rows.c.uuid, known.c.number == rows.c.number)
+    return sa.update(known).where(*is_it).values(subscribed_at=sa.bindparam("b_now", type_=MOMENT))
+
+
+def save_credentials(connection: sa.Connection, secrets: SecretStore, proofs: Mapping[str, Credentials]) -> None:
+    """Keep, by uuid, what the deliveries about resources will have to prove."""
+    secrets.save_all(connection, [Sealing(uuid, CREDENTIALS, _write(proof)) for uuid, proof in proofs.items()])
 
 
 def find_credentials(connection: sa.Connection, secrets: SecretStore, uuid: str) -> Credentials | None:
-    text = secrets.find(connection, uuid, CREDENTIALS)
+    return read_credentials(secrets.find(connection, uuid, CREDENTIALS))
+
+
+def read_credentials(text: str | None) -> Credentials | None:
+    """Return credentials out of the text that they are kept as."""
     if text is None:
         return None
     secret, authorization = msgspec.json.decode(text, type=tuple[str, str])
     return Credentials(secret=Secret(secret), authorization=Secret(authorization))
+
+
+def _write(credentials: Credentials) -> str:
+    return msgspec.json.encode([credentials.secret.reveal(), credentials.authorization.reveal()]).decode()
 
 
 def retire_credentials(connection: sa.Connection, secrets: SecretStore, uuid: str) -> None:

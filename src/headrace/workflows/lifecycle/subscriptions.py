@@ -4,7 +4,7 @@ They are looked after for as long as the worker runs, because a new release may 
 one did, and Heroku may have declined for a while. A subscription ends with its add-on.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -15,15 +15,19 @@ from headrace.client import HerokuClient
 from headrace.hooks.registry import Hooks
 from headrace.models import State
 from headrace.protocol.lifecycle import WorkflowKind
-from headrace.protocol.webhooks import subscribe
+from headrace.protocol.webhooks import Credentials, subscribe
 from headrace.protocol.wire import Request, Response
-from headrace.store.state.notices import NoticeKind, settle_notices
-from headrace.store.state.resources import lock_resource
-from headrace.store.state.timeline import TimelineName, add_event
+from headrace.store.sql.group_commit import GATHERED_SECONDS
+from headrace.store.state.notices import NoticeKind, settle_notices_of
+from headrace.store.state.resources import lock_rows
+from headrace.store.state.sights import find_sights
+from headrace.store.state.timeline import TimelineName, add_events
 from headrace.store.state.webhooks import (
+    CREDENTIALS,
+    SubscriptionRow,
     claim_unsubscribed,
-    find_credentials,
-    find_subscription,
+    find_subscriptions,
+    read_credentials,
     save_credentials,
     save_subscribed,
 )
@@ -38,6 +42,8 @@ from headrace.workflows.lifecycle.steps import record_notice
 BATCH = 50
 # What could not be had is asked for again after this; until then placements are kept current by asking alone.
 RETRY_AFTER = timedelta(days=1)
+
+Chain = Generator[Request, Response, None]
 
 
 class Subscriptions:
@@ -72,33 +78,48 @@ class Subscriptions:
             retry_after=RETRY_AFTER,
             limit=BATCH,
         )
-        for uuid, number in claimed:
+        if claimed:
             kind = WorkflowKind.SUBSCRIBE
-            workflow_id = build_id(kind, uuid, which=number)
-            self._core.engine.enqueue(connection, kind, workflow_id, uuid, number, queue=EVENT_QUEUE)
+            asked = {build_id(kind, uuid, which=number): (uuid, number) for uuid, number in claimed}
+            self._core.engine.enqueue_all(connection, kind, asked, queue=EVENT_QUEUE)
         return len(claimed)
 
     async def _subscribe(self, uuid: str, number: int) -> None:
         """What deliveries have to prove is stored first: no crash leaves a subscription that nobody can verify."""
-        prepared = await self._core.database.write(self._prepare, uuid, number)
+        write = partial(self._core.database.write_together, gathered_for=GATHERED_SECONDS)
+        prepared = await write(self._prepare, (uuid, number))
         if prepared is not None:
             await self._client.drive(uuid, prepared)
-            await self._core.database.write(self._record, uuid, number)
+            await write(self._record, (uuid, number))
 
-    def _prepare(self, connection: sa.Connection, uuid: str, number: int) -> Generator[Request, Response, None] | None:
-        """Return the requests to send; None for a resource on its way out, or when more is wanted by now."""
-        row = lock_resource(connection, uuid)
-        wanted = find_subscription(connection, uuid)
-        if row is None or row.state is not State.PROVISIONED or wanted is None or wanted.number != number:
-            return None
-        credentials = find_credentials(connection, self._core.secrets, uuid)
-        if credentials is None:
-            credentials = make_credentials()
-            save_credentials(connection, self._core.secrets, uuid, credentials)
+    def _prepare(self, connection: sa.Connection, asked: Sequence[tuple[str, int]]) -> list[Chain | None]:
+        """Return the requests to send; None for a resource on its way out, or when more is wanted by now.
+
+        Of resources, each with how often it has been asked.
+        """
+        uuids, secrets = [uuid for uuid, _ in asked], self._core.secrets
+        rows, wanted = lock_rows(connection, uuids), find_subscriptions(connection, uuids)
+        going_on = [
+            uuid
+            for uuid, number in asked
+            if uuid in rows
+            and rows[uuid].state is State.PROVISIONED
+            and uuid in wanted
+            and wanted[uuid].number == number
+        ]
+        sights = find_sights(connection, secrets, going_on, lines=(), kinds=(CREDENTIALS,))
+        known = {uuid: read_credentials(sights[uuid].find(CREDENTIALS)) for uuid in going_on}
+        made = {uuid: make_credentials() for uuid, credentials in known.items() if credentials is None}
+        save_credentials(connection, secrets, made)
+        chains = {uuid: self._build(wanted[uuid], uuid, known[uuid] or made[uuid]) for uuid in going_on}
+        return [chains.get(uuid) for uuid in uuids]
+
+    def _build(self, wanted: SubscriptionRow, uuid: str, credentials: Credentials) -> Chain:
         return subscribe(uuid, url=f"{wanted.url}/{uuid}", include=wanted.include, credentials=credentials)
 
-    def _record(self, connection: sa.Connection, uuid: str, number: int) -> None:
-        now = self._core.clock()
-        save_subscribed(connection, uuid, number=number, now=now)
-        settle_notices(connection, uuid, by="subscription", now=now, kinds=[NoticeKind.SUBSCRIPTION_FAILED])
-        add_event(connection, uuid, TimelineName.SUBSCRIPTION_MADE, now=now)
+    def _record(self, connection: sa.Connection, taken: Sequence[tuple[str, int]]) -> list[None]:
+        now, numbers = self._core.clock(), dict(sorted(taken))
+        save_subscribed(connection, numbers, now=now)
+        settle_notices_of(connection, numbers, by="subscription", now=now, kinds=[NoticeKind.SUBSCRIPTION_FAILED])
+        add_events(connection, TimelineName.SUBSCRIPTION_MADE, {uuid: {} for uuid in numbers}, now=now)
+        return [None] * len(taken)
