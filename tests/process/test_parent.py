@@ -5,16 +5,17 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import family
-from headrace.process.parent import Child, is_over
+from headrace.process.parent import ASKED_TO_STOP, Child, Parent, is_over
 from headrace.testing import eventually
 
 LIVE = ["live"]
@@ -80,6 +81,26 @@ async def test_a_signal_may_come_to_all_and_more_than_once(tmp_path: Path) -> No
         status = await family.wait()
 
     assert (0, ["web ended", "worker ended"]) == (status, family.read()[4:])
+
+
+def test_a_signal_and_the_words_of_those_who_had_it_too_may_be_heard_together() -> None:
+    """On a busy machine the parent is the last to run."""
+    web, worker = Child("web", []), Child("worker", [])
+    parent = Parent(web, worker)
+    with ExitStack() as stack:
+
+        def link(word: bytes) -> socket.socket:
+            ours, its = (stack.enter_context(end) for end in socket.socketpair())
+            its.send(word)
+            return ours
+
+        parent.signals = link(bytes([signal.SIGTERM]))
+        for child in (web, worker):
+            child.pid, child.leash = os.getpid(), link(ASKED_TO_STOP)
+        parent._wait()  # noqa: SLF001 - what happens to be ready in one round
+
+    assert parent.stopped_at is not None
+    assert 0 == parent.status
 
 
 @pytest.mark.parametrize("who", ["web", "worker"])
