@@ -7,7 +7,6 @@ from threading import Event
 from typing import Any
 
 import sqlalchemy as sa
-from dbos._dbos import _get_dbos_instance
 from dbos._sys_db import SystemDatabase
 from sqlalchemy import event
 
@@ -18,7 +17,7 @@ from headrace.workflows.engine.ledger import Claim, Status, workflow_status
 from headrace.workflows.engine.outcomes import record_done
 from headrace.workflows.engine.port import CONCURRENCY, QUEUE, Engine
 from headrace.workflows.engine.run import Run
-from headrace.workflows.engine.runtime import EXECUTOR_THREADS, SERIALIZER, find_schema
+from headrace.workflows.engine.runtime import SERIALIZER, find_schema
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 TOKEN = "of-this-taking"
@@ -95,26 +94,6 @@ async def test_workflows_that_end_together_are_recorded_together_and_once(databa
     recorded = [statement for statement in sent if "completed_at" in statement and statement.startswith("UPDATE")]
     assert 0 < len(recorded) < count
     assert not [statement for statement in sent if "WITH updated" in statement]
-
-
-async def test_a_workflow_begins_and_ends_without_the_engines_threads(database: Database) -> None:
-    """It would be handed to one before it begins, and to one once it is recorded."""
-    may_end = Event()
-
-    async def work(_run: Run, _uuid: str, _argument: Any) -> None: ...
-
-    async with _working(database, work) as engine:
-        instance = _get_dbos_instance()
-        threads = instance._executor  # noqa: SLF001
-        held = [threads.submit(may_end.wait) for _ in range(EXECUTOR_THREADS)]
-        with database.transaction() as connection:
-            engine.enqueue(connection, "work", "work:1", UUID)
-        try:
-            await eventually(lambda: _count(database, engine, {"work:1": None}, Status.DONE) == 1)
-            await eventually(lambda: not instance._active_workflows_set.activeList())  # noqa: SLF001
-        finally:
-            may_end.set()
-        assert all(each.result() for each in held)
 
 
 async def test_what_cannot_be_recorded_with_others_is_recorded_by_the_engine(sqlite_url: str) -> None:

@@ -59,8 +59,7 @@ IN_USE_BY_YOU = (
     "Your own code uses DBOS in this process, which has room for one user of it. Say `asgi(has_worker=False)`, and run "
     "`headrace worker MODULE:SERVICE` beside this process."
 )
-# Whether what runs, a workflow, has begun, and whether it is recorded as done.
-_has_begun: ContextVar[bool] = ContextVar("has_begun", default=False)
+# Whether what runs, a workflow, is recorded as done.
 _is_recorded: ContextVar[bool] = ContextVar("is_recorded", default=False)
 # Whose engine it is that DBOS, which has one in a process, has now.
 _owner: Database | None = None
@@ -95,7 +94,7 @@ class DbosRuntime:
         DBOS(config={**config, "system_database_engine": engine})
         instance = _get_dbos_instance()
         self.room = instance._active_workflows_set = Room(self._note_room)  # noqa: SLF001
-        instance._background_event_loop = WorkflowLoop(_needs_no_thread)  # noqa: SLF001
+        instance._background_event_loop = WorkflowLoop()  # noqa: SLF001
         self._client = DBOSClient(
             system_database_engine=engine,
             dbos_system_schema=find_schema(database),
@@ -109,7 +108,6 @@ class DbosRuntime:
 
         async def run_workflow(uuid: str, argument: Any) -> None:
             claim = self._find_claim()
-            _has_begun.set(True)
             try:
                 await function(claim, uuid, argument)
             except BaseException as error:
@@ -240,11 +238,6 @@ def _let_go() -> None:
     global _owner  # noqa: PLW0603
     DBOS.destroy(destroy_registry=True)
     _owner = None
-
-
-def _needs_no_thread() -> bool:
-    """Whether what the engine calls for a workflow waits for nothing: before it begins, and once it is recorded."""
-    return _is_recorded.get() or (get_local_dbos_context() is not None and not _has_begun.get())
 
 
 def _end_idle_threads(instance: DBOS) -> None:
