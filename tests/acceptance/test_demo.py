@@ -47,7 +47,7 @@ def test_once_as_json_prints_what_programs_read(processes: Processes) -> None:
     cards = [card for found in stages.values() for column in found.values() for card in column] + board["uncoupled"]
     assert (0, []) == (status, demo.err)
     assert ["built_at", "heroku_silent_since", "complete", "pipelines", "uncoupled", "unknown"] == list(board)
-    assert [["id", "name", "columns", "stages"]] * 5 == [list(pipeline) for pipeline in board["pipelines"]]
+    assert [["id", "name", "columns", "stages", "digest"]] * 5 == [list(pipeline) for pipeline in board["pipelines"]]
     assert [MEMBERS] * 22 == [list(card)[:4] for card in cards]
     assert {"provisioned"} == {card["state"] for card in cards}
     assert PIPELINES == list(stages)

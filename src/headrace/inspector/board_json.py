@@ -34,7 +34,6 @@ class CardShape(TypedDict):
     `message` is what the customer was told of a provision that failed. `digest` is of all this but `checked_at`.
     """
 
-    digest: str
     resource: str
     app: str
     plan: str
@@ -51,6 +50,7 @@ class CardShape(TypedDict):
     outcome: str | None
     message: str | None
     panel: PanelShape | None
+    digest: str
 
 
 class PipelineShape(TypedDict):
@@ -60,11 +60,11 @@ class PipelineShape(TypedDict):
     resource. `digest` is of all this.
     """
 
-    digest: str
     id: str
     name: str | None
     columns: list[str]
     stages: dict[str, list[CardShape]]
+    digest: str
 
 
 class BoardHead(TypedDict):
@@ -96,11 +96,11 @@ CardRun = tuple[int, int, str | None]
 class ChangedPipelineShape(TypedDict):
     """A pipeline that a reader has not; of its cards, those that the reader has are runs."""
 
-    digest: str
     id: str
     name: str | None
     columns: list[str]
     stages: dict[str, list[CardShape | CardRun]]
+    digest: str
 
 
 class ChangesShape(BoardHead):
@@ -138,7 +138,6 @@ def changes_as_json(board: Board, known: Known, *, period: int = 0) -> ChangesSh
 
 def _pipeline_as_json(pipeline: BoardPipeline, digest: str, parts: BoardParts) -> ChangedPipelineShape:
     return {
-        "digest": digest,
         "id": pipeline.id,
         "name": pipeline.name,
         "columns": [str(column.stage) for column in pipeline.columns],
@@ -147,6 +146,7 @@ def _pipeline_as_json(pipeline: BoardPipeline, digest: str, parts: BoardParts) -
             for column in pipeline.columns
             if column.cards
         },
+        "digest": digest,
     }
 
 
@@ -165,7 +165,6 @@ def _cards_as_json(cards: Sequence[Card], parts: BoardParts, *, is_line: bool = 
 def _card_as_json(card: Card, digest: str) -> CardShape:
     resource = card.resource
     fields: CardShape = {
-        "digest": digest,
         "resource": resource.name,
         "app": resource.app.name or resource.app.id,
         "plan": resource.plan,
@@ -180,6 +179,7 @@ def _card_as_json(card: Card, digest: str) -> CardShape:
         "outcome": resource.outcome and str(resource.outcome),
         "message": resource.message,
         "panel": _panel_as_json(resource.panel) if resource.panel else None,
+        "digest": digest,
     }
     if resource.moved_from is not None:
         fields["moved_from"] = str(resource.moved_from)
