@@ -184,4 +184,4 @@ async def test_demo_once_prints_the_board_as_json(tmp_path: Path) -> None:
     assert {"provisioned"} == {card["state"] for card in [*cards, *board["uncoupled"]]}
     for card in cards:
         assert {"resource", "app", "plan", "state", "uuid", "region", "since", "checked_at", "stale"} <= set(card)
-    assert {"id", "name", "columns", "stages"} == set(board["pipelines"][0])
+    assert {"id", "name", "columns", "stages", "digest"} == set(board["pipelines"][0])
