@@ -286,6 +286,16 @@ async def test_a_release_that_wants_to_hear_more_asks_for_it(sqlite_url: str) ->
         assert before == await load_credentials(pair, uuid)
 
 
+async def test_of_two_orders_for_one_resource_in_a_batch_the_later_one_goes_on(database_url: str) -> None:
+    """One that waited for Heroku for long, and one of a release that wants to hear more."""
+    async with play_pair(database_url, acme=HearingAcme()) as pair:
+        uuid = await provision(pair)
+        prepare = pair.parts.subscriptions._prepare  # noqa: SLF001 - when they meet in one batch is chance
+        chains = await pair.parts.database.write(prepare, [(uuid, 0), (uuid, 1)])
+
+        assert [False, True] == [chain is not None for chain in chains]
+
+
 async def test_what_heroku_does_not_permit_leaves_the_resource_working(sqlite_url: str) -> None:
     """403: an operator is told, and a day later it is asked for again."""
     clock = Clock()

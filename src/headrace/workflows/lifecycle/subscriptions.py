@@ -97,22 +97,17 @@ class Subscriptions:
 
         Of resources, each with how often it has been asked.
         """
-        uuids, secrets = [uuid for uuid, _ in asked], self._core.secrets
+        uuids, secrets = {uuid for uuid, _ in asked}, self._core.secrets
         rows, wanted = lock_rows(connection, uuids), find_subscriptions(connection, uuids)
-        going_on = [
-            uuid
-            for uuid, number in asked
-            if uuid in rows
-            and rows[uuid].state is State.PROVISIONED
-            and uuid in wanted
-            and wanted[uuid].number == number
-        ]
+        # Of one resource a workflow that more was wanted after may be in the same batch.
+        latest = {(uuid, each.number) for uuid, each in wanted.items() if uuid in rows}
+        going_on = [uuid for uuid, _ in latest.intersection(asked) if rows[uuid].state is State.PROVISIONED]
         sights = find_sights(connection, secrets, going_on, lines=(), kinds=(CREDENTIALS,))
         known = {uuid: read_credentials(sights[uuid].find(CREDENTIALS)) for uuid in going_on}
         made = {uuid: make_credentials() for uuid, credentials in known.items() if credentials is None}
         save_credentials(connection, secrets, made)
         chains = {uuid: self._build(wanted[uuid], uuid, known[uuid] or made[uuid]) for uuid in going_on}
-        return [chains.get(uuid) for uuid in uuids]
+        return [chains.get(uuid) if (uuid, number) in latest else None for uuid, number in asked]
 
     def _build(self, wanted: SubscriptionRow, uuid: str, credentials: Credentials) -> Chain:
         return subscribe(uuid, url=f"{wanted.url}/{uuid}", include=wanted.include, credentials=credentials)
