@@ -74,7 +74,7 @@ def parse_request(body: bytes, *, service: str) -> Imported:
     Raises:
         Malformed: `field` names the member that is missing or of the wrong kind.
     """
-    return _read(convert(lambda: msgspec.json.decode(body, type=ImportBody)), service)
+    return _read(parse_body(body, ImportBody), service)
 
 
 def parse_line(body: bytes, *, service: str) -> Imported:
@@ -120,14 +120,26 @@ def _spell_moment(text: Any) -> Any:
         return text
 
 
-def convert(read: Callable[[], T]) -> T:
-    """Return what is read, or raise Malformed with the name of the member that is missing or of the wrong kind."""
+def parse_body(body: bytes, shape: type[T]) -> T:
+    """Return a request's body of JSON as a value of its shape.
+
+    Raises:
+        Malformed: `field` names the member that is missing or of the wrong kind.
+    """
+    return convert(lambda: msgspec.json.decode(body, type=shape), whole="The body")
+
+
+def convert(read: Callable[[], T], *, whole: str = "The line") -> T:
+    """Return what is read, or raise Malformed with the name of the member that is missing or of the wrong kind.
+
+    Where that is no member, it is said of the `whole`.
+    """
     try:
         return read()
     except msgspec.ValidationError as error:
         name, _, _ = read_field(str(error)).partition("[")
         what = str(error).split(" - at `", maxsplit=1)[0]
-        raise Malformed(f"{name or 'The line'}: {what}.", field=name) from None
+        raise Malformed(f"{name or whole}: {what}.", field=name) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("This is not valid JSON.") from None
 

@@ -529,8 +529,6 @@ function keep(before, now) {
   return { ...now, pipelines, uncoupled: merge(before.uncoupled), unknown: merge(before.unknown) };
 }
 
-// Words.
-
 function listAll(board) {
   return [...board.pipelines.flatMap(listCards), ...board.uncoupled, ...board.unknown];
 }
@@ -540,6 +538,8 @@ function listStages(board) {
   const found = new Set(board.pipelines.flatMap((pipeline) => pipeline.columns));
   return [...FLOW.filter((stage) => found.has(stage)), ...[...found].filter((stage) => !FLOW.includes(stage)).sort()];
 }
+
+// Words.
 
 function spellStage(stage) {
   return stage.slice(0, 1).toUpperCase() + stage.slice(1);

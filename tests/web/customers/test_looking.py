@@ -124,6 +124,7 @@ async def test_what_is_no_look_is_refused(sqlite_url: str, path: str, kind: str)
         large = await visit(pair, path, cookie=cookie, form=json.dumps({"lanes": ["x" * LOOK_LIMIT]}))
 
         assert [400] * len(ODD) == [page.status for page in odd]
+        assert "The body: Expected" in odd[1].text
         assert 413 == large.status
         assert 401 == (await visit(pair, path, form="{}")).status
         assert {kind} == {page.headers["Content-Type"].partition(";")[0] for page in (*odd, large)}

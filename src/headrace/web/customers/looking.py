@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import msgspec
 from starlette.requests import Request
 
 from headrace.inspector.board import Board, Card
@@ -12,7 +11,7 @@ from headrace.inspector.board_filter import Filter, narrow, read_filter
 from headrace.inspector.board_folds import list_open, list_seen
 from headrace.inspector.board_json import ChangesShape
 from headrace.inspector.board_parts import Known
-from headrace.protocol.import_lines import convert
+from headrace.protocol.import_lines import parse_body
 from headrace.web.ground.bodies import read_body
 from headrace.web.ground.openapi import Reply, show_json, show_page
 
@@ -86,5 +85,4 @@ async def read_known(request: Request) -> Known:
 async def _read(request: Request, shape: type[T]) -> T | None:
     if request.method != "POST":
         return None
-    body = await read_body(request, limit=LOOK_LIMIT)
-    return convert(lambda: msgspec.json.decode(body, type=shape))
+    return parse_body(await read_body(request, limit=LOOK_LIMIT), shape)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from headrace.errors import GrantError, HeadraceError, Malformed, MisuseError, NothingToDo, Rejected
-from headrace.protocol.import_lines import convert
+from headrace.protocol.import_lines import parse_body
 from headrace.protocol.wire import read_number
 from headrace.store.state.people.api_tokens import Scope
 from headrace.web.ground.bodies import read_body
@@ -70,8 +70,7 @@ async def read_json(request: Request, shape: type[T]) -> T:
         Malformed: it is not of this shape; the text names the member, and no value.
         TooLarge, TooSlow: see `read_body`.
     """
-    body = await read_body(request, limit=BODY_LIMIT)
-    return convert(lambda: msgspec.json.decode(body, type=shape))
+    return parse_body(await read_body(request, limit=BODY_LIMIT), shape)
 
 
 def read_moment(name: str, text: str | None) -> datetime | None:
