@@ -18,7 +18,7 @@ from busy import busy
 from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.database import Database
 from headrace.store.sql.fence import Fence, Superseded, fenced
-from headrace.store.sql.group_commit import LARGEST_GROUP
+from headrace.store.sql.group_commit import LARGEST_GROUP, measure_pause
 from headrace.store.sql.outage import is_away, is_outage
 from outages import full, read_only
 from relays import losing
@@ -174,6 +174,36 @@ async def test_who_comes_while_others_are_written_waits_until_they_are(postgres_
     assert ["a of 1", "b of 2", "c of 2"] == [await each for each in (first, second, third)]
     assert not was_written
     database.close()
+
+
+async def test_who_comes_soon_after_others_were_written_waits_as_long_again(postgres_url: str) -> None:
+    """What takes long to write is much: then more are gathered before the next write."""
+    database, may_end = Database(postgres_url), Event()
+    await database.write(TABLE.metadata.create_all)
+    held = _Held(may_end)
+    write = partial(database.write_together, held, gathered_for=SHORT_SECONDS)
+    first, second = asyncio.create_task(write("a")), asyncio.create_task(write("b"))
+    await asyncio.to_thread(held.begun.wait)
+    await asyncio.wait([second], timeout=A_MOMENT)
+    may_end.set()
+    await first
+
+    assert ["b of 2", "c of 2"] == await asyncio.gather(second, write("c"))
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("took", "pause"),
+    [
+        pytest.param(0.005, 0.015, id="what is left of the least"),
+        pytest.param(0.02, 0.02, id="as long as the least"),
+        pytest.param(0.07, 0.07, id="as long again"),
+        pytest.param(30.0, 0.1, id="no longer than a write takes that waits for nobody"),
+    ],
+)
+def test_the_next_group_is_gathered_for_as_long_as_the_one_before_took(took: float, pause: float) -> None:
+    """Whoever waited for a lock, or for a database that was away, does not wait as long again."""
+    assert pytest.approx(pause) == measure_pause(took, at_least=0.02)
 
 
 class _Held:

@@ -6,9 +6,10 @@ share their statements as well. Where one of a group fails, all are run once mor
 their own. Whoever writes behind a fence does so here too: of all that share a commit the database is asked at once.
 What only reads can be read for many in the same way.
 
-Whoever is in no hurry may be gathered: the first is written at once, and whoever comes meanwhile waits until it is,
-some milliseconds at the least, and goes with the others. Many who work at the same time come one by one, each just late
-for the one before; the more there is to do, the longer a write takes, and the more are gathered behind it.
+Whoever is in no hurry may be gathered: the first is written at once, and whoever comes meanwhile waits until it is and
+as long again, some milliseconds at the least, and goes with the others. Many who work at the same time come one by one,
+each just late for the one before; the more there is to do, the longer a write takes, and the more are gathered behind
+it.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
 the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
@@ -44,6 +45,8 @@ LARGEST_GROUP = 64
 # How long each of many steps waits for others, which come one by one: a provision takes a tenth of a second more, and
 # hundreds take half of the statements.
 GATHERED_SECONDS = 0.02
+# So that a write that waited for somebody does not hold up who comes behind it: a provision has some six such pauses.
+LONGEST_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class GroupCommit:
     ) -> "asyncio.Future[T]":
         """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
 
-        While others are written it may wait until they are, and for so many seconds at the least.
+        While others are written it may wait until they are and as long again, and for so many seconds at the least.
 
         Raises:
             RuntimeError: the database is closed.
@@ -137,11 +140,11 @@ class GroupCommit:
             self._gather_behind([write], key, seconds)
 
     def _gather_behind(self, writes: list[Write], key: _Key, seconds: float) -> None:
-        """Have these written, and gather who comes until they are, and for so long at the least."""
+        """Have these written, and gather who comes until they are and as long again, and for so long at the least."""
         gathered = self._gathered[key] = []
         self._put(writes)
         loop = key[0]
-        until = loop.time() + seconds
+        began_at = loop.time()
 
         def go_on(_done: object) -> None:
             # Where nobody came meanwhile, nobody is waited for: one resource's steps come one after the other.
@@ -151,7 +154,8 @@ class GroupCommit:
                 if not gathered:
                     del self._gathered[key]
                     return
-            loop.call_at(until, self._pass_on, key, seconds)
+            left = measure_pause(loop.time() - began_at, at_least=seconds)
+            loop.call_later(left, self._pass_on, key, seconds)
 
         writes[-1].done.add_done_callback(go_on)
 
@@ -197,6 +201,14 @@ class GroupCommit:
         # What comes with the end is written first; the end is then found again, by each thread.
         self._waiting.put(None)
         return group
+
+
+def measure_pause(took: float, *, at_least: float) -> float:
+    """Return for how many seconds others are gathered yet after a group that took so long to be written.
+
+    As long again: so at least half of those who come do so between two writes, however quick the machine is.
+    """
+    return max(at_least - took, min(took, LONGEST_PAUSE_SECONDS))
 
 
 def commit(kinds: list[list[Write]], begin: Begin) -> None:

@@ -53,7 +53,7 @@ SWEEP_QUEUE = "headrace-sweep"
 CHANGE_QUEUE = "headrace-changes"
 # How many workflows of a queue one worker works on and takes at a time: the others have their share of what waits. What
 # only waits takes no place. Looked at in this order: once provisions run, each step wants SQLite's lock as well.
-CONCURRENCY = {CHANGE_QUEUE: 16, QUEUE: 48, EVENT_QUEUE: 32, SWEEP_QUEUE: 2}
+CONCURRENCY = {CHANGE_QUEUE: 16, QUEUE: 96, EVENT_QUEUE: 32, SWEEP_QUEUE: 2}
 
 # How many stranded workflows are named at the start.
 STRANDED_SHOWN = 100
