@@ -324,7 +324,7 @@ def _build_list_on_apps(dialect: str) -> sa.Select[tuple[str]]:
 
 
 @cache
-def _build_list_checked(dialect: str) -> sa.Select[tuple[str]]:
+def _build_list_checked(dialect: str) -> sa.Select[Any]:
     checked = sa.select(placement_check.c.resource_uuid).where(placement_check.c.checked_at >= sa.bindparam("b_since"))
     return checked.where(placement_check.c.resource_uuid.in_(select_uuids(dialect)))
 
