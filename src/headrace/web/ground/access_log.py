@@ -48,7 +48,7 @@ class Watch:
         answered = {"method": self._scope["method"], "path": self._scope[SHOWN_PATH]}
         took = round((monotonic() - self._began_at) * 1000)
         log.info(LogName.REQUEST_ANSWERED, extra={**answered, "status": self._status, "ms": took})
-        self._about.__exit__(*raised)
+        self._about.__exit__(None, None, None)
 
     async def _send_on(self, message: Message) -> None:
         if message["type"] == "http.response.start" and self._status is None:
