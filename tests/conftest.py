@@ -31,9 +31,12 @@ use_memory()
 POSTGRES_FOLDER = Path(tempfile.gettempdir()) / f"headrace-test-postgres-{os.getuid()}"
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Tests wait for processes, databases and browsers for two thirds of their time."""
-    return (os.cpu_count() or 1) * 3
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Tests wait for processes, databases and browsers for two thirds of their time.
+
+    Whoever sets PYTEST_XDIST_AUTO_NUM_WORKERS is obeyed, by xdist itself.
+    """
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) * 3
 
 
 @pytest.hookimpl(trylast=True)

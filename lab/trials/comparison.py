@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from headrace.emulator import Addon, Emulator
 from headrace.models import State
 from headrace.settings import read_settings
-from headrace.store.sql.database import Database
 from headrace.store.sql.tables.schema import config_change, notice, resource
 from headrace.store.state.notice_sending import ALL_SENT, RAISED_SENT
 from headrace.store.state.notices import list_notices_of
@@ -73,20 +72,15 @@ def count_running(service: TriedService) -> int:
     if service.receiver is not None:
         wanted = sa.case((notice.c.settled_at.is_(None), RAISED_SENT), else_=ALL_SENT)
         counts.append(sa.select(sa.func.count()).select_from(notice).where(notice.c.sent < wanted))
-    database = Database(service.database_url)
-    try:
-        with database.engine.connect() as connection:
-            return sum(connection.execute(count).scalar_one() for count in counts)
-    finally:
-        database.close()
+    with service.database.engine.connect() as connection:
+        return sum(connection.execute(count).scalar_one() for count in counts)
 
 
 def compare(service: TriedService) -> Comparison:
     """Compare what Heroku shows, what is stored, and what the partner's hooks have made."""
     comparison, books = Comparison(), read_books(service)
     secrets = SecretStore(read_settings(service.environment).keys)
-    database = Database(service.database_url)
-    with database.engine.connect() as connection:
+    with service.database.engine.connect() as connection:
         rows = {row.uuid: row for row in map(_read, connection.execute(sa.select(resource)))}
         for uuid in {addon.id for addon in service.heroku.state.addons} | rows.keys() | books.keys():
             found = _Found(
@@ -109,7 +103,6 @@ def compare(service: TriedService) -> Comparison:
                 comparison.doubled.append(f"{doubled}\n{_tell(found)}")
         if service.receiver is not None:
             _compare_messages(comparison, connection, service.receiver)
-    database.close()
     return comparison
 
 

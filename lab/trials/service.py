@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +15,7 @@ import aiohttp
 from headrace import AddonService
 from headrace.emulator import Emulator, describe, load_world, run
 from headrace.settings import read_settings
+from headrace.store.sql.database import Database
 from lab.kit.databases import make_database
 from lab.kit.forked import Forked, fork_headrace
 from lab.kit.processes import find_free_port
@@ -86,6 +88,11 @@ class TriedService:
     receiver: Receiver | None = field(default=None, kw_only=True)
     http: aiohttp.ClientSession = field(repr=False, kw_only=True)
 
+    @cached_property
+    def database(self) -> Database:
+        """For looks at it from outside, of which a wait takes fifty in a second: opened once, and closed in the end."""
+        return Database(self.database_url)
+
     def count_boundaries(self) -> None:
         """Have the boundaries counted that are passed from now on."""
         (self.folder / "counting").touch()
@@ -120,6 +127,8 @@ class TriedService:
 
     async def end(self) -> None:
         """End every process at once: nothing is expected of it any more."""
+        if "database" in vars(self):
+            self.database.close()
         for member in self.members:
             if member.process is not None:
                 member.process.kill()

@@ -5,7 +5,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import uvicorn
 
@@ -15,10 +14,8 @@ from headrace.process.guest import GuestServer
 from headrace.protocol.manifest import Manifest
 from headrace.testing import eventually
 
-# Long for a provider in the same process, and short for a test.
+# By a clock that skips what is waited for (`checker.skipping`).
 QUICK = Limits(soon=1.0, patience=4.0, wait=0.8)
-# For a provider that never answers, where it is asked little.
-IMPATIENT = replace(QUICK, patience=2.5)
 
 
 @asynccontextmanager

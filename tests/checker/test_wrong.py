@@ -2,7 +2,7 @@
 
 import pytest
 
-from checker.running import IMPATIENT, QUICK, judge, list_bad
+from checker.running import judge, list_bad
 from checker.wrong import Wrong, list_wrong
 from headrace.checker import Selection
 from headrace.checker.catalogue import FACTS
@@ -14,7 +14,7 @@ WRONG = list_wrong()
 async def test_a_wrong_provider_is_caught_by_the_right_facts(wrong: Wrong) -> None:
     """What one provider does wrong is said by the facts it concerns; every other holds, or could not be judged."""
     only = frozenset({wrong.only} if wrong.only else ())
-    report = await judge(wrong.kind, selection=Selection(only=only), limits=IMPATIENT if only else QUICK)
+    report = await judge(wrong.kind, selection=Selection(only=only))
 
     assert wrong.fact_ids == {result.id for result in list_bad(report)}, (
         "Facts that catch this provider stand in its `@caught_by`; a new one may catch it too."

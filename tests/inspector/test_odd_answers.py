@@ -22,6 +22,7 @@ from headrace.store.state.placements import (
     save_inspection,
     want_inspection,
 )
+from headrace.store.state.secrets import TOKEN
 from headrace.workflows.chores.sweep import LEASE
 from headrace.workflows.chores.upkeep import Upkeep
 from inspector.odd_heroku import BATCH, RECHECK, inspect_batch, open_client
@@ -101,6 +102,20 @@ async def test_an_answer_that_cannot_be_recorded_costs_its_neighbours_nothing(da
         assert (1, 1, 1) == (tally.inspected, tally.failed, tally.moved)
         assert ("staging", None) == (await _find_stage(pair, good), await _find_error(pair, good))
         assert ("staging", "ValueError") == (await _find_stage(pair, odd), await _find_error(pair, odd))
+
+
+@pytest.mark.parametrize("text", ["[]", "no JSON", '["access", 1]'])
+async def test_a_token_that_says_nothing_costs_its_neighbours_nothing(database_url: str, text: str) -> None:
+    """It opens, and no token is in it: the tokens of a batch are opened together, and each is its own resource's."""
+    async with play_pair(database_url) as pair:
+        odd, good = await _provision(pair, "blog"), [await _provision(pair, app) for app in GOOD]
+        expires_at = pair.parts.clock() + timedelta(hours=8)
+        await pair.parts.database.write(pair.parts.secrets.save, odd, TOKEN, text, expires_at=expires_at)
+        tally = await inspect_batch(pair, {})
+
+        assert (3, 1) == (tally.inspected, tally.failed)
+        assert await _find_error(pair, odd) is not None
+        assert [None] * 3 == [await _find_error(pair, uuid) for uuid in good]
 
 
 async def test_whatever_goes_wrong_with_one_answer_ends_that_look_alone(database_url: str) -> None:

@@ -1,7 +1,6 @@
 """A run: the manifest is judged, a Heroku is started, the provider is judged in a harness, and all is removed again."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from headrace.checker.kit.fact import Complaint, Fact, NotJudged, Subject, Why
 from headrace.checker.kit.harness import Harness, Limits
 from headrace.checker.kit.heroku import build_world
 from headrace.checker.kit.provider import Provider
+from headrace.checker.kit.seconds import read_seconds
 from headrace.checker.report import Report, Result, conclude, skip
 from headrace.emulator import run as run_emulator
 from headrace.errors import ConfigurationError
@@ -129,9 +129,9 @@ async def _set_up(
 
 async def _await_provider(provider: Provider, wait: float) -> None:
     """Knock until somebody answers: a provider is often started when the checker's Heroku can be named to it."""
-    deadline = time.monotonic() + wait
+    deadline = read_seconds() + wait
     while problem := await provider.find_problem():
-        if time.monotonic() > deadline:
+        if read_seconds() > deadline:
             address = provider.manifest.base_url
             raise ConfigurationError(
                 [f"Nobody answers at {address}: {problem}. Start the provider, or name its address with --base-url."]
@@ -143,10 +143,10 @@ async def _judge(fact: Fact[Subject], subject: Subject, selection: Selection, sh
     """Judge by one fact, unless it is left out, and show the result."""
     if selection.find_reason(fact):
         return _skip(fact, selection, show, is_needed=True)
-    began = time.perf_counter()
+    began = read_seconds()
     try:
         complaint = await fact.judge(subject)
-        result = conclude(fact, complaint, seconds=time.perf_counter() - began)
+        result = conclude(fact, complaint, seconds=read_seconds() - began)
     except NotJudged as reason:
         result = skip(fact, reason)
     show(result)

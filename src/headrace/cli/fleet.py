@@ -250,7 +250,7 @@ async def _sync(parts: "Parts", only: list[str] | None, *, is_whole: bool, is_sh
     with Progress(total, is_shown=is_shown) as progress:
 
         async def inspect_batches() -> None:
-            while (part := await parts.sweep.inspect_here(only)) is not None:
+            while (part := await parts.sweep.inspect_here(only, since=now)) is not None:
                 tally.add(part)
                 progress.show(tally)
 

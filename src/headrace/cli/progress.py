@@ -44,6 +44,8 @@ class Progress:
 
     def show(self, tally: Tally) -> None:
         done = tally.inspected + tally.failed
+        # A list of a pipeline may tell about more than are due.
+        self._bar.length = max(self._bar.length or 0, done)
         errors = ", ".join(f"{count} {kind}" for kind, count in tally.errors.most_common())
         detail = f"{self._rate(done):,.0f}/s, {spell_count(tally.requests, 'request')}, {tally.unmodified:,} unmodified"
         self._show(done, f"{detail}, {errors}" if errors else detail)

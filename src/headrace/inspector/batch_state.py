@@ -15,18 +15,29 @@ from headrace.store.state.secrets import SealedTokens
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What inspecting came to. `unmodified` are the requests that were answered with a 304."""
+    """What inspecting came to. `unmodified` are the requests that were answered with a 304.
+
+    Of many batches each resource counts once, as inspected or as failed, in whichever of them it was looked at.
+    """
 
     inspected: int = 0
-    failed: int = 0
+    failing: set[str] = field(default_factory=set)
     moved: int = 0
     requests: int = 0
     unmodified: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    # Of one batch alone: of a fleet they are too many.
+    answered: frozenset[str] = frozenset()
+
+    @property
+    def failed(self) -> int:
+        return len(self.failing)
 
     def add(self, other: "Tally") -> None:
+        """Add what another batch came to."""
         self.inspected += other.inspected
-        self.failed += other.failed
+        self.failing |= other.failing
+        self.failing -= other.answered
         self.moved += other.moved
         self.requests += other.requests
         self.unmodified += other.unmodified
@@ -60,6 +71,9 @@ class BatchState:
     refused_lists: list[str] = field(default_factory=list)
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
+    # Whoever was looked at from then on, by another batch too, is counted already.
+    since: datetime | None = None
+    counted: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
 
     def split(self) -> "Iterator[BatchState]":

@@ -6,10 +6,10 @@ what is absent is inspected by itself. A pipeline is read once for all who are i
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -41,6 +41,7 @@ from headrace.store.state.due import (
     Due,
     Failed,
     list_batch,
+    list_checked,
     list_on_apps,
     list_siblings,
     release_batch,
@@ -65,6 +66,17 @@ FEWEST_SIBLINGS = 2
 LOW_POOL = 100
 POOL_PAUSE = timedelta(minutes=2)
 IN_FLIGHT = 32
+# Looks that are begun in one go: nobody else's turn on the event loop comes more than a millisecond or two late.
+BEGUN_TOGETHER = 100
+
+
+class Look(NamedTuple):
+    """A look at one resource that has been begun, with the first request of it."""
+
+    uuid: str
+    chain: Generator[Request, Response, PlaceAnswer]
+    request: Request
+
 
 FindTokens = Callable[[sa.Connection, str], SealedTokens]
 
@@ -89,15 +101,17 @@ class BatchInspector:
         self._every = every
         self._on_move = on_move
 
-    async def inspect(self, batch: str) -> Tally:
+    async def inspect(self, batch: str, *, since: datetime | None = None) -> Tally:
         """Inspect what is left of a batch, and record all of it in one transaction.
 
+        With `since`, whoever has been looked at from then on is counted already.
         Whatever goes wrong with one resource's answer, when it is read or recorded, is that resource's failure alone.
         """
         state = await self._database.read(self._open, batch)
+        state.since = since
         await self._ask_lists(state)
         left = [due for uuid, due in state.due.items() if uuid not in state.answers]
-        await gather_bounded(lambda due: self._ask_place(state, due), left, limit=IN_FLIGHT)
+        await gather_bounded(lambda look: self._end_look(state, look), self._begin_looks(state, left), limit=IN_FLIGHT)
         await self._ask_pipelines(state)
         try:
             moved = await self._database.write(self._record, state, batch)
@@ -163,25 +177,43 @@ class BatchInspector:
                 answer = PlaceAnswer(due=due, place=places.get(due.app_id), app=app, etag=etag, path=path)
                 state.answers[due.uuid] = answer
 
-    async def _ask_place(self, state: BatchState, due: Due) -> None:
+    def _begin_looks(self, state: BatchState, left: Sequence[Due]) -> Iterator[Look]:
+        """Begin a look at each who is left: some of them in one go, with the tokens that they need.
+
+        Between two requests each would take several times as long: what makes it has left the processor's caches.
+        """
+        for start in range(0, len(left), BEGUN_TOGETHER):
+            turn = left[start : start + BEGUN_TOGETHER]
+            state.tokens.open_all(due.uuid for due in turn)
+            yield from [look for due in turn if (look := self._begin_look(state, due))]
+
+    def _begin_look(self, state: BatchState, due: Due) -> Look | None:
+        chain = self._look(state, due)
         try:
-            if due.app_id is None or self._is_whole_due(due, state):
-                addon, place, etag = await self._ask(state, due.uuid, read_whole(due.uuid))
-                known_app = Ref(id=due.app_id, name=due.app_name) if due.app_id else None
-                addon = name_as_known(addon, name=due.name, app=known_app)
-                path = build_coupling_by_app(addon.app.id).path
-                answer = PlaceAnswer(due=due, place=place, app=addon.app, etag=etag, path=path, name=addon.name)
-            else:
-                path = build_coupling_by_app(due.app_id).path
-                known_etag = due.etag if due.etag_path == path else None
-                chain = find_place(due.app_id, known=due.outcome, etag=known_etag)
-                place_or_none, etag = await self._ask(state, due.uuid, chain)
-                app = Ref(id=due.app_id, name=due.app_name)
-                answer = PlaceAnswer(due=due, place=place_or_none, app=app, etag=etag, path=path)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it ends this resource's look and no other
+            return Look(due.uuid, chain, next(chain))
+        except Exception as error:  # noqa: BLE001 - as below
             state.failures[due.uuid] = error
-        else:
-            state.answers[due.uuid] = answer
+            return None
+
+    async def _end_look(self, state: BatchState, look: Look) -> None:
+        try:
+            state.answers[look.uuid] = await self._go_on(state, look.uuid, look.chain, look.request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends this resource's look and no other
+            state.failures[look.uuid] = error
+
+    def _look(self, state: BatchState, due: Due) -> Generator[Request, Response, PlaceAnswer]:
+        """Ask where a resource is, and what its add-on is where that is due."""
+        if due.app_id is None or self._is_whole_due(due, state):
+            addon, whole, etag = yield from read_whole(due.uuid)
+            known_app = Ref(id=due.app_id, name=due.app_name) if due.app_id else None
+            addon = name_as_known(addon, name=due.name, app=known_app)
+            path = build_coupling_by_app(addon.app.id).path
+            return PlaceAnswer(due=due, place=whole, app=addon.app, etag=etag, path=path, name=addon.name)
+        path = build_coupling_by_app(due.app_id).path
+        known_etag = due.etag if due.etag_path == path else None
+        place, etag = yield from find_place(due.app_id, known=due.outcome, etag=known_etag)
+        app = Ref(id=due.app_id, name=due.app_name)
+        return PlaceAnswer(due=due, place=place, app=app, etag=etag, path=path)
 
     def _is_list_refused(self, due: Due, state: BatchState) -> bool:
         """Whether Heroku would not list the apps of its pipeline lately."""
@@ -221,8 +253,11 @@ class BatchInspector:
 
     async def _ask(self, state: BatchState, uuid: str, chain: Generator[Request, Response, R]) -> R:
         """Run a chain of requests with the token of one resource, and count them."""
+        return await self._go_on(state, uuid, chain, next(chain))
+
+    async def _go_on(self, state: BatchState, uuid: str, chain: Generator[Request, Response, R], request: Request) -> R:
+        """Send the request that a chain has yielded, and what it yields then, to its end."""
         try:
-            request = next(chain)
             while True:
                 response = await self._client.send(uuid, request, token=state.tokens.find(uuid))
                 state.tally.requests += 1
@@ -240,6 +275,9 @@ class BatchInspector:
         plan_anew(connection)
         # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
         hold_resources(connection, state.answers.keys() | state.failures.keys())
+        if state.since is not None:
+            uuids = state.answers.keys() | state.failures.keys()
+            state.counted |= list_checked(connection, uuids, since=state.since)
         save_pipelines(connection, [(each, state.now) for each in state.pipelines.values()])
         same: list[Confirmed] = []
         news: list[Found] = []
@@ -283,8 +321,9 @@ class BatchInspector:
         for uuid, error in state.failures.items():
             state.tally.errors[type(error).__name__] += 1
             log_failure(LogName.INSPECTION_FAILED, error, resource=uuid)
-        state.tally.inspected += len(state.answers)
-        state.tally.failed += len(state.failures)
+        state.tally.answered = frozenset(state.answers)
+        state.tally.inspected = len(state.tally.answered - state.counted)
+        state.tally.failing = set(state.failures) - state.counted - state.tally.answered
         state.tally.moved += moved
         return state.tally
 

@@ -19,6 +19,7 @@ from headrace.checker.kit.judging import (
     expect_status,
     first_of,
 )
+from headrace.checker.kit.seconds import read_seconds
 
 # A provider may let go of a resource a moment after it has said so.
 PAUSE_SECONDS = 0.1
@@ -168,12 +169,12 @@ async def end(harness: Harness, resource: Resource, *, patience: float = 0.0) ->
     removed = await harness.deprovision(resource)
     if not removed.is_success:
         raise NotJudged(Why.NEEDS, f"a deprovision that is answered 2xx, not {removed.status}")
-    deadline = asyncio.get_running_loop().time() + harness.limits.soon
+    deadline = read_seconds() + harness.limits.soon
     while True:
         change = await harness.change_plan(resource, harness.plans[0])
         login = await harness.provider.log_in(form) if has_sso else None
         lets_in = login is not None and await is_let_in(harness, login)
-        if not (change.is_success or lets_in) or asyncio.get_running_loop().time() > deadline:
+        if not (change.is_success or lets_in) or read_seconds() > deadline:
             break
         await asyncio.sleep(PAUSE_SECONDS)
     await asyncio.sleep(patience)

@@ -1,8 +1,9 @@
 """Whether the provider is still there: a process that has ended is one finding, and no more are made of it."""
 
 import asyncio
-import time
 from urllib.parse import urlsplit
+
+from headrace.checker.kit.seconds import read_seconds
 
 PORTS = {"http": 80, "https": 443}
 KNOCK_SECONDS = 0.1
@@ -30,9 +31,9 @@ class Presence:
 
     async def knock(self) -> None:
         """Find out whether anybody listens; who does not within the grace has ended."""
-        deadline = time.monotonic() + self._grace
+        deadline = read_seconds() + self._grace
         while not self.last_words and not await self._is_there():
-            if time.monotonic() > deadline:
+            if read_seconds() > deadline:
                 self.give_up("nobody listens there")
                 return
             await asyncio.sleep(KNOCK_SECONDS)

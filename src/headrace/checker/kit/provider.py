@@ -1,6 +1,5 @@
 """The provider that is judged, as Heroku reaches it: one request, and its answer or the reason why none came."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -13,6 +12,7 @@ import msgspec
 from headrace.checker.kit.fact import NotJudged, Why
 from headrace.checker.kit.presence import Presence
 from headrace.checker.kit.redaction import FORM_TYPE, cut, show_body
+from headrace.checker.kit.seconds import read_seconds
 from headrace.emulator.kit.once import send_once
 from headrace.protocol.manifest import Manifest
 from headrace.protocol.partner import ACCEPT, build_basic_auth
@@ -181,7 +181,7 @@ class Provider:
         return answer if answer.has_arrived else await self._exchange(sent, headers)
 
     async def _exchange(self, sent: Sent, headers: Mapping[str, str]) -> ProviderAnswer:
-        began = time.perf_counter()
+        began = read_seconds()
         try:
             async with self._session.request(
                 sent.method,
@@ -206,7 +206,7 @@ class Provider:
             return ProviderAnswer(
                 sent=sent,
                 status=None,
-                seconds=time.perf_counter() - began,
+                seconds=read_seconds() - began,
                 problem=_explain(error),
                 has_arrived=not isinstance(error, aiohttp.ClientConnectorError),
             )
@@ -217,7 +217,7 @@ class Provider:
             cookies={name: morsel.value for name, morsel in response.cookies.items()},
             body=body,
             shown=show_body(body, response.content_type, self._secrets),
-            seconds=time.perf_counter() - began,
+            seconds=read_seconds() - began,
         )
 
 

@@ -170,13 +170,13 @@ class Database:
         query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]],
         item: Item,
         *,
-        gathered_for: float = 0.0,
+        gathered_for: float | None = None,
     ) -> T:
         """Write an item by a query that takes many, with those that come meanwhile.
 
         The query returns a result for each item, and is the same for two items if it is equal. Where one item spoils
-        it, each is written by itself. One that comes while others are written waits for more until they are, and for so
-        many seconds at the least.
+        it, each is written by itself. It may be gathered: one that comes while others are written waits for more until
+        they are, and with more than 0.0 as long again, and for so many seconds at the least.
 
         Raises:
             Superseded: whoever calls this runs behind a fence, and has been taken over.
@@ -202,7 +202,7 @@ class Database:
         query: Callable[[sa.Connection, Sequence[Item]], Sequence[T]],
         item: Item,
         *,
-        gathered_for: float = 0.0,
+        gathered_for: float | None = None,
     ) -> T:
         """Read of an item by a query that reads of many, as `write_together` writes, and as `read_behind_fence` reads.
 

@@ -6,10 +6,11 @@ share their statements as well. Where one of a group fails, all are run once mor
 their own. Whoever writes behind a fence does so here too: of all that share a commit the database is asked at once.
 What only reads can be read for many in the same way.
 
-Whoever is in no hurry may be gathered: the first is written at once, and whoever comes meanwhile waits until it is and
-as long again, some milliseconds at the least, and goes with the others. Many who work at the same time come one by one,
-each just late for the one before; the more there is to do, the longer a write takes, and the more are gathered behind
-it.
+Those of one kind may be gathered: the first is written at once, and whoever comes meanwhile waits until it is, and
+where nobody is in a hurry as long again, some milliseconds at the least, and goes with the others. Many who work at the
+same time come one by one, each just late for the one before; the more there is to do, the longer a write takes, and the
+more are gathered behind it. Where it takes very long, because somebody else has a row that it wants, they wait for it
+no longer.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
 the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
@@ -45,8 +46,8 @@ LARGEST_GROUP = 64
 # How long each of many steps waits for others, which come one by one: a provision takes a tenth of a second more, and
 # hundreds take half of the statements.
 GATHERED_SECONDS = 0.02
-# So that a write that waited for somebody does not hold up who comes behind it: a provision has some six such pauses.
-LONGEST_PAUSE_SECONDS = 0.1
+# How long whoever is gathered waits for a write before it, and as long again: many times what one takes by itself.
+PATIENCE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,22 @@ class Outcome:
 class GroupCommit:
     """Threads that run writes in transactions which `begin` opens: while one commits, the next takes what comes.
 
-    `mixes_kinds` says whether writes of several kinds share a transaction.
+    `mixes_kinds` says whether writes of several kinds share a transaction, and `patience` for how many seconds whoever
+    is gathered waits for those before them.
     """
 
-    def __init__(self, name: str, begin: Begin, *, threads: int, mixes_kinds: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        begin: Begin,
+        *,
+        threads: int,
+        mixes_kinds: bool = False,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self._begin = begin
         self._mixes_kinds = mixes_kinds
+        self._patience = patience
         self._waiting: SimpleQueue[list[Write] | None] = SimpleQueue()
         # Those that came after one that was written at once, by event loop and by what may share a transaction.
         self._gathered: dict[_Key, list[Write]] = {}
@@ -111,11 +122,12 @@ class GroupCommit:
         return self.submit_item(lambda connection, _items: [run(connection)], None, fence=fence)
 
     def submit_item(
-        self, query: Query[Item, T], item: Item, *, fence: Fence | None, gathered_for: float = 0.0
+        self, query: Query[Item, T], item: Item, *, fence: Fence | None, gathered_for: float | None = None
     ) -> "asyncio.Future[T]":
         """Do the same for an item of a query that takes many: those that wait for the same query are written by one.
 
-        While others are written it may wait until they are and as long again, and for so many seconds at the least.
+        It may be gathered: while others are written it waits until they are, and with more than 0.0 as long again, and
+        for so many seconds at the least.
 
         Raises:
             RuntimeError: the database is closed.
@@ -126,10 +138,11 @@ class GroupCommit:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("The database is closed.")
-            if gathered_for:
-                self._gather(write, gathered_for)
-            else:
+            if gathered_for is None or (gathered_for == 0.0 and len(self._threads) == 1):
+                # A single thread takes who has come meanwhile by itself.
                 self._waiting.put([write])
+            else:
+                self._gather(write, gathered_for)
         return write.done
 
     def _gather(self, write: Write, seconds: float) -> None:
@@ -145,25 +158,27 @@ class GroupCommit:
         self._put(writes)
         loop = key[0]
         began_at = loop.time()
+        at_last = loop.call_later(max(self._patience, seconds), self._pass_on, key, gathered, seconds)
 
         def go_on(_done: object) -> None:
+            at_last.cancel()
             # Where nobody came meanwhile, nobody is waited for: one resource's steps come one after the other.
-            with self._lock:
-                if self._gathered.get(key) is not gathered:
-                    return
-                if not gathered:
-                    del self._gathered[key]
-                    return
-            left = measure_pause(loop.time() - began_at, at_least=seconds)
-            loop.call_later(left, self._pass_on, key, seconds)
+            if gathered:
+                left = measure_pause(loop.time() - began_at, at_least=seconds, at_most=self._patience)
+                loop.call_later(left, self._pass_on, key, gathered, seconds)
+            else:
+                self._pass_on(key, gathered, seconds)
 
         writes[-1].done.add_done_callback(go_on)
 
-    def _pass_on(self, key: _Key, seconds: float) -> None:
-        """Have written what was gathered, and gather on."""
+    def _pass_on(self, key: _Key, gathered: list[Write], seconds: float) -> None:
+        """Have written what was gathered behind a group, unless that was done, and gather on behind it."""
         with self._lock:
-            if writes := self._gathered.pop(key, []):
-                self._gather_behind(writes, key, seconds)
+            if self._gathered.get(key) is not gathered:
+                return
+            del self._gathered[key]
+            if gathered:
+                self._gather_behind(gathered, key, seconds)
 
     def _put(self, writes: list[Write]) -> None:
         for start in range(0, len(writes), LARGEST_GROUP):
@@ -203,12 +218,13 @@ class GroupCommit:
         return group
 
 
-def measure_pause(took: float, *, at_least: float) -> float:
+def measure_pause(took: float, *, at_least: float, at_most: float = PATIENCE_SECONDS) -> float:
     """Return for how many seconds others are gathered yet after a group that took so long to be written.
 
-    As long again: so at least half of those who come do so between two writes, however quick the machine is.
+    As long again: so at least half of those who come do so between two writes, however quick the machine is. Nobody
+    waits who is in a hurry.
     """
-    return max(at_least - took, min(took, LONGEST_PAUSE_SECONDS))
+    return max(at_least - took, min(took, at_most)) if at_least else 0.0
 
 
 def commit(kinds: list[list[Write]], begin: Begin) -> None:

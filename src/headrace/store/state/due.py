@@ -151,6 +151,12 @@ def list_on_apps(connection: sa.Connection, app_ids: Collection[str]) -> list[Du
     return read_rows(connection, _build_list_on_apps(connection.dialect.name), Due, pass_uuids(app_ids))
 
 
+def list_checked(connection: sa.Connection, uuids: Collection[str], *, since: datetime) -> set[str]:
+    """Return which of these resources have been looked at, and an answer recorded, from then on."""
+    query = _build_list_checked(connection.dialect.name)
+    return set(connection.execute(query, {"b_since": since} | pass_uuids(uuids)).scalars())
+
+
 def save_confirmed(connection: sa.Connection, found: Collection[Confirmed], *, now: datetime) -> None:
     """Record that placements are as they were, but for those of which somebody has recorded an answer meanwhile."""
     for shape in (Confirmed, ConfirmedAnew):
@@ -218,7 +224,8 @@ def count_due(
     connection: sa.Connection, *, now: datetime, only: Collection[str] | None = None, most: int | None = None
 ) -> int:
     """Return how many placements are due, of all or only of these, counted up to `most`."""
-    due = _next_inspections().where(placement_check.c.next_check_at <= now).limit(most)
+    due = sa.select(placement_check.c.next_check_at).where(tell_of_its_resource(_is_worth_inspecting()))
+    due = due.where(placement_check.c.next_check_at <= now).limit(most)
     if only is not None:
         due = due.where(placement_check.c.resource_uuid.in_(only))
     count: int = connection.execute(sa.select(sa.func.count()).select_from(due.subquery())).scalar_one()
@@ -317,6 +324,12 @@ def _build_list_on_apps(dialect: str) -> sa.Select[tuple[str]]:
 
 
 @cache
+def _build_list_checked(dialect: str) -> sa.Select[Any]:
+    checked = sa.select(placement_check.c.resource_uuid).where(placement_check.c.checked_at >= sa.bindparam("b_since"))
+    return checked.where(placement_check.c.resource_uuid.in_(select_uuids(dialect)))
+
+
+@cache
 def _build_confirm(dialect: str, shape: type[Confirmed]) -> sa.Update:
     proof = [name for name in shape.__struct_fields__ if name not in Confirmed.__struct_fields__]
     kinds = {name: placement_check.c[name].type for name in ("next_check_at", *proof)}
@@ -353,10 +366,6 @@ _FAIL = (
 
 def _as_parameters(found: Failed) -> dict[str, Any]:
     return {f"b_{name}": getattr(found, name) for name in found.__slots__}
-
-
-def _next_inspections() -> sa.Select[Any]:
-    return sa.select(placement_check.c.next_check_at).where(tell_of_its_resource(_is_worth_inspecting()))
 
 
 def _is_worth_inspecting() -> sa.ColumnElement[bool]:

@@ -71,7 +71,7 @@ class SealedToken(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class SealedTokens:
-    """Tokens of many resources, each opened when it is first asked for: most of them may not be needed."""
+    """Tokens of many resources, each opened when it is first asked for, or before: most of them may not be needed."""
 
     def __init__(self, secrets: "SecretStore", tokens: Iterable[SealedToken] = ()) -> None:
         self._secrets = secrets
@@ -85,6 +85,15 @@ class SealedTokens:
                 text = self._secrets.open(uuid, TOKEN, bytes.fromhex(kept.sealed))
                 token = self._opened[uuid] = _read_token(text, kept.expires_at)
         return token
+
+    def open_all(self, uuids: Iterable[str]) -> None:
+        """Open what is about to be asked for: one after the other takes a quarter of what each takes between requests.
+
+        What opens one is then still in the processor's caches. What goes wrong with one is told to whoever asks for it.
+        """
+        for uuid in uuids:
+            with suppress(Exception):
+                self.find(uuid)
 
 
 class SecretStore:

@@ -73,11 +73,25 @@ class _State(Enum):
 
 
 class _Crowd:
-    """The connections whose client is waited for, who has kept us waiting longest first."""
+    """The connections of a server, and of these whose client is waited for, who has kept us waiting longest first.
+
+    All are looked at by one timer: with one of its own, to look at a connection takes three times as long.
+    """
 
     def __init__(self) -> None:
+        self._all: set[BoundedHttp] = set()
         self._waited_for: dict[BoundedHttp, None] = {}
         self._told_at = float("-inf")
+        self._is_watched = False
+
+    def join(self, connection: "BoundedHttp") -> None:
+        self._all.add(connection)
+        if not self._is_watched:
+            self._watch(connection)
+
+    def quit(self, connection: "BoundedHttp") -> None:
+        self._all.discard(connection)
+        self.leave(connection)
 
     def wait_for(self, connection: "BoundedHttp") -> None:
         self._waited_for.pop(connection, None)
@@ -94,6 +108,20 @@ class _Crowd:
         if newest.loop.time() - self._told_at >= TOLD_EVERY_SECONDS:
             self._told_at = newest.loop.time()
             log.warning(LogName.CONNECTIONS_FULL, extra={"count": newest.limits.connections})
+
+    def _watch(self, one: "BoundedHttp") -> None:
+        self._is_watched = True
+        loop = one.loop
+        loop.call_later(one.limits.look_every, self._look_at_all, loop)
+
+    def _look_at_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Every few seconds, for as long as there is any: end the connections that have had their time."""
+        self._is_watched = False
+        now = loop.time()
+        for each in list(self._all):
+            each.look(now)
+        if self._all:
+            self._watch(next(iter(self._all)))
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -112,7 +140,6 @@ class BoundedHttp(HttpToolsProtocol):
     _head_bytes = 0
     _is_last = False
     _is_stopping = False
-    _timer: asyncio.TimerHandle | None = None
     # What has been written and not read, when its reader last took some of it.
     _unread_bytes = 0
     _read_at = 0.0
@@ -120,23 +147,19 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._enter(_State.HEAD)
-        self._look()
+        self._read_at = self._since
+        self.crowd.join(self)
         if len(self.connections) > self.limits.connections:
             self.crowd.make_room(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self.crowd.leave(self)
-        # uvicorn leaves it running when a client has reset the connection.
-        self._unset_keepalive_if_required()
+        self.crowd.quit(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Do what uvicorn does with data, but for what comes after the request that is the last one."""
         if self._is_last or self.transport.is_closing():
             return
-        self._unset_keepalive_if_required()
         was_head = self._state is _State.HEAD
         try:
             self.parser.feed_data(data)
@@ -167,8 +190,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._enter(_State.KEPT if self.cycle.response_complete else _State.ANSWER)
 
     def on_response_complete(self) -> None:
+        """Do what uvicorn does, but for a timer for each request, and for a next one that has come already."""
         self._enter(_State.REST if self._state is _State.BODY else _State.KEPT)
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -214,27 +240,24 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self.crowd.wait_for(self)
 
-    def _look(self) -> None:
-        """Every few seconds: end the connection if it has had its time."""
-        now = self.loop.time()
-        if self._is_unread(now):
+    def look(self, now: float) -> None:
+        """End the connection if it has had its time."""
+        unread = self.transport.get_write_buffer_size()
+        if self._is_unread(unread, now):
             # Otherwise the kernel goes on offering what it holds of the answer, for minutes.
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.transport.abort()
-        elif self._is_late(now):
+        elif self._is_late(unread, now):
             self.transport.abort()
-        else:
-            self._timer = self.loop.call_later(self.limits.look_every, self._look)
 
-    def _is_unread(self, now: float) -> bool:
-        unread = self.transport.get_write_buffer_size()
+    def _is_unread(self, unread: int, now: float) -> bool:
         if not unread or unread <= self._unread_bytes - READ_BYTES:
             self._unread_bytes, self._read_at = unread, now
         self._unread_bytes = max(self._unread_bytes, unread)
         return now - self._read_at >= self._shorten(self.limits.unread)
 
-    def _is_late(self, now: float) -> bool:
-        if self._state in (_State.KEPT, _State.REST) and self.transport.get_write_buffer_size():
+    def _is_late(self, unread: int, now: float) -> bool:
+        if unread and self._state in (_State.KEPT, _State.REST):
             # Its answer has been given, and is still being read.
             self._since = now
             return False

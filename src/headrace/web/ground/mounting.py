@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from headrace.logs import LogName
 from headrace.models import Secret
-from headrace.web.ground.access_log import quote_path, watch_request
+from headrace.web.ground.access_log import Watch, quote_path
 from headrace.web.ground.addresses import find_inside
 from headrace.web.ground.startup import PlainStart
 
@@ -71,7 +71,7 @@ class Application(Starlette):
         if scope["type"] != "http":
             await PlainStart(super().__call__)(scope, receive, send)
             return
-        with watch_request(scope, send, secrets=self._secrets) as sending:
+        with Watch(scope, send, secrets=self._secrets) as sending:
             await self._answer(scope, receive, sending)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

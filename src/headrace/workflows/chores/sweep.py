@@ -5,7 +5,7 @@ inspected, stands beside their placements: a batch that is taken up again goes o
 """
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -42,13 +42,16 @@ class Sweep:
             count += 1
         return count
 
-    async def inspect_here(self, only: Collection[str] | None = None) -> Tally | None:
-        """Inspect one batch of what is due, or is due of these, in this process; return None when nothing is."""
+    async def inspect_here(self, only: Collection[str] | None = None, *, since: datetime | None = None) -> Tally | None:
+        """Inspect one batch of what is due, or is due of these, in this process; return None when nothing is.
+
+        With `since`, whoever has been looked at from then on is counted already.
+        """
         batch = str(uuid4())
         if not await self._core.database.write(self._claim, batch, only):
             return None
         try:
-            return await self._inspector.inspect(batch)
+            return await self._inspector.inspect(batch, since=since)
         except BaseException:
             # Stopped or failed: others need not wait for the lease to end.
             await self._core.database.write(release_batch, batch, due_at=self._core.clock())

@@ -82,7 +82,8 @@ class Calls:
         Raises:
             ResourceGone: it was deprovisioned.
         """
-        arrived = await self._core.database.write_together(self._record_provisions, (request, carry()))
+        write = self._core.database.write_together
+        arrived = await write(self._record_provisions, (request, carry()), gathered_for=0.0)
         if arrived.reply is Reply.GONE:
             raise ResourceGone(request.uuid)
         if arrived.reply is Reply.CONFLICT:
