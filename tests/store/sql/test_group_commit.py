@@ -209,7 +209,7 @@ async def test_who_comes_soon_after_others_were_written_waits_as_long_again(data
     may_end.set()
     await first
 
-    assert ["b of 2", "c of 2"] == await asyncio.gather(second, write("c"))
+    assert ["b of 2", "c of 2"] == [*await asyncio.gather(second, write("c"))]
     writer.close()
 
 

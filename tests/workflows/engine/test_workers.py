@@ -105,7 +105,7 @@ async def test_who_takes_over_from_somebody_who_still_writes_does_so_in_the_end(
     Each looks once for a circle, so the one that takes over does it late enough for a busy machine to have closed it.
     """
     database = Database(postgres_url)
-    event.listen(database.engine, "connect", lambda opened, _: opened.execute("SET deadlock_timeout = '4s'"))
+    event.listen(database.engine, "connect", look_for_circles_late)
     lease = WorkerLease(database)
     await database.write(begin_two, lease.acquire())
     takeover = Takeover(database, lease, version="1")
@@ -123,6 +123,12 @@ async def test_who_takes_over_from_somebody_who_still_writes_does_so_in_the_end(
     database.close()
 
     assert {"first": Status.ENQUEUED, "second": Status.ENQUEUED} == statuses
+
+
+def look_for_circles_late(opened: Any, _record: object) -> None:
+    """Say so over a connection of the driver's that was just opened."""
+    opened.execute("SET deadlock_timeout = '4s'")
+    opened.commit()
 
 
 def begin_two(connection: sa.Connection, worker: str) -> None:
