@@ -13,6 +13,7 @@ import pytest
 
 from acceptance.documented import list_blocks
 from emulator.partner import RawPartner, answer, serve_partner
+from headrace.clock import read_clock
 from headrace.logs import LogName
 from headrace.models import Secret
 from headrace.protocol.retries import NEVER, TABLE
@@ -41,8 +42,8 @@ async def raise_one(pair: Pair, uuid: str, kind: NoticeKind = NoticeKind.PROVISI
     await pair.parts.database.write(partial(raise_notice, now=NOW, step="run_hook", reason="ValueError"), uuid, kind)
 
 
-async def settle_all(pair: Pair, uuid: str) -> None:
-    await pair.parts.database.write(partial(settle_notices, by="grace", now=NOW), uuid)
+async def settle_all(pair: Pair, uuid: str, *, now: datetime = NOW) -> None:
+    await pair.parts.database.write(partial(settle_notices, by="grace", now=now), uuid)
 
 
 def list_ids(partner: RawPartner) -> list[str]:
@@ -66,7 +67,7 @@ async def test_what_is_raised_and_settled_is_sent_and_signed(database_url: str) 
         async with play_pair(database_url, acme=acme, retries=NEVER_AGAIN, **settings) as pair:
             addon = await provision(pair)
             await eventually(lambda: len(partner.received) == 1)
-            await settle_all(pair, addon.id)
+            await settle_all(pair, addon.id, now=read_clock())
             await eventually(lambda: len(partner.received) == 2)
     raised, settled = partner.received
     read_notice = load_recipe()

@@ -17,8 +17,8 @@ UUID = "01234567-89ab-cdef-0123-456789abcdef"
 # On a busy machine.
 LONG = timedelta(seconds=120)
 # More than a worker takes at a time.
-UNDER_WAY = 100
-QUEUED = 200
+UNDER_WAY = CONCURRENCY[QUEUE] + 4
+QUEUED = 4 * CONCURRENCY[QUEUE]
 
 # A worker that notes each run it begins, and ends a run once there is a file that says so. It looks after itself far
 # more often than a worker does, so that whatever it could take for lost is found.
