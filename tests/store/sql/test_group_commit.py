@@ -208,7 +208,10 @@ async def test_who_comes_soon_after_others_were_written_waits_as_long_again(data
     await asyncio.wait([second], timeout=A_MOMENT)
     may_end.set()
     await first
+    # The first took a moment, so for as long nothing is written.
+    was_written, _ = await asyncio.wait([second], timeout=A_MOMENT / 4)
 
+    assert not was_written
     assert ["b of 2", "c of 2"] == [*await asyncio.gather(second, write("c"))]
     writer.close()
 
