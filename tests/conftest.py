@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from acceptance.installs import EN_US, need_locale
 from emulator.partner import RawPartner, serve_partner
@@ -23,6 +24,10 @@ from scratch import keep_bytecode, use_memory
 
 # A job in the background of a shell ignores Ctrl-C, and what it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes is the machine's affair; a slow one is no fault of the code's.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
 
 keep_bytecode()
 use_memory()

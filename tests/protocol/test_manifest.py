@@ -192,7 +192,7 @@ def test_only_declared_config_vars_may_be_set(config: dict[str, str], undeclared
     assert undeclared == parse_manifest(json.dumps(SAMPLE)).find_undeclared(config)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text() | st.binary())
 def test_no_text_breaks_the_parser(text: str | bytes) -> None:
     """A manifest is read or every problem is told."""

@@ -116,14 +116,14 @@ def test_every_refusal_reads_the_same_to_the_sender() -> None:
     assert 1 == len(said)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(user=st.text(st.characters(exclude_characters=":", codec="utf-8")), password=st.text())
 def test_built_credentials_are_accepted(user: str, password: str) -> None:
     """What build_basic_auth signs, verify_basic_auth takes."""
     verify_basic_auth(build_basic_auth(user, Secret(password)), user=user, passwords=[Secret(password)])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(header=st.text())
 def test_no_header_breaks_the_check(header: str) -> None:
     """Whatever the header holds, the answer is a 401."""
@@ -285,7 +285,7 @@ def test_what_is_no_object_is_malformed(parse: Callable[[bytes], object], body: 
     assert "" == find_field(parse, body)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.binary() | st.text().map(str.encode))
 def test_no_bytes_break_the_parsers(body: bytes) -> None:
     """A parser returns a value or raises Malformed, nothing else."""
@@ -294,7 +294,7 @@ def test_no_bytes_break_the_parsers(body: bytes) -> None:
             parse(body)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     changes=st.dictionaries(
         st.sampled_from([*V3_BODY, "new_member"]),

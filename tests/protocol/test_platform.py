@@ -291,7 +291,7 @@ def test_an_unreadable_success_is_our_own_error(read: Callable[[Response, Reques
         read(Response(status=200, body=body), REQUEST)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=st.binary() | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode()))
 def test_no_body_breaks_the_reading_of_a_coupling(body: bytes) -> None:
     """The answer of many shapes is read as a coupling, as none, or as UnexpectedAnswer."""
@@ -393,7 +393,7 @@ def test_what_is_no_range_is_none(text: str) -> None:
     assert parse_range(text) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     wanted=st.builds(
         Range,
@@ -411,7 +411,7 @@ def test_a_range_reads_as_it_is_written(wanted: Range) -> None:
     assert wanted == parse_range(str(wanted))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.text(st.sampled_from("id .[];=,max09order")) | st.text())
 def test_no_header_breaks_the_reading_of_a_range(text: str) -> None:
     """A Range header gives a range or None."""

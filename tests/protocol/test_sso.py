@@ -209,7 +209,7 @@ def test_a_wrong_salt_opens_nothing() -> None:
 STORABLE = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=100)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(resource_id=STORABLE.filter(bool), user_id=STORABLE.filter(bool), email=STORABLE, salt=st.text())
 def test_what_is_signed_is_accepted(resource_id: str, user_id: str, email: str, salt: str) -> None:
     """verify(sign(x)) holds for every person and resource."""
@@ -222,7 +222,7 @@ def test_what_is_signed_is_accepted(resource_id: str, user_id: str, email: str, 
     assert (resource_id, user_id, email, True) == (login.resource_id, login.user_id, login.email, login.is_user_proven)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(form=st.dictionaries(st.sampled_from([*FORM, "id", "token"]) | st.text(), st.text()))
 def test_no_form_breaks_the_check(form: dict[str, str]) -> None:
     """Whatever the form holds, it is rejected or malformed."""

@@ -105,14 +105,14 @@ def test_another_subscriptions_secret_does_not_open() -> None:
     assert "bad_signature" == find_reason(BODY, SIGNATURE, secret=Secret("whsec-other"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(body=st.binary(), secret=st.text())
 def test_what_is_signed_is_accepted(body: bytes, secret: str) -> None:
     """verify(sign(x)) holds for every body."""
     verify_delivery(body, signature=sign_delivery(body, secret=Secret(secret)), secret=Secret(secret))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(signature=st.text())
 def test_no_signature_breaks_the_check(signature: str) -> None:
     """Whatever the header holds, the delivery is rejected."""
@@ -183,7 +183,7 @@ def test_what_is_no_event_is_malformed(body: bytes) -> None:
         parse_event(body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=st.binary())
 def test_no_bytes_break_the_parser(body: bytes) -> None:
     """A parser returns a value or raises Malformed, nothing else."""
