@@ -6,10 +6,9 @@ alone makes something of it.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,8 +29,7 @@ from headrace.store.state.placements import LIVE
 _NOTHING: frozenset[Any] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class Asker(NamedTuple):
     """Who looks: the keys of a person, what they look from, and the digest of their session."""
 
     people: tuple[str, ...]

@@ -100,7 +100,7 @@ class Glances:
 
     async def _mark(self, viewer: Viewer, session: str, *, is_alone: bool) -> _Mark | None:
         """Return what tells whether a board is as it was: what is stored, what Heroku does, and the time."""
-        asker = Asker(people=tuple(viewer.people), opened=viewer.resource_uuid, session=session)
+        asker = Asker(people=viewer.people, opened=viewer.resource_uuid, session=session)
         marks = await (self._load({asker}) if is_alone else self._read_together(asker))
         stored = marks.get(asker)
         return None if stored is None else self._complete(stored, viewer)
