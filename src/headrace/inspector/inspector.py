@@ -167,6 +167,8 @@ class Inspector:
         `apps` names for each app's id a resource on it, whose token is used. An app about which Heroku does
         not answer keeps its old reading, which grants nothing once it is too old, and is left alone for a while.
         """
+        if not apps:
+            return
         now = self._clock()
         self._unanswered_at = {app: at for app, at in self._unanswered_at.items() if now - at < ACCESS_HELD_OFF}
         fresh = await self._database.read(list_freshly_checked_apps, apps.keys(), after=now - ACCESS_GOOD_FOR, now=now)

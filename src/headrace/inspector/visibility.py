@@ -12,7 +12,9 @@ import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 
@@ -44,7 +46,7 @@ ANSWERS_WITHIN_SECONDS = 20.0
 MOST_ROUNDS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Viewer:
     """A person, and the resource that they look from.
 
@@ -58,13 +60,18 @@ class Viewer:
     is_proven: bool
     let_in_at: datetime | None = None
 
-    @property
-    def people(self) -> list[str]:
+    @cached_property
+    def people(self) -> tuple[str, ...]:
         """The keys under which access is stored for this person; none when it is not certain who they are."""
         if not self.is_proven:
-            return []
-        keys = [f"id:{self.user_id}"] if self.user_id else []
-        return [*keys, f"email:{self.email}"] if self.email else keys
+            return ()
+        by_id = (f"id:{self.user_id}",) if self.user_id else ()
+        return (*by_id, f"email:{self.email}") if self.email else by_id
+
+    @cached_property
+    def digest(self) -> int:
+        """What sets apart in time what is done for many of them, each now and then."""
+        return crc32(f"{self.user_id} {self.email} {self.resource_uuid}".encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

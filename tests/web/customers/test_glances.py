@@ -20,8 +20,8 @@ from pair import ADA, GRACE, Pair, play_pair
 Change = Callable[[Pair, Addon], Awaitable[None]]
 
 
-async def look(pair: Pair, cookie: str, version: str, path: str = "/board") -> Page:
-    return await visit(pair, path, cookie=cookie, headers={"If-None-Match": version})
+async def look(pair: Pair, cookie: str, version: str, path: str = "/board", **headers: str) -> Page:
+    return await visit(pair, path, cookie=cookie, headers={"If-None-Match": version, **headers})
 
 
 async def warm(pair: Pair, cookie: str, path: str = "/board") -> Page:
@@ -111,6 +111,40 @@ async def test_whoever_lost_access_or_logged_out_is_told_at_the_next_look(databa
         assert 403 == (await look(pair, hers, page.headers["ETag"])).status
 
 
+@pytest.mark.parametrize("path", ["/board", "/board.json"])
+async def test_what_time_alone_makes_is_told_of_without_a_version_and_then_sent(database_url: str, path: str) -> None:
+    """No whole look is needed to tell of it, and the one that is sent stands for those that follow."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock, HEADRACE_RECHECK_SECONDS="60") as pair:
+        addon = await provision(pair, "shop-staging")
+        cookie = await log_in(pair, addon)
+        page = await warm(pair, cookie, path)
+        clock.advance(timedelta(seconds=60))
+        told = await look(pair, cookie, page.headers["ETag"], path, Prefer="return=minimal")
+        sent = await visit(pair, path, cookie=cookie, form="{}")
+        same = await look(pair, cookie, sent.headers["ETag"], path)
+
+        assert (204, "return=minimal") == (told.status, told.headers["Preference-Applied"])
+        assert "ETag" not in told.headers
+        assert 200 == sent.status
+        assert page.headers["ETag"] != sent.headers["ETag"]
+        assert 304 == same.status
+
+
+async def test_whoever_logged_out_is_not_told_that_time_has_made_another_version(database_url: str) -> None:
+    """Nor what is new, by a look that says what it has."""
+    clock = Clock()
+    async with play_pair(database_url, clock=clock, HEADRACE_RECHECK_SECONDS="60") as pair:
+        addon = await provision(pair, "shop-staging")
+        cookie = await log_in(pair, addon)
+        page = await warm(pair, cookie)
+        await visit(pair, "/board/logout", cookie=cookie, form={"csrf": read_csrf(page)})
+        clock.advance(timedelta(seconds=60))
+
+        assert 401 == (await look(pair, cookie, page.headers["ETag"], Prefer="return=minimal")).status
+        assert 401 == (await visit(pair, "/board", cookie=cookie, form="{}")).status
+
+
 def build_scope(*, query: str) -> dict[str, Any]:
     """A look with a version, as a server hands it on."""
     headers = [(b"host", b"acme.test"), (b"if-none-match", b'"v1"')]
@@ -121,7 +155,8 @@ async def test_of_many_looks_few_are_whole(database_url: str) -> None:
     """Boards that look together are read together; one whole look a minute brings what time makes of a board."""
     whole: list[str] = []
 
-    async def respond(request: Request) -> Response:
+    async def respond(request: Request, *, has_session: bool) -> Response:
+        assert has_session
         whole.append(request.url.query)
         return Response(status_code=304, headers={"ETag": '"v1"'})
 

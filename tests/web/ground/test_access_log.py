@@ -119,4 +119,4 @@ async def test_a_request_begins_with_nothing_of_the_one_before(
 )
 def test_a_path_is_a_word_without_secrets(path: str, shown: str) -> None:
     """Anybody may ask for any path, also for one with a line feed or a password in it."""
-    assert shown == mask_path(path, ["manifest-pass"])
+    assert shown == mask_path(path, ("manifest-pass",))

@@ -6,10 +6,9 @@ alone makes something of it.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,8 +29,7 @@ from headrace.store.state.placements import LIVE
 _NOTHING: frozenset[Any] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class Asker(NamedTuple):
     """Who looks: the keys of a person, what they look from, and the digest of their session."""
 
     people: tuple[str, ...]
@@ -51,8 +49,7 @@ def load_marks(
     people = {person for asker in askers for person in asker.people}
     opened = {asker.opened for asker in askers}
     known = _gather(connection, _query_known(dialect), people, moments)
-    near = _gather(connection, _query_near(dialect), opened, moments)
-    ended = _gather(connection, _query_ended(dialect), [asker.session for asker in askers], {})
+    beside = _gather(connection, _query_beside(dialect), {*opened, *(asker.session for asker in askers)}, moments)
     seen = {asker: [known.get(person, _NOTHING) for person in asker.people] for asker in askers}
     # Nearly everybody is known at the app that they come from; who is not sees it for a reason of their own.
     strangers = {asker for asker, sets in seen.items() if all(row[1] != asker.opened for rows in sets for row in rows)}
@@ -62,14 +59,18 @@ def load_marks(
     for asker, sets in seen.items():
         rows = [own.get(asker.opened, _NOTHING) if asker in strangers else _NOTHING, *sets]
         # The last column tells whether Heroku has answered lately.
-        is_to_be_asked = asker.opened in near or any(not row[-1] for some in rows for row in some)
-        if asker.session not in ended:
-            marks[asker] = hash((*rows, near.get(asker.opened), turn if is_to_be_asked else None))
+        near = beside.get(asker.opened)
+        is_to_be_asked = near is not None or any(not row[-1] for some in rows for row in some)
+        if asker.session not in beside:
+            marks[asker] = hash((*rows, near, turn if is_to_be_asked else None))
     return marks
 
 
 def _gather(
-    connection: sa.Connection, query: sa.Select[Any], asked: Iterable[str], moments: dict[str, Any]
+    connection: sa.Connection,
+    query: sa.Select[Any] | sa.CompoundSelect[Any],
+    asked: Iterable[str],
+    moments: dict[str, Any],
 ) -> dict[str, frozenset[tuple[Any, ...]]]:
     """Return the rows of each that is asked about, which stands in the first column, as the driver gives them."""
     rows = defaultdict[str, list[tuple[Any, ...]]](list)
@@ -95,7 +96,13 @@ def _query_opened(dialect: str) -> sa.Select[Any]:
 
 
 @cache
-def _query_near(dialect: str) -> sa.Select[Any]:
+def _query_beside(dialect: str) -> sa.CompoundSelect[Any]:
+    """What is near to what is looked from, and the sessions that have ended: no uuid is a session's digest."""
+    ended = sa.select(ended_session.c.digest, sa.null()).where(is_among(ended_session.c.digest, dialect))
+    return sa.union_all(_select_near(dialect), ended)
+
+
+def _select_near(dialect: str) -> sa.Select[Any]:
     """The apps in the same pipeline about whose people Heroku has not answered lately: a look has it asked."""
     here, there = placement.alias("here"), placement.alias("there")
     is_fresh = build_is_fresh(after=make_moment("after"), now=make_moment("now"))
@@ -112,11 +119,6 @@ def _query_near(dialect: str) -> sa.Select[Any]:
         )
         .distinct()
     )
-
-
-@cache
-def _query_ended(dialect: str) -> sa.Select[Any]:
-    return sa.select(ended_session.c.digest).where(is_among(ended_session.c.digest, dialect))
 
 
 def _show(of: sa.ColumnElement[str]) -> sa.Select[Any]:

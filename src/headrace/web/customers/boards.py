@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import ParamSpec, TypeVar
-from zlib import crc32
 
 import msgspec
 from starlette.requests import Request
@@ -42,6 +42,7 @@ LARGE_BOARD = 200
 # The least time between two boards of which only the freshness and the partner's figures differ.
 RENEWED_EVERY = timedelta(minutes=1)
 MINIMAL = "return=minimal"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -126,8 +127,7 @@ class Boards:
     def find_period(self, viewer: Viewer) -> int:
         """Return what goes up by one whenever a board is to be renewed; not everybody's at the same moment."""
         every = max(self.inspector.recheck_every, RENEWED_EVERY).total_seconds()
-        person = crc32(f"{viewer.user_id} {viewer.email} {viewer.resource_uuid}".encode())
-        return int(self.clock().timestamp() + person % every) // int(every)
+        return int(self.clock().timestamp() + viewer.digest % every) // int(every)
 
     def _build(self, viewer: Viewer, seen: Seen) -> Board:
         stale_after = MISSED_CHECKS * self.inspector.recheck_every
@@ -194,10 +194,17 @@ def answer_briefly(request: Request, version: str) -> Response | None:
     headers = build_etag(version)
     if version in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
-    # RFC 7240, 4.2.
-    if request.headers.get("Prefer") == MINIMAL:
-        return Response(status_code=204, headers={**headers, "Preference-Applied": MINIMAL})
-    return None
+    return tell_briefly(headers) if asks_briefly(request) else None
+
+
+def asks_briefly(request: Request) -> bool:
+    """Whether somebody wants to be told first only that there is another version (RFC 7240, 4.2)."""
+    return request.headers.get("Prefer") == MINIMAL
+
+
+def tell_briefly(headers: Mapping[str, str] = NO_HEADERS) -> Response:
+    """Return the answer that there is another version, which the headers may name."""
+    return Response(status_code=204, headers={**headers, "Preference-Applied": MINIMAL})
 
 
 def build_etag(version: str) -> dict[str, str]:

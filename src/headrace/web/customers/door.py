@@ -29,9 +29,12 @@ class Door:
     sessions: Sessions[Session]
     manifest: Manifest
 
-    async def find_visible(self, request: Request) -> tuple[Session, Seen] | Response:
-        """Return whoever looks and what they may see, or what to answer."""
-        session = await self.sessions.find(request)
+    async def find_visible(self, request: Request, *, has_session: bool = False) -> tuple[Session, Seen] | Response:
+        """Return whoever looks and what they may see, or what to answer.
+
+        `has_session` tells that their session was found not to have ended since they asked.
+        """
+        session = self.sessions.read(request) if has_session else await self.sessions.find(request)
         if session is None:
             return self.show_no_session()
         seen = await self.boards.find_seen(session.viewer)

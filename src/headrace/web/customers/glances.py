@@ -2,13 +2,15 @@
 
 A look that names the version that it has waits for others, and is then told by a mark whether a whole look would find
 what the last one found. The mark is read after the look has come: whoever has lost access is told so at the next look.
+Where time alone has made another version, whoever is first to be told that there is one is told so by the mark, too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +20,7 @@ from headrace.inspector.visibility import Viewer
 from headrace.store.reports.board import Recent
 from headrace.store.reports.board_marks import Asker, load_marks
 from headrace.store.sql.outage import DATABASE_ERRORS
-from headrace.web.customers.boards import Boards, build_etag
+from headrace.web.customers.boards import Boards, asks_briefly, build_etag, tell_briefly
 from headrace.web.ground.bounded import Bounded
 
 # Nobody waits for the answer that nothing is new, nor notices that something is so much later.
@@ -33,9 +35,15 @@ _Mark = tuple[int, bool, int]
 _Place = tuple[str, str, bytes]
 
 
+class Respond(Protocol):
+    """A whole look; `has_session` tells that the session was found not to have ended since the request came."""
+
+    def __call__(self, request: Request, *, has_session: bool) -> Awaitable[Response]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """A version, and what held before a whole look found it."""
+    """A version, and what held before a whole look found it; an empty one has only been told of."""
 
     version: str
     mark: _Mark
@@ -59,30 +67,46 @@ class Glances:
     _gathering: _Gathering | None = None
     _reading: asyncio.Task[None] | None = None
 
-    async def answer(
-        self, request: Request, viewer: Viewer, session: str, respond: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def answer(self, request: Request, viewer: Viewer, session: str, respond: Respond) -> Response:
         """Answer a look by somebody's session, given as its digest."""
-        if request.method != "GET":
-            return await respond(request)
-        version = request.headers.get("If-None-Match", "")
-        # Whoever opens a board does not wait for others.
-        mark = await self._mark(viewer, session, is_alone=not version)
         place = (session, request.scope["path"], request.scope["query_string"])
-        if mark and version and self._kept.get(place) == _Kept(version=version, mark=mark):
-            return Response(status_code=304, headers=build_etag(version.strip('"')))
-        response = await respond(request)
+        has_session = False
+        if request.method == "GET":
+            version = request.headers.get("If-None-Match", "")
+            # Whoever opens a board does not wait for others.
+            mark = await self._mark(viewer, session, is_alone=not version)
+            if brief := self._answer_briefly(request, place, version, mark):
+                return brief
+            has_session = mark is not None
+        else:
+            mark = self._complete(kept.mark[0], viewer) if (kept := self._kept.get(place)) else None
+        response = await respond(request, has_session=has_session)
         # The mark was read before: what has come in between makes another one.
         if mark and "ETag" in response.headers:
             self._kept.keep(place, _Kept(version=response.headers["ETag"], mark=mark))
         return response
 
+    def _answer_briefly(self, request: Request, place: _Place, version: str, mark: _Mark | None) -> Response | None:
+        """Return the answer that needs no whole look, or None; a version that is told of is asked for by a POST."""
+        kept = self._kept.get(place)
+        if mark is None or not version or kept is None or kept.version != version:
+            return None
+        if kept.mark == mark:
+            return Response(status_code=304, headers=build_etag(version.strip('"')))
+        if kept.mark[:-1] == mark[:-1] and asks_briefly(request):
+            self._kept.keep(place, _Kept(version="", mark=mark))
+            return tell_briefly()
+        return None
+
     async def _mark(self, viewer: Viewer, session: str, *, is_alone: bool) -> _Mark | None:
         """Return what tells whether a board is as it was: what is stored, what Heroku does, and the time."""
-        asker = Asker(people=tuple(viewer.people), opened=viewer.resource_uuid, session=session)
+        asker = Asker(people=viewer.people, opened=viewer.resource_uuid, session=session)
         marks = await (self._load({asker}) if is_alone else self._read_together(asker))
-        mark = marks.get(asker)
-        return None if mark is None else (mark, self.boards.find_silence() is not None, self.boards.find_period(viewer))
+        stored = marks.get(asker)
+        return None if stored is None else self._complete(stored, viewer)
+
+    def _complete(self, stored: int, viewer: Viewer) -> _Mark:
+        return stored, self.boards.find_silence() is not None, self.boards.find_period(viewer)
 
     async def _read_together(self, asker: Asker) -> Mapping[Asker, int]:
         gathering = self._gathering

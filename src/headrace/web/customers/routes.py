@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -25,7 +25,7 @@ from headrace.web.customers.boards import Boards, answer_briefly, build_etag, dr
 from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
-from headrace.web.customers.glances import Glances
+from headrace.web.customers.glances import Glances, Respond
 from headrace.web.customers.looking import CHANGES_ANSWERED, LOOK_ANSWERED, Look, read_wanted
 from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.addresses import Page, Redirect, cut
@@ -233,14 +233,14 @@ class Customers:
     async def show_board_json(self, request: Request) -> Response:
         return await self._glance(request, self._show_board_json)
 
-    async def _glance(self, request: Request, respond: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def _glance(self, request: Request, respond: Respond) -> Response:
         session = self.door.sessions.read(request)
         if session is None:
-            return await respond(request)
+            return await respond(request, has_session=False)
         return await self.glances.answer(request, session.viewer, self.door.sessions.digest(session), respond)
 
-    async def _show_board(self, request: Request) -> Response:
-        found = await self.door.find_visible(request)
+    async def _show_board(self, request: Request, *, has_session: bool) -> Response:
+        found = await self.door.find_visible(request, has_session=has_session)
         if isinstance(found, Response):
             return found
         session, seen = found
@@ -270,8 +270,8 @@ class Customers:
         )
         return Page(await draw_aside(seen, render, context), headers=build_etag(version))
 
-    async def _show_board_json(self, request: Request) -> Response:
-        found = await self.door.find_visible(request)
+    async def _show_board_json(self, request: Request, *, has_session: bool) -> Response:
+        found = await self.door.find_visible(request, has_session=has_session)
         if not isinstance(found, Response):
             session, seen = found
             try:

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from time import monotonic
 from urllib.parse import quote
 from uuid import uuid4
@@ -17,6 +18,7 @@ log = logging.getLogger(ACCESS)
 # Heroku's router gives each request one, or takes what came with it: letters of this kind (article "HTTP Request IDs").
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 LONGEST_PATH = 300
+SHORT = 100
 # What a path may hold as it is (RFC 3986), beside letters and digits.
 PLAIN = "/:@!$&'()*+,;=~"
 # Whoever has all of this sees a board: the beginning tells one link from another.
@@ -34,7 +36,7 @@ class Watch:
 
     __slots__ = ("_about", "_began_at", "_scope", "_send", "_status")
 
-    def __init__(self, scope: Scope, send: Send, *, secrets: Sequence[str]) -> None:
+    def __init__(self, scope: Scope, send: Send, *, secrets: tuple[str, ...]) -> None:
         self._began_at, self._scope, self._send = monotonic(), scope, send
         self._status: int | None = None
         scope[SHOWN_PATH] = mask_path(scope["path"], secrets)
@@ -61,12 +63,20 @@ def find_shown_path(scope: Mapping[str, object]) -> str:
     return str(scope.get(SHOWN_PATH) or mask_path(str(scope["path"]), ()))
 
 
-def mask_path(path: str, secrets: Sequence[str]) -> str:
+def mask_path(path: str, secrets: tuple[str, ...]) -> str:
     """Return a path as one word, without secrets that somebody has put there; `quote_path` has written them."""
+    return (_mask_again if len(path) <= SHORT else _mask)(path, secrets)
+
+
+def _mask(path: str, secrets: tuple[str, ...]) -> str:
     word = _SHARED.sub(r"\1•••", quote_path(path))
     for secret in secrets:
         word = word.replace(secret, "•••")
     return word[:LONGEST_PATH]
+
+
+# Nearly all requests are for few addresses.
+_mask_again = lru_cache(maxsize=1024)(_mask)
 
 
 def quote_path(path: str) -> str:

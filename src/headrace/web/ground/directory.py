@@ -1,6 +1,5 @@
 """The routes with a plain path, found by it at once: a router tries one route after the other."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Match, Route
@@ -16,7 +15,7 @@ class Directory(BaseRoute):
     """Finds what a router would find; what has parameters in its path it leaves to the router."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
-        self._by_path = defaultdict[str, list[Route]](list)
+        self._found: dict[tuple[str, str], Route] = {}
         varied: list[Route] = []
         for route in routes:
             if not isinstance(route, Route):
@@ -24,14 +23,15 @@ class Directory(BaseRoute):
             if route.param_convertors:
                 varied.append(route)
             elif not any(other.path_regex.match(route.path) for other in varied):
-                self._by_path[route.path].append(route)
+                for method in route.methods or ():
+                    self._found.setdefault((route.path, method), route)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] == "http":
-            for route in self._by_path.get(cut(scope["path"], scope.get("root_path", "")), ()):
-                match, found = route.matches(scope)
-                if match is Match.FULL:
-                    return match, {**found, FOUND: route}
+            path = cut(scope["path"], scope.get("root_path", ""))
+            if route := self._found.get((path, scope["method"])):
+                outer = dict(scope.get("path_params", {}))
+                return Match.FULL, {"endpoint": route.endpoint, "path_params": outer, FOUND: route}
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

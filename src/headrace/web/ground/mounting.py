@@ -47,7 +47,7 @@ class Application(Starlette):
         lifespan: Lifespan,
     ) -> None:
         self._prefix = prefix
-        self._secrets = [quote_path(secret.reveal()) for secret in secrets if secret.reveal()]
+        self._secrets = tuple(quote_path(secret.reveal()) for secret in secrets if secret.reveal())
         self._live = lifespan
         self._is_running = False
         self._told: set[str] = set()

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from inspect import iscoroutinefunction
 from typing import Any, TypedDict
 
 import msgspec
 from starlette.convertors import IntegerConvertor
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message as StarletteMessage
 from starlette.types import Receive, Scope, Send
@@ -73,11 +75,12 @@ class DescribedRoute(Route):
         super().__init__(path, endpoint, methods=[method], name=operation.id)
         self.method = method
         self.operation = operation
+        self._is_plain = iscoroutinefunction(endpoint)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; where that is traced, the span is called by the route, below a mount too."""
         if not is_traced():
-            await super().handle(scope, receive, send)
+            await self._answer(scope, receive, send)
             return
         route = scope.get("root_path", "") + self.path_format
         headers = {name: value for name, value in Headers(scope=scope).items() if name == PARENT}
@@ -91,6 +94,14 @@ class DescribedRoute(Route):
                 await send(message)
 
             await super().handle(scope, receive, send_on)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as Starlette does, but that an error is met by the application alone: a span would not see how."""
+        if self._is_plain and scope["method"] in (self.methods or ()):
+            response = await self.endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
 
 
 def show_page(meaning: str) -> Reply:

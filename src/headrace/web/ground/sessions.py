@@ -6,6 +6,7 @@ One that is ended stays so on the server, for every process: a copy of its cooki
 import hashlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -35,7 +36,7 @@ OPERATOR = "operator"
 HOST_PREFIX, SHARED_HOST_PREFIX = "__Host-", "__Secure-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Session:
     """Who is looking, at what they were sent to look at. `csrf` is what every form has to bring back.
 
@@ -51,7 +52,7 @@ class Session:
     # One that an older release began counts against no answer.
     let_in_at: float = 0.0
 
-    @property
+    @cached_property
     def viewer(self) -> Viewer:
         return Viewer(
             resource_uuid=self.resource_uuid,
