@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -34,7 +35,7 @@ from headrace.protocol.pipelines import (
 )
 from headrace.protocol.platform import build_coupling_by_app, build_couplings_by_pipeline, read_rate_remaining
 from headrace.protocol.wire import Request, Response
-from headrace.store.sql.database import Database, plan_anew
+from headrace.store.sql.database import Database, plan_once
 from headrace.store.sql.outage import is_outage
 from headrace.store.state.due import (
     Confirmed,
@@ -105,7 +106,7 @@ class BatchInspector:
         self._clock = clock
         self._every = every
         self._on_move = on_move
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def inspect(self, batch: str, *, since: datetime | None = None) -> Tally:
         """Inspect what is left of a batch, and record all of it in one transaction.
@@ -118,7 +119,7 @@ class BatchInspector:
         await self._ask_lists(state)
         left = [due for uuid, due in state.due.items() if uuid not in state.answers]
         looks = self._begin_looks(state, left)
-        await gather_bounded(lambda look: self._end_look(state, look), looks, limit=IN_FLIGHT, slots=self._slots)
+        await gather_bounded(lambda look: self._end_look(state, look), looks, limit=IN_FLIGHT, slots=self._find_slots())
         await self._ask_pipelines(state)
         try:
             moved = await self._database.write(self._record, state, batch)
@@ -129,6 +130,10 @@ class BatchInspector:
             moved = await self._record_each(state)
             await self._database.write(release_batch, batch)
         return self._report(state, moved)
+
+    def _find_slots(self) -> asyncio.Semaphore:
+        # A semaphore belongs to one event loop, and a worker has one of its own.
+        return self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(IN_FLIGHT))
 
     def _open(self, connection: sa.Connection, batch: str) -> BatchState:
         state = BatchState(now=self._clock(), tokens=self._find_tokens(connection, batch))
@@ -279,7 +284,7 @@ class BatchInspector:
 
     def _record(self, connection: sa.Connection, state: BatchState, batch: str | None = None) -> int:
         """Record what was found out, with which a batch may end, and return how many have moved."""
-        plan_anew(connection)
+        plan_once(connection)
         # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
         hold_resources(connection, state.answers.keys() | state.failures.keys())
         if state.since is not None:
