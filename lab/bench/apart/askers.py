@@ -14,7 +14,7 @@ import msgspec
 
 from lab.kit.heroku import PER_PIPELINE, name_id
 
-# As many as headrace has under way: two batches of 32.
+# Two thirds of what headrace has under way, as in all figures so far.
 IN_FLIGHT = 64
 SET = b'{"config":[{"name":"ACME_SEARCH_URL","value":"https://search.acme.example/2"}]}'
 ACCEPT = {"Accept": "application/vnd.heroku+json; version=3"}

@@ -238,6 +238,7 @@ async def _sync(parts: "Parts", only: list[str] | None, *, is_whole: bool, is_sh
     from headrace.inspector.batch_state import Tally
     from headrace.process.collector import spare_collector
     from headrace.store.state.due import count_due, make_all_due, make_due
+    from headrace.transport import load_aiohttp
 
     spare_collector()
     now, tally = parts.clock(), Tally()
@@ -246,6 +247,9 @@ async def _sync(parts: "Parts", only: list[str] | None, *, is_whole: bool, is_sh
     elif is_whole:
         await parts.database.write(make_all_due, now=now)
     total = await parts.database.read(count_due, now=now, only=only)
+    if total:
+        # With the first request it would be imported while a batch is claimed already.
+        await load_aiohttp()
     began = time.monotonic()
     with Progress(total, is_shown=is_shown) as progress:
 

@@ -5,11 +5,13 @@ of ours are in one pipeline, one list of its apps answers for all of them: prese
 what is absent is inspected by itself. A pipeline is read once for all who are in it.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -33,7 +35,7 @@ from headrace.protocol.pipelines import (
 )
 from headrace.protocol.platform import build_coupling_by_app, build_couplings_by_pipeline, read_rate_remaining
 from headrace.protocol.wire import Request, Response
-from headrace.store.sql.database import Database, plan_anew
+from headrace.store.sql.database import Database, plan_once
 from headrace.store.sql.outage import is_outage
 from headrace.store.state.due import (
     Confirmed,
@@ -65,7 +67,11 @@ FEWEST_SIBLINGS = 2
 # With fewer requests left than this in a token's pool of 4,500, its resource waits until some have come back.
 LOW_POOL = 100
 POOL_PAUSE = timedelta(minutes=2)
-IN_FLIGHT = 32
+# Of all batches of a process together, the first of them before those after it: while one is recorded and another one
+# read, the third has Heroku to itself. Each with its own turn, all would ask at the same time and be recorded at once.
+IN_FLIGHT = 96
+# Lists and pipelines of one batch, which are few.
+PIPELINES_IN_FLIGHT = 32
 # Looks that are begun in one go: nobody else's turn on the event loop comes more than a millisecond or two late.
 BEGUN_TOGETHER = 100
 
@@ -100,6 +106,7 @@ class BatchInspector:
         self._clock = clock
         self._every = every
         self._on_move = on_move
+        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def inspect(self, batch: str, *, since: datetime | None = None) -> Tally:
         """Inspect what is left of a batch, and record all of it in one transaction.
@@ -111,7 +118,8 @@ class BatchInspector:
         state.since = since
         await self._ask_lists(state)
         left = [due for uuid, due in state.due.items() if uuid not in state.answers]
-        await gather_bounded(lambda look: self._end_look(state, look), self._begin_looks(state, left), limit=IN_FLIGHT)
+        looks = self._begin_looks(state, left)
+        await gather_bounded(lambda look: self._end_look(state, look), looks, limit=IN_FLIGHT, slots=self._find_slots())
         await self._ask_pipelines(state)
         try:
             moved = await self._database.write(self._record, state, batch)
@@ -122,6 +130,10 @@ class BatchInspector:
             moved = await self._record_each(state)
             await self._database.write(release_batch, batch)
         return self._report(state, moved)
+
+    def _find_slots(self) -> asyncio.Semaphore:
+        # A semaphore belongs to one event loop, and a worker has one of its own.
+        return self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(IN_FLIGHT))
 
     def _open(self, connection: sa.Connection, batch: str) -> BatchState:
         state = BatchState(now=self._clock(), tokens=self._find_tokens(connection, batch))
@@ -141,7 +153,7 @@ class BatchInspector:
             askers = [due for due in siblings if due.uuid in state.due and not self._is_whole_due(due, state)]
             if askers and len(siblings) >= FEWEST_SIBLINGS:
                 groups.append((pipeline_id, askers[0].uuid, siblings))
-        await gather_bounded(lambda group: self._ask_list(state, *group), groups, limit=IN_FLIGHT)
+        await gather_bounded(lambda group: self._ask_list(state, *group), groups, limit=PIPELINES_IN_FLIGHT)
 
     async def _ask_list(self, state: BatchState, pipeline_id: str, asker: str, siblings: list[Due]) -> None:
         try:
@@ -239,7 +251,7 @@ class BatchInspector:
         await gather_bounded(
             lambda each: self._ask_pipeline(state, each, askers[each]),
             askers.keys() - known,
-            limit=IN_FLIGHT,
+            limit=PIPELINES_IN_FLIGHT,
         )
 
     async def _ask_pipeline(self, state: BatchState, pipeline_id: str, asker: str) -> None:
@@ -272,7 +284,7 @@ class BatchInspector:
 
     def _record(self, connection: sa.Connection, state: BatchState, batch: str | None = None) -> int:
         """Record what was found out, with which a batch may end, and return how many have moved."""
-        plan_anew(connection)
+        plan_once(connection)
         # Before anything is written: what a list tells may be about resources of a batch that is recorded elsewhere.
         hold_resources(connection, state.answers.keys() | state.failures.keys())
         if state.since is not None:

@@ -265,6 +265,15 @@ def plan_anew(connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
+def plan_once(connection: sa.Connection) -> None:
+    """Have PostgreSQL plan what runs from here on for the tables as they are now, as `plan_anew` does, but once.
+
+    For who inserts many rows: what looks for each row's foreign keys is a statement too, and would be planned for each.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("DISCARD PLANS")
+
+
 def let_idle(connection: sa.Connection) -> None:
     """Have PostgreSQL bear that this transaction is idle, for as long as whoever works off what it reads may take."""
     if connection.dialect.name == "postgresql":

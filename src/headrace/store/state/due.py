@@ -325,8 +325,10 @@ def _build_list_on_apps(dialect: str) -> sa.Select[tuple[str]]:
 
 @cache
 def _build_list_checked(dialect: str) -> sa.Select[Any]:
-    checked = sa.select(placement_check.c.resource_uuid).where(placement_check.c.checked_at >= sa.bindparam("b_since"))
-    return checked.where(placement_check.c.resource_uuid.in_(select_uuids(dialect)))
+    rows = rows_as_table(dialect, uuid=sa.Text())
+    # One by one: PostgreSQL takes it that nobody was, and in a join goes through all of the uuids for each who was.
+    checked_at = sa.select(placement_check.c.checked_at).where(placement_check.c.resource_uuid == rows.c.uuid)
+    return sa.select(rows.c.uuid).where(checked_at.scalar_subquery() >= sa.bindparam("b_since"))
 
 
 @cache
