@@ -28,6 +28,11 @@ class Preparer(PGIdentifierPreparer_psycopg):
         # SQLAlchemy copies a preparer, and what it has, for each statement that it builds.
         self._kept = {}
 
+    @property
+    def kept_count(self) -> int:
+        """How many texts are kept."""
+        return len(self._kept)
+
     def _render_schema_translates(self, statement: str, schema_translate_map: Mapping[Any, Any]) -> str:
         key = (statement, *schema_translate_map.items())
         text = self._kept.get(key)
