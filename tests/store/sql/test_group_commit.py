@@ -18,7 +18,7 @@ from busy import busy
 from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.database import Database
 from headrace.store.sql.fence import Fence, Superseded, fenced
-from headrace.store.sql.group_commit import LARGEST_GROUP, PATIENCE_SECONDS, GroupCommit, measure_pause
+from headrace.store.sql.group_commit import ENOUGH, LARGEST_GROUP, PATIENCE_SECONDS, GroupCommit, measure_pause
 from headrace.store.sql.outage import is_away, is_outage
 from outages import full, read_only
 from relays import losing
@@ -216,21 +216,35 @@ async def test_who_comes_soon_after_others_were_written_waits_as_long_again(data
     writer.close()
 
 
+async def test_enough_who_wait_are_written_without_waiting_for_more(database_of_many: Database) -> None:
+    """They would wait for minutes yet: as long again as the first took, or as long as many take that are to come."""
+    held = _Held()
+    writer = GroupCommit("test", database_of_many.transaction, threads=3, patience=LONG_SECONDS)
+    write = partial(writer.submit_item, partial(held, held.begun), fence=None, gathered_for=LONG_SECONDS)
+    first, second = write("a"), write("b")
+    await first
+    others = [write(str(number)) for number in range(ENOUGH - 1)]
+
+    assert {f"of {ENOUGH}"} == {written.partition(" ")[2] for written in await asyncio.gather(second, *others)}
+    writer.close()
+
+
 @pytest.mark.parametrize(
-    ("took", "at_least", "pause"),
+    ("took", "count", "at_least", "pause"),
     [
-        pytest.param(0.005, 0.02, 0.015, id="what is left of the least"),
-        pytest.param(0.02, 0.02, 0.02, id="as long as the least"),
-        pytest.param(0.07, 0.02, 0.07, id="as long again"),
-        pytest.param(30.0, 0.02, PATIENCE_SECONDS, id="no longer than a write takes that waits for nobody"),
-        pytest.param(0.07, 0.0, 0.0, id="not for who is in a hurry"),
+        pytest.param(0.005, 1, 0.02, 0.015, id="what is left of the least"),
+        pytest.param(0.02, 1, 0.02, 0.02, id="as long as the least"),
+        pytest.param(0.07, 1, 0.02, 0.07, id="as long again"),
+        pytest.param(0.02, 12, 0.02, 0.12, id="longer after many"),
+        pytest.param(30.0, 1, 0.02, 2 * PATIENCE_SECONDS, id="no longer than a write takes that waits for nobody"),
+        pytest.param(0.07, 12, 0.0, 0.0, id="not for who is in a hurry"),
     ],
 )
 def test_the_next_group_is_gathered_for_as_long_as_the_one_before_took(
-    took: float, at_least: float, pause: float
+    took: float, count: int, at_least: float, pause: float
 ) -> None:
     """Whoever waited for a lock, or for a database that was away, does not wait as long again."""
-    assert pytest.approx(pause) == measure_pause(took, at_least=at_least)
+    assert pytest.approx(pause) == measure_pause(took, count, at_least=at_least)
 
 
 class _Held:

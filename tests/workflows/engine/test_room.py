@@ -9,14 +9,10 @@ from headrace.workflows.engine.room import HOOK, MOST, Room
 QUEUE = "headrace"
 
 
-def ignore() -> None:
-    """Be told of more room, and do nothing."""
-
-
 @pytest.mark.parametrize(("step", "counted"), [(HOOK, 0), ("inspect", 3)])
 def test_a_hook_takes_no_place_from_its_beginning(step: str, counted: int) -> None:
     """However many wait in one: so hundreds begin within seconds. Other steps are work, until they last."""
-    room = Room(ignore)
+    room = Room()
     with ExitStack() as steps:
         for number in range(3):
             room.add(str(number), QUEUE)
@@ -27,7 +23,7 @@ def test_a_hook_takes_no_place_from_its_beginning(step: str, counted: int) -> No
 
 def test_who_waits_takes_no_place_and_has_it_again_afterwards() -> None:
     """Between two attempts; of another queue nobody takes any."""
-    room = Room(ignore)
+    room = Room()
     room.add("waits", QUEUE)
     room.add("works", QUEUE)
     with room.waiting("waits"):
@@ -37,7 +33,7 @@ def test_who_waits_takes_no_place_and_has_it_again_afterwards() -> None:
 
 def test_a_thousand_take_their_places_all_the_same() -> None:
     """Each costs some memory, and a thread if its hook is a plain function."""
-    room = Room(ignore)
+    room = Room()
     with ExitStack() as steps:
         for number in range(MOST):
             room.add(str(number), QUEUE)

@@ -320,6 +320,9 @@ def _close_connection(_connection: Any, record: Any) -> None:
 
 
 def _create_postgres_engine(url: str, *, most: int) -> sa.Engine:
+    # Whoever is on SQLite does without its memory.
+    from headrace.store.sql.postgres import Cursor, keep_names
+
     # An error's text shows the statement and never its values.
     engine = sa.create_engine(
         url,
@@ -327,8 +330,9 @@ def _create_postgres_engine(url: str, *, most: int) -> sa.Engine:
         most=most,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args=list_patience(sa.make_url(url)),
+        connect_args={"cursor_factory": Cursor, **list_patience(sa.make_url(url))},
     )
+    keep_names(engine)
     event.listen(engine, "connect", _end_what_is_idle)
     return engine
 

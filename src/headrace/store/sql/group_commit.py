@@ -9,8 +9,8 @@ What only reads can be read for many in the same way.
 Those of one kind may be gathered: the first is written at once, and whoever comes meanwhile waits until it is, and
 where nobody is in a hurry as long again, some milliseconds at the least, and goes with the others. Many who work at the
 same time come one by one, each just late for the one before; the more there is to do, the longer a write takes, and the
-more are gathered behind it. Where it takes very long, because somebody else has a row that it wants, they wait for it
-no longer.
+more are gathered behind it: up to as many as are enough, who are next at once. Where a write takes very long, because
+somebody else has a row that it wants, they wait for it no longer.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
 the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
@@ -21,7 +21,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from time import sleep
@@ -46,8 +46,13 @@ LARGEST_GROUP = 64
 # How long each of many steps waits for others, which come one by one: a provision takes a tenth of a second more, and
 # hundreds take half of the statements.
 GATHERED_SECONDS = 0.02
-# How long whoever is gathered waits for a write before it, and as long again: many times what one takes by itself.
+# How long whoever is gathered waits for a write before it: many times what one takes by itself. Who is in no hurry
+# waits twice as long, and so long again for others.
 PATIENCE_SECONDS = 0.1
+# So many are written at once, without waiting for more: as many again are on their way to where these wait.
+ENOUGH = 24
+# How much longer a group waits for each that was in the one before it: where many come, more do within that time.
+SECONDS_FOR_EACH = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class Outcome:
             self.write.done.set_exception(self.error)
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """Those who came after a group that is being written; once it is, they are next."""
+
+    writes: list[Write] = field(default_factory=list)
+    is_next: bool = False
+
+
 class GroupCommit:
     """Threads that run writes in transactions which `begin` opens: while one commits, the next takes what comes.
 
@@ -103,7 +116,7 @@ class GroupCommit:
         self._patience = patience
         self._waiting: SimpleQueue[list[Write] | None] = SimpleQueue()
         # Those that came after one that was written at once, by event loop and by what may share a transaction.
-        self._gathered: dict[_Key, list[Write]] = {}
+        self._gathered: dict[_Key, _Gathered] = {}
         self._is_closed = False
         self._lock = Lock()
         self._threads = [
@@ -147,38 +160,43 @@ class GroupCommit:
 
     def _gather(self, write: Write, seconds: float) -> None:
         key = (write.done.get_loop(), None if self._mixes_kinds else write.query)
-        if key in self._gathered:
-            self._gathered[key].append(write)
-        else:
+        gathered = self._gathered.get(key)
+        if gathered is None:
             self._gather_behind([write], key, seconds)
+            return
+        gathered.writes.append(write)
+        if gathered.is_next and len(gathered.writes) >= ENOUGH:
+            self._gather_behind(gathered.writes, key, seconds)
 
     def _gather_behind(self, writes: list[Write], key: _Key, seconds: float) -> None:
-        """Have these written, and gather who comes until they are and as long again, and for so long at the least."""
-        gathered = self._gathered[key] = []
+        """Have these written, and gather who comes until they are and for a pause, or until enough have come."""
+        gathered = self._gathered[key] = _Gathered()
         self._put(writes)
         loop = key[0]
         began_at = loop.time()
-        at_last = loop.call_later(max(self._patience, seconds), self._pass_on, key, gathered, seconds)
+        patience = self._patience if seconds == 0.0 else 2 * self._patience
+        at_last = loop.call_later(max(patience, seconds), self._pass_on, key, gathered, seconds)
 
         def go_on(_done: object) -> None:
             at_last.cancel()
             # Where nobody came meanwhile, nobody is waited for: one resource's steps come one after the other.
-            if gathered:
-                left = measure_pause(loop.time() - began_at, at_least=seconds, at_most=self._patience)
-                loop.call_later(left, self._pass_on, key, gathered, seconds)
-            else:
+            if not gathered.writes or len(gathered.writes) >= ENOUGH:
                 self._pass_on(key, gathered, seconds)
+                return
+            gathered.is_next = True
+            left = measure_pause(loop.time() - began_at, len(writes), at_least=seconds, at_most=patience)
+            loop.call_later(left, self._pass_on, key, gathered, seconds)
 
         writes[-1].done.add_done_callback(go_on)
 
-    def _pass_on(self, key: _Key, gathered: list[Write], seconds: float) -> None:
+    def _pass_on(self, key: _Key, gathered: "_Gathered", seconds: float) -> None:
         """Have written what was gathered behind a group, unless that was done, and gather on behind it."""
         with self._lock:
             if self._gathered.get(key) is not gathered:
                 return
             del self._gathered[key]
-            if gathered:
-                self._gather_behind(gathered, key, seconds)
+            if gathered.writes:
+                self._gather_behind(gathered.writes, key, seconds)
 
     def _put(self, writes: list[Write]) -> None:
         for start in range(0, len(writes), LARGEST_GROUP):
@@ -188,8 +206,8 @@ class GroupCommit:
         """Write what was submitted, and no more."""
         with self._lock:
             self._is_closed = True
-            for writes in self._gathered.values():
-                self._put(writes)
+            for gathered in self._gathered.values():
+                self._put(gathered.writes)
             self._gathered.clear()
             self._waiting.put(None)
         for thread in self._threads:
@@ -218,13 +236,13 @@ class GroupCommit:
         return group
 
 
-def measure_pause(took: float, *, at_least: float, at_most: float = PATIENCE_SECONDS) -> float:
-    """Return for how many seconds others are gathered yet after a group that took so long to be written.
+def measure_pause(took: float, count: int, *, at_least: float, at_most: float = 2 * PATIENCE_SECONDS) -> float:
+    """Return for how many seconds others are gathered yet after a group of so many that took so long to be written.
 
-    As long again: so at least half of those who come do so between two writes, however quick the machine is. Nobody
-    waits who is in a hurry.
+    As long again: so at least half of those who come do so between two writes, however quick the machine is; and longer
+    where there were many, since as many more are to come. Nobody waits who is in a hurry.
     """
-    return max(at_least - took, min(took, at_most)) if at_least else 0.0
+    return max(at_least - took, min(max(took, count * SECONDS_FOR_EACH), at_most)) if at_least else 0.0
 
 
 def commit(kinds: list[list[Write]], begin: Begin) -> None:

@@ -70,6 +70,14 @@ def is_among(column: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[bo
     return column == sa.any_(sa.cast(sa.bindparam(PARAMETER, type_=sa.Text()), ARRAY(sa.Text())))
 
 
+def is_one_of(column: sa.ColumnElement[str], texts: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Whether a column is one of the texts that a statement is built for.
+
+    Of a list that SQLAlchemy is given with each execution it writes the text of the statement anew.
+    """
+    return column.in_([sa.literal(text) for text in texts])
+
+
 def read_rows(connection: sa.Connection, query: sa.Select[Any], shape: type[T], values: Mapping[str, Any]) -> list[T]:
     """Return the rows of a query that `as_one_value` made, each as a struct that is an array in JSON."""
     text: str = connection.execute(query, values).scalar_one()

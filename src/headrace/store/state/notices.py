@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.errors import TokenRejected
-from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.rows import is_one_of, pass_rows, rows_as_table
 from headrace.store.sql.tables.schema import notice, resource
 from headrace.store.sql.upsert import insert_new
 
@@ -233,8 +233,8 @@ def settle_notices_of(
 ) -> None:
     """Settle open notices of many resources, all of them or those of some kinds."""
     rows = pass_rows(connection, ({"uuid": uuid} for uuid in uuids))
-    settled = {"b_now": now, "b_by": by} | ({} if kinds is None else {"b_kinds": list(kinds)})
-    connection.execute(_build_settle_all(connection.dialect.name, has_kinds=kinds is not None), rows | settled)
+    statement = _build_settle_all(connection.dialect.name, None if kinds is None else tuple(kinds))
+    connection.execute(statement, rows | {"b_now": now, "b_by": by})
 
 
 def settle_notice(connection: sa.Connection, notice_id: int, *, by: str, now: datetime) -> bool:
@@ -315,7 +315,7 @@ def count_up_to(connection: sa.Connection, most: int, *, group: Group | None = N
     return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
-_IS_OF_RESOURCE = notice.c.kind.not_in(SERVICE_KINDS)
+_IS_OF_RESOURCE = sa.not_(is_one_of(notice.c.kind, SERVICE_KINDS))
 _IS_OPEN = (notice.c.settled_at.is_(None), _IS_OF_RESOURCE)
 # Built once: building a statement costs about as much as running it.
 _SETTLE = (
@@ -328,10 +328,10 @@ _SETTLE_KINDS = _SETTLE.where(notice.c.kind.in_(sa.bindparam("kinds", expanding=
 
 
 @cache
-def _build_settle_all(dialect: str, *, has_kinds: bool) -> sa.Update:
+def _build_settle_all(dialect: str, kinds: tuple[NoticeKind, ...] | None) -> sa.Update:
     rows = rows_as_table(dialect, uuid=sa.Text())
     is_theirs = notice.c.resource_uuid.in_(sa.select(rows.c.uuid))
-    is_meant = notice.c.kind.in_(sa.bindparam("b_kinds", expanding=True)) if has_kinds else _IS_OF_RESOURCE
+    is_meant = _IS_OF_RESOURCE if kinds is None else is_one_of(notice.c.kind, kinds)
     settled_at = sa.bindparam("b_now", type_=notice.c.settled_at.type)
     open_ones = sa.update(notice).where(notice.c.settled_at.is_(None), is_meant, is_theirs)
     return open_ones.values(settled_at=settled_at, settled_by=sa.bindparam("b_by"))

@@ -253,7 +253,8 @@ def find_previous_placement(connection: sa.Connection, uuid: str, row: Placement
 def note_told(connection: sa.Connection, placement_ids: Collection[int], *, now: datetime) -> None:
     """Note that a provision's hook was called with each of these places."""
     if placement_ids:
-        connection.execute(_TELL, {"b_ids": sorted(placement_ids), "told_at": now})
+        told = pass_rows(connection, [{"id": each} for each in sorted(placement_ids)])
+        connection.execute(_build_tell(connection.dialect.name), told | {"told_at": now})
 
 
 def find_told_and_current(
@@ -337,14 +338,13 @@ def _describe_place(found: Found) -> dict[str, Any]:
 
 # Built once: building a statement costs about as much as running it.
 _CLOSE = sa.update(placement).where(placement.c.id == sa.bindparam("b_id")).values(valid_to=sa.bindparam("valid_to"))
-
-
-_TELL = (
-    sa.update(placement)
-    .where(placement.c.id.in_(sa.bindparam("b_ids", expanding=True)))
-    .values(told_at=sa.bindparam("told_at"))
-)
 _FIND_CHECK = sa.select(placement_check).where(placement_check.c.resource_uuid == sa.bindparam("uuid"))
+
+
+@cache
+def _build_tell(dialect: str) -> sa.Update:
+    told = sa.select(rows_as_table(dialect, id=sa.Integer()).c.id)
+    return sa.update(placement).where(placement.c.id.in_(told)).values(told_at=sa.bindparam("told_at"))
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from headrace.models import Grant, State, Token
-from headrace.store.sql.rows import pass_uuids, select_uuids
+from headrace.store.sql.rows import is_one_of, pass_uuids, select_uuids
 from headrace.store.sql.tables.schema import lifecycle_event, resource, secret
 from headrace.store.state.secrets import CONFIG, GRANT, TOKEN, SecretStore, read_config, read_grant, read_token
 from headrace.store.state.timeline import TimelineName
@@ -63,8 +63,8 @@ def find_sights(
     kinds: Collection[str],
 ) -> dict[str, Sight]:
     """Return how each of these resources stands, as far as these lines and these kinds of secrets tell."""
-    asked = {**pass_uuids(uuids), "lines": list(lines), "kinds": list(kinds)}
-    found = connection.execute(_build_find(connection.dialect.name), asked)
+    find = _build_find(connection.dialect.name, tuple(lines), tuple(kinds))
+    found = connection.execute(find, pass_uuids(uuids))
     sealed: defaultdict[str, dict[str, _Sealed]] = defaultdict(dict)
     stands = {}
     for uuid, state, last, kind, text, expires_at in found:
@@ -78,16 +78,11 @@ def find_sights(
 
 
 @cache
-def _build_find(dialect: str) -> sa.Select[Any]:
-    is_asked = (
-        lifecycle_event.c.resource_uuid == resource.c.uuid,
-        lifecycle_event.c.name.in_(sa.bindparam("lines", expanding=True)),
-    )
+def _build_find(dialect: str, lines: tuple[str, ...], kinds: tuple[str, ...]) -> sa.Select[Any]:
+    is_asked = (lifecycle_event.c.resource_uuid == resource.c.uuid, is_one_of(lifecycle_event.c.name, lines))
     last = sa.select(lifecycle_event.c.name).where(*is_asked).order_by(lifecycle_event.c.id.desc()).limit(1)
-    is_its = sa.and_(
-        secret.c.resource_uuid == resource.c.uuid, secret.c.kind.in_(sa.bindparam("kinds", expanding=True))
-    )
-    stands = (resource.c.uuid, resource.c.state, last.scalar_subquery())
+    is_its = sa.and_(secret.c.resource_uuid == resource.c.uuid, is_one_of(secret.c.kind, kinds))
+    stands = (resource.c.uuid, resource.c.state, last.scalar_subquery() if lines else sa.null())
     return (
         sa.select(*stands, secret.c.kind, secret.c.sealed, secret.c.expires_at)
         .select_from(resource.outerjoin(secret, is_its))

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from headrace.store.sql.database import Database
-from headrace.store.sql.rows import pass_uuids, select_uuids
+from headrace.store.sql.rows import pass_rows, pass_uuids, rows_as_table, select_uuids
 from headrace.workflows.engine.ledger import Claim, name_table, workflow_status
 
 workflow_output = name_table("workflow_output", "workflow_uuid", "output", "error")
@@ -69,9 +69,8 @@ def _tell(waiting: Sequence[asyncio.Future[bool]], writing: asyncio.Task[list[bo
 def record_done(connection: sa.Connection, claims: Sequence[Claim]) -> list[bool]:
     """Record of claimed workflows that they are done; return of each claim whether it stood until now."""
     conclude, add = _build(connection.dialect.name)
-    pairs = [(claim.workflow_id, claim.token) for claim in claims]
-    found = connection.execute(conclude, {"ids": [claim.workflow_id for claim in claims], "claims": pairs}).scalars()
-    done = set(found)
+    pairs = pass_rows(connection, [{"uuid": claim.workflow_id, "token": claim.token} for claim in claims])
+    done = set(connection.execute(conclude, pairs).scalars())
     if done:
         connection.execute(add, pass_uuids(done))
     return [claim.workflow_id in done for claim in claims]
@@ -82,14 +81,10 @@ def _build(dialect: str) -> tuple[Any, Any]:
     """Return the statements, with the moments and the insert of a database."""
     rows = workflow_status
     now = _build_now(dialect)
+    claims = rows_as_table(dialect, uuid=sa.Text(), token=sa.Text()).c
     conclude = (
         sa.update(rows)
-        .where(
-            # By its key as well: what a database makes of pairs is its own affair.
-            rows.c.workflow_uuid.in_(sa.bindparam("ids", expanding=True)),
-            sa.tuple_(rows.c.workflow_uuid, rows.c.owner_xid).in_(sa.bindparam("claims", expanding=True)),
-            rows.c.status == "PENDING",
-        )
+        .where(rows.c.workflow_uuid == claims.uuid, rows.c.owner_xid == claims.token, rows.c.status == "PENDING")
         .values(status="SUCCESS", deduplication_id=None, owner_xid=None, updated_at=now, completed_at=now)
         .returning(rows.c.workflow_uuid)
     )

@@ -6,10 +6,9 @@ minutes, must not keep others from their turn.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any
 
 from dbos._core import ActiveWorkflowById
 
@@ -22,11 +21,10 @@ MOST = 1000
 
 
 class Room(ActiveWorkflowById):
-    """What the engine runs in this process; it counts, by queue, what works, and tells when there is more room."""
+    """What the engine runs in this process; it counts, by queue, what works."""
 
-    def __init__(self, when_freed: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._when_freed = when_freed
         # When a workflow ceases to count, if it has not gone on by then.
         self._waits_from: dict[str, float] = {}
         # Who may be woken before the time, each with the event loop that it sleeps on.
@@ -46,7 +44,6 @@ class Room(ActiveWorkflowById):
     def waiting(self, workflow_id: str) -> Iterator[None]:
         """Do not count a workflow until the block ends."""
         with self._not_counting(workflow_id, after=0.0):
-            self._when_freed()
             yield
 
     @contextmanager
@@ -81,10 +78,6 @@ class Room(ActiveWorkflowById):
             # A loop that was closed meanwhile has nobody on it any more.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(woken.set)
-
-    def _remove(self, key: str, bucket: Any) -> None:
-        super()._remove(key, bucket)
-        self._when_freed()
 
     def _count_waiting(self, queue_name: str) -> int:
         now = monotonic()

@@ -93,7 +93,7 @@ class DbosRuntime:
         config = _configure(database, application=application, version=version, worker=worker)
         DBOS(config={**config, "system_database_engine": engine})
         instance = _get_dbos_instance()
-        self.room = instance._active_workflows_set = Room(self._note_room)  # noqa: SLF001
+        self.room = instance._active_workflows_set = Room()  # noqa: SLF001
         instance._background_event_loop = WorkflowLoop()  # noqa: SLF001
         self._client = DBOSClient(
             system_database_engine=engine,
@@ -187,10 +187,6 @@ class DbosRuntime:
         """Have somebody look soon whether there is something to take."""
         if self._tending is not None:
             self._tending.look()
-
-    def _note_room(self) -> None:
-        if self._tending is not None:
-            self._tending.note_room()
 
     def shut_down(self) -> None:
         # The engine complains of what it can no longer hand out; the next start takes all of it up.

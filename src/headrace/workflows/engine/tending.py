@@ -20,7 +20,8 @@ CALLER = "headrace-queues"
 LOOK_SECONDS = 10.0
 # How soon it looks again for which the database was away.
 AGAIN_AFTER_SECONDS = 1.0
-# While something runs here, most of what is told on SQLite is what it does itself.
+# While something runs here, most of what is told on SQLite is what it does itself. So often it is looked, too, whether
+# there is room for what waits: whatever ends makes some, and to be told of each took longer than to take it.
 LOOKS_EVERY_SECONDS = 0.05
 # After a turn a queue has the next one not before a few more can be taken at once, or after a while.
 FEW_AFTER_SECONDS = 0.2
@@ -115,11 +116,6 @@ class Tending:
         self._is_told, self._looked_at = True, 0.0
         self._ear.ring()
 
-    def note_room(self) -> None:
-        """Have more taken, if there may be more."""
-        if self._may_have:
-            self._ear.ring()
-
     def _work(self) -> None:
         pause = 0.0
         while not self._is_over:
@@ -146,7 +142,8 @@ class Tending:
             self._called_at[queue] = now
             self._turns[queue].call()
         self._may_have.difference_update(set(due) - waiting.keys())
-        return max(0.0, min([self._measure_look(now), *(self._measure_turn(queue, now) for queue in self._may_have)]))
+        turns = [min(self._measure_turn(queue, now), LOOKS_EVERY_SECONDS) for queue in self._may_have]
+        return max(0.0, min([self._measure_look(now), *turns]))
 
     def _measure_look(self, now: float) -> float:
         """Return after how many seconds all queues are looked at."""
@@ -156,7 +153,7 @@ class Tending:
         return self._looked_at + (LOOKS_EVERY_SECONDS if is_busy else 0.0) - now
 
     def _measure_turn(self, queue: str, now: float) -> float:
-        """Return after how many seconds a queue may have its next turn, or is asked again whether it has room."""
+        """Return after how many seconds a queue may have its next turn, as far as that can be told by now."""
         most = self._queues[queue]
         room = most - self._count_active(queue)
         if room <= 0:

@@ -20,7 +20,8 @@ from headrace.protocol.wire import Request, Response
 from headrace.store.sql.group_commit import GATHERED_SECONDS
 from headrace.store.state.notices import NoticeKind, settle_notices_of
 from headrace.store.state.resources import lock_rows
-from headrace.store.state.sights import find_sights
+from headrace.store.state.secrets import TOKEN
+from headrace.store.state.sights import Sight, find_sights
 from headrace.store.state.timeline import TimelineName, add_events
 from headrace.store.state.webhooks import (
     CREDENTIALS,
@@ -89,11 +90,14 @@ class Subscriptions:
         write = partial(self._core.database.write_together, gathered_for=GATHERED_SECONDS)
         prepared = await write(self._prepare, (uuid, number))
         if prepared is not None:
-            await self._client.drive(uuid, prepared)
+            chain, sight = prepared
+            await self._client.drive(uuid, chain, token=sight.token)
             await write(self._record, (uuid, number))
 
-    def _prepare(self, connection: sa.Connection, asked: Sequence[tuple[str, int]]) -> list[Chain | None]:
-        """Return the requests to send; None for a resource on its way out, or when more is wanted by now.
+    def _prepare(self, connection: sa.Connection, asked: Sequence[tuple[str, int]]) -> list[tuple[Chain, Sight] | None]:
+        """Return the requests to send and the sight that has the token for them, which is read behind the same fence.
+
+        None for a resource on its way out, or when more is wanted by now.
 
         Of resources, each with how often it has been asked.
         """
@@ -102,11 +106,11 @@ class Subscriptions:
         # Of one resource a workflow that more was wanted after may be in the same batch.
         latest = {(uuid, each.number) for uuid, each in wanted.items() if uuid in rows}
         going_on = [uuid for uuid, _ in latest.intersection(asked) if rows[uuid].state is State.PROVISIONED]
-        sights = find_sights(connection, secrets, going_on, lines=(), kinds=(CREDENTIALS,))
+        sights = find_sights(connection, secrets, going_on, lines=(), kinds=(CREDENTIALS, TOKEN))
         known = {uuid: read_credentials(sights[uuid].find(CREDENTIALS)) for uuid in going_on}
         made = {uuid: make_credentials() for uuid, credentials in known.items() if credentials is None}
         save_credentials(connection, secrets, made)
-        chains = {uuid: self._build(wanted[uuid], uuid, known[uuid] or made[uuid]) for uuid in going_on}
+        chains = {uuid: (self._build(wanted[uuid], uuid, known[uuid] or made[uuid]), sights[uuid]) for uuid in going_on}
         return [chains.get(uuid) if (uuid, number) in latest else None for uuid, number in asked]
 
     def _build(self, wanted: SubscriptionRow, uuid: str, credentials: Credentials) -> Chain:

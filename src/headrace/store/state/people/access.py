@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from headrace.models import State
 from headrace.protocol.pipelines import Access
+from headrace.store.sql.rows import is_among, pass_texts
 from headrace.store.sql.tables.schema import access, access_check, resource
 from headrace.store.sql.upsert import insert_as_table, upsert_as_table
 
@@ -25,7 +27,7 @@ def save_accesses(connection: sa.Connection, answers: Mapping[str, tuple[Access,
     in_order = sorted(answers)
     checks = [{"app_id": app_id, "checked_at": answers[app_id][1]} for app_id in in_order]
     upsert_as_table(connection, access_check, checks, changes=("checked_at",))
-    connection.execute(_DELETE, {"apps": in_order})
+    connection.execute(_build_delete(connection.dialect.name), pass_texts(connection, in_order))
     people = [
         {"app_id": app_id, "person": person} for app_id in in_order for person in _list_people(answers[app_id][0])
     ]
@@ -83,7 +85,11 @@ def _build_list_fresh() -> sa.Select[Any]:
 
 # Built once: building a statement costs about as much as running it.
 _LIST_FRESH = _build_list_fresh()
-_DELETE = sa.delete(access).where(access.c.app_id.in_(sa.bindparam("apps", expanding=True)))
+
+
+@cache
+def _build_delete(dialect: str) -> sa.Delete:
+    return sa.delete(access).where(is_among(access.c.app_id, dialect))
 
 
 def forget_people(connection: sa.Connection, app_id: str | None = None) -> None:
