@@ -145,6 +145,23 @@ async def test_whoever_logged_out_is_not_told_that_time_has_made_another_version
         assert 401 == (await visit(pair, "/board", cookie=cookie, form="{}")).status
 
 
+async def test_what_was_sent_without_being_told_of_is_not_taken_for_what_stood_before(database_url: str) -> None:
+    """A change that is undone leaves the mark as it was, but nobody's version."""
+    async with play_pair(database_url, HEADRACE_RECHECK_SECONDS="3600") as pair:
+        addon = await provision(pair, "shop-staging")
+        cookie = await log_in(pair, addon)
+        await warm(pair, cookie)
+        await rename(pair, addon)
+        sent = await visit(pair, "/board", cookie=cookie, form="{}")
+        pair.heroku.rename_app("kiosk-staging", "shop-staging")
+        await pair.parts.inspector.inspect_all([addon.id])
+        found = await look(pair, cookie, sent.headers["ETag"])
+
+        assert "kiosk-staging" in sent.text
+        assert 200 == found.status
+        assert "kiosk-staging" not in found.text
+
+
 def build_scope(*, query: str) -> dict[str, Any]:
     """A look with a version, as a server hands it on."""
     headers = [(b"host", b"acme.test"), (b"if-none-match", b'"v1"')]

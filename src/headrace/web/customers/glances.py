@@ -70,7 +70,7 @@ class Glances:
     async def answer(self, request: Request, viewer: Viewer, session: str, respond: Respond) -> Response:
         """Answer a look by somebody's session, given as its digest."""
         place = (session, request.scope["path"], request.scope["query_string"])
-        has_session = False
+        has_session, told = False, None
         if request.method == "GET":
             version = request.headers.get("If-None-Match", "")
             # Whoever opens a board does not wait for others.
@@ -79,11 +79,14 @@ class Glances:
                 return brief
             has_session = mark is not None
         else:
-            mark = self._complete(kept.mark[0], viewer) if (kept := self._kept.get(place)) else None
+            told = self._kept.get(place)
+            mark = self._complete(told.mark[0], viewer) if told else None
         response = await respond(request, has_session=has_session)
-        # The mark was read before: what has come in between makes another one.
-        if mark and "ETag" in response.headers:
-            self._kept.keep(place, _Kept(version=response.headers["ETag"], mark=mark))
+        version = response.headers.get("ETag", "")
+        # The mark was read before: what has come in between makes another one. Of one that was read for another version
+        # it is not known whether it belongs to this one.
+        if mark and version and (told is None or told.version in {"", version}):
+            self._kept.keep(place, _Kept(version=version, mark=mark))
         return response
 
     def _answer_briefly(self, request: Request, place: _Place, version: str, mark: _Mark | None) -> Response | None:
