@@ -1,6 +1,7 @@
 """What a run over a fleet counts: each resource once, in whichever of its batches it was looked at, and how often."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,13 +10,15 @@ from threading import Barrier
 
 import sqlalchemy as sa
 
-from headrace.emulator import Clock, Fault, Switches
+from headrace.emulator import Clock, Emulator, Fault, Switches, load_world
+from headrace.emulator import run as run_emulator
 from headrace.inspector.batch_state import Tally
 from headrace.inspector.batches import BatchInspector
+from headrace.process.ports import bind
 from headrace.store.state.due import claim_batch, make_due
 from headrace.store.state.secrets import SealedTokens
 from headrace.workflows.chores.sweep import LEASE
-from pair import Pair, play_pair
+from pair import Pair, serve_pair, write_world
 
 RECHECK = timedelta(seconds=9000)
 SHOP_APPS = ("shop-dev", "shop-pr-1", "shop-ci", "shop-staging", "shop")
@@ -59,9 +62,11 @@ class Run:
     async def look_again(self, uuid: str) -> None:
         """Look at one resource in a batch of its own, a minute later."""
         self.clock.advance(timedelta(minutes=1))
-        await self.pair.parts.database.write(make_due, [uuid], now=self.clock.now())
-        assert 1 == await self.claim(f"again at {self.clock.now():%T}", only=[uuid])
-        await self.look(f"again at {self.clock.now():%T}")
+        now = self.clock.now()
+        batch = f"again at {now:%T}"
+        await self.pair.parts.database.write(make_due, [uuid], now=now)
+        assert 1 == await self.claim(batch, only=[uuid])
+        await self.look(batch)
 
     @property
     def counted(self) -> tuple[int, int]:
@@ -127,14 +132,35 @@ async def test_who_was_answered_about_before_it_fails_counts_as_inspected(databa
 
 @asynccontextmanager
 async def _begin_run(database_url: str, *, apps: Sequence[str] = SHOP_APPS) -> AsyncIterator[Run]:
-    clock = Clock()
-    seconds = str(round(RECHECK.total_seconds()))
-    async with play_pair(database_url, clock=clock, switches=SIBLINGS, HEADRACE_RECHECK_SECONDS=seconds) as pair:
-        uuids = []
-        for app in apps:
-            uuids.append((await pair.heroku.create_addon(app, "acme-search:basic")).id)
-            await pair.settle()
-        clock.advance(timedelta(minutes=1))
-        now = clock.now()
-        await pair.parts.database.write(make_due, uuids, now=now)
-        yield Run(pair, clock, uuids, since=now)
+    """No worker is there by then: it looks at whatever is due, and what it has looked at this run would not count."""
+    clock, uuids = Clock(), []
+    with bind("127.0.0.1", 0) as bound:
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        world = load_world(write_world(url, base_path="/heroku/resources", sso_path="/sso/login"))
+        async with run_emulator(world, switches=SIBLINGS, clock=clock) as heroku:
+            async with _serve(heroku, bound, database_url) as pair:
+                for app in apps:
+                    uuids.append((await heroku.create_addon(app, "acme-search:basic")).id)
+                    await pair.settle()
+            clock.advance(timedelta(minutes=1))
+            async with _serve(heroku, bound, database_url, has_worker=False) as pair:
+                now = clock.now()
+                await pair.parts.database.write(make_due, uuids, now=now)
+                yield Run(pair, clock, uuids, since=now)
+
+
+@asynccontextmanager
+async def _serve(
+    heroku: Emulator, bound: socket.socket, database_url: str, *, has_worker: bool = True
+) -> AsyncIterator[Pair]:
+    # Serving closes its socket.
+    with bound.dup() as own:
+        async with serve_pair(
+            heroku,
+            own,
+            database_url,
+            read_clock=heroku.clock.now,
+            has_worker=has_worker,
+            HEADRACE_RECHECK_SECONDS=f"{RECHECK.total_seconds():.0f}",
+        ) as pair:
+            yield pair
