@@ -53,9 +53,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if count == 1:
         return
-    kinds: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    kinds: dict[str, list[pytest.Item]] = {"long": [], "acceptance": [], "": []}
     for item in items:
-        kinds[any(item.get_closest_marker(name) for name in ("long", "acceptance"))].append(item)
+        kinds[next((name for name in kinds if name and item.get_closest_marker(name)), "")].append(item)
     items[:] = [
         item
         for number in range(count)

@@ -230,6 +230,7 @@ def destroy(scene: Scene, server: str | None) -> None:
     engine.dispose()
 
 
+@pytest.mark.long
 async def test_a_backup_that_was_taken_under_load_gets_even_with_heroku(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -11,6 +11,7 @@ from lab.trials.scenarios import SCENARIOS
 pytestmark = pytest.mark.acceptance
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_processes_killed_at_random_lose_nothing(database: str) -> None:
     """Provisions, plan changes, deprovisions and repeats while processes die: in the end all three sides agree."""

@@ -23,6 +23,7 @@ def find_addon(town: Town, app: str) -> str:
     return str(addon["id"])
 
 
+@pytest.mark.long
 def test_an_addon_of_the_cli_stands_on_the_board(processes: Processes, heroku_cli: HerokuCli) -> None:
     """Apps and a pipeline made with the CLI: each hook knows the stage of its app, and so does the board."""
     town = processes.start_heroku_and_acme()

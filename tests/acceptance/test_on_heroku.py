@@ -10,7 +10,7 @@ from acceptance.documented import enter, list_commands
 from acceptance.heroku_cli import HerokuCli, build_cli_environment
 from acceptance.processes import HEADRACE, Processes
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.long]
 
 AUTHOR = {f"GIT_{who}_{what}": "ada@lumen.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 

@@ -20,6 +20,7 @@ RESOLVED_SECONDS = 300.0
 OTHERS = [minor for minor in MINORS if minor != sys.version_info[1]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("minor", OTHERS, ids=lambda minor: f"3.{minor}")
 def test_headrace_runs_on_every_python_of_this_machine(wheel: Path, tmp_path: Path, minor: int) -> None:
     """With whatever SQLite it carries; one that is not there is named among what was left out."""

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser
 from house.reading import DOCS
 from house.rooms import ROOT
 
-pytestmark = pytest.mark.acceptance
+# The site is made once for all of them.
+pytestmark = [pytest.mark.acceptance, pytest.mark.long]
 
 # What a page loads by itself, and not when somebody follows a link.
 LOADING = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src")}

@@ -17,7 +17,7 @@ from acceptance.processes import Processes, build_environment, is_ready, log_in,
 from lab.kit.processes import find_free_port, module
 from lab.kit.pythons import make_venv
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.long]
 
 TESTED_SECONDS, CHECKED_SECONDS, READY_SECONDS = 240.0, 240.0, 180.0
 

@@ -230,6 +230,7 @@ async def test_an_address_names_every_method_that_it_takes(sqlite_url: str) -> N
     assert (405, "GET, HEAD, POST") == (page.status, page.headers["Allow"])
 
 
+@pytest.mark.long
 @pytest.mark.acceptance
 async def test_a_stranger_who_tries_everything_finds_what_is_described(database_url: str, tmp_path: Path) -> None:
     """Made-up requests to every operation, right and wrong, with and without credentials: never a 5xx, never a status,

@@ -198,6 +198,7 @@ async def test_nobody_else_is_told(sqlite_url: str) -> None:
         assert 404 == (await ask(pair, cookie))[0]
 
 
+@pytest.mark.long
 async def test_an_overview_with_weeks_of_history_is_light(sqlite_url: str) -> None:
     """At most 30 KB on the wire, compressed as the service does it; also with figures of many digits, for a year."""
     async with play(sqlite_url) as (pair, cookie):
