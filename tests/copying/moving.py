@@ -28,19 +28,19 @@ class Home:
     acme: Acme = field(default_factory=Acme)
 
     @asynccontextmanager
-    async def serve(self, url: str, *, has_worker: bool = True) -> AsyncIterator[Pair]:
+    async def serve(self, url: str, **options: Any) -> AsyncIterator[Pair]:
         # Serving closes its socket.
         with self.bound.dup() as bound:
-            async with serve_pair(self.heroku, bound, url, acme=self.acme, has_worker=has_worker) as pair:
+            async with serve_pair(self.heroku, bound, url, acme=self.acme, **options) as pair:
                 yield pair
 
 
 @asynccontextmanager
-async def make_home() -> AsyncIterator[Home]:
+async def make_home(**options: Any) -> AsyncIterator[Home]:
     with bind("127.0.0.1", 0) as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         world = load_world(write_world(url, base_path="/heroku/resources", sso_path="/sso/login"))
-        async with run_emulator(world) as heroku:
+        async with run_emulator(world, **options) as heroku:
             yield Home(heroku, bound)
 
 

@@ -1,7 +1,6 @@
 """What a run over a fleet counts: each resource once, in whichever of its batches it was looked at, and how often."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,15 +9,14 @@ from threading import Barrier
 
 import sqlalchemy as sa
 
-from headrace.emulator import Clock, Emulator, Fault, Switches, load_world
-from headrace.emulator import run as run_emulator
+from copying.moving import make_home
+from headrace.emulator import Clock, Fault, Switches
 from headrace.inspector.batch_state import Tally
 from headrace.inspector.batches import BatchInspector
-from headrace.process.ports import bind
 from headrace.store.state.due import claim_batch, make_due
 from headrace.store.state.secrets import SealedTokens
 from headrace.workflows.chores.sweep import LEASE
-from pair import Pair, serve_pair, write_world
+from pair import Pair
 
 RECHECK = timedelta(seconds=9000)
 SHOP_APPS = ("shop-dev", "shop-pr-1", "shop-ci", "shop-staging", "shop")
@@ -134,33 +132,14 @@ async def test_who_was_answered_about_before_it_fails_counts_as_inspected(databa
 async def _begin_run(database_url: str, *, apps: Sequence[str] = SHOP_APPS) -> AsyncIterator[Run]:
     """No worker is there by then: it looks at whatever is due, and what it has looked at this run would not count."""
     clock, uuids = Clock(), []
-    with bind("127.0.0.1", 0) as bound:
-        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        world = load_world(write_world(url, base_path="/heroku/resources", sso_path="/sso/login"))
-        async with run_emulator(world, switches=SIBLINGS, clock=clock) as heroku:
-            async with _serve(heroku, bound, database_url) as pair:
-                for app in apps:
-                    uuids.append((await heroku.create_addon(app, "acme-search:basic")).id)
-                    await pair.settle()
-            clock.advance(timedelta(minutes=1))
-            async with _serve(heroku, bound, database_url, has_worker=False) as pair:
-                now = clock.now()
-                await pair.parts.database.write(make_due, uuids, now=now)
-                yield Run(pair, clock, uuids, since=now)
-
-
-@asynccontextmanager
-async def _serve(
-    heroku: Emulator, bound: socket.socket, database_url: str, *, has_worker: bool = True
-) -> AsyncIterator[Pair]:
-    # Serving closes its socket.
-    with bound.dup() as own:
-        async with serve_pair(
-            heroku,
-            own,
-            database_url,
-            read_clock=heroku.clock.now,
-            has_worker=has_worker,
-            HEADRACE_RECHECK_SECONDS=f"{RECHECK.total_seconds():.0f}",
-        ) as pair:
-            yield pair
+    serves = {"read_clock": clock.now, "HEADRACE_RECHECK_SECONDS": f"{RECHECK.total_seconds():.0f}"}
+    async with make_home(switches=SIBLINGS, clock=clock) as home:
+        async with home.serve(database_url, **serves) as pair:
+            for app in apps:
+                uuids.append((await home.heroku.create_addon(app, "acme-search:basic")).id)
+                await pair.settle()
+        clock.advance(timedelta(minutes=1))
+        async with home.serve(database_url, has_worker=False, **serves) as pair:
+            now = clock.now()
+            await pair.parts.database.write(make_due, uuids, now=now)
+            yield Run(pair, clock, uuids, since=now)

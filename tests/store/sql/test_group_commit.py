@@ -236,7 +236,7 @@ async def test_enough_who_wait_are_written_without_waiting_for_more(database_of_
         pytest.param(0.02, 1, 0.02, 0.02, id="as long as the least"),
         pytest.param(0.07, 1, 0.02, 0.07, id="as long again"),
         pytest.param(0.02, 12, 0.02, 0.12, id="longer after many"),
-        pytest.param(30.0, 1, 0.02, 2 * PATIENCE_SECONDS, id="no longer than a write takes that waits for nobody"),
+        pytest.param(30.0, 1, 0.02, 2 * PATIENCE_SECONDS, id="no longer than a moment"),
         pytest.param(0.07, 12, 0.0, 0.0, id="not for who is in a hurry"),
     ],
 )

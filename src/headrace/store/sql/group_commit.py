@@ -189,7 +189,7 @@ class GroupCommit:
 
         writes[-1].done.add_done_callback(go_on)
 
-    def _pass_on(self, key: _Key, gathered: "_Gathered", seconds: float) -> None:
+    def _pass_on(self, key: _Key, gathered: _Gathered, seconds: float) -> None:
         """Have written what was gathered behind a group, unless that was done, and gather on behind it."""
         with self._lock:
             if self._gathered.get(key) is not gathered:
