@@ -32,7 +32,7 @@ from headrace.store.sql.tables.schema import (
 )
 from headrace.web.ground.sessions import GOOD_FOR, Session, build_signer
 from lab.bench.ack import CONNECTIONS, ROUNDS, build_provision
-from lab.bench.apart.polling import ALL_OPEN, read_pace
+from lab.bench.apart.polling import ALL_OPEN, read_constant
 from lab.bench.apart.served import build_settings
 from lab.kit.databases import DATABASES, make_database
 from lab.kit.fleets import settle
@@ -55,7 +55,7 @@ POLLING_SECONDS = (
 
 def run_boards() -> dict[str, Any]:
     """Print, for both databases, what boards cost and how soon a move shows, and return the figures."""
-    print(f"{BOARDS:,} open boards of {len(CARDS)} cards, each asking every {read_pace():g} s, as their script does;")
+    print(f"{BOARDS:,} open boards of {len(CARDS)} cards, each asking and waiting {read_constant('WAIT')} s for news;")
     print("clients and server share this machine, so read the ratios.\n")
     return {name: _measure(name) for name in DATABASES}
 
@@ -109,7 +109,7 @@ def _print_table(name: str, figures: dict[str, Any]) -> None:
         )
     cpu, looks, delays = figures["cpu"], figures["looks"], figures["shown after"]
     print(f"  of one core: {cpu['idle']:.1%} with none open, {cpu['boards']:.1%} with all open and nothing else to do")
-    print(f"  a look: p50 {looks['p50'] * 1000:.1f} ms, p99 {looks['p99'] * 1000:.1f} ms; statuses {looks['statuses']}")
+    print(f"  a page: p50 {looks['p50'] * 1000:.1f} ms, p99 {looks['p99'] * 1000:.1f} ms; statuses {looks['statuses']}")
     print(
         f"  a move that is stored shows after {median(delays):.1f} s (median of {len(delays)} of {MOVES}), "
         f"{max(delays):.1f} s at the most\n"

@@ -1,7 +1,7 @@
 """An open board in a real browser: it keeps itself current, is filtered and walked through, and shuts nobody out."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from acceptance.processes import Processes, Town
 from acceptance.test_browser import ADA, APPS, find_stage, move, open_board
@@ -22,6 +22,22 @@ async def show(resource: Resource) -> Panel:
     asked[resource.uuid] += 1
     return Panel(sentence=f"Asked {'once' if asked[resource.uuid] == 1 else 'again'}")
 """
+
+# A window of a browser without a screen is always seen.
+HIDE = """() => {
+  if (!waiting) return false;
+  Object.defineProperty(document, "hidden", { value: true, configurable: true });
+  return document.dispatchEvent(new Event("visibilitychange"));
+}"""
+SHOW = """() => {
+  delete document.hidden;
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def is_waiting(request: Request) -> bool:
+    """Whether a request asks the service to wait until there is something to tell."""
+    return "wait=" in request.headers.get("prefer", "")
 
 
 def open_town(processes: Processes, browser: Browser, *apps: str) -> tuple[Town, Page]:
@@ -64,6 +80,17 @@ def test_figures_come_where_a_lane_is_unfolded(processes: Processes, browser: Br
     page.locator("#uncoupled > summary").click()
 
     expect(figures).to_have_text(["Asked again", *["Asked once"] * 7])
+
+
+def test_a_window_that_is_hidden_does_not_wait_for_news(processes: Processes, browser: Browser) -> None:
+    """It gives its connection back, and asks again when it is seen."""
+    _, page = open_town(processes, browser, "storefront")
+
+    with page.expect_event("requestfailed", is_waiting):
+        page.wait_for_function(HIDE)
+    expect(page.locator("#live")).to_have_text("up to date")
+    with page.expect_request(is_waiting):
+        page.evaluate(SHOW)
 
 
 def test_a_board_says_when_it_is_not_current(processes: Processes, browser: Browser) -> None:

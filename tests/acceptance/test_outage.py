@@ -107,7 +107,7 @@ async def open_all(pair: Pair, board: Page, component: Page, operators: Page) ->
 
 async def look(board: Page, component: Page) -> None:
     """Have both look now, and not within the next seconds."""
-    await board.evaluate("look()")
+    await board.evaluate("lookNow()")
     await component.evaluate("document.querySelector('headrace-board').refresh()")
 
 

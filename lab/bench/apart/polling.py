@@ -1,8 +1,9 @@
 """Open boards, as their script keeps them current: `python -m lab.bench.apart.polling PORT SECONDS`; cookies as JSON.
 
-Each has a connection of its own, asks with the version that it has, and waits as long as the script does. A line says
-when all of them have been answered once. At the end one line of JSON tells how long answers took, in seconds, how often
-each status came, and when each page came to which board, in seconds of the system's clock.
+Each has a connection of its own, asks with the version that it has, and lets the service wait, and waits itself, as
+long as the script does. A line says when all of them have been answered once. At the end one line of JSON tells how
+long pages took, in seconds, how often each status came, and when each page came to which board, in seconds of the
+system's clock.
 """
 
 import asyncio
@@ -28,11 +29,11 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ETAG = re.compile(rb"\r\netag: *(\S+)", re.IGNORECASE)
 
 
-def read_pace() -> float:
-    """Return how many seconds the board's script waits between two looks, on the average."""
-    found = re.search(r"LOOK_EVERY = (\d+);", SCRIPT.read_text(encoding="utf-8"))
+def read_constant(name: str) -> int:
+    """Return what the board's script has by that name."""
+    found = re.search(rf"{name} = (\d+);", SCRIPT.read_text(encoding="utf-8"))
     assert found is not None
-    return int(found[1]) / 1000
+    return int(found[1])
 
 
 class Polling:
@@ -41,7 +42,9 @@ class Polling:
     def __init__(self, port: int, *, boards: int, seconds: float) -> None:
         self.port = port
         self.unopened = set(range(boards))
-        self.pace = read_pace()
+        self.pace = read_constant("LOOK_EVERY") / 1000
+        self.least = read_constant("LEAST_PAUSE") / 1000
+        self.prefer = f"return=minimal, wait={read_constant('WAIT')}"
         self.deadline = time.monotonic() + seconds
         self.took: list[float] = []
         self.statuses: Counter[int] = Counter()
@@ -53,13 +56,14 @@ class Polling:
         await asyncio.sleep(random.random() * self.pace)
         while time.monotonic() < self.deadline:
             session = {"Cookie": f"headrace_session={cookie}"}
-            briefly = {"If-None-Match": version, "Prefer": "return=minimal"} if version else {}
-            asked = time.perf_counter()
+            briefly = {"If-None-Match": version, "Prefer": self.prefer} if version else {}
+            began = asked = time.perf_counter()
             try:
                 connection = connection or await asyncio.open_connection("127.0.0.1", self.port)
                 status, version = await _ask(connection, build_request("GET", "/board", {**session, **briefly}))
                 if status == 204:
                     # The script names what it has, and is sent less.
+                    asked = time.perf_counter()
                     status, version = await _ask(connection, build_request("POST", "/board", session, "{}"))
             except (ConnectionError, asyncio.IncompleteReadError):
                 # The server closes what has been still for a while; a browser asks again on a new connection.
@@ -67,16 +71,17 @@ class Polling:
                 self.reconnected += 1
                 continue
             self.note(board, status, time.perf_counter() - asked)
-            await asyncio.sleep(self.pace * (0.75 + random.random() / 2))
+            left = self.pace - (time.perf_counter() - began)
+            await asyncio.sleep(max(left, self.least) * (0.75 + random.random() / 2))
 
     def note(self, board: int, status: int, took: float) -> None:
-        self.took.append(took)
         self.statuses[status] += 1
         if board in self.unopened:
             self.unopened.remove(board)
             if not self.unopened:
                 print(ALL_OPEN, end="", flush=True)
         if status == 200:
+            self.took.append(took)
             self.pages.append((board, time.time()))
 
     def report(self) -> dict[str, Any]:

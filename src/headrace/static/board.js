@@ -3,6 +3,12 @@
 "use strict";
 
 const LOOK_EVERY = 3000;
+const LEAST_PAUSE = 1000;
+// How long a look waits at the service for news, in seconds, and when no answer comes any more.
+const WAIT = 20;
+const GIVE_UP = 35;
+// Why a look that waits is ended, where that is no failure.
+const SPARED = "spared";
 const SLOWEST = 60000;
 const NEWS_FOR = 12000;
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
@@ -21,6 +27,8 @@ let newsUntil = performance.now() + NEWS_FOR;
 // Which folds were open before something was looked for.
 let folds = null;
 let isLooking = false;
+// Ends a look that waits, while there is one.
+let waiting = null;
 // The folds that were open when their cards' figures were last asked for.
 let asked = new Set(listOpen());
 
@@ -38,24 +46,44 @@ async function look() {
   clearTimeout(timer);
   if (document.hidden || isLooking) return;
   isLooking = true;
-  if (performance.now() > newsUntil) news = "";
+  const beganAt = performance.now();
+  let isSpared = false;
   try {
     if (isUnfolded() || (await hasChanged())) await take();
     misses = 0;
     answeredAt = performance.now();
-  } catch {
-    misses += 1;
+  } catch (why) {
+    isSpared = why === SPARED;
+    if (!isSpared) misses += 1;
   }
   isLooking = false;
   refresh();
-  // Boards that were opened together do not ask together.
-  const pace = Math.min(LOOK_EVERY * 2 ** misses, SLOWEST) * (0.75 + Math.random() / 2);
-  timer = setTimeout(look, isUnfolded() && !misses ? 0 : pace);
+  const isWanted = isSpared || (isUnfolded() && !misses);
+  timer = setTimeout(look, isWanted ? 0 : findPause(performance.now() - beganAt));
+}
+
+// There is something to do at once: a look that waits is over.
+function lookNow() {
+  waiting?.abort(SPARED);
+  look();
+}
+
+// What a look took counts, since it may have waited for news. Boards that were opened together do not ask together.
+function findPause(took) {
+  const pace = misses ? Math.min(LOOK_EVERY * 2 ** misses, SLOWEST) : Math.max(LOOK_EVERY - took, LEAST_PAUSE);
+  return pace * (0.75 + Math.random() / 2);
 }
 
 async function hasChanged() {
-  const headers = { "If-None-Match": `"${groups().dataset.version}"`, Prefer: "return=minimal" };
-  return (await send({ headers })).status !== 304;
+  const headers = { "If-None-Match": `"${groups().dataset.version}"`, Prefer: `return=minimal, wait=${WAIT}` };
+  waiting = new AbortController();
+  const givingUp = setTimeout(() => waiting.abort(), GIVE_UP * 1000);
+  try {
+    return (await send({ headers, signal: waiting.signal })).status !== 304;
+  } finally {
+    clearTimeout(givingUp);
+    waiting = null;
+  }
 }
 
 // What is here already is not sent again: each lane and each card has a digest of what it shows.
@@ -196,7 +224,8 @@ function say() {
   const [shown, all] = [cards().filter((card) => !card.hidden).length, cards().length];
   const count = shown < all && !isPartial ? `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} shown, ` : "";
   const late = `not current, no answer for ${spellAge(performance.now() - answeredAt)}`;
-  const words = isLate ? late : news || (isPartial ? "not complete" : "up to date");
+  const isNew = performance.now() < newsUntil;
+  const words = isLate ? late : (isNew && news) || (isPartial ? "not complete" : "up to date");
   live.toggleAttribute("data-stale", isLate || isPartial);
   if (live.textContent !== count + words) live.textContent = count + words;
 }
@@ -288,9 +317,12 @@ if (address.searchParams.has("found")) {
   history.replaceState(null, "", address);
 }
 
-document.addEventListener("visibilitychange", look);
+document.addEventListener("visibilitychange", lookNow);
+for (const event of ["online", "offline"]) addEventListener(event, lookNow);
 // It does not bubble.
-document.addEventListener("toggle", () => isUnfolded() && look(), true);
+document.addEventListener("toggle", () => isUnfolded() && lookNow(), true);
 prepare();
 refresh();
+// Ages grow while a look waits, too.
+setInterval(refresh, LOOK_EVERY);
 timer = setTimeout(look, LOOK_EVERY);

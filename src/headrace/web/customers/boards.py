@@ -29,6 +29,7 @@ from headrace.store.sql.database import Database
 from headrace.store.state.resources import find_resource
 from headrace.web.customers.looking import read_known
 from headrace.web.ground.openapi import JSON_TYPE
+from headrace.web.ground.preferences import MINIMAL, asks_briefly
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,6 @@ PANELS_SECONDS = 5.0
 LARGE_BOARD = 200
 # The least time between two boards of which only the freshness and the partner's figures differ.
 RENEWED_EVERY = timedelta(minutes=1)
-MINIMAL = "return=minimal"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 P = ParamSpec("P")
@@ -195,11 +195,6 @@ def answer_briefly(request: Request, version: str) -> Response | None:
     if version in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
     return tell_briefly(headers) if asks_briefly(request) else None
-
-
-def asks_briefly(request: Request) -> bool:
-    """Whether somebody wants to be told first only that there is another version (RFC 7240, 4.2)."""
-    return request.headers.get("Prefer") == MINIMAL
 
 
 def tell_briefly(headers: Mapping[str, str] = NO_HEADERS) -> Response:

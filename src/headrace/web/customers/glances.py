@@ -3,6 +3,7 @@
 A look that names the version that it has waits for others, and is then told by a mark whether a whole look would find
 what the last one found. The mark is read after the look has come: whoever has lost access is told so at the next look.
 Where time alone has made another version, whoever is first to be told that there is one is told so by the mark, too.
+Whoever prefers to wait is answered once there is something to tell: a mark is read every few seconds meanwhile.
 """
 
 import asyncio
@@ -20,11 +21,16 @@ from headrace.inspector.visibility import Viewer
 from headrace.store.reports.board import Recent
 from headrace.store.reports.board_marks import Asker, load_marks
 from headrace.store.sql.outage import DATABASE_ERRORS
-from headrace.web.customers.boards import Boards, asks_briefly, build_etag, tell_briefly
+from headrace.telemetry.context import note
+from headrace.web.customers.boards import Boards, build_etag, tell_briefly
 from headrace.web.ground.bounded import Bounded
+from headrace.web.ground.pauses import Patience
+from headrace.web.ground.preferences import asks_briefly
 
 # Nobody waits for the answer that nothing is new, nor notices that something is so much later.
 GATHERED_WITHIN_SECONDS = 0.2
+# How often is looked for whoever waits.
+LOOKED_EVERY_SECONDS = 2.5
 # While there is something to ask Heroku about, a whole look asks again.
 ASKED_AGAIN_AFTER = timedelta(seconds=30)
 # Some hundred bytes each.
@@ -72,10 +78,8 @@ class Glances:
         place = (session, request.scope["path"], request.scope["query_string"])
         has_session, told = False, None
         if request.method == "GET":
-            version = request.headers.get("If-None-Match", "")
-            # Whoever opens a board does not wait for others.
-            mark = await self._mark(viewer, session, is_alone=not version)
-            if brief := self._answer_briefly(request, place, version, mark):
+            brief, mark = await self._look(request, place, viewer)
+            if brief:
                 return brief
             has_session = mark is not None
         else:
@@ -88,6 +92,18 @@ class Glances:
         if mark and version and (told is None or told.version in {"", version}):
             self._kept.keep(place, _Kept(version=version, mark=mark))
         return response
+
+    async def _look(self, request: Request, place: _Place, viewer: Viewer) -> tuple[Response | None, _Mark | None]:
+        """Return the answer that needs no whole look, once whoever prefers to wait is to have one, and the mark."""
+        version, patience = request.headers.get("If-None-Match", ""), Patience(request)
+        # Whoever opens a board does not wait for others.
+        mark = await self._mark(viewer, place[0], is_alone=not version)
+        brief = self._answer_briefly(request, place, version, mark)
+        while brief and brief.status_code == 304 and await patience.pause(LOOKED_EVERY_SECONDS):
+            note(waited_ms=round(patience.waited_seconds * 1000))
+            mark = await self._mark(viewer, place[0], is_alone=False)
+            brief = self._answer_briefly(request, place, version, mark)
+        return brief, mark
 
     def _answer_briefly(self, request: Request, place: _Place, version: str, mark: _Mark | None) -> Response | None:
         """Return the answer that needs no whole look, or None; a version that is told of is asked for by a POST."""

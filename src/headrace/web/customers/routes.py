@@ -93,7 +93,7 @@ SHOW_BOARD = Operation(
     replies={
         200: show_page("The board, with its version as ETag."),
         204: Reply("There is another version, and Prefer says that this is all to be told."),
-        304: Reply("The board is still of the version that If-None-Match names."),
+        304: Reply("The board is still of the version that If-None-Match names, after the wait that Prefer asks for."),
         401: show_page("There is no session, or it has ended."),
         403: show_page("This person has lost access to the app they came from."),
     },
@@ -117,7 +117,7 @@ SHOW_BOARD_JSON = Operation(
     replies={
         200: show_json("The board, with its version as ETag.", BoardShape),
         204: Reply("There is another version, and Prefer says that this is all to be told."),
-        304: Reply("The board is still of the version that If-None-Match names."),
+        304: Reply("The board is still of the version that If-None-Match names, after the wait that Prefer asks for."),
         401: show_json("There is no session, or it has ended."),
         403: show_json("This person has lost access to the app they came from."),
     },

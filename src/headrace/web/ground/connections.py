@@ -7,13 +7,14 @@ import socket
 import struct
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from headrace.logs import LogName
 from headrace.web.ground.access_log import find_shown_path
+from headrace.web.ground.pauses import PAUSES, Pauses
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def bound_connections(limits: Limits) -> type[asyncio.Protocol]:
     class Bounded(BoundedHttp):
         pass
 
-    Bounded.limits, Bounded.crowd = limits, _Crowd()
+    Bounded.limits, Bounded.crowd = limits, _Crowd(limits)
     return Bounded
 
 
@@ -78,7 +79,9 @@ class _Crowd:
     All are looked at by one timer: with one of its own, to look at a connection takes three times as long.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        # A connection whose request waits cannot be spared, so the other half is others'.
+        self.pauses = Pauses(limits.connections // 2)
         self._all: set[BoundedHttp] = set()
         self._waited_for: dict[BoundedHttp, None] = {}
         self._told_at = float("-inf")
@@ -178,6 +181,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._be_the_last()
             raise _TooEarlyError
         super().on_message_begin()
+        cast(dict[str, Any], self.scope)[PAUSES] = self.crowd.pauses
         self._head_bytes = 0
         self._enter(_State.HEAD)
 
@@ -209,6 +213,7 @@ class BoundedHttp(HttpToolsProtocol):
     def shutdown(self) -> None:
         self._is_stopping = True
         self._since = self._read_at = self.loop.time()
+        self.crowd.pauses.end()
         super().shutdown()
 
     @property
