@@ -43,8 +43,8 @@ class Polling:
         self.port = port
         self.unopened = set(range(boards))
         self.pace = read_constant("LOOK_EVERY") / 1000
-        self.least = read_constant("LEAST_PAUSE") / 1000
-        self.prefer = f"return=minimal, wait={read_constant('WAIT')}"
+        self.short = read_constant("SHORT_PAUSE") / 1000
+        self.wait = read_constant("WAIT")
         self.deadline = time.monotonic() + seconds
         self.took: list[float] = []
         self.statuses: Counter[int] = Counter()
@@ -56,7 +56,7 @@ class Polling:
         await asyncio.sleep(random.random() * self.pace)
         while time.monotonic() < self.deadline:
             session = {"Cookie": f"headrace_session={cookie}"}
-            briefly = {"If-None-Match": version, "Prefer": self.prefer} if version else {}
+            briefly = {"If-None-Match": version, "Prefer": f"return=minimal, wait={self.wait}"} if version else {}
             began = asked = time.perf_counter()
             try:
                 connection = connection or await asyncio.open_connection("127.0.0.1", self.port)
@@ -71,8 +71,8 @@ class Polling:
                 self.reconnected += 1
                 continue
             self.note(board, status, time.perf_counter() - asked)
-            left = self.pace - (time.perf_counter() - began)
-            await asyncio.sleep(max(left, self.least) * (0.75 + random.random() / 2))
+            pause = self.pace if time.perf_counter() - began < self.wait else self.short
+            await asyncio.sleep(pause * (0.75 + random.random() / 2))
 
     def note(self, board: int, status: int, took: float) -> None:
         self.statuses[status] += 1

@@ -3,7 +3,8 @@
 "use strict";
 
 const LOOK_EVERY = 3000;
-const LEAST_PAUSE = 1000;
+// After a look that waited in vain.
+const SHORT_PAUSE = 1000;
 // How long a look waits at the service for news, in seconds, and when no answer comes any more.
 const WAIT = 20;
 const GIVE_UP = 35;
@@ -68,9 +69,10 @@ function lookNow() {
   look();
 }
 
-// What a look took counts, since it may have waited for news. Boards that were opened together do not ask together.
+// Boards that were opened together do not ask together, nor do those whose looks a service that stops has ended.
 function findPause(took) {
-  const pace = misses ? Math.min(LOOK_EVERY * 2 ** misses, SLOWEST) : Math.max(LOOK_EVERY - took, LEAST_PAUSE);
+  const isInVain = !misses && took >= WAIT * 1000;
+  const pace = isInVain ? SHORT_PAUSE : Math.min(LOOK_EVERY * 2 ** misses, SLOWEST);
   return pace * (0.75 + Math.random() / 2);
 }
 
