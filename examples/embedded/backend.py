@@ -40,19 +40,21 @@ async def show_board(request: Request) -> Response:
     account = ACCOUNTS.get(request.cookies.get("acme_session", ""))
     if account is None:
         return JSONResponse({"message": "Log in to Acme first."}, status_code=401)
-    path, who = f"/api/resources/{account['resource']}/board", {"user_id": account["heroku_user"]}
+    path = f"/api/resources/{account['resource']}/board"
+    # What is open on the page says whose figures it shows, and nothing of who looks.
+    query = [("user_id", account["heroku_user"]), *(("open", each) for each in request.query_params.getlist("open"))]
     try:
-        return await ask_headrace(request, path, who)
+        return await ask_headrace(request, path, query)
     except aiohttp.ClientError:
         return JSONResponse({"message": "The board cannot be had at the moment."}, status_code=502)
 
 
-async def ask_headrace(request: Request, path: str, who: dict[str, str]) -> Response:
+async def ask_headrace(request: Request, path: str, query: list[tuple[str, str]]) -> Response:
     """Relay what the page says that it has, and the answer with its version: what is known is not sent again."""
     known = _keep(request.headers, "If-None-Match", "Prefer", "Content-Type")
     body = request.stream() if request.method == "POST" else None
     session = request.app.state.headrace
-    async with session.request(request.method, path, params=who, headers=known, data=body) as answer:
+    async with session.request(request.method, path, params=query, headers=known, data=body) as answer:
         if answer.status == 401:  # Our token is wrong, which is nothing that the person could mend.
             return JSONResponse({"message": "The board cannot be had at the moment."}, status_code=502)
         kept = _keep(answer.headers, "ETag", "Cache-Control", "Content-Type")

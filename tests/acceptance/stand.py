@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from playwright.sync_api import Page, Request, Route
@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Request, Route
 import headrace
 from headrace.inspector.board import Board, PlacedResource, build_board
 from headrace.inspector.board_json import board_as_json, changes_as_json
-from headrace.inspector.board_parts import Known
+from headrace.web.customers.looking import Reading
 from headrace.web.ground.app import SECURITY_HEADERS
 from scenes import NOON, build_scene
 
@@ -35,7 +35,8 @@ class Stand:
 
     `board` is the board for programs, of which only the whole is had, as of a host that hands on no more. What is
     `placed` is answered by what a reader has of it, too; unless `declines` is the status of every POST. `answered` has
-    the status of each answer about the board for programs, and `asked` the method and the length of its body.
+    the status of each answer about the board for programs, and `asked` the method and the length of its body. Where it
+    `spares_panels`, only those are had that a reader has in sight.
     """
 
     page: Page
@@ -45,6 +46,7 @@ class Stand:
     style: str = PAGE_STYLE
     placed: Board | None = None
     declines: int = 0
+    spares_panels: bool = False
     answered: list[int] = field(default_factory=list)
     asked: list[tuple[str, int]] = field(default_factory=list)
 
@@ -59,8 +61,7 @@ class Stand:
 
     def place(self, resources: Sequence[PlacedResource], *, is_confirmed: bool = True) -> None:
         """Have the board show these, to who says what they have of it as well."""
-        board = build_board(resources, opened=None, now=NOON, stale_after=timedelta(minutes=15))
-        self.placed = replace(board, is_confirmed=is_confirmed)
+        self.placed = replace(build(resources), is_confirmed=is_confirmed)
         self.board = board_as_json(self.placed)
 
     def _answer_board(self, request: Request) -> tuple[int, str, str]:
@@ -72,13 +73,24 @@ class Stand:
         if request.method == "POST":
             if self.declines or not self.placed:
                 return self.declines or 405, "", ""
-            known = msgspec.json.decode(request.post_data or "", type=Known)
-            return 200, msgspec.json.encode(changes_as_json(self.placed, known)).decode(), version
+            reading = msgspec.json.decode(request.post_data or "", type=Reading)
+            return 200, self._draw(self.placed, reading), version
         if request.headers.get("if-none-match") == version:
             return 304, "", version
         if self.placed and request.headers.get("prefer") == "return=minimal":
             return 204, "", version
+        opened = parse_qs(urlsplit(request.url).query).get("open")
+        if self.placed and opened:
+            body = self._draw(self.placed, Reading(open=tuple(opened)))
         return 200, body, version
+
+    def _draw(self, board: Board, reading: Reading) -> str:
+        if self.spares_panels:
+            seen = {card.resource.uuid for card in reading.choose(board)}
+            resources = [card.resource for card in board.cards]
+            shown = [each if each.uuid in seen else replace(each, panel=None, is_asked=False) for each in resources]
+            board = replace(build(shown), is_confirmed=board.is_confirmed)
+        return msgspec.json.encode(changes_as_json(board, reading)).decode()
 
     def _answer(self, route: Route) -> None:
         headers = {**SECURITY_HEADERS}
@@ -98,3 +110,7 @@ class Stand:
                 file = STATIC / Path(path).name
                 body, kind = file.read_text(encoding="utf-8"), KINDS[file.suffix]
         route.fulfill(status=status, body=body, content_type=kind, headers={**headers, "Content-Type": kind})
+
+
+def build(resources: Sequence[PlacedResource]) -> Board:
+    return build_board(resources, opened=None, now=NOON, stale_after=timedelta(minutes=15))

@@ -265,6 +265,24 @@ def test_after_a_look_in_vain_the_whole_is_read(browser: Browser) -> None:
     expect(page.locator(".card")).to_have_count(len(resources) - 1)
 
 
+@pytest.mark.parametrize(("declines", "asked", "shown"), [(0, "POST", 23), (405, "GET", 25)])
+def test_figures_are_asked_for_where_a_lane_is_unfolded(
+    browser: Browser, declines: int, asked: str, shown: int
+) -> None:
+    """At once, and not for the two that stay folded; where nobody may say what is in sight, the whole is read."""
+    stand = Stand(browser.new_page(), declines=declines, spares_panels=True)
+    stand.place([*place_pipeline("atlas", each=4), *place_pipeline("shop", each=1)])
+    stand.open()
+    page = stand.page
+    figures = page.locator("[data-slot=partner]")
+    expect(figures).to_have_count(18)
+    stand.asked.clear()
+    find_lane(page, "shop").locator("summary").first.click()
+
+    expect(figures).to_have_count(shown)
+    assert asked == list_news(stand)[-1]
+
+
 @pytest.mark.parametrize(
     ("board", "said"),
     [

@@ -25,6 +25,10 @@ pytestmark = pytest.mark.acceptance
 
 TOKEN = "api-token-of-36-letters-0a1b2c3d4e5f"
 SESSION = "the-session-of-ada-at-acme"
+PANEL = """
+@service.panel
+def show(resource): ...
+"""
 
 
 @pytest.fixture
@@ -92,6 +96,17 @@ def test_a_move_appears_on_the_partners_page(town: Town, browser: Browser) -> No
     )
     assert ("POST", 200) in answered
     assert ("GET", 200) not in answered
+
+
+def test_the_partners_back_end_hands_on_what_is_in_sight(processes: Processes) -> None:
+    """Where no lane is open, the panel hook is called for what was opened, and for nothing else."""
+    town = processes.start_heroku_and_acme(more=PANEL, HEADRACE_API_TOKEN=TOKEN)
+    uuids = town.add_acme("storefront-staging", "storefront", user=ADA)
+    url = start_front_end(town, uuids["storefront"])
+    board = httpx2.get(f"{url}/my-board.json?open=", cookies={"acme_session": SESSION}).json()
+    cards = [card for lane in board["pipelines"] for cards in lane["stages"].values() for card in cards]
+
+    assert {"storefront": True, "storefront-staging": False} == {card["app"]: "panel" in card for card in cards}
 
 
 def test_who_is_not_logged_in_at_the_partners_sees_no_board(town: Town, browser: Browser) -> None:

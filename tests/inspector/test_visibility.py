@@ -71,7 +71,10 @@ async def test_an_admin_of_the_team_sees_every_app_of_the_pipeline(sqlite_url: s
 
 async def test_a_collaborator_of_one_app_sees_only_that_app(database_url: str) -> None:
     """Grace works on shop-staging: of its siblings nothing is named, counted or hinted at, in page and twin."""
-    async with play_pair(database_url) as pair:
+    clock = Clock()
+    # As time goes by, lanes are renewed.
+    clock.freeze()
+    async with play_pair(database_url, clock=clock) as pair:
         alone = await provision(pair, "shop-staging")
         cookie = await log_in(pair, alone["shop-staging"], GRACE)
         alone_page = (await get(pair, "/board", cookie))[1]

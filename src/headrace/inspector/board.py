@@ -19,7 +19,7 @@ class PlacedResource:
     `checked_at` is the last time Heroku answered about the placement, `outcome` what the last
     inspection found out; both are None for a resource that was never inspected. `has_failed` tells whether
     one has failed since, `next_check_at` when the next is due. `message` is what the customer was told of a provision
-    that failed.
+    that failed. `is_asked` is false where the partner was not asked for a panel, because the card is not in sight.
     """
 
     uuid: str
@@ -36,6 +36,7 @@ class PlacedResource:
     moved_from: Stage | str | None = None
     moved_at: datetime | None = None
     panel: Panel | None = None
+    is_asked: bool = True
     next_check_at: datetime | None = None
     has_failed: bool = False
     message: str | None = None

@@ -31,7 +31,9 @@ class CardShape(TypedDict):
     """A card for programs. `uuid` is the resource's; moments are UTC, ISO 8601 to the second.
 
     `opened` marks the resource that the person looks from; `moved`, that its stage changed within the last 24 hours.
-    `message` is what the customer was told of a provision that failed. `digest` is of all this but `checked_at`.
+    `message` is what the customer was told of a provision that failed. `panel` is null where the partner has none, and
+    left out where it was not asked for: the reader has said what is open there, and this card is not in sight.
+    `digest` is of all this but `checked_at`.
     """
 
     resource: str
@@ -49,7 +51,7 @@ class CardShape(TypedDict):
     moved_at: NotRequired[str]
     outcome: str | None
     message: str | None
-    panel: PanelShape | None
+    panel: NotRequired[PanelShape | None]
     digest: str
 
 
@@ -178,9 +180,10 @@ def _card_as_json(card: Card, digest: str) -> CardShape:
         "moved": card.has_moved,
         "outcome": resource.outcome and str(resource.outcome),
         "message": resource.message,
-        "panel": _panel_as_json(resource.panel) if resource.panel else None,
         "digest": digest,
     }
+    if resource.is_asked:
+        fields["panel"] = _panel_as_json(resource.panel) if resource.panel else None
     if resource.moved_from is not None:
         fields["moved_from"] = str(resource.moved_from)
     if resource.moved_at is not None:

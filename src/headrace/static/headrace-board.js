@@ -39,6 +39,8 @@ class HeadraceBoard extends HTMLElement {
   #etag = "";
   #shown = "";
   #board = null;
+  // The folds that were open when the partner's figures in them were last asked for.
+  #asked = new Set();
   #receivedAt = 0;
   #isOpen = false;
   #filter = make("input", {
@@ -52,6 +54,8 @@ class HeadraceBoard extends HTMLElement {
     super();
     const sheet = make("link", { rel: "stylesheet", href: STYLE });
     this.#filter.addEventListener("input", () => this.#sift());
+    // It does not bubble.
+    this.#groups.addEventListener("toggle", () => this.#isUnfolded() && this.refresh(), true);
     // What has no style yet is not shown; nor is it hidden for ever where the sheet cannot be had.
     for (const event of ["load", "error"]) sheet.addEventListener(event, () => (this.#body.hidden = false));
     this.attachShadow({ mode: "open" }).append(sheet, this.#body);
@@ -99,7 +103,8 @@ class HeadraceBoard extends HTMLElement {
 
   async #ask(signal) {
     const had = this.#board;
-    const answer = await this.#fetch(had, signal);
+    const open = this.#listOpen();
+    const answer = await this.#fetch(had, open, signal);
     if (CLOSED.has(answer.status)) {
       const message = await readMessage(answer);
       return signal.aborted || this.#close(message || CLOSED.get(answer.status));
@@ -109,6 +114,7 @@ class HeadraceBoard extends HTMLElement {
       const text = await answer.text();
       if (signal.aborted) return;
       if (text !== this.#shown) this.#show(putBack(JSON.parse(text), had));
+      this.#asked = new Set(had ? open : this.#listOpen());
       this.#etag = answer.headers.get("ETag") ?? "";
       // An answer without a version is known by its text.
       this.#shown = this.#etag ? "" : text;
@@ -119,17 +125,31 @@ class HeadraceBoard extends HTMLElement {
 
   // What is here already is not sent again, where whoever answers knows how to leave it out. Others never hear of it, or
   // hand on the whole: at once where they take no POST, and after a look in vain, whatever that was for.
-  async #fetch(had, signal) {
+  async #fetch(had, open, signal) {
     const src = this.getAttribute("src") ?? "";
     const options = { signal, cache: "no-store" };
-    if (!this.#etag) return fetch(src, options);
-    const version = { "If-None-Match": this.#etag };
-    if (this.#misses) return fetch(src, { ...options, headers: version });
-    const answer = await fetch(src, { ...options, headers: { ...version, Prefer: "return=minimal" } });
-    if (answer.status !== 204) return answer;
+    if (!had) return fetch(`${src}${src.includes("?") ? "&" : "?"}open=first`, options);
+    if (!this.#isUnfolded()) {
+      if (!this.#etag) return fetch(src, options);
+      const version = { "If-None-Match": this.#etag };
+      if (this.#misses) return fetch(src, { ...options, headers: version });
+      const answer = await fetch(src, { ...options, headers: { ...version, Prefer: "return=minimal" } });
+      if (answer.status !== 204) return answer;
+    }
     const headers = { "Content-Type": "application/json" };
-    const changes = await fetch(src, { ...options, method: "POST", headers, body: JSON.stringify(listDigests(had)) });
+    const body = JSON.stringify({ ...listDigests(had), open });
+    const changes = await fetch(src, { ...options, method: "POST", headers, body });
     return changes.ok ? changes : fetch(src, options);
+  }
+
+  #listOpen() {
+    return [...this.#groups.querySelectorAll("details[open]")].map((details) => details.id);
+  }
+
+  // The partner's figures are asked for where they are in sight; a card without that member was not asked for.
+  #isUnfolded() {
+    const isLeftOut = this.#board && listAll(this.#board).some((card) => !("panel" in card));
+    return isLeftOut && this.#listOpen().some((id) => !this.#asked.has(id));
   }
 
   #stop() {

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from headrace.store.reports.exports import reading
-from headrace.store.sql.database import IDLE_SECONDS, Database
+from headrace.store.sql.database import IDLE_SECONDS, Database, plan_once
 from headrace.store.sql.tables.schema import resource
 
 BOUND = sa.select(sa.func.current_setting("idle_in_transaction_session_timeout"))
@@ -100,3 +100,44 @@ def test_only_who_reads_for_others_may_be_idle_in_a_transaction(postgres_url: st
 
 def _reading(connection: sa.Connection) -> AbstractContextManager[object]:
     return reading(connection, sa.select(resource))
+
+
+def test_a_batchs_statements_are_planned_for_the_tables_as_they_are_now_but_once(postgres_url: str) -> None:
+    """A plan of an empty table would read the whole of a large one; and not each row of many costs a plan."""
+    database = Database(postgres_url)
+    find = sa.text("SELECT name FROM note WHERE name = :name")
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE note (name text PRIMARY KEY)")
+        connection.exec_driver_sql("ANALYZE note")
+        _run_often(connection, find)
+        connection.exec_driver_sql("INSERT INTO note SELECT 'note-' || n FROM generate_series(1, 10000) n")
+        before = _explain_prepared(connection)
+        plan_once(connection)
+        after = _explain_prepared(connection)
+        _run_often(connection, find)
+        counted = _count_plans(connection)
+        _run_often(connection, find)
+        counted_again = _count_plans(connection)
+    database.close()
+
+    assert (True, True) == (before.startswith("Seq Scan"), after.startswith("Index Only Scan"))
+    assert counted == counted_again
+
+
+def _run_often(connection: sa.Connection, query: sa.TextClause) -> None:
+    """As often as it takes until the driver prepares a statement, and PostgreSQL keeps a plan for it."""
+    for _ in range(20):
+        connection.execute(query, {"name": "note-7"})
+
+
+def _explain_prepared(connection: sa.Connection) -> str:
+    [(name,)] = connection.exec_driver_sql(
+        "SELECT name FROM pg_prepared_statements WHERE statement LIKE 'SELECT name FROM note%%'"
+    )
+    return str(connection.exec_driver_sql(f"EXPLAIN EXECUTE {name}('note-7')").scalars().first())
+
+
+def _count_plans(connection: sa.Connection) -> int:
+    """Return how often a statement was planned for the values that it was sent with."""
+    query = "SELECT sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE 'SELECT name FROM note%%'"
+    return int(connection.exec_driver_sql(query).scalar_one())

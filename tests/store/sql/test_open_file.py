@@ -9,9 +9,10 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+import sqlalchemy as sa
 
 from browsing import visit
-from headrace.store.sql.database import LOCKED_SECONDS
+from headrace.store.sql.database import LOCKED_SECONDS, Database
 from headrace.testing import eventually
 from pair import Pair, play_pair
 
@@ -58,6 +59,19 @@ async def test_nothing_is_acknowledged_into_a_file_that_nobody_will_open_again(
     assert 503 == status
     assert [] == [line for line in caplog.records if line.exc_info]
     assert (do is replace) == is_there
+
+
+def test_a_file_that_goes_just_as_it_is_opened_again_is_not_made_anew(sqlite_url: str) -> None:
+    """Whoever looks for it then finds none, and not an empty one."""
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    database = Database(sqlite_url)
+    with database.reads.connect():
+        sa.event.listen(database.reads, "do_connect", lambda *_: path.unlink())
+        with pytest.raises(sa.exc.OperationalError):
+            database.reads.connect()
+    database.close()
+
+    assert not path.exists()
 
 
 async def test_a_file_that_is_put_back_is_gone_on_with(sqlite_url: str) -> None:

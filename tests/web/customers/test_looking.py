@@ -115,6 +115,37 @@ async def test_panels_are_asked_for_where_they_are_in_sight(sqlite_url: str) -> 
         assert 7 == unfolded.text.count("All is well.")
 
 
+async def test_a_program_says_what_it_shows_and_panels_of_that_are_asked_for(sqlite_url: str) -> None:
+    """Where it unfolds a lane, the cards in it come anew, with what the partner said; who says nothing has all."""
+    asked: list[str] = []
+
+    def show(resource: Resource) -> None:
+        asked.append(resource.uuid)
+
+    async with play_pair(sqlite_url, acme=Acme(panel=show)) as pair:
+        apps = [f"loose-{number}" for number in range(7)]
+        for app in apps:
+            pair.heroku.create_app(app, owner=ADA)
+        addon = await provision(pair, "shop")
+        loose = {(await provision(pair, app)).id for app in apps}
+        cookie = await log_in(pair, addon)
+        first = json.loads((await visit(pair, "/board.json?open=first", cookie=cookie)).text)
+        asked_first = asked.copy()
+        body = {**list_digests(first), "open": ["uncoupled"]}
+        unfolded = json.loads((await visit(pair, "/board.json", cookie=cookie, form=json.dumps(body))).text)
+        nothing = json.loads((await visit(pair, "/board.json?open=", cookie=cookie)).text)
+        asked.clear()
+        whole = json.loads((await visit(pair, "/board.json", cookie=cookie)).text)
+
+        assert [addon.id] == asked_first
+        assert [False] * 7 == ["panel" in card for card in first["uncoupled"]]
+        assert loose == {card["uuid"] for card in unfolded["uncoupled"]}
+        assert [None] * 7 == [card["panel"] for card in unfolded["uncoupled"]]
+        assert [False] * 7 == ["panel" in card for card in nothing["uncoupled"]]
+        assert loose | {addon.id} == set(asked)
+        assert [None] * 7 == [card["panel"] for card in whole["uncoupled"]]
+
+
 @pytest.mark.parametrize(("path", "kind"), [("/board", "text/html"), ("/board.json", "application/json")])
 async def test_what_is_no_look_is_refused(sqlite_url: str, path: str, kind: str) -> None:
     """With what to think of it; nobody else's session is let in."""

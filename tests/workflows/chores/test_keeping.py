@@ -1,5 +1,6 @@
 """Requests with Heroku are kept for operators: what failed, and what belongs to orders; secrets are not."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -214,6 +215,29 @@ def forbid_doubles(connection: sa.Connection) -> None:
 
 def allow_doubles(connection: sa.Connection) -> None:
     connection.exec_driver_sql(f"DROP INDEX {find_prefix(connection)}once")
+
+
+async def test_a_flush_waits_for_the_one_before(database: Database) -> None:
+    """What the one before has taken is written when it returns, though nothing was left for itself."""
+    keeper = make_keeper(database)
+    keeper.keep(make_raw())
+    first, second = asyncio.create_task(keeper.flush()), asyncio.create_task(keeper.flush())
+    await second
+    written = count(database)
+    await first
+
+    assert (1, 1) == (written, count(database))
+
+
+async def test_a_flush_writes_what_one_that_was_cancelled_had_taken(database: Database) -> None:
+    """A service that stops cancels the chore, and flushes once more."""
+    keeper = make_keeper(database)
+    keeper.keep(make_raw())
+    chore, last = asyncio.create_task(keeper.flush()), asyncio.create_task(keeper.flush())
+    asyncio.get_running_loop().call_soon(chore.cancel)
+    await last
+
+    assert (True, 1) == (chore.cancelled(), count(database))
 
 
 async def test_it_can_be_turned_off(database_url: str) -> None:

@@ -5,11 +5,10 @@ and the enqueued workflow together (see docs/decisions.md).
 """
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -357,7 +356,7 @@ def _create_sqlite_engine(url: str, file: OpenFile, *, waits_seconds: float) -> 
         pool_size=SQLITE_READERS + 4,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"check_same_thread": False},
+        connect_args={"check_same_thread": False, "uri": True},
     )
 
     @event.listens_for(engine, "checkout")
@@ -365,9 +364,9 @@ def _create_sqlite_engine(url: str, file: OpenFile, *, waits_seconds: float) -> 
         file.require_same()
 
     @event.listens_for(engine, "do_connect")
-    def create(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+    def lead(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
         file.require_same()
-        _create_privately(str(arguments[0]))
+        arguments[0] = file.prepare(arguments[0])
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -384,13 +383,3 @@ def _create_sqlite_engine(url: str, file: OpenFile, *, waits_seconds: float) -> 
         supply_fractions(connection)
 
     return engine
-
-
-def _create_privately(path: str) -> None:
-    """Make a file that is not there yet for its owner's eyes only; SQLite's `-wal` and `-shm` get the same mode.
-
-    A file that is there is not opened: to close it would give up the locks that SQLite holds on it in this process.
-    """
-    if path != ":memory:" and not path.startswith("file:"):
-        with suppress(OSError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))

@@ -4,7 +4,9 @@ Whoever moves, replaces or deletes it under a running process leaves the process
 again: what was acknowledged into it would be lost at the next start.
 """
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,6 +20,19 @@ class OpenFile:
     def __init__(self, url: str) -> None:
         self._path = Path(sa.make_url(url).database or "")
         self._first: tuple[int, int] | None = None
+
+    def prepare(self, path: str) -> str:
+        """Return by what SQLite is to open it: made for its owner's eyes only at first, and never made anew.
+
+        It may go at this very moment, and SQLite would make one. Of the first, `-wal` and `-shm` get the same mode. One
+        that is there is not opened here: to close it would give up the locks that SQLite holds on it in this process.
+        """
+        if self._first is not None:
+            return f"{Path(path).absolute().as_uri()}?mode=rw"
+        if path != ":memory:" and not path.startswith("file:"):
+            with suppress(OSError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+        return path
 
     def remember(self) -> None:
         """Remember which file it is that was just opened."""

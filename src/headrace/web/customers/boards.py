@@ -95,7 +95,7 @@ class Boards:
         version = self.find_version(viewer, seen)
         if brief := answer_briefly(request, version):
             return brief
-        board = await self.build_whole(viewer, seen)
+        board = await self.build_whole(viewer, seen, choose=known.choose)
         body = await draw_aside(seen, _encode, board, known, self.find_period(viewer))
         return Response(body, headers=build_etag(version), media_type=JSON_TYPE)
 
@@ -107,8 +107,11 @@ class Boards:
         board = self._build(viewer, seen)
         if self.find_panel is None:
             return board
-        panels = await _find_panels(self.find_panel, [card.resource for card in choose(board)])
-        resources = [replace(each, panel=panels.get(each.uuid)) for each in seen.resources]
+        chosen = {card.resource.uuid: card.resource for card in choose(board)}
+        panels = await _find_panels(self.find_panel, [*chosen.values()])
+        resources = [
+            replace(each, panel=panels.get(each.uuid), is_asked=each.uuid in chosen) for each in seen.resources
+        ]
         return self._build(viewer, replace(seen, resources=resources))
 
     def find_version(self, viewer: Viewer, seen: Seen, *, mark: str = "") -> str:

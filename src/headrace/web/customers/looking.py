@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from headrace.inspector.board import Board, Card
 from headrace.inspector.board_filter import Filter, narrow, read_filter
-from headrace.inspector.board_folds import list_open, list_seen
+from headrace.inspector.board_folds import list_open, list_seen, list_seen_first
 from headrace.inspector.board_json import ChangesShape
 from headrace.inspector.board_parts import Known
 from headrace.protocol.import_lines import parse_body
@@ -17,6 +17,16 @@ from headrace.web.ground.openapi import Reply, show_json, show_page
 
 # Some ten bytes for each card.
 LOOK_LIMIT = 512 * 1024
+# Among the ids of what is open, for all that stands open at first.
+FIRST = "first"
+OPEN = {
+    "open": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The ids of the lanes and folds that are open: only of the cards there panels are asked for. "
+        "`first` is for those that stand open at first.",
+    }
+}
 
 T = TypeVar("T", bound=Known)
 
@@ -43,6 +53,18 @@ class Look(Known, frozen=True, kw_only=True):
     """What a browser has; and the ids of the lanes and folds that are open there."""
 
     open: tuple[str, ...] = ()
+
+
+class Reading(Known, frozen=True, kw_only=True):
+    """What a program has; and the ids of the lanes and folds that are open there, if it shows any."""
+
+    open: tuple[str, ...] | None = None
+
+    def choose(self, board: Board) -> list[Card]:
+        """Return whose panels are asked for: what is in sight, or all where nothing is said of that."""
+        if self.open is None:
+            return list_seen_first(board)
+        return list_seen(board, {*self.open, *(list_open(board) if FIRST in self.open else ())})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +95,13 @@ async def read_wanted(request: Request) -> Wanted:
     return Wanted(filter=read_filter(request.query_params), look=await _read(request, Look))
 
 
-async def read_known(request: Request) -> Known:
-    """Return what a program has of a board, by the body of its request if that has one.
+async def read_known(request: Request) -> Reading:
+    """Return what a program has of a board and shows of it, by its body, or by its address if it has none.
 
     Raises:
         Rejected: the body says nothing of that.
     """
-    return await _read(request, Known) or Known()
+    return await _read(request, Reading) or Reading(open=tuple(request.query_params.getlist("open")) or None)
 
 
 async def _read(request: Request, shape: type[T]) -> T | None:

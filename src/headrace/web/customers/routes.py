@@ -12,7 +12,6 @@ from headrace.clock import Clock
 from headrace.errors import Malformed, Rejected, SsoRejected, UnknownResource
 from headrace.inspector.board_filter import read_filter
 from headrace.inspector.board_json import BoardShape
-from headrace.inspector.board_parts import Known
 from headrace.inspector.inspector import Asked
 from headrace.inspector.visibility import Seen
 from headrace.logs import LogName
@@ -26,7 +25,7 @@ from headrace.web.customers.comparing import Comparing
 from headrace.web.customers.door import Door
 from headrace.web.customers.faces import Faces
 from headrace.web.customers.glances import Glances, Respond
-from headrace.web.customers.looking import CHANGES_ANSWERED, LOOK_ANSWERED, Look, read_wanted
+from headrace.web.customers.looking import CHANGES_ANSWERED, LOOK_ANSWERED, OPEN, Look, Reading, read_wanted
 from headrace.web.customers.sharing import Sharing
 from headrace.web.ground.addresses import Page, Redirect, cut
 from headrace.web.ground.bodies import OwnForm, read_form
@@ -114,6 +113,7 @@ SHOW_BOARD_JSON = Operation(
     id="show_board_json",
     summary="Return the same board for programs.",
     scheme=Scheme.CUSTOMER,
+    query=OPEN,
     replies={
         200: show_json("The board, with its version as ETag.", BoardShape),
         204: Reply("There is another version, and Prefer says that this is all to be told."),
@@ -126,7 +126,7 @@ SHOW_CHANGES_JSON = Operation(
     id="show_board_changes_json",
     summary="Return the same board for a program that says what it has of it, which is left out.",
     scheme=Scheme.CUSTOMER,
-    body=(JSON_TYPE, Known),
+    body=(JSON_TYPE, Reading),
     replies={
         **CHANGES_ANSWERED,
         401: show_json("There is no session, or it has ended."),

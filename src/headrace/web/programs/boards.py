@@ -7,13 +7,12 @@ from starlette.responses import JSONResponse, Response
 
 from headrace.errors import Malformed
 from headrace.inspector.board_json import BoardShape
-from headrace.inspector.board_parts import Known
 from headrace.inspector.visibility import Viewer
 from headrace.protocol.partner import parse_uuid
 from headrace.protocol.wire import find_flaw
 from headrace.store.state.people.api_tokens import Scope
 from headrace.web.customers.boards import Boards
-from headrace.web.customers.looking import CHANGES_ANSWERED
+from headrace.web.customers.looking import CHANGES_ANSWERED, OPEN, Reading
 from headrace.web.ground.openapi import JSON_TYPE, DescribedRoute, Operation, Reply, Scheme, show_json
 from headrace.web.ground.tokens import Caller
 from headrace.web.programs.finding import ONE
@@ -35,7 +34,7 @@ SHOW_PERSONS_BOARD = Operation(
     id="show_board_to_program",
     summary="Return what one person may see, looking from one resource, for a page of the partner's own.",
     scheme=Scheme.PROGRAM,
-    query=PERSON,
+    query=PERSON | OPEN,
     replies=describe(
         Scope.READ,
         NOT_SHOWN,
@@ -51,7 +50,7 @@ SHOW_PERSONS_CHANGES = Operation(
     summary="Return the same to a program that says what it has of it, which is left out.",
     scheme=Scheme.PROGRAM,
     query=PERSON,
-    body=(JSON_TYPE, Known),
+    body=(JSON_TYPE, Reading),
     replies=describe(Scope.READ, CHANGES_ANSWERED, NOT_SHOWN),
 )
 

@@ -43,6 +43,7 @@ class RequestKeeper:
         self._is_on = kept_for > timedelta(0)
         self._secrets = [secret.reveal() for secret in secrets]
         self._lock = Lock()
+        self._writing = asyncio.Lock()
         self._waiting: list[RawRequest] = []
         self._counts: Counter[str] = Counter()
         self._dropped = 0
@@ -94,9 +95,21 @@ class RequestKeeper:
     async def flush(self) -> None:
         """Write what waits, a few at a time: nobody else's turn comes late. What could not be written waits on.
 
+        Of two at once the later one waits: when it returns, what the other had taken is written too.
+
         Raises:
             SQLAlchemyError: the database takes no writes.
         """
+        async with self._writing:
+            await self._write()
+
+    async def forget(self) -> None:
+        """Forget what is too old, or too much."""
+        before, limit = self._clock() - self._kept_for, FORGOTTEN_TOGETHER
+        while ids := await self._database.read(list_excess_requests, before=before, limit=limit):
+            await self._database.write(forget_requests, ids)
+
+    async def _write(self) -> None:
         waiting, dropped = self._take()
         try:
             while waiting:
@@ -109,12 +122,6 @@ class RequestKeeper:
         except BaseException:
             self._put_back(waiting, dropped)
             raise
-
-    async def forget(self) -> None:
-        """Forget what is too old, or too much."""
-        before, limit = self._clock() - self._kept_for, FORGOTTEN_TOGETHER
-        while ids := await self._database.read(list_excess_requests, before=before, limit=limit):
-            await self._database.write(forget_requests, ids)
 
     def _count_dropped(self, connection: sa.Connection, dropped: int) -> None:
         save_hour_counts(connection, {(HourFigure.NOT_KEPT, ""): float(dropped)}, now=self._clock())
