@@ -3,7 +3,7 @@
 # do, each in its way.
 # Happens: a bool is bool(value): the words "false", "0" and "no" are True. A list[str] takes a word apart into letters, and in `list[str] | str` it does so first,
 # so "web" is ["w", "e", "b"]; null in a list of texts is the word "None". An int cuts 1.9 to 1; of `int | str` the number 1.5 becomes 1.
-# Nothing is raised in any of them. (Its README has a table of types and no word of what a value of another kind becomes.)
+# Nothing is raised in any of them. (Its README calls it conversion and no validation of business rules.)
 # Means: config vars and form fields are texts, and some APIs send one value bare and several as a list: a switch that a customer turned off is on, and a formation
 # has the process types w, e and b. Write `str | list[str]`, and give bool fields a deserialize function, or another library.
 set -euo pipefail
