@@ -7,8 +7,9 @@ import asyncio
 import json
 import os
 import re
-import subprocess
+import shlex
 import sysconfig
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from cli.running import Done, run
 from headrace.emulator import Addon, Fault
 from headrace.models import State
 from headrace.protocol.reconciliation import Difference
@@ -99,21 +101,23 @@ class Scene:
         }
 
     async def run(self, command: str, *, expected: int = 0) -> str:
-        """Run a command of the docs in a shell, with the emulator in Heroku's place."""
+        """Run a command of the docs, with the emulator in Heroku's place: one of ours forked, any other in a shell."""
         for host in ("https://api.heroku.com", "https://addons.heroku.com"):
             command = command.replace(host, self.site.heroku.url)
-        done = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            shell=True,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        program, *arguments = shlex.split(command)
+        done = await (self._run_headrace(*arguments) if program == "headrace" else self._enter(command))
+        assert expected == done.status, (command, done)
+        return done.out
+
+    async def _run_headrace(self, *arguments: str) -> Done:
+        return await run(*arguments, environment=self.environment, cwd=self.folder)
+
+    async def _enter(self, command: str) -> Done:
+        process = await asyncio.create_subprocess_shell(
+            command, cwd=self.folder, env=self.environment, stdout=PIPE, stderr=PIPE
         )
-        assert expected == done.returncode, (command, done.stdout, done.stderr)
-        return done.stdout
+        out, err = await process.communicate()
+        return Done(process.returncode or 0, out.decode(), err.decode())
 
     async def find_differences(self, options: str) -> dict[str, Difference]:
         lines = (await self.run(f"headrace reconcile --json {options}", expected=1)).splitlines()

@@ -18,16 +18,21 @@ class Presence:
         self._host, self._port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
         self._grace = grace
         self._judged = ""
-        self.last_asked = "nothing yet"
+        self._asked: tuple[object, str] | None = None
         self.last_words = ""
 
     def begin(self, fact_id: str) -> None:
         """Note which fact is being judged."""
         self._judged = fact_id
 
-    def note(self, request: str) -> None:
-        """Note a request that the provider had."""
-        self.last_asked = f"{request}, for {self._judged}"
+    def note(self, request: object) -> None:
+        """Note a request that the provider had; it is put in words once they are asked for, as it may be long."""
+        self._asked = request, self._judged
+
+    @property
+    def last_asked(self) -> str:
+        """The last request, and which fact it was for."""
+        return "{}, for {}".format(*self._asked) if self._asked else "nothing yet"
 
     async def knock(self) -> None:
         """Find out whether anybody listens; who does not within the grace has ended."""

@@ -171,7 +171,7 @@ class Provider:
         self.presence_or_raise()
         answer = await self._exchange(sent, headers)
         if answer.has_arrived:
-            self.presence.note(str(sent))
+            self.presence.note(sent)
         if answer.status is not None:
             return answer
         if answer.is_late:
