@@ -95,6 +95,7 @@ class DbosRuntime:
         instance = _get_dbos_instance()
         self.room = instance._active_workflows_set = Room()  # noqa: SLF001
         instance._background_event_loop = WorkflowLoop()  # noqa: SLF001
+        database.gather_among(self.room.count_at_work)
         self._client = DBOSClient(
             system_database_engine=engine,
             dbos_system_schema=find_schema(database),
