@@ -266,7 +266,7 @@ def _spare_versions(instance: DBOS) -> None:
     def is_latest_version(*_which: Any) -> bool:
         return False
 
-    tables._is_latest_version = is_latest_version  # type: ignore[method-assign]  # noqa: SLF001
+    tables._is_latest_version = is_latest_version  # type: ignore[assignment, method-assign]  # noqa: SLF001
 
 
 def _configure(database: Database, *, application: str, version: str, worker: str) -> DBOSConfig:
