@@ -1,10 +1,11 @@
 """How fast workers work off a backlog of provisions, and what one costs them, beside an older build.
 
-Heroku is `lab.kit.heroku`, in a process of its own: it takes every grant and answers at once. The provisions are
-acknowledged by the build's own web process while its workers, which are ready, are stopped; the hook returns one config
-var at once. The rate counts from the moment when they go on to the last that is done, and the processor seconds are
-those of their processes meanwhile. On PostgreSQL stands beside them what procrastinate makes of the same requests, with
-as many workers.
+Heroku is `lab.kit.heroku`, in a process of its own: it takes every grant and answers at once. As many provisions as
+there are workers are done before: what a worker imports with its first one is no part of the work, as it is none of
+procrastinate's. Then those of the backlog are acknowledged by the build's own web process while its workers are
+stopped; the hook returns one config var at once. The rate counts from the moment when they go on to the last that is
+done, and the processor seconds are those of their processes meanwhile. On PostgreSQL stands beside them what
+procrastinate makes of the same requests, with as many workers.
 """
 
 import json
@@ -77,11 +78,14 @@ def _measure_database(builds: list[Build], database: str) -> dict[str, Any]:
 def _measure(build: Build, database: str, workers: int) -> Drained:
     with make_site(build, database) as site, ExitStack() as stack:
         started = [stack.enter_context(site.work()) for _ in range(workers)]
+        with site.serve("--web-only") as (_, port):
+            provision(port, range(COUNT, COUNT + workers))
+            site.wait_until_provisioned(workers)
         with _stopped(site, started), site.serve("--web-only") as (_, port):
             provision(port, range(COUNT))
             spent = sum(read_cpu(worker.pid) for worker in started)
         began_at = datetime.now(UTC)
-        site.wait_until_provisioned(COUNT)
+        site.wait_until_provisioned(COUNT + workers)
         cpu = sum(read_cpu(worker.pid) for worker in started) - spent
         seconds = (max(site.read_moments("provision.done").values()) - began_at).total_seconds()
     return Drained(per_second=COUNT / seconds, cpu=cpu / COUNT)

@@ -18,7 +18,14 @@ from busy import busy
 from headrace.database_urls import DATABASE_SCHEMA
 from headrace.store.sql.database import Database
 from headrace.store.sql.fence import Fence, Superseded, fenced
-from headrace.store.sql.group_commit import ENOUGH, LARGEST_GROUP, PATIENCE_SECONDS, GroupCommit, measure_pause
+from headrace.store.sql.group_commit import (
+    ENOUGH,
+    ENOUGH_OF,
+    LARGEST_GROUP,
+    PATIENCE_SECONDS,
+    GroupCommit,
+    measure_pause,
+)
 from headrace.store.sql.outage import is_away, is_outage
 from outages import full, read_only
 from relays import losing
@@ -227,6 +234,23 @@ async def test_enough_who_wait_are_written_without_waiting_for_more(database_of_
 
     assert {f"of {ENOUGH}"} == {written.partition(" ")[2] for written in await asyncio.gather(second, *others)}
     writer.close()
+
+
+@pytest.mark.parametrize(("at_work", "written"), [(2 * ENOUGH_OF - 1, "b of 1"), (3 * ENOUGH_OF, "b of 3")])
+async def test_where_few_are_at_work_few_are_enough(database_of_many: Database, at_work: int, written: str) -> None:
+    """Nobody else may be on the way: who came while another was written is next at once, or with a share of them."""
+    held = _Held()
+    writer = GroupCommit("test", database_of_many.transaction, threads=3, patience=LONG_SECONDS)
+    writer.count_at_work = lambda: at_work
+    write = partial(writer.submit_item, partial(held, held.begun), fence=None, gathered_for=LONG_SECONDS)
+    first, second = write("a"), write("b")
+    await first
+    await asyncio.sleep(0)
+    others = [write("c"), write("d")]
+
+    assert written == await second
+    writer.close()
+    await asyncio.gather(*others)
 
 
 @pytest.mark.parametrize(

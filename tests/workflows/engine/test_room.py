@@ -31,6 +31,16 @@ def test_who_waits_takes_no_place_and_has_it_again_afterwards() -> None:
     assert 2 == room.count_for_queue(QUEUE)
 
 
+def test_of_all_queues_those_are_at_work_who_do_not_wait() -> None:
+    """A step of another's may be on the way to where a step waits, whatever queue it came from."""
+    room = Room()
+    for name, queue in (("waits", QUEUE), ("works", QUEUE), ("works too", "another")):
+        room.add(name, queue)
+    with room.waiting("waits"), room.working("works", "inspect"):
+        assert 2 == room.count_at_work()
+    assert 3 == room.count_at_work()
+
+
 def test_a_thousand_take_their_places_all_the_same() -> None:
     """Each costs some memory, and a thread if its hook is a plain function."""
     room = Room()

@@ -73,6 +73,18 @@ async def test_ends_with_nothing_behind_them_have_nothing_looked_for(postgres_ur
     assert 0 < len(looks) < len(ids)
 
 
+async def test_a_claim_does_not_ask_which_version_is_the_latest(postgres_url: str) -> None:
+    """The engine would, each time, for the sake of what names no version; everything of ours names one."""
+    ran, asked = list[str](), list[str]()
+    async with _working(postgres_url, ran, look_every=NEVER_SECONDS) as worker:
+        event.listen(worker.database.engine, "before_cursor_execute", lambda *what: asked.append(what[2]))
+        await worker.enqueue("work:1")
+        await eventually(lambda: ran, within=timedelta(seconds=60))
+
+    assert any("SKIP LOCKED" in each for each in asked)
+    assert not any("application_versions" in each for each in asked)
+
+
 async def test_a_word_that_was_lost_costs_some_seconds(database_url: str) -> None:
     """A release that does not tell, or one that ends before it could: the worker looks unasked."""
     ran: list[str] = []

@@ -221,6 +221,10 @@ class Database:
 
         return await asyncio.get_running_loop().run_in_executor(threads, run)
 
+    def gather_among(self, count_at_work: Callable[[], int]) -> None:
+        """Say how many work in this process: where few do, nobody who is gathered waits for others."""
+        self._writer.count_at_work = self._reader.count_at_work = count_at_work
+
     def measure_wait(self) -> float:
         """Return for how many seconds the read or write of this process that waits longest has waited."""
         return self._waits.measure()

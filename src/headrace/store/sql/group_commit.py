@@ -9,8 +9,9 @@ What only reads can be read for many in the same way.
 Those of one kind may be gathered: the first is written at once, and whoever comes meanwhile waits until it is, and
 where nobody is in a hurry as long again, some milliseconds at the least, and goes with the others. Many who work at the
 same time come one by one, each just late for the one before; the more there is to do, the longer a write takes, and the
-more are gathered behind it: up to as many as are enough, who are next at once. Where a write takes very long, because
-somebody else has a row that it wants, they wait for it no longer.
+more are gathered behind it: up to as many as are enough, who are next at once. Where few are at work, one is enough:
+nobody else may be on the way. Where a write takes very long, because somebody else has a row that it wants, they wait
+for it no longer.
 
 Where others may hold rows that a transaction wants, as on PostgreSQL, each kind has a commit of its own: a query locks
 the rows of its items in one order, and two transactions of several kinds could wait for each other's. Should some wait
@@ -49,8 +50,8 @@ GATHERED_SECONDS = 0.02
 # How long whoever is gathered waits for a write before it: many times what one takes by itself. Who is in no hurry
 # waits twice as long, and so long again for others.
 PATIENCE_SECONDS = 0.1
-# So many are written at once, without waiting for more: as many again are on their way to where these wait.
-ENOUGH = 24
+# So many are written at once, without waiting for more: of those who are at work, or of very many.
+ENOUGH_OF, ENOUGH = 4, 24
 # How much longer a group waits for each that was in the one before it: where many come, more do within that time.
 SECONDS_FOR_EACH = 0.01
 
@@ -89,17 +90,21 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Gathered:
-    """Those who came after a group that is being written; once it is, they are next."""
+    """Those who came after a group that is being written; once it is, they are next, as soon as there are `enough`."""
 
     writes: list[Write] = field(default_factory=list)
-    is_next: bool = False
+    enough: int | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.enough is not None and len(self.writes) >= self.enough
 
 
 class GroupCommit:
     """Threads that run writes in transactions which `begin` opens: while one commits, the next takes what comes.
 
     `mixes_kinds` says whether writes of several kinds share a transaction, and `patience` for how many seconds whoever
-    is gathered waits for those before them.
+    is gathered waits for those before them. How many may come next says `count_at_work`: very many, unless it is set.
     """
 
     def __init__(
@@ -111,6 +116,7 @@ class GroupCommit:
         mixes_kinds: bool = False,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
+        self.count_at_work: Callable[[], int] = lambda: ENOUGH_OF * ENOUGH
         self._begin = begin
         self._mixes_kinds = mixes_kinds
         self._patience = patience
@@ -165,7 +171,7 @@ class GroupCommit:
             self._gather_behind([write], key, seconds)
             return
         gathered.writes.append(write)
-        if gathered.is_next and len(gathered.writes) >= ENOUGH:
+        if gathered.is_complete:
             self._gather_behind(gathered.writes, key, seconds)
 
     def _gather_behind(self, writes: list[Write], key: _Key, seconds: float) -> None:
@@ -179,11 +185,11 @@ class GroupCommit:
 
         def go_on(_done: object) -> None:
             at_last.cancel()
+            gathered.enough = min(self.count_at_work() // ENOUGH_OF, ENOUGH)
             # Where nobody came meanwhile, nobody is waited for: one resource's steps come one after the other.
-            if not gathered.writes or len(gathered.writes) >= ENOUGH:
+            if not gathered.writes or gathered.is_complete:
                 self._pass_on(key, gathered, seconds)
                 return
-            gathered.is_next = True
             left = measure_pause(loop.time() - began_at, len(writes), at_least=seconds, at_most=patience)
             loop.call_later(left, self._pass_on, key, gathered, seconds)
 

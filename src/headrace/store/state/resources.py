@@ -275,6 +275,19 @@ def list_running(connection: sa.Connection, *, after: str, limit: int) -> list[R
     return [_read(row) for row in connection.execute(query)]
 
 
+def list_running_workflows(connection: sa.Connection, *, after: str, limit: int) -> list[tuple[str, str]]:
+    """Return of the same resources no more than the uuid and the workflow's id, for who looks again and again."""
+    return [(uuid, running) for uuid, running in connection.execute(_LIST_RUNNING, {"after": after, "limit": limit})]
+
+
+_LIST_RUNNING = (
+    sa.select(resource.c.uuid, resource.c.running)
+    .where(resource.c.running.is_not(None), resource.c.uuid > sa.bindparam("after"))
+    .order_by(resource.c.uuid)
+    .limit(sa.bindparam("limit"))
+)
+
+
 def save_attempt_order(connection: sa.Connection, uuid: str, order: AttemptOrder) -> None:
     """Give an order, in place of one that was given before."""
     connection.execute(_SAVE_ORDERED, {"key": uuid, "ordered": asdict(order)})

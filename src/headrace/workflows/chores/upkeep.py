@@ -28,7 +28,7 @@ from headrace.store.state.resources import (
     find_resource,
     forget_options,
     list_overdue,
-    list_running,
+    list_running_workflows,
     lock_resource,
     update_resource,
 )
@@ -110,12 +110,12 @@ class Upkeep:
 
     def _list_ended(self, connection: sa.Connection) -> list[str]:
         # A page at a time, and the next round goes on behind it: many may be running.
-        running = list_running(connection, after=self._read_up_to, limit=PAGE)
-        self._read_up_to = running[-1].uuid if len(running) == PAGE else ""
+        running = list_running_workflows(connection, after=self._read_up_to, limit=PAGE)
+        self._read_up_to = running[-1][0] if len(running) == PAGE else ""
         if not running:
             return []
-        statuses = self._core.engine.find_statuses(connection, [row.running for row in running if row.running])
-        return [row.uuid for row in running if row.running and not _goes_on(statuses.get(row.running))]
+        statuses = self._core.engine.find_statuses(connection, [workflow_id for _, workflow_id in running])
+        return [uuid for uuid, workflow_id in running if not _goes_on(statuses.get(workflow_id))]
 
     def _repair(self, connection: sa.Connection, uuid: str) -> bool:
         row = lock_resource(connection, uuid)

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from headrace.store.sql.place import ENGINE, read_place
-from headrace.store.sql.rows import pass_rows, rows_as_table
+from headrace.store.sql.rows import is_among, pass_rows, pass_texts, rows_as_table
 from headrace.store.sql.upsert import insert_new_from
 from headrace.workflows.engine.ids import read_subject
 
@@ -175,9 +175,14 @@ def read_carried(attributes: object) -> Mapping[str, Any]:
 
 
 def find_statuses(connection: sa.Connection, workflow_ids: Collection[str]) -> dict[str, Status]:
+    found = connection.execute(_build_find_statuses(connection.dialect.name), pass_texts(connection, workflow_ids))
+    return {row.workflow_uuid: _STATUSES[row.status] for row in found}
+
+
+@cache
+def _build_find_statuses(dialect: str) -> sa.Select[tuple[str, str]]:
     rows = workflow_status
-    query = sa.select(rows.c.workflow_uuid, rows.c.status).where(rows.c.workflow_uuid.in_(workflow_ids))
-    return {row.workflow_uuid: _STATUSES[row.status] for row in connection.execute(query)}
+    return sa.select(rows.c.workflow_uuid, rows.c.status).where(is_among(rows.c.workflow_uuid, dialect))
 
 
 def list_unfinished(

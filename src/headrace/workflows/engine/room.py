@@ -34,6 +34,12 @@ class Room(ActiveWorkflowById):
         count = super().count_for_queue(queue_name)
         return count if count >= MOST else count - self._count_waiting(queue_name)
 
+    def count_at_work(self) -> int:
+        """Return how many work, of all queues."""
+        now = monotonic()
+        with self._lock:
+            return len(self._m) - sum(1 for since in self._waits_from.values() if since <= now)
+
     @contextmanager
     def working(self, workflow_id: str, step: str) -> Iterator[None]:
         """Count a workflow while the block lasts, if that is no longer than any work takes; in a hook do not."""

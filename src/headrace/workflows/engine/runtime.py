@@ -95,6 +95,7 @@ class DbosRuntime:
         instance = _get_dbos_instance()
         self.room = instance._active_workflows_set = Room()  # noqa: SLF001
         instance._background_event_loop = WorkflowLoop()  # noqa: SLF001
+        database.gather_among(self.room.count_at_work)
         self._client = DBOSClient(
             system_database_engine=engine,
             dbos_system_schema=find_schema(database),
@@ -152,6 +153,7 @@ class DbosRuntime:
         instance = _get_dbos_instance()
         _end_idle_threads(instance)
         _spare_recorded(instance)
+        _spare_versions(instance)
         self._note_new(instance)
 
         def tend(turn: threading.Event, queue: str) -> None:
@@ -252,6 +254,19 @@ def _spare_recorded(instance: DBOS) -> None:
         return _is_recorded.get() or record(*which, **outcome)
 
     tables.update_workflow_outcome = record_once  # type: ignore[method-assign]
+
+
+def _spare_versions(instance: DBOS) -> None:
+    """Have the engine not look at each claim whether its version is the latest, whose is what names no version.
+
+    Everything of ours names one.
+    """
+    tables = instance._sys_db  # noqa: SLF001
+
+    def is_latest_version(*_which: Any) -> bool:
+        return False
+
+    tables._is_latest_version = is_latest_version  # type: ignore[assignment, method-assign]  # noqa: SLF001
 
 
 def _configure(database: Database, *, application: str, version: str, worker: str) -> DBOSConfig:

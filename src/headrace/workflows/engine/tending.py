@@ -20,9 +20,10 @@ CALLER = "headrace-queues"
 LOOK_SECONDS = 10.0
 # How soon it looks again for which the database was away.
 AGAIN_AFTER_SECONDS = 1.0
-# While something runs here, most of what is told on SQLite is what it does itself. So often it is looked, too, whether
+# While many run here, most of what is told on SQLite is what they do themselves. So often it is looked, too, whether
 # there is room for what waits: whatever ends makes some, and to be told of each took longer than to take it.
 LOOKS_EVERY_SECONDS = 0.05
+MANY = 8
 # After a turn a queue has the next one not before a few more can be taken at once, or after a while.
 FEW_AFTER_SECONDS = 0.2
 MANY_AFTER_SECONDS = 0.02
@@ -149,7 +150,7 @@ class Tending:
         """Return after how many seconds all queues are looked at."""
         if not self._is_told:
             return self._looked_at + self._look_every - now
-        is_busy = any(self._count_active(queue) for queue in self._queues)
+        is_busy = sum(self._count_active(queue) for queue in self._queues) >= MANY
         return self._looked_at + (LOOKS_EVERY_SECONDS if is_busy else 0.0) - now
 
     def _measure_turn(self, queue: str, now: float) -> float:
