@@ -2,6 +2,7 @@
 //
 // Each line that it reads is a command, {args, env, cwd}; each that it writes is how one ended, {status, stdout, stderr}.
 // A command ends when it exits or when nothing is left to be waited for, as a process of its own would.
+import { EventEmitter } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
@@ -38,8 +39,8 @@ process.on('beforeExit', () => end(isLoaded ? (process.exitCode ?? 0) : UNSETTLE
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
 register('./anew.mjs', import.meta.url, { data: { count } })
-// Some listen anew with each command.
-process.setMaxListeners(0)
+// Some listen anew with each command: to the process, and to what it writes to.
+EventEmitter.defaultMaxListeners = 0
 next()
 
 function next() {
