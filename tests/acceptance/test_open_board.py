@@ -8,6 +8,9 @@ from acceptance.test_browser import ADA, APPS, find_stage, move, open_board
 
 pytestmark = pytest.mark.acceptance
 
+# A machine that is busy with other tests takes its time.
+WITHIN_MS = 120_000
+
 WITH_PANEL = """
 
 from collections import Counter
@@ -29,6 +32,12 @@ HIDE = """() => {
   Object.defineProperty(document, "hidden", { value: true, configurable: true });
   return document.dispatchEvent(new Event("visibilitychange"));
 }"""
+# In one and the same look that waits.
+HAS_AGED = """() => {
+  const text = document.querySelector("time[data-age]").textContent;
+  if (!waiting || waiting !== window.seen?.waiting) window.seen = { waiting, text };
+  return text !== window.seen.text;
+}"""
 SHOW = """() => {
   delete document.hidden;
   document.dispatchEvent(new Event("visibilitychange"));
@@ -44,6 +53,7 @@ def open_town(processes: Processes, browser: Browser, *apps: str) -> tuple[Town,
     town = processes.start_heroku_and_acme(HEADRACE_RECHECK_SECONDS="1")
     uuids = town.add_acme(*apps, user=ADA)
     page = browser.new_page()
+    page.set_default_timeout(WITHIN_MS)
     open_board(page, town, uuids, app=apps[0])
     return town, page
 
@@ -80,6 +90,13 @@ def test_figures_come_where_a_lane_is_unfolded(processes: Processes, browser: Br
     page.locator("#uncoupled > summary").click()
 
     expect(figures).to_have_text(["Asked again", *["Asked once"] * 7])
+
+
+def test_ages_grow_while_a_look_waits_for_news(processes: Processes, browser: Browser) -> None:
+    """They are the page's own; no answer is needed for them."""
+    _, page = open_town(processes, browser, "storefront")
+
+    page.wait_for_function(HAS_AGED)
 
 
 def test_a_window_that_is_hidden_does_not_wait_for_news(processes: Processes, browser: Browser) -> None:

@@ -179,16 +179,16 @@ async def examine_workflows(parts: Parts) -> Finding:
 
 async def _count_torn(parts: Parts) -> int:
     """Count workflows that a resource waits for and the engine does not know, and those of resources not known here."""
-    running = await parts.database.read(list_running, after="", limit=TORN_COUNTED)
+    running = [each for _, each in await parts.database.read(list_running, after="", limit=TORN_COUNTED)]
     if not await parts.database.read(ledger.is_prepared):
         return len(running)
-    known = await parts.database.read(ledger.find_statuses, [row.running for row in running if row.running])
+    known = await parts.database.read(ledger.find_statuses, running)
     unfinished = await parts.database.read(
         ledger.list_unfinished, queues=[QUEUE, CHANGE_QUEUE], after=None, limit=TORN_COUNTED
     )
     subjects = {each.resource_uuid for each in unfinished if each.kind in LIFECYCLE_KINDS}
     resources = await parts.database.read(find_states, subjects)
-    return sum(1 for row in running if row.running not in known) + len(subjects - resources.keys())
+    return sum(1 for each in running if each not in known) + len(subjects - resources.keys())
 
 
 async def _examine_workers(parts: Parts) -> Finding:

@@ -98,7 +98,7 @@ def _is_migrated(database: Database) -> bool:
 
 def _list_running(database: Database) -> list[str]:
     with database.reads.connect() as connection:
-        return [each.uuid for each in list_running(connection, after="", limit=9)]
+        return [uuid for uuid, _ in list_running(connection, after="", limit=9)]
 
 
 @contextmanager

@@ -264,19 +264,11 @@ def list_overdue(connection: sa.Connection, *, created_before: datetime, limit: 
     return list(connection.execute(query).scalars())
 
 
-def list_running(connection: sa.Connection, *, after: str, limit: int) -> list[ResourceRow]:
-    """Return resources with a workflow that runs or waits to, by uuid; the next page is what is `after` the last."""
-    query = (
-        sa.select(resource)
-        .where(resource.c.running.is_not(None), resource.c.uuid > after)
-        .order_by(resource.c.uuid)
-        .limit(limit)
-    )
-    return [_read(row) for row in connection.execute(query)]
+def list_running(connection: sa.Connection, *, after: str, limit: int) -> list[tuple[str, str]]:
+    """Return resources with a workflow that runs or waits to, by uuid, each with its workflow's id.
 
-
-def list_running_workflows(connection: sa.Connection, *, after: str, limit: int) -> list[tuple[str, str]]:
-    """Return of the same resources no more than the uuid and the workflow's id, for who looks again and again."""
+    The next page is what is `after` the last.
+    """
     return [(uuid, running) for uuid, running in connection.execute(_LIST_RUNNING, {"after": after, "limit": limit})]
 
 

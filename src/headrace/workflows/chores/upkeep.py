@@ -28,7 +28,7 @@ from headrace.store.state.resources import (
     find_resource,
     forget_options,
     list_overdue,
-    list_running_workflows,
+    list_running,
     lock_resource,
     update_resource,
 )
@@ -110,7 +110,7 @@ class Upkeep:
 
     def _list_ended(self, connection: sa.Connection) -> list[str]:
         # A page at a time, and the next round goes on behind it: many may be running.
-        running = list_running_workflows(connection, after=self._read_up_to, limit=PAGE)
+        running = list_running(connection, after=self._read_up_to, limit=PAGE)
         self._read_up_to = running[-1][0] if len(running) == PAGE else ""
         if not running:
             return []
